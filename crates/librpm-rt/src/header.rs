@@ -1,0 +1,254 @@
+//! One package's header, and what is read from it.
+
+use std::ffi::{CStr, OsStr};
+use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::ptr::NonNull;
+
+use crate::Evr;
+use crate::ffi::{HEADERGET_MINMEM, Hdr, Td, tag};
+use crate::library::Librpm;
+
+/// A package: an installed one, or that of a package file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its number in the database: unique there, never used again for another package. 0: it is not from a database.
+    pub instance: u32,
+    /// The name.
+    pub name: String,
+    /// Epoch, version and release.
+    pub evr: Evr,
+    /// The architecture; empty where there is none, as with `gpg-pubkey`.
+    pub arch: String,
+    /// What it provides, itself included.
+    pub provides: Vec<Dependency>,
+    /// Files, directories and links that it owns, of those directories that were asked for.
+    /// Ghosts too; and what rpm was told not to install, so look at the disk. A source package's are names without directory.
+    pub files: Vec<PathBuf>,
+}
+
+impl Package {
+    /// name-version-release.
+    pub fn nvr(&self) -> String {
+        format!("{}-{}-{}", self.name, self.evr.version, self.evr.release)
+    }
+
+    /// name-version-release.arch, or without the arch where there is none.
+    pub fn nvra(&self) -> String {
+        if self.arch.is_empty() { self.nvr() } else { format!("{}.{}", self.nvr(), self.arch) }
+    }
+}
+
+/// What a header says of a package, where it is not only what the package is but what it does to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderContents {
+    /// The package, with its Provides and files.
+    pub package: Package,
+    /// What it requires, `rpmlib(...)` included.
+    pub requires: Vec<Dependency>,
+    /// What it obsoletes.
+    pub obsoletes: Vec<Dependency>,
+}
+
+/// A capability that a package provides, requires or obsoletes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Such as `ksym(default:printk)` or `kernel`.
+    pub name: String,
+    /// rpm's sense flags: 2 "less", 4 "greater", 8 "equal", and kinds of Requires in higher bits. None of the three: no version.
+    pub flags: u32,
+    /// The version as written (`[epoch:]version[-release]`), or empty. Read it with [`Evr::parse`].
+    pub evr: String,
+}
+
+/// A header in librpm's memory.
+pub(crate) struct Header<'a> {
+    rpm: Librpm,
+    raw: NonNull<Hdr>,
+    owner: PhantomData<&'a ()>,
+}
+
+impl Header<'_> {
+    /// # Safety
+    /// The header lives as long as the lifetime that the caller gives the result.
+    pub(crate) unsafe fn new(rpm: Librpm, raw: NonNull<Hdr>) -> Self {
+        Header { rpm, raw, owner: PhantomData }
+    }
+
+    /// Reads the package. Files are taken from the directories that `keep` accepts. Err: what is wrong with the header.
+    pub(crate) fn package(&self, instance: u32, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, String> {
+        let needed = |tag, name: &str| self.string(tag).ok_or_else(|| format!("the package has no {name}"));
+        Ok(Package {
+            instance,
+            name: needed(tag::NAME, "name")?,
+            evr: Evr {
+                epoch: self.epoch(),
+                version: needed(tag::VERSION, "version")?,
+                release: needed(tag::RELEASE, "release")?,
+            },
+            arch: self.string(tag::ARCH).unwrap_or_default(),
+            provides: self.dependencies(
+                "Provides",
+                tag::PROVIDENAME,
+                tag::PROVIDEFLAGS,
+                tag::PROVIDEVERSION,
+            )?,
+            files: self.files(keep)?,
+        })
+    }
+
+    /// A tag's text; None: the header has no such tag.
+    pub(crate) fn string(&self, tag: i32) -> Option<String> {
+        // SAFETY: the header is live.
+        let value = unsafe { (self.rpm.functions().headerGetString)(self.raw.as_ptr(), tag) };
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: not null; the string ends in NUL and lives in the header.
+        Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+    }
+
+    fn epoch(&self) -> Option<u32> {
+        // SAFETY: the header is live.
+        let is_there = unsafe { (self.rpm.functions().headerIsEntry)(self.raw.as_ptr(), tag::EPOCH) } != 0;
+        // SAFETY: the header is live.
+        let epoch = unsafe { (self.rpm.functions().headerGetNumber)(self.raw.as_ptr(), tag::EPOCH) };
+        is_there.then(|| u32::try_from(epoch).unwrap_or(u32::MAX))
+    }
+
+    /// All that is read from a header here. Err: what is wrong with it.
+    pub(crate) fn contents(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<HeaderContents, String> {
+        Ok(HeaderContents {
+            package: self.package(0, keep)?,
+            requires: self.requires()?,
+            obsoletes: self.obsoletes()?,
+        })
+    }
+
+    pub(crate) fn requires(&self) -> Result<Vec<Dependency>, String> {
+        self.dependencies("Requires", tag::REQUIRENAME, tag::REQUIREFLAGS, tag::REQUIREVERSION)
+    }
+
+    pub(crate) fn obsoletes(&self) -> Result<Vec<Dependency>, String> {
+        self.dependencies("Obsoletes", tag::OBSOLETENAME, tag::OBSOLETEFLAGS, tag::OBSOLETEVERSION)
+    }
+
+    fn dependencies(
+        &self,
+        what: &str,
+        names: i32,
+        flags: i32,
+        versions: i32,
+    ) -> Result<Vec<Dependency>, String> {
+        let Some(mut names) = Values::of(self, names) else { return Ok(Vec::new()) };
+        let mut flags = Values::of(self, flags);
+        let mut versions = Values::of(self, versions);
+        // Before rpm 4 a list could come without flags and versions.
+        if flags.iter().chain(&versions).any(|values| values.len() != names.len()) {
+            return Err(format!("its {what} are not as many as their flags or versions"));
+        }
+        let mut found = Vec::with_capacity(names.len());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        while let Some(name) = names.next_string().map(text) {
+            let flags = flags.as_mut().and_then(Values::next_number).unwrap_or(0);
+            let evr = versions.as_mut().and_then(Values::next_string).map(text).unwrap_or_default();
+            found.push(Dependency { name, flags, evr });
+        }
+        Ok(found)
+    }
+
+    fn files(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>, String> {
+        let Some(mut names) = Values::of(self, tag::DIRNAMES) else { return Ok(Vec::new()) };
+        let mut dirs = Vec::with_capacity(names.len());
+        while let Some(name) = names.next_string() {
+            dirs.push(keep(name).then(|| name.to_owned()));
+        }
+        if dirs.iter().all(Option::is_none) {
+            return Ok(Vec::new());
+        }
+        let (Some(mut indexes), Some(mut basenames)) =
+            (Values::of(self, tag::DIRINDEXES), Values::of(self, tag::BASENAMES))
+        else {
+            return Err("its list of files lacks names or directories".to_owned());
+        };
+        let mut files = Vec::new();
+        for number in 0..basenames.len() {
+            let index = indexes.next_number().and_then(|index| usize::try_from(index).ok());
+            let dir = index.and_then(|index| dirs.get(index)).ok_or("a file of it is in no directory")?;
+            if let Some(dir) = dir {
+                let base = basenames.string_at(number).ok_or("a file of it has no name")?;
+                let path = [dir.as_slice(), base].concat();
+                files.push(PathBuf::from(OsStr::from_bytes(&path)));
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// The values of one tag. They live in the header where they can, and in the container else.
+struct Values<'a> {
+    rpm: Librpm,
+    raw: NonNull<Td>,
+    owner: PhantomData<&'a ()>,
+}
+
+impl<'a> Values<'a> {
+    /// None: the header has no such tag.
+    fn of(header: &'a Header<'_>, tag: i32) -> Option<Values<'a>> {
+        // SAFETY: takes nothing, returns an empty container for us to free.
+        let raw = NonNull::new(unsafe { (header.rpm.functions().rpmtdNew)() })?;
+        let values = Values { rpm: header.rpm, raw, owner: PhantomData };
+        let get = header.rpm.functions().headerGet;
+        // SAFETY: header and container are live; the header outlives the container by the lifetime.
+        let found = unsafe { get(header.raw.as_ptr(), tag, raw.as_ptr(), HEADERGET_MINMEM) };
+        (found != 0).then_some(values)
+    }
+
+    fn len(&self) -> usize {
+        // SAFETY: the container is live.
+        let count = unsafe { (self.rpm.functions().rpmtdCount)(self.raw.as_ptr()) };
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    fn next_string(&mut self) -> Option<&[u8]> {
+        // SAFETY: the container is live.
+        let value = unsafe { (self.rpm.functions().rpmtdNextString)(self.raw.as_ptr()) };
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: not null; the string ends in NUL and lives as long as the container's data.
+        Some(unsafe { CStr::from_ptr(value) }.to_bytes())
+    }
+
+    fn string_at(&mut self, number: usize) -> Option<&[u8]> {
+        let number = i32::try_from(number).ok()?;
+        // SAFETY: the container is live; a number out of range is refused with -1.
+        if unsafe { (self.rpm.functions().rpmtdSetIndex)(self.raw.as_ptr(), number) } < 0 {
+            return None;
+        }
+        // SAFETY: the container is live.
+        let value = unsafe { (self.rpm.functions().rpmtdGetString)(self.raw.as_ptr()) };
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: not null; the string ends in NUL and lives as long as the container's data.
+        Some(unsafe { CStr::from_ptr(value) }.to_bytes())
+    }
+
+    fn next_number(&mut self) -> Option<u32> {
+        // SAFETY: the container is live.
+        let value = unsafe { (self.rpm.functions().rpmtdNextUint32)(self.raw.as_ptr()) };
+        // SAFETY: null, or a number in the container's data.
+        unsafe { value.as_ref() }.copied()
+    }
+}
+
+impl Drop for Values<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the container is live; what it holds is its own or the header's, which it tells apart.
+        unsafe { (self.rpm.functions().rpmtdFreeData)(self.raw.as_ptr()) };
+        // SAFETY: freed once, and not used after.
+        unsafe { (self.rpm.functions().rpmtdFree)(self.raw.as_ptr()) };
+    }
+}

@@ -1,0 +1,276 @@
+//! The loaded library: found, bound, configured once per process, never unloaded.
+
+use std::cmp::Ordering;
+use std::ffi::{CStr, CString, OsString, c_int, c_void};
+use std::fmt;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::ffi::{Functions, PackageFunctions, RMIL_CMDLINE};
+use crate::header::{Header, HeaderContents};
+use crate::{Database, Error, Evr, PackageFile, messages};
+
+/// Newest first. 10: rpm 4.19 to 6; 9: 4.15 to 4.18; 8: 4.14.
+const SONAMES: [&CStr; 3] = [c"librpm.so.10", c"librpm.so.9", c"librpm.so.8"];
+
+/// The library of this process: there is one librpm state, so there is one of these.
+static THE_LIBRARY: Mutex<Option<&'static Library>> = Mutex::new(None);
+
+/// librpm, loaded. Cheap to copy; it stays loaded until the process ends.
+#[derive(Clone, Copy)]
+pub struct Librpm(&'static Library);
+
+pub(crate) struct Library {
+    pub(crate) functions: Functions,
+    pub(crate) package_functions: OnceLock<PackageFunctions>,
+    pub(crate) soname: String,
+    /// librpm was in this process before us: its log and its signals are the host's.
+    pub(crate) guest: bool,
+}
+
+impl Librpm {
+    /// Loads librpm (or finds it in the process already) and reads rpm's configuration once.
+    ///
+    /// A library that the process has already, of whatever soname, is preferred: two in one process would not
+    /// know of each other's locks.
+    pub fn load() -> Result<Librpm, Error> {
+        find(true)
+    }
+
+    /// Finds the librpm that this process has already, as in a plugin inside rpm itself. Loads nothing, and
+    /// reads the configuration only if the host has not done so.
+    pub fn loaded() -> Result<Librpm, Error> {
+        find(false)
+    }
+
+    /// The name under which the library was found, such as `librpm.so.10`.
+    pub fn soname(&self) -> &str {
+        &self.0.soname
+    }
+
+    /// Whether librpm was in this process before us; see the crate's page for what that changes.
+    pub fn is_guest(&self) -> bool {
+        self.0.guest
+    }
+
+    /// rpm's own comparison of two versions or two releases (`rpmvercmp`). Text after a NUL byte does not count.
+    pub fn vercmp(&self, a: &str, b: &str) -> Ordering {
+        let (a, b) = (until_nul(a), until_nul(b));
+        // SAFETY: both strings end in NUL and outlive the call, which keeps neither.
+        let order = unsafe { (self.0.functions.rpmvercmp)(a.as_ptr(), b.as_ptr()) };
+        order.cmp(&0)
+    }
+
+    /// Compares epoch (none is 0), then version, then release, as rpm does to tell an update.
+    pub fn compare_evr(&self, a: &Evr, b: &Evr) -> Ordering {
+        (a.epoch.unwrap_or(0).cmp(&b.epoch.unwrap_or(0)))
+            .then_with(|| self.vercmp(&a.version, &b.version))
+            .then_with(|| self.vercmp(&a.release, &b.release))
+    }
+
+    /// Opens the rpm database of the root directory `root`, read-only.
+    ///
+    /// The first of these directories that holds a database file is taken, as it lies *below the root* (symbolic
+    /// links are resolved there too): the host's `%_dbpath`, as `rpm --root` would; `/usr/lib/sysimage/rpm`;
+    /// `/usr/share/rpm`; `/var/lib/rpm`. So where both a new and an old place hold one, the one that the host's
+    /// rpm uses wins, else the newer convention. (Debian's `%_dbpath` is `~/.rpmdb`, so there it is rarely found
+    /// and the search goes on.) Within a directory, the format that rpm is configured for (`%_db_backend`) wins.
+    pub fn open(&self, root: &Path) -> Result<Database, Error> {
+        Database::open(*self, root, None)
+    }
+
+    /// As [`open`](Self::open), with the database's directory given: an absolute path below the root.
+    pub fn open_with(&self, root: &Path, dbpath: Option<&Path>) -> Result<Database, Error> {
+        Database::open(*self, root, dbpath)
+    }
+
+    /// Opens a package file (`*.rpm`) and reads its header. Only a regular file is opened, so nothing is waited for.
+    ///
+    /// **Nothing is verified**: neither signature nor digest, and no key is looked for; rpm does that when it installs.
+    /// What librpm refuses to parse is an error with the file and librpm's reason.
+    pub fn open_package(&self, path: &Path) -> Result<PackageFile, Error> {
+        PackageFile::open(*self, path)
+    }
+
+    /// The package at the start of which an `FD_t` of the host's stands, such as `rpmtsNotify(INST_OPEN_FILE)` gives to a plugin.
+    ///
+    /// The `FD_t` is not kept: its descriptor is duplicated, and the host may close it before the result is dropped. The
+    /// two share one position in the file. Each call of ours (this one, and [`PackageFile::read_files`]) sets it, and puts it
+    /// back where it found it, so to the host it never moves; only within `take` it is anywhere. It must be a
+    /// regular file (rpm itself wants no less), opened without decompression.
+    ///
+    /// # Safety
+    /// `fd` is null (an error) or a live `FD_t` of the same librpm, and no other thread uses it during the call.
+    pub unsafe fn package_from_fd(&self, fd: *mut c_void) -> Result<PackageFile, Error> {
+        // SAFETY: the same contract.
+        unsafe { PackageFile::from_fd(*self, fd.cast()) }
+    }
+
+    /// Reads a header that the host owns, such as `rpmteHeader` gives or `rpmReadPackageFile` made; nothing of it is kept.
+    /// Files are taken from the directories that `keep` accepts, as with [`Database::package`].
+    ///
+    /// # Safety
+    /// `header` is null (an error) or a live `Header` of the same librpm.
+    pub unsafe fn borrowed_header(
+        &self,
+        header: *mut c_void,
+        keep: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<HeaderContents, Error> {
+        let wrong = |reason: String| Error::Header { reason };
+        let raw = NonNull::new(header.cast()).ok_or_else(|| wrong("there is none".to_owned()))?;
+        // SAFETY: live by contract, and used during this call only.
+        let header = unsafe { Header::new(*self, raw) };
+        header.contents(keep).map_err(wrong)
+    }
+
+    pub(crate) fn functions(&self) -> &'static Functions {
+        &self.0.functions
+    }
+
+    /// What package files need, looked up now if it was not before: reading the database does without.
+    pub(crate) fn package_functions(&self) -> Result<&'static PackageFunctions, Error> {
+        if let Some(functions) = self.0.package_functions.get() {
+            return Ok(functions);
+        }
+        let soname = CString::new(self.soname()).unwrap_or_default();
+        let handle = open_library(&soname, libc::RTLD_NOLOAD)
+            .map_err(|reason| Error::NoLibrary { tried: vec![reason] })?;
+        let found = PackageFunctions::look_up(handle, self.soname())?;
+        Ok(self.0.package_functions.get_or_init(|| found))
+    }
+
+    /// Runs `call`, and tells what librpm had to say of errors meanwhile.
+    pub(crate) fn listen<T>(&self, call: impl FnOnce() -> T) -> (T, Option<String>) {
+        messages::listen(&self.0.functions, self.0.guest, call)
+    }
+
+    /// What rpm's macros make of `text`.
+    pub(crate) fn expand(&self, text: &CStr) -> OsString {
+        // SAFETY: the list of strings ends in null, as the function wants it.
+        let expanded = unsafe { (self.functions().rpmExpand)(text.as_ptr(), null::<c_void>()) };
+        if expanded.is_null() {
+            return OsString::new();
+        }
+        // SAFETY: not null, and ends in NUL.
+        let copy = unsafe { CStr::from_ptr(expanded) }.to_bytes().to_vec();
+        // SAFETY: librpm allocated it with malloc for us, and it is not used after this.
+        unsafe { libc::free(expanded.cast()) };
+        OsString::from_vec(copy)
+    }
+
+    /// Defines a macro until the returned value is dropped.
+    pub(crate) fn define(&self, name: &'static CStr, body: &CStr) -> Definition {
+        let push = self.functions().rpmPushMacro;
+        // SAFETY: null stands for the global macros and for "no options"; librpm copies both strings.
+        unsafe { push(null_mut(), name.as_ptr(), null(), body.as_ptr(), RMIL_CMDLINE) };
+        Definition { rpm: *self, name }
+    }
+}
+
+impl fmt::Debug for Librpm {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Librpm").field("soname", &self.0.soname).field("guest", &self.0.guest).finish()
+    }
+}
+
+/// A macro of ours, taken back when dropped.
+pub(crate) struct Definition {
+    rpm: Librpm,
+    name: &'static CStr,
+}
+
+impl Drop for Definition {
+    fn drop(&mut self) {
+        // SAFETY: takes back what `define` pushed.
+        unsafe { (self.rpm.functions().rpmPopMacro)(null_mut(), self.name.as_ptr()) };
+    }
+}
+
+/// Finds this process's librpm; loads one if it may.
+fn find(may_load: bool) -> Result<Librpm, Error> {
+    let mut the_library = THE_LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(library) = *the_library {
+        return Ok(Librpm(library));
+    }
+    let mut tried = Vec::new();
+    let mut found = None;
+    for soname in SONAMES {
+        match open_library(soname, libc::RTLD_NOLOAD) {
+            Ok(handle) => {
+                found = Some((handle, soname, true));
+                break;
+            }
+            Err(_) => tried.push(soname.to_string_lossy().into_owned()),
+        }
+    }
+    if found.is_none() {
+        if !may_load {
+            return Err(Error::NotLoaded { tried });
+        }
+        tried.clear();
+        for soname in SONAMES {
+            match open_library(soname, 0) {
+                Ok(handle) => {
+                    found = Some((handle, soname, false));
+                    break;
+                }
+                Err(reason) => tried.push(reason),
+            }
+        }
+    }
+    let Some((handle, soname, guest)) = found else { return Err(Error::NoLibrary { tried }) };
+    let soname = soname.to_string_lossy().into_owned();
+    let functions = Functions::look_up(handle, &soname)?;
+    log::debug!("using {soname}{}", if guest { ", which this process had already" } else { "" });
+    let rpm =
+        Librpm(Box::leak(Box::new(Library { functions, package_functions: OnceLock::new(), soname, guest })));
+    if !guest {
+        messages::take_over(rpm.functions());
+        if let Some(set_interrupt_safety) = rpm.functions().rpmsqSetInterruptSafety {
+            // SAFETY: takes a flag. Without it librpm leaves signal handlers alone when it opens a database.
+            unsafe { set_interrupt_safety(0) };
+        }
+    }
+    configure(rpm)?;
+    *the_library = Some(rpm.0);
+    Ok(rpm)
+}
+
+/// Opens a library by name, for good.
+fn open_library(soname: &CStr, how: c_int) -> Result<NonNull<c_void>, String> {
+    let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE | how;
+    // SAFETY: the name ends in NUL. Loading runs librpm's initialisers, which any user of librpm runs too.
+    let handle = unsafe { libc::dlopen(soname.as_ptr(), flags) };
+    NonNull::new(handle).ok_or_else(|| {
+        // SAFETY: takes nothing; the text lives until this thread's next dl call, and is copied at once.
+        let reason = unsafe { libc::dlerror() };
+        if reason.is_null() {
+            return soname.to_string_lossy().into_owned();
+        }
+        // SAFETY: not null, and ends in NUL.
+        unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned()
+    })
+}
+
+/// Reads rpm's configuration, unless that was done: a second time would bury the host's own macros.
+fn configure(rpm: Librpm) -> Result<(), Error> {
+    // SAFETY: the string ends in NUL. The macro's body is not expanded, so nothing is run.
+    let configured = unsafe { (rpm.functions().rpmExpandNumeric)(c"%{?_dbpath:1}".as_ptr()) };
+    if configured == 1 {
+        return Ok(());
+    }
+    let read = rpm.functions().rpmReadConfigFiles;
+    // SAFETY: null twice stands for the default files and the machine's own architecture.
+    let (code, errors) = rpm.listen(|| unsafe { read(null(), null()) });
+    if code == 0 {
+        return Ok(());
+    }
+    Err(Error::Configuration { reason: errors.unwrap_or_else(|| format!("librpm says {code}")) })
+}
+
+/// A C string of what comes before the first NUL.
+fn until_nul(text: &str) -> CString {
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+}
