@@ -1,0 +1,48 @@
+//! Writes kernel modules, kernels, packages and roots for tests, the benchmark and the demo.
+//!
+//! Everything is made up from values, so that a test says what it needs and nothing else:
+//!
+//! ```
+//! use testkit::{KernelBuilder, TestRoot};
+//!
+//! let root = TestRoot::new();
+//! let kernel = KernelBuilder::new("6.4.0-1-default").export("printk", 0x1234);
+//! kernel.write(&root.path());
+//! let driver = kernel.driver("foo").need("printk", 0x1234).build();
+//! root.write("usr/lib/modules/6.4.0-1-default/updates/foo.ko", &driver);
+//! ```
+//!
+//! It is for tests: a misuse or a failing tool panics with a message, it is not returned.
+
+#![forbid(unsafe_code)]
+
+mod arch;
+mod compress;
+mod elf;
+mod kernel;
+mod module;
+mod noise;
+mod package;
+mod root;
+mod rpmbuild;
+mod symvers;
+mod tools;
+
+pub use arch::Arch;
+pub use compress::{Compression, compress};
+pub use kernel::{KernelBuilder, ModulesDir, SymversPlace};
+pub use module::{
+    CrcStyle, Export, MODULE_LAYOUT_CRC, ModuleBuilder, Need, STRUCT_MODULE_SIZE, Strip, VERMAGIC_FLAGS,
+    Versions,
+};
+pub use package::{Package, PackageBuilder};
+pub use root::TestRoot;
+pub use symvers::{Columns, Symvers, SymversEntry};
+pub use tools::{Output, depmod, modinfo, run};
+
+/// Writes a file, and the directories above it.
+pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) {
+    let parent = path.parent().unwrap_or_else(|| panic!("{}: not a file's path", path.display()));
+    std::fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
+    std::fs::write(path, bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+}

@@ -1,0 +1,61 @@
+//! Seeded pseudo-random numbers and bytes: the same seed gives the same test, always.
+
+/// A small generator (splitmix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Noise(u64);
+
+impl Noise {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
+    }
+
+    /// True in `share` of all calls, 0.0 to 1.0.
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
+        ((self.next() >> 11) as f64) / ((1u64 << 53) as f64) < share
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {
+        &among[self.below(among.len())]
+    }
+}
+
+/// A number that depends on nothing but the bytes (FNV-1a).
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Bytes that compress about as well as machine code does: two and a half times, roughly.
+pub(crate) fn code_like(size: usize, seed: u64) -> Vec<u8> {
+    let mut noise = Noise::new(seed);
+    let idioms: Vec<Vec<u8>> = (0..256.min(size / 4 + 1))
+        .map(|_| {
+            let length = 6 + noise.below(11);
+            let bytes = [noise.next().to_le_bytes(), noise.next().to_le_bytes()].concat();
+            bytes[..length].to_vec()
+        })
+        .collect();
+    let mut bytes = Vec::with_capacity(size + 16);
+    while bytes.len() < size {
+        // Idioms that come again and again, with operands that never come twice.
+        let idiom: &Vec<u8> = noise.pick(&idioms);
+        bytes.extend_from_slice(idiom);
+        if noise.chance(0.6) {
+            bytes.extend_from_slice(&noise.next().to_le_bytes()[..4]);
+        }
+    }
+    bytes.truncate(size);
+    bytes
+}
