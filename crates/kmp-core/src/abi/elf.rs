@@ -1,0 +1,245 @@
+//! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
+
+use std::fmt;
+
+use object::elf;
+use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
+use object::{Endian, Endianness, SectionIndex};
+
+/// What a module must share with a kernel before anything else is looked at: class, byte order and
+/// machine of the ELF header (`elf_check_arch` and the header checks of `kernel/module/main.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arch {
+    /// 64-bit class.
+    pub is_64: bool,
+    /// Most significant byte first.
+    pub big_endian: bool,
+    /// `e_machine`, for example 62 for x86-64.
+    pub machine: u16,
+}
+
+impl Arch {
+    /// Does this architecture's loader strip a leading `.` of symbol names (`dedotify` in
+    /// `arch/powerpc/kernel/module_64.c`)?
+    pub(super) fn dots_names(self) -> bool {
+        self.machine == elf::EM_PPC64.0
+    }
+
+    /// Undefined symbols that this architecture's loader makes up itself.
+    ///
+    /// x86: `ignore_undef_symbol` (`kernel/module/main.c`); s390: `module_frob_arch_sections`;
+    /// ppc64: `.TOC.` in `dedotify`.
+    pub(super) fn is_made_up(self, symbol: &[u8]) -> bool {
+        match elf::Machine(self.machine) {
+            elf::EM_386 | elf::EM_X86_64 | elf::EM_S390 => symbol == b"_GLOBAL_OFFSET_TABLE_",
+            elf::EM_PPC64 => symbol == b"TOC." || symbol == b".TOC.",
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match (elf::Machine(self.machine), self.big_endian) {
+            (elf::EM_X86_64, _) => "x86_64",
+            (elf::EM_386, _) => "i386",
+            (elf::EM_AARCH64, false) => "aarch64",
+            (elf::EM_ARM, false) => "arm",
+            (elf::EM_PPC64, false) => "ppc64le",
+            (elf::EM_PPC64, true) => "ppc64",
+            (elf::EM_PPC, true) => "ppc",
+            (elf::EM_S390, _) => "s390x",
+            (elf::EM_RISCV, false) => "riscv",
+            (elf::EM_LOONGARCH, false) => "loongarch",
+            _ => {
+                let bits = if self.is_64 { 64 } else { 32 };
+                return write!(f, "ELF machine {} ({bits}-bit)", self.machine);
+            }
+        };
+        f.write_str(name)
+    }
+}
+
+/// Where a symbol is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Undefined,
+    Absolute,
+    Common,
+    Section(usize),
+    Other,
+}
+
+/// One entry of `.symtab`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Symbol<'d> {
+    pub name: &'d [u8],
+    pub place: Place,
+    pub value: u64,
+    pub weak: bool,
+}
+
+/// A section that is loaded (`SHF_ALLOC`; the loader's `find_sec` sees no other).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section<'d> {
+    pub index: usize,
+    pub name: &'d [u8],
+    pub data: &'d [u8],
+    pub size: u64,
+}
+
+/// A relocation: something at `offset` of its section refers to `addend` past `symbol`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relocation {
+    pub offset: u64,
+    pub symbol: usize,
+    pub addend: i64,
+}
+
+/// A parsed module file.
+#[derive(Debug)]
+pub(super) struct Object<'d> {
+    pub arch: Arch,
+    pub sections: Vec<Section<'d>>,
+    pub symbols: Vec<Symbol<'d>>,
+    relocations: Vec<(usize, Vec<Relocation>)>,
+}
+
+impl<'d> Object<'d> {
+    /// Reads a relocatable object. Relocations are kept for sections named in `relocated` only.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub fn parse(data: &'d [u8], relocated: &[&[u8]]) -> Result<Self, String> {
+        if data.is_empty() {
+            return Err("the file is empty".into());
+        }
+        if !data.starts_with(b"\x7fELF") {
+            return Err("not an ELF file".into());
+        }
+        match data.get(4) {
+            Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated),
+            Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated),
+            _ => Err("neither 32-bit nor 64-bit ELF".into()),
+        }
+    }
+
+    /// The first loaded section of that name.
+    pub fn section(&self, name: &[u8]) -> Option<&Section<'d>> {
+        self.sections.iter().find(|s| s.name == name)
+    }
+
+    /// The relocations of section number `index`.
+    pub fn relocations(&self, index: usize) -> &[Relocation] {
+        self.relocations.iter().find(|(i, _)| *i == index).map_or(&[], |(_, list)| list)
+    }
+
+    /// A little or big endian number of 4 bytes at `offset`.
+    pub fn u32_at(&self, data: &[u8], offset: usize) -> Option<u32> {
+        let bytes = data.get(offset..offset.checked_add(4)?)?.try_into().ok()?;
+        Some(if self.arch.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+
+    /// An `unsigned long` at `offset`.
+    pub fn ulong_at(&self, data: &[u8], offset: usize) -> Option<u64> {
+        if !self.arch.is_64 {
+            return self.u32_at(data, offset).map(u64::from);
+        }
+        let bytes = data.get(offset..offset.checked_add(8)?)?.try_into().ok()?;
+        Some(if self.arch.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
+    }
+}
+
+fn parse<'d, H: FileHeader<Endian = Endianness>>(
+    data: &'d [u8],
+    relocated: &[&[u8]],
+) -> Result<Object<'d>, String> {
+    let text = |what: &str, e: object::read::Error| format!("{what}: {e}");
+    let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
+    let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
+    let kind = header.e_type(endian);
+    if kind != elf::ET_REL {
+        return Err(format!("not a relocatable object (ELF type {})", kind.0));
+    }
+    let arch = Arch {
+        is_64: header.is_type_64(),
+        big_endian: endian.is_big_endian(),
+        machine: header.e_machine(endian).0,
+    };
+
+    let table = header
+        .sections(endian, data)
+        .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
+    let mut sections = Vec::new();
+    for (index, section) in table.enumerate() {
+        // The loader refuses a file with any section that reaches past its end.
+        let contents = section
+            .data(endian, data)
+            .map_err(|e| text(&format!("section {} reaches past the end of the file", index.0), e))?;
+        if !section.sh_flags(endian).contains(elf::SHF_ALLOC) {
+            continue;
+        }
+        let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
+        let size = section.sh_size(endian).into();
+        sections.push(Section { index: index.0, name, data: contents, size });
+    }
+
+    let symtab = table
+        .symbols(endian, data, elf::SHT_SYMTAB)
+        .map_err(|e| text("the symbol table cannot be read", e))?;
+    if symtab.is_empty() {
+        return Err("the module has no symbols (stripped?)".into());
+    }
+    let strings = symtab.strings();
+    let mut symbols = Vec::with_capacity(symtab.len());
+    for (index, symbol) in symtab.enumerate() {
+        let shndx = symbol.st_shndx(endian);
+        let place = match shndx {
+            elf::SHN_UNDEF => Place::Undefined,
+            elf::SHN_ABS => Place::Absolute,
+            elf::SHN_COMMON => Place::Common,
+            elf::SHN_XINDEX => match symtab.symbol_section(endian, symbol, index) {
+                Ok(Some(SectionIndex(i))) => Place::Section(i),
+                _ => Place::Other,
+            },
+            i if i.0 < elf::SHN_LORESERVE => Place::Section(i.0.into()),
+            _ => Place::Other,
+        };
+        let name =
+            symbol.name(endian, strings).map_err(|e| text(&format!("bad name of symbol {}", index.0), e))?;
+        symbols.push(Symbol {
+            name,
+            place,
+            value: symbol.st_value(endian).into(),
+            weak: symbol.st_bind() == elf::STB_WEAK,
+        });
+    }
+
+    let mut relocations = Vec::new();
+    for section in table.iter() {
+        let target = SectionIndex(section.sh_info(endian) as usize);
+        let Some(of) = sections.iter().find(|s| s.index == target.0 && relocated.contains(&s.name)) else {
+            continue;
+        };
+        let mut list = Vec::new();
+        if let Ok(Some((rela, _))) = section.rela(endian, data) {
+            list.extend(rela.iter().map(|r| Relocation {
+                offset: r.r_offset(endian).into(),
+                symbol: r.r_sym(endian, false) as usize,
+                addend: r.r_addend(endian).into(),
+            }));
+        } else if let Ok(Some((rel, _))) = section.rel(endian, data) {
+            // The addend stands in the section itself; only 32-bit machines use this form.
+            list.extend(rel.iter().map(|r| {
+                let offset: u64 = r.r_offset(endian).into();
+                let implicit = usize::try_from(offset)
+                    .ok()
+                    .and_then(|o| of.data.get(o..o.checked_add(4)?))
+                    .map_or(0, |b| endian.read_i32([b[0], b[1], b[2], b[3]]));
+                Relocation { offset, symbol: r.r_sym(endian) as usize, addend: implicit.into() }
+            }));
+        }
+        relocations.push((target.0, list));
+    }
+    Ok(Object { arch, sections, symbols, relocations })
+}

@@ -1,0 +1,26 @@
+//! What modules and kernels say of themselves, and whether they go together.
+//!
+//! Pure: bytes and text in, values out. Nothing here opens a file.
+
+pub mod capability;
+mod config;
+mod elf;
+mod kernel;
+mod modinfo;
+mod module;
+pub mod name;
+mod rebuild;
+pub mod signature;
+mod symvers;
+mod verdict;
+
+pub use config::KernelConfig;
+pub use elf::Arch;
+pub use kernel::{Kernel, Traits};
+pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
+pub use rebuild::Rebuild;
+pub use symvers::{Export, Licensing, NotSymvers, SymbolTable};
+pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, World};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,75 @@
+//! A kernel without symvers: what can be known of its exports from its own modules.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::symvers::{NO_CRC, UNKNOWN_CRC, UNKNOWN_KIND};
+use super::{Module, SymbolTable};
+
+/// Puts a [`SymbolTable`] together from in-tree modules: each lists the CRC of every symbol that it uses,
+/// and exports some of its own. What no module uses stays unknown, and so do the licensing and the
+/// namespace of what the kernel image exports.
+#[derive(Debug, Default)]
+pub struct Rebuild {
+    /// Symbol to CRC, of what modules use.
+    used: BTreeMap<Box<str>, u32>,
+    /// Symbol to the rest of its line, of what modules export.
+    exported: BTreeMap<Box<str>, String>,
+    /// Symbols that the kernel image has, CRC unknown.
+    seen: Vec<Box<str>>,
+}
+
+impl Rebuild {
+    /// Takes in an in-tree module. `path` is its path below `kernel/`, without `.ko`.
+    pub fn add(&mut self, path: &str, module: &Module) {
+        let crc = |c: super::Crcs| c.extended.or(c.basic);
+        if let Some(crc) = crc(module.layout) {
+            self.used.insert("module_layout".into(), crc);
+        }
+        for need in &module.needs {
+            if let Some(crc) = crc(need.crcs) {
+                self.used.insert(need.symbol.clone(), crc);
+            }
+        }
+        for offer in &module.offers {
+            let kind = if offer.gpl { "EXPORT_SYMBOL_GPL" } else { "EXPORT_SYMBOL" };
+            let crc = offer.crc.map_or_else(|| NO_CRC.to_string(), |crc| format!("{crc:#010x}"));
+            let namespace = offer.namespace.as_deref().unwrap_or("");
+            self.exported.insert(
+                offer.symbol.clone(),
+                format!("{crc}\t{}\t{path}\t{kind}\t{namespace}", offer.symbol),
+            );
+        }
+    }
+
+    /// Takes in `System.map`: a line `ADDRESS r __ksymtab_NAME` tells that the kernel image exports NAME,
+    /// though not with which CRC.
+    pub fn add_system_map(&mut self, text: &[u8]) {
+        for line in text.split(|b| *b == b'\n') {
+            if let Some(name) = line.rsplit(|b| *b == b' ').next().and_then(|n| n.strip_prefix(b"__ksymtab_"))
+            {
+                self.seen.push(super::modinfo::text(name).into());
+            }
+        }
+    }
+
+    /// The table; it is never complete.
+    pub fn finish(self) -> SymbolTable {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for line in self.exported.values() {
+            let _ = writeln!(text, "{line}");
+        }
+        for (symbol, crc) in &self.used {
+            if !self.exported.contains_key(symbol) {
+                let _ = writeln!(text, "{crc:#010x}\t{symbol}\tvmlinux\t{UNKNOWN_KIND}\t");
+            }
+        }
+        for symbol in &self.seen {
+            if !self.exported.contains_key(symbol) && !self.used.contains_key(symbol) {
+                let _ = writeln!(text, "{UNKNOWN_CRC}\t{symbol}\tvmlinux\t{UNKNOWN_KIND}\t");
+            }
+        }
+        SymbolTable::build(text.into_bytes(), false).unwrap_or_else(|_| SymbolTable::unknown())
+    }
+}

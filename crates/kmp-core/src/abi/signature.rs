@@ -1,0 +1,406 @@
+//! The signature at the end of a signed module.
+//!
+//! The layout is the kernel's `include/linux/module_signature.h`:
+//!
+//! ```text
+//! module | [signer | key id |] signature | algo hash id_type signer_len key_id_len 0 0 0 be32(sig_len) | marker
+//! ```
+//!
+//! The signature of today's modules (`id_type` 2) is a PKCS#7 (CMS, RFC 5652) `SignedData`, and all the one-byte fields but `id_type` are zero.
+//! Nothing is verified here: that needs the kernel's keyrings. Only who claims to have signed is told.
+
+use der::asn1::AnyRef;
+use der::{Reader, SliceReader, Tag};
+use std::fmt::Write as _;
+
+/// What ends a signed module's file.
+pub const MARKER: &[u8] = b"~Module signature appended~\n";
+
+/// Bytes of the record before [`MARKER`].
+const TRAILER: usize = 12;
+
+/// How a signature names its key: the trailer's `id_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdType {
+    /// 0: an OpenPGP key. No kernel since 3.7 writes or accepts it.
+    Pgp,
+    /// 1: an X.509 certificate's name and key id, in clear before the signature. Kernels 3.7 to 4.2.
+    X509,
+    /// 2: all in a PKCS#7 message. Kernels since 4.3.
+    Pkcs7,
+    /// A number that no kernel has given a meaning.
+    Unknown(u8),
+}
+
+/// What a module's signature says about itself, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// How the key is named.
+    pub id_type: IdType,
+    /// The signer: the common name of the certificate's issuer, else its organisation, else its mail address; what
+    /// `modinfo -F signer` shows. `None` where the signature names its key only by key id, or cannot be read. It is data: it
+    /// may hold any character.
+    pub signer: Option<String>,
+    /// The certificate's serial number, or the subject key id where the signature has that instead, in upper-case hex with
+    /// colons as `modinfo -F sig_key` shows it.
+    pub key_id: Option<String>,
+    /// The digest, by the kernel's name (`sha256`); `None` where it is not one of those that kernels know.
+    pub hash: Option<&'static str>,
+}
+
+/// A signature trailer that contradicts the file. A kernel with module signatures refuses such a module (EBADMSG), enforcing or not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The marker is there, but not the record that belongs before it.
+    #[error(
+        "the module ends with a signature marker, but the {have} bytes before it are fewer than the {TRAILER} of a signature record; the file is damaged"
+    )]
+    Cut {
+        /// Bytes before the marker.
+        have: usize,
+    },
+    /// The record claims more than the file holds.
+    #[error(
+        "the module's signature record claims {claimed} bytes of signature, but the file has only {have} bytes of module and signature; the file is damaged"
+    )]
+    Size {
+        /// Bytes that the record claims for signer, key id and signature.
+        claimed: u64,
+        /// Bytes before the record.
+        have: usize,
+    },
+    /// A PKCS#7 record has something where the kernel wants zeros.
+    #[error(
+        "the module's signature record has unexpected values where the kernel wants zeros; the file is damaged or signed by a faulty tool"
+    )]
+    Fields,
+    /// What the record calls a PKCS#7 message is none.
+    #[error("the module's signature is no PKCS#7 message of signed data; the file is damaged")]
+    Message,
+}
+
+/// Splits a module's file into the module and, where there is one, its signature.
+///
+/// Without [`MARKER`] at the end the whole of `bytes` is the module. Of a PKCS#7 message that cannot be read
+/// to its end the [`Signature`] has what was read before.
+///
+/// # Errors
+/// A record whose sizes do not fit the file or whose fields the kernel's `mod_check_sig` refuses, or a message that does not even
+/// begin like signed data (`pkcs7_parse_message`).
+pub fn split(bytes: &[u8]) -> Result<(&[u8], Option<Signature>), SignatureError> {
+    let Some(before) = bytes.strip_suffix(MARKER) else { return Ok((bytes, None)) };
+    let Some((rest, record)) = before.split_last_chunk::<TRAILER>() else {
+        return Err(SignatureError::Cut { have: before.len() });
+    };
+    let [algo, hash, id_type, signer_len, key_id_len, pad @ .., a, b, c, d] = *record;
+    let sig_len = u64::from(u32::from_be_bytes([a, b, c, d]));
+    let id_type = match id_type {
+        0 => IdType::Pgp,
+        1 => IdType::X509,
+        2 => IdType::Pkcs7,
+        other => IdType::Unknown(other),
+    };
+    if id_type == IdType::Pkcs7 && [algo, hash, signer_len, key_id_len].iter().chain(&pad).any(|&b| b != 0) {
+        return Err(SignatureError::Fields);
+    }
+    let claimed = sig_len + u64::from(signer_len) + u64::from(key_id_len);
+    // The kernel also refuses a signature that leaves nothing for the module.
+    let start = usize::try_from(claimed)
+        .ok()
+        .and_then(|claimed| rest.len().checked_sub(claimed))
+        .filter(|&start| start > 0)
+        .ok_or(SignatureError::Size { claimed, have: rest.len() })?;
+    let (module, blob) = rest.split_at(start);
+    let mut signature = Signature { id_type, signer: None, key_id: None, hash: None };
+    match id_type {
+        IdType::Pkcs7 => {
+            if !is_signed_data(blob) {
+                return Err(SignatureError::Message);
+            }
+            // As far as it goes: what was read before a fault is kept.
+            let _ = read_pkcs7(blob, &mut signature);
+        }
+        IdType::Pgp | IdType::X509 => {
+            let (signer, blob) = blob.split_at(usize::from(signer_len));
+            let key_id = &blob[..usize::from(key_id_len)];
+            signature.signer = (!signer.is_empty()).then(|| String::from_utf8_lossy(signer).into_owned());
+            signature.key_id = (!key_id.is_empty()).then(|| hex(key_id));
+            // enum pkey_hash_algo of the kernels that wrote this.
+            signature.hash = ["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224"]
+                .get(usize::from(hash))
+                .copied();
+        }
+        IdType::Unknown(_) => {}
+    }
+    Ok((module, Some(signature)))
+}
+
+/// Does it begin as `ContentInfo` with the type `signedData` (1.2.840.113549.1.7.2)? The kernel takes lengths of any form.
+fn is_signed_data(blob: &[u8]) -> bool {
+    const TYPE: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    let &[0x30, length, ref rest @ ..] = blob else { return false };
+    let more = match length {
+        0x81..=0xff => usize::from(length & 0x7f),
+        _ => 0,
+    };
+    rest.get(more..).is_some_and(|contents| contents.starts_with(TYPE))
+}
+
+/// The contents of the next element, whatever it is.
+fn next<'a>(reader: &mut SliceReader<'a>) -> Option<(Tag, &'a [u8])> {
+    let any: AnyRef<'a> = reader.decode().ok()?;
+    Some((der::Tagged::tag(&any), any.value()))
+}
+
+/// The contents of the next element, which has to be a `tag`.
+fn expect<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Option<&'a [u8]> {
+    next(reader).filter(|(found, _)| *found == tag).map(|(_, value)| value)
+}
+
+fn reader(bytes: &[u8]) -> Option<SliceReader<'_>> {
+    SliceReader::new(bytes).ok()
+}
+
+/// Fills `signature` from RFC 5652's `ContentInfo { signedData, SignedData { .., signerInfos } }`, its first signer. No recursion: the
+/// depth is that of this function. `None` where it could not read on.
+fn read_pkcs7(blob: &[u8], signature: &mut Signature) -> Option<()> {
+    let mut content_info = reader(expect(&mut reader(blob)?, Tag::Sequence)?)?;
+    expect(&mut content_info, Tag::ObjectIdentifier)?;
+    let (_, explicit) = next(&mut content_info)?;
+    let mut signed_data = reader(expect(&mut reader(explicit)?, Tag::Sequence)?)?;
+    expect(&mut signed_data, Tag::Integer)?; // version
+    expect(&mut signed_data, Tag::Set)?; // digestAlgorithms
+    expect(&mut signed_data, Tag::Sequence)?; // encapContentInfo
+    let signer_infos = loop {
+        // [0] certificates and [1] crls may come before.
+        let (tag, value) = next(&mut signed_data)?;
+        if tag == Tag::Set {
+            break value;
+        }
+    };
+    let mut info = reader(expect(&mut reader(signer_infos)?, Tag::Sequence)?)?;
+    expect(&mut info, Tag::Integer)?; // version
+    match next(&mut info)? {
+        (Tag::Sequence, issuer_and_serial) => {
+            let mut parts = reader(issuer_and_serial)?;
+            signature.signer = common_name(expect(&mut parts, Tag::Sequence)?);
+            let serial = expect(&mut parts, Tag::Integer)?;
+            // DER puts a zero before a first byte that would read as a sign.
+            let serial = match serial {
+                [0, rest @ ..] if !rest.is_empty() => rest,
+                all => all,
+            };
+            signature.key_id = Some(hex(serial));
+        }
+        // [0] subjectKeyIdentifier
+        (Tag::ContextSpecific { .. }, key_id) => signature.key_id = Some(hex(key_id)),
+        _ => return None,
+    }
+    let mut digest = reader(expect(&mut info, Tag::Sequence)?)?;
+    signature.hash = hash_name(expect(&mut digest, Tag::ObjectIdentifier)?);
+    Some(())
+}
+
+/// The first common name in an X.501 `Name`, else its organisation, else its mail address.
+fn common_name(name: &[u8]) -> Option<String> {
+    let (mut organisation, mut mail) = (None, None);
+    let mut sets = reader(name)?;
+    while let Some(set) = expect(&mut sets, Tag::Set) {
+        let Some(mut attributes) = reader(set) else { continue };
+        while let Some(attribute) = expect(&mut attributes, Tag::Sequence) {
+            let Some(mut pair) = reader(attribute) else { continue };
+            let Some(oid) = expect(&mut pair, Tag::ObjectIdentifier) else { continue };
+            let Some((tag, value)) = next(&mut pair) else { continue };
+            match oid {
+                [0x55, 4, 3] => return Some(text(tag, value)), // 2.5.4.3 commonName
+                [0x55, 4, 10] => organisation = organisation.or_else(|| Some(text(tag, value))), // 2.5.4.10
+                // 1.2.840.113549.1.9.1 emailAddress
+                [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1] => {
+                    mail = mail.or_else(|| Some(text(tag, value)))
+                }
+                _ => {}
+            }
+        }
+    }
+    organisation.or(mail)
+}
+
+/// An ASN.1 character string as text.
+fn text(tag: Tag, value: &[u8]) -> String {
+    if tag == Tag::BmpString {
+        let units: Vec<u16> =
+            value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    } else {
+        String::from_utf8_lossy(value).into_owned()
+    }
+}
+
+/// The kernel's name of a digest, from the contents of its OBJECT IDENTIFIER.
+fn hash_name(oid: &[u8]) -> Option<&'static str> {
+    Some(match oid {
+        // 2.16.840.1.101.3.4.2.N
+        [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, n] => match n {
+            1 => "sha256",
+            2 => "sha384",
+            3 => "sha512",
+            4 => "sha224",
+            8 => "sha3-256",
+            9 => "sha3-384",
+            10 => "sha3-512",
+            _ => return None,
+        },
+        [0x2b, 0x0e, 3, 2, 0x1a] => "sha1",
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 4] => "md4",
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5] => "md5",
+        [0x2b, 0x24, 3, 2, 1] => "rmd160",
+        [0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x11] => "sm3",
+        _ => return None,
+    })
+}
+
+/// `F1:E2:D3`.
+fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 3);
+    for (i, byte) in bytes.iter().enumerate() {
+        let colon = if i == 0 { "" } else { ":" };
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{colon}{byte:02X}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &[u8] = include_bytes!("testdata/issuer.p7");
+    const KEYID: &[u8] = include_bytes!("testdata/keyid.p7");
+    const ORG: &[u8] = include_bytes!("testdata/org.p7");
+    const MODULE: &[u8] = b"\x7fELF, were this a module";
+
+    fn signed_as(record: [u8; 8], blob: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(blob.len()).unwrap();
+        [MODULE, blob, &record, &len.to_be_bytes(), MARKER].concat()
+    }
+
+    fn signed(blob: &[u8]) -> Vec<u8> {
+        signed_as([0, 0, 2, 0, 0, 0, 0, 0], blob)
+    }
+
+    fn signature(bytes: &[u8]) -> Signature {
+        let (module, signature) = split(bytes).unwrap();
+        assert_eq!(module, MODULE);
+        signature.unwrap()
+    }
+
+    /// The expected values are what `modinfo -F signer|sig_key|sig_hashalgo` of kmod 30 prints for a module signed like this.
+    #[test]
+    fn issuer_and_serial() {
+        let s = signature(&signed(ISSUER));
+        assert_eq!(s.id_type, IdType::Pkcs7);
+        assert_eq!(s.signer.as_deref(), Some("Example Drivers signing key"));
+        assert_eq!(s.key_id.as_deref(), Some("F1:E2:D3:C4:B5:A6:97:88"));
+        assert_eq!(s.hash, Some("sha256"));
+
+        let s = signature(&signed(ORG));
+        assert_eq!(
+            (s.signer.as_deref(), s.key_id.as_deref(), s.hash),
+            (Some("Only Org"), Some("01:02"), Some("sha384"))
+        );
+    }
+
+    /// kmod 30 shows nothing at all here; the key id is what `openssl x509 -ext subjectKeyIdentifier` prints.
+    #[test]
+    fn key_id() {
+        let s = signature(&signed(KEYID));
+        assert_eq!(s.signer, None);
+        assert_eq!(s.key_id.as_deref(), Some("8E:91:35:9D:B6:D8:E5:48:E1:68:28:03:AE:C6:59:EF:33:72:62:A8"));
+        assert_eq!(s.hash, Some("sha512"));
+    }
+
+    #[test]
+    fn the_old_kind_names_its_key_in_clear() {
+        let mut bytes = [MODULE, b"Some: key", b"\x01\xab", b"RSA"].concat();
+        bytes.extend([1, 4, 1, 9, 2, 0, 0, 0, 0, 0, 0, 3]);
+        bytes.extend(MARKER);
+        let s = signature(&bytes);
+        assert_eq!(s.id_type, IdType::X509);
+        assert_eq!(
+            (s.signer.as_deref(), s.key_id.as_deref(), s.hash),
+            (Some("Some: key"), Some("01:AB"), Some("sha256"))
+        );
+    }
+
+    #[test]
+    fn unsigned() {
+        for bytes in [&b""[..], MODULE, &MARKER[1..]] {
+            assert_eq!(split(bytes), Ok((bytes, None)));
+        }
+    }
+
+    #[test]
+    fn records_that_do_not_fit() {
+        assert_eq!(split(MARKER), Err(SignatureError::Cut { have: 0 }));
+        assert_eq!(split(&[&[0; 11], MARKER].concat()), Err(SignatureError::Cut { have: 11 }));
+        assert_eq!(split(&[&[0; 12], MARKER].concat()), Err(SignatureError::Size { claimed: 0, have: 0 }));
+        let huge = [MODULE, &[0, 0, 2, 0, 0, 0, 0, 0, 255, 255, 255, 255], MARKER].concat();
+        assert_eq!(split(&huge), Err(SignatureError::Size { claimed: 0xffff_ffff, have: MODULE.len() }));
+        assert_eq!(split(&signed_as([0, 4, 2, 0, 0, 0, 0, 0], ISSUER)), Err(SignatureError::Fields));
+        assert_eq!(split(&signed_as([0, 0, 2, 0, 0, 0, 0, 1], ISSUER)), Err(SignatureError::Fields));
+        assert_eq!(signature(&signed_as([0, 0, 77, 0, 0, 0, 0, 0], ISSUER)).id_type, IdType::Unknown(77));
+    }
+
+    #[test]
+    fn a_message_that_breaks_off_is_still_a_signature() {
+        // The type is there, and nothing that could be read after it.
+        for blob in [&ISSUER[..16], &[&ISSUER[..15], &[0x30, 0x80].repeat(5000)].concat()] {
+            let s = signature(&signed(blob));
+            assert_eq!((s.signer, s.key_id, s.hash), (None, None, None));
+        }
+    }
+
+    /// Found by `cargo xtask judge`: the kernel refuses these (EBADMSG) even where it enforces no signatures.
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let deep = [0x30, 0x80].repeat(5000);
+        let nested: Vec<u8> = (0..2000).fold(vec![], |inner: Vec<u8>, _| {
+            let len = u16::try_from(inner.len()).unwrap().to_be_bytes();
+            [&[0x30, 0x82, len[0], len[1]], &inner[..]].concat()
+        });
+        for blob in [&b""[..], b"rubbish", b"\x30", b"\x30\xff", &deep, &nested, &ISSUER[1..]] {
+            assert_eq!(split(&signed(blob)), Err(SignatureError::Message));
+        }
+    }
+
+    #[test]
+    fn text_of_every_kind() {
+        assert_eq!(text(Tag::BmpString, &[0, b'A', 0x20, 0xac, 0]), "A\u{20ac}");
+        assert_eq!(text(Tag::Utf8String, b"a\xffb"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn cut_and_damaged_input_never_panics() {
+        for blob in [ISSUER, KEYID, ORG] {
+            for end in 0..blob.len() {
+                let _ = split(&signed(&blob[..end]));
+            }
+            let whole = signed(blob);
+            for end in 0..whole.len() {
+                let _ = split(&whole[..end]);
+            }
+            let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+            for _ in 0..20_000 {
+                let mut bytes = whole.clone();
+                for _ in 0..4 {
+                    seed ^= seed << 13;
+                    seed ^= seed >> 7;
+                    seed ^= seed << 17;
+                    let at = usize::try_from(seed >> 16).unwrap() % (bytes.len() - MARKER.len());
+                    bytes[at] = seed.to_le_bytes()[0];
+                }
+                let _ = split(&bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The writers, in throwaway roots.
+
+mod switch;

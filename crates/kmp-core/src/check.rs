@@ -1,0 +1,279 @@
+//! Verdicts on what somebody names: module files, package files, installed KMPs.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use librpm_rt::Librpm;
+
+use crate::abi::{SymbolTable, Verdict};
+use crate::guard::{self, Source, Transaction};
+use crate::inventory::{Loader, ModulesDirs, Package, Problem};
+use crate::plan::Site;
+use crate::report::printable;
+use crate::root::Root;
+use crate::survey::{Selection, Survey, SurveyedKernel};
+use crate::targets::{File, Targets, judge_together};
+use crate::transaction::Elements;
+
+/// What is to be judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'r> {
+    /// Against these kernels only, whatever a KMP's flavour; empty: all.
+    pub kernels: &'r [String],
+    /// As on the command line; empty: all installed KMPs.
+    pub names: &'r [OsString],
+    /// What all kernels export, in place of what they do.
+    pub symbols: Option<&'r SymbolTable>,
+}
+
+/// One module's verdict for one kernel.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Index into [`Checked::releases`].
+    pub kernel: usize,
+    /// The module's name.
+    pub name: String,
+    /// Its file. Of a module in a package file: the package file's path and the module's in it.
+    pub path: PathBuf,
+    /// NAME-VERSION-RELEASE of its package.
+    pub package: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// What was judged.
+#[derive(Debug)]
+pub struct Checked {
+    /// The kernels' releases: the installed, then those of package files.
+    pub releases: Vec<String>,
+    /// Kernel by kernel, module by module.
+    pub lines: Vec<Line>,
+    /// What was left out.
+    pub problems: Vec<Problem>,
+}
+
+/// Nothing was judged, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A file that is not there or cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// A package file that cannot be read.
+    #[error(transparent)]
+    PackageFile(#[from] librpm_rt::Error),
+    /// Without librpm a package file cannot be read.
+    #[error("package files cannot be read: {0}")]
+    NoRpm(String),
+    /// No kernel, or not that one.
+    #[error("{0}")]
+    NoKernel(String),
+    /// No KMP of that name, or a package file without modules.
+    #[error("{0}")]
+    NoKmp(String),
+    /// The installed packages are not known.
+    #[error("{0}")]
+    Packages(String),
+}
+
+/// Judges. Reads only.
+///
+/// # Errors
+/// [`CheckError`]: what was named is not there.
+pub fn check(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    loader: &mut Loader<'_>,
+    request: &Request<'_>,
+) -> Result<Checked, CheckError> {
+    let targets = Targets::read(loader, request.names).map_err(CheckError::File)?;
+    let mut transaction = match targets.package_files.as_slice() {
+        [] => Transaction::default(),
+        files => read_packages(root, rpm, files)?,
+    };
+    if let Some(symbols) = request.symbols {
+        transaction.kernels.iter_mut().for_each(|k| k.kernel.symbols = symbols.clone());
+    }
+    let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
+    let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
+    let selection = Selection { kernels: request.kernels.to_vec(), going: None };
+    let mut survey = Survey::take(root, rpm, loader, &selection);
+    survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
+    if survey.kernels.is_empty() && transaction.kernels.is_empty() {
+        let dir = root.display(survey.inventory.dirs.path());
+        return Err(CheckError::NoKernel(format!("there is no kernel in {}", dir.display())));
+    }
+    let named_files = targets.files.iter().map(|f| f.name.as_str()).collect();
+    survey.consider_replacing(loader, &named_files);
+    if let Some(symbols) = request.symbols {
+        survey.replace_symbols(root, symbols);
+    }
+    let needs_packages = request.names.is_empty() || !transaction.kernels.is_empty();
+    if let (true, Some(unknown)) = (needs_packages, &survey.inventory.packages_unknown) {
+        return Err(CheckError::Packages(format!("the installed KMPs are not known: {unknown}")));
+    }
+    let kmps = selected_kmps(&survey, request, &targets)?;
+
+    let mut releases: Vec<String> = survey.kernels.iter().map(|k| k.kernel.release.clone()).collect();
+    let mut lines = Vec::new();
+    let any_flavour = !request.kernels.is_empty();
+    for (index, kernel) in survey.kernels.iter().enumerate() {
+        lines.extend(of_kernel(root, &survey, index, kernel, &targets, &kmps, any_flavour));
+    }
+    if let (false, Ok(rpm)) = (targets.package_files.is_empty(), rpm) {
+        let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
+        let asked =
+            |release: &str| request.kernels.is_empty() || request.kernels.iter().any(|k| k == release);
+        let found = guard::preview(root, &survey, &transaction, &compare, &asked, any_flavour);
+        for package in found {
+            let Some(modules) = modules_of(&survey, &transaction, package.kmp, &targets, &kmps) else {
+                continue;
+            };
+            let kernel = releases.iter().position(|r| *r == package.release).unwrap_or_else(|| {
+                releases.push(package.release.clone());
+                releases.len() - 1
+            });
+            lines.extend(modules.into_iter().zip(package.verdicts).map(|((name, path, nvr), verdict)| {
+                Line { kernel, name, path, package: Some(nvr), verdict }
+            }));
+        }
+        for kernel in transaction.kernels.iter().map(|k| &k.kernel.release).filter(|k| asked(k)) {
+            if !releases.contains(kernel) {
+                releases.push(kernel.clone());
+            }
+        }
+    }
+    lines.sort_by_key(|l| l.kernel);
+    Ok(Checked { releases, lines, problems: std::mem::take(&mut survey.problems) })
+}
+
+fn read_packages(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    files: &[PathBuf],
+) -> Result<Transaction, CheckError> {
+    let rpm = rpm.map_err(|e| CheckError::NoRpm(e.to_string()))?;
+    let mut elements = Elements::new(ModulesDirs::find(root));
+    for file in files {
+        elements.add_file(rpm, file)?;
+    }
+    if elements.is_empty() {
+        let names: Vec<String> = files.iter().map(|f| printable(f.as_os_str())).collect();
+        let what = "no kernel and no third-party module is in it";
+        return Err(CheckError::NoKmp(format!("{}: {what}", names.join(", "))));
+    }
+    Ok(elements.finish())
+}
+
+/// Name, path and NAME-VERSION-RELEASE of a previewed KMP's modules; `None`: it was not asked for.
+fn modules_of(
+    survey: &Survey,
+    transaction: &Transaction,
+    kmp: Source,
+    targets: &Targets,
+    kmps: &BTreeSet<usize>,
+) -> Option<Vec<(String, PathBuf, String)>> {
+    match kmp {
+        Source::Installed(i) => {
+            // Where nothing but package files is named, all that is installed is meant.
+            let all = targets.packages.is_empty();
+            let kmp = &survey.inventory.kmps[i];
+            let modules = kmp.modules.iter();
+            (all || kmps.contains(&i))
+                .then(|| modules.map(|m| (m.name.to_string(), m.path.clone(), kmp.package.nvr())).collect())
+        }
+        Source::Incoming(i) => {
+            let kmp = &transaction.kmps[i];
+            let file = kmp.file.as_deref().unwrap_or(Path::new(""));
+            let below = |path: &Path| file.join(path.strip_prefix("/").unwrap_or(path));
+            let modules = kmp.modules.iter();
+            Some(modules.map(|m| (m.name.to_string(), below(&m.path), kmp.package.nvr())).collect())
+        }
+    }
+}
+
+/// The KMPs that were named, or all where nothing was.
+fn selected_kmps(
+    survey: &Survey,
+    request: &Request<'_>,
+    targets: &Targets,
+) -> Result<BTreeSet<usize>, CheckError> {
+    if request.names.is_empty() {
+        return Ok((0..survey.inventory.kmps.len()).collect());
+    }
+    let mut selected = BTreeSet::new();
+    for name in &targets.packages {
+        let found = survey.inventory.kmps_named(name);
+        if found.is_empty() {
+            return Err(match &survey.inventory.packages_unknown {
+                Some(unknown) => {
+                    CheckError::Packages(format!("whether {name} is installed is not known: {unknown}"))
+                }
+                None => CheckError::NoKmp(format!(
+                    "no package {name} that owns third-party modules is installed; a file needs a / in its name or ends in .ko or .rpm"
+                )),
+            });
+        }
+        selected.extend(found);
+    }
+    Ok(selected)
+}
+
+fn of_kernel(
+    root: &Root,
+    survey: &Survey,
+    index: usize,
+    kernel: &SurveyedKernel,
+    targets: &Targets,
+    kmps: &BTreeSet<usize>,
+    any_flavour: bool,
+) -> Vec<Line> {
+    let site = survey.site_of(root, kernel);
+    let planned = survey.kmps();
+    let mut lines = Vec::new();
+    for &kmp in kmps {
+        let mut verdicts = kernel.plan.verdicts[kmp].clone();
+        if verdicts.is_empty() && any_flavour {
+            verdicts = site.instead(&planned, &kernel.plan.chosen(), kmp);
+        }
+        let installed = &survey.inventory.kmps[kmp];
+        for (module, verdict) in installed.modules.iter().zip(verdicts) {
+            lines.push(Line {
+                kernel: index,
+                name: module.name.to_string(),
+                path: module.path.clone(),
+                package: Some(installed.package.nvr()),
+                verdict,
+            });
+        }
+    }
+    let verdicts = judge_together(&targets.files, |set| judge_files(survey, &site, kernel, set));
+    lines.extend(targets.files.iter().zip(verdicts).map(|(file, verdict)| Line {
+        kernel: index,
+        name: file.name.clone(),
+        path: file.path.clone(),
+        package: None,
+        verdict,
+    }));
+    lines
+}
+
+/// Judges files beside the kernel's own third-party modules and those that are to be linked; a file takes
+/// the place of an installed module of its name.
+fn judge_files<'m>(
+    survey: &'m Survey,
+    site: &Site<'m>,
+    kernel: &'m SurveyedKernel,
+    set: &[&'m File],
+) -> Vec<Verdict> {
+    let mut names: HashSet<&str> = set.iter().map(|f| f.name.as_str()).collect();
+    let mut modules: Vec<_> = Vec::new();
+    for installed in survey.present_in(kernel) {
+        if names.insert(&installed.name) {
+            modules.push((&*installed.name, survey.module(&installed.path)));
+        }
+    }
+    let skip = modules.len();
+    modules.extend(set.iter().map(|f| (f.name.as_str(), f.module.as_ref())));
+    site.judge_modules(modules.into_iter()).split_off(skip)
+}

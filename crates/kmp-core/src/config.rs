@@ -1,0 +1,220 @@
+//! `kmp.conf`: what to do when a driver would be lost.
+
+use std::path::{Path, PathBuf};
+
+use crate::inventory::Problem;
+use crate::root::{FileType, Root};
+
+/// Where configuration is, later files over earlier ones; of the directory all `*.conf`, by name.
+const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
+const DIRECTORY: &str = "/etc/kmp.conf.d";
+const LIMIT: u64 = 1 << 20;
+
+/// What to do when a transaction would lose a driver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Stop it.
+    #[default]
+    Abort,
+    /// Say so and let it go on.
+    Warn,
+    /// Nothing.
+    Off,
+}
+
+impl Policy {
+    /// `abort`, `warn` or `off`, in either case.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "abort" => Some(Self::Abort),
+            "warn" => Some(Self::Warn),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+/// Which drivers are protected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Protect {
+    /// All.
+    #[default]
+    All,
+    /// Those with a module that is loaded now.
+    Loaded,
+    /// Those whose package or module is named here (globs).
+    Named(Vec<String>),
+}
+
+/// The configuration as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `on-lost-driver` outside any section.
+    pub policy: Policy,
+    /// `protect`.
+    pub protect: Protect,
+    /// `on-lost-driver` of sections: a glob for packages' names, and the policy. The last match counts.
+    pub sections: Vec<(String, Policy)>,
+}
+
+impl Config {
+    /// Reads the configuration below `root`. What cannot be understood is a problem, and left out.
+    pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
+        let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
+        for entry in root.read_dir(Path::new(DIRECTORY)).unwrap_or_default() {
+            let is_conf = entry.name.as_encoded_bytes().ends_with(b".conf");
+            if entry.kind != FileType::Dir && is_conf {
+                files.push(Path::new(DIRECTORY).join(entry.name));
+            }
+        }
+        let mut config = Self::default();
+        for file in files {
+            let mut problem = |what| problems.push(Problem { path: root.display(&file), what });
+            match root.read(&file, LIMIT) {
+                Ok(text) => {
+                    config.read(&String::from_utf8_lossy(&text)).into_iter().for_each(&mut problem);
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => problem(format!("cannot be read: {e}; its settings are left out")),
+            }
+        }
+        config
+    }
+
+    /// Takes in the text of one file; what it says goes over what was said before. Returns what could not
+    /// be understood.
+    pub fn read(&mut self, text: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut section: Option<String> = None;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            let mut fault = |what: &str| faults.push(format!("line {}: {what}; left out", number + 1));
+            if line.is_empty() || line.starts_with('#') || line.starts_with(';') {
+                continue;
+            }
+            if let Some(name) = line.strip_prefix('[') {
+                match name.strip_suffix(']').map(str::trim).filter(|n| !n.is_empty()) {
+                    Some(name) => section = Some(name.into()),
+                    None => fault("a section is [PACKAGE]"),
+                }
+                continue;
+            }
+            let Some((key, value)) = line.split_once('=').map(|(k, v)| (k.trim(), v.trim())) else {
+                fault("neither a section nor KEY = VALUE");
+                continue;
+            };
+            match (key, &section) {
+                ("on-lost-driver", section) => match (Policy::parse(value), section) {
+                    (Some(policy), None) => self.policy = policy,
+                    (Some(policy), Some(section)) => self.sections.push((section.clone(), policy)),
+                    (None, _) => fault("on-lost-driver is abort, warn or off"),
+                },
+                ("protect", None) => {
+                    let names = || value.split([' ', ',']).filter(|n| !n.is_empty()).map(String::from);
+                    self.protect = match value {
+                        "all" => Protect::All,
+                        "loaded" => Protect::Loaded,
+                        _ => Protect::Named(names().collect()),
+                    };
+                }
+                ("protect", Some(_)) => fault("protect stands outside any section"),
+                _ => fault(&format!("there is no setting {key}")),
+            }
+        }
+        faults
+    }
+
+    /// The policy for a package, where nothing else (the macro, the environment) says otherwise.
+    pub fn policy_for(&self, package: &str) -> Policy {
+        let section = self.sections.iter().rev().find(|(glob, _)| matches(glob, package));
+        section.map_or(self.policy, |(_, policy)| *policy)
+    }
+
+    /// Is a driver protected, by its package's name, its modules, and whether one of them is loaded?
+    pub fn protects(&self, package: &str, modules: &[String], loaded: bool) -> bool {
+        match &self.protect {
+            Protect::All => true,
+            Protect::Loaded => loaded,
+            Protect::Named(names) => names.iter().any(|glob| {
+                matches(glob, package) || modules.iter().any(|m| matches(&glob.replace('-', "_"), m))
+            }),
+        }
+    }
+}
+
+/// A glob of `*` and `?` against a whole text.
+pub fn matches(glob: &str, text: &str) -> bool {
+    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
+    let (mut g, mut t) = (0, 0);
+    // Where the last star was, and where it was tried from: going back there alone is enough.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match glob.get(g) {
+            Some('*') => {
+                star = Some((g, t));
+                g += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                g += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    g = at + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_settings_and_more_special_ones_win() {
+        let mut config = Config::default();
+        let faults = config.read(
+            "# comment\non-lost-driver = warn\nprotect = loaded\n\n[nvidia-*]\non-lost-driver = off\n\
+             [nvidia-gfx]\non-lost-driver=ABORT\n",
+        );
+        assert!(faults.is_empty(), "{faults:?}");
+        assert_eq!(config.policy_for("foo-kmp-default"), Policy::Warn);
+        assert_eq!(config.policy_for("nvidia-open"), Policy::Off);
+        assert_eq!(config.policy_for("nvidia-gfx"), Policy::Abort);
+        assert!(config.protects("foo", &[], true) && !config.protects("foo", &[], false));
+        config.read("protect = bar, qla*\non-lost-driver = off");
+        assert!(
+            config.protects("x", &["qla2xxx".into()], false) && !config.protects("x", &["y".into()], true)
+        );
+        assert_eq!(config.policy_for("foo"), Policy::Off);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_by_its_line_and_changes_nothing() {
+        let mut config = Config::default();
+        let faults = config.read("on-lost-driver = perhaps\n[\nwhat\nspeed = high\n[a]\nprotect = all\n");
+        assert_eq!(faults.len(), 5, "{faults:?}");
+        assert!(faults[0].starts_with("line 1: "), "{faults:?}");
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn globs() {
+        for (glob, text, expected) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcd", false),
+            ("?b", "ab", true),
+            ("*-kmp-*", "x-kmp-default", true),
+            ("a**b", "ab", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(glob, text), expected, "{glob} {text}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Transactions of real packages, told to the guard element by element.
+
+use librpm_rt::{Database, Dependency, Evr, Librpm};
+use testkit::{KernelBuilder, PackageBuilder, TestRoot};
+
+use super::*;
+use crate::inventory::{Loader, ModulesDirs};
+use crate::survey::Selection;
+use crate::transaction::Elements;
+use crate::workers::Serial;
+
+const OLD: &str = "6.4.0-1-default";
+const NEW: &str = "6.4.0-2-default";
+
+fn kernel(krel: &str, crc: u32) -> KernelBuilder {
+    KernelBuilder::new(krel).export("printk", 1).export("changing", crc)
+}
+
+/// A KMP with the module foo, built for a kernel.
+fn kmp(name: &str, version: &str, krel: &str, crc: u32) -> testkit::Package {
+    let kernel = kernel(krel, crc);
+    let module = kernel.driver("foo").need("printk", 1).need("changing", crc).build();
+    let flavour = krel.rsplit_once('-').unwrap().1;
+    PackageBuilder::kmp(name, flavour, version, krel, [("foo.ko", module)]).build()
+}
+
+fn root(kernels: &[(&str, u32)], installed: &[&testkit::Package]) -> TestRoot {
+    let root = TestRoot::new();
+    for (krel, crc) in kernels {
+        kernel(krel, *crc).write(&root.path());
+    }
+    root.install(installed);
+    root
+}
+
+struct Telling<'t> {
+    elements: Elements,
+    rpm: Librpm,
+    database: &'t Database,
+}
+
+impl Telling<'_> {
+    fn comes(&mut self, package: &testkit::Package) {
+        self.elements.add_file(&self.rpm, package.path()).unwrap();
+    }
+
+    fn goes(&mut self, name: &str, replaced: bool) {
+        for instance in self.database.by_name(name).unwrap() {
+            let package = self.database.package(instance, &|_| true).unwrap();
+            self.elements.remove(&package, replaced);
+        }
+    }
+}
+
+/// "PACKAGE KERNEL RULES" of each driver that would be lost.
+fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'_>)) -> Vec<String> {
+    let opened = Root::open(&root.path()).unwrap();
+    let rpm = Librpm::load().unwrap();
+    let database = rpm.open(&root.path()).unwrap();
+    let elements = Elements::new(ModulesDirs::find(&opened));
+    let mut telling = Telling { elements, rpm, database: &database };
+    tell(&mut telling);
+    let transaction = telling.elements.finish();
+    let mut loader = Loader::new(&opened, &Serial, None);
+    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
+    let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
+    let found = super::lost(&opened, &survey, &transaction, running, &compare, &|a, b| rpm.vercmp(a, b));
+    let line = |lost: &Lost| {
+        let rules: Vec<&str> = lost.reasons.iter().map(|r| r.rule.as_str()).collect();
+        format!("{} {} {}", lost.nvr, lost.kernel, rules.join(",")).trim_end().to_string()
+    };
+    found.iter().map(line).collect()
+}
+
+const FOO: &str = "foo-kmp-default-1_k6.4.0_1-1";
+
+#[test]
+fn a_new_kernel_loses_a_driver_unless_its_kmp_comes_with_it() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let (same, other) = (kernel(NEW, 7), kernel(NEW, 8));
+    let (same, other) = (PackageBuilder::kernel(&same).build(), PackageBuilder::kernel(&other).build());
+    assert!(lost(&root, None, |t| t.comes(&same)).is_empty());
+    assert_eq!(lost(&root, None, |t| t.comes(&other)), [format!("{FOO} {NEW} crc")]);
+    let built_for_it = lost(&root, None, |t| {
+        t.comes(&other);
+        t.comes(&kmp("foo", "2", NEW, 8));
+    });
+    assert!(built_for_it.is_empty(), "{built_for_it:?}");
+    let built_for_another = lost(&root, None, |t| {
+        t.comes(&other);
+        t.comes(&kmp("foo", "2", NEW, 9));
+    });
+    assert_eq!(built_for_another, [format!("{FOO} {NEW} crc")]);
+}
+
+#[test]
+fn an_update_or_a_downgrade_must_not_take_the_only_version_that_works() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    for version in ["2", "0.5"] {
+        let replaced = |fits: u32| {
+            lost(&root, None, |t| {
+                t.comes(&kmp("foo", version, NEW, fits));
+                t.goes("foo-kmp-default", true);
+            })
+        };
+        assert_eq!(replaced(8), [format!("{FOO} {OLD} crc")], "{version}");
+        assert!(replaced(7).is_empty(), "{version}");
+    }
+    // Beside the old version, a new one takes nothing away.
+    assert!(lost(&root, None, |t| t.comes(&kmp("foo", "2", NEW, 8))).is_empty());
+}
+
+#[test]
+fn what_somebody_removes_is_not_lost_but_what_is_obsoleted_is() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    assert!(lost(&root, None, |t| t.goes("foo-kmp-default", false)).is_empty());
+    assert_eq!(lost(&root, None, |t| t.goes("foo-kmp-default", true)), [format!("{FOO} {OLD}")]);
+    // Whoever brings the module brings the driver.
+    let successor = lost(&root, None, |t| {
+        t.comes(&kmp("bar", "1", OLD, 7));
+        t.goes("foo-kmp-default", true);
+    });
+    assert!(successor.is_empty(), "{successor:?}");
+    // A kernel that goes with its driver loses nothing.
+    let both = lost(&root, None, |t| {
+        t.elements.removed_kernel(OLD);
+        t.goes("foo-kmp-default", true);
+    });
+    assert!(both.is_empty(), "{both:?}");
+}
+
+#[test]
+fn what_works_now_counts_by_the_newest_kernel_or_the_running_one() {
+    // The driver works with the old kernel, but not with the newest: only who runs the old one would miss it.
+    let root = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "1", OLD, 7)]);
+    let third = PackageBuilder::kernel(&kernel("6.4.0-3-default", 8)).build();
+    assert!(lost(&root, None, |t| t.comes(&third)).is_empty());
+    assert!(lost(&root, Some(NEW), |t| t.comes(&third)).is_empty());
+    assert_eq!(lost(&root, Some(OLD), |t| t.comes(&third)), [format!("{FOO} 6.4.0-3-default crc")]);
+}
+
+#[test]
+fn a_kernel_of_another_flavour_asks_for_nothing() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let rt = PackageBuilder::kernel(&kernel("6.4.0-2-rt", 8)).build();
+    assert!(lost(&root, None, |t| t.comes(&rt)).is_empty());
+}
+
+#[test]
+fn a_kernel_tells_its_symbols_by_provides_or_by_its_payload() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let other = kernel(NEW, 8);
+    let told = PackageBuilder::kernel(&other).ksyms("default", &other.full_symvers()).build();
+    assert_eq!(lost(&root, None, |t| t.comes(&told)), [format!("{FOO} {NEW} crc")]);
+    // Of a kernel that tells nothing nothing is known, and nothing is lost.
+    let silent = other.symvers_place(testkit::SymversPlace::Nowhere);
+    assert!(lost(&root, None, |t| t.comes(&PackageBuilder::kernel(&silent).build())).is_empty());
+}
+
+/// A package of which only dependencies and paths are known.
+fn described(name: &str, file: &str, provides: Vec<Dependency>) -> Package {
+    Package {
+        instance: 0,
+        name: name.into(),
+        evr: Evr { epoch: None, version: "2".into(), release: "1".into() },
+        arch: "x86_64".into(),
+        provides,
+        files: vec![file.into()],
+    }
+}
+
+fn symbols(list: &[(&str, u32)]) -> Vec<Dependency> {
+    let symbol = |(name, crc): &(&str, u32)| Dependency {
+        name: format!("ksym(default:{name})"),
+        flags: 8,
+        evr: format!("{crc:x}"),
+    };
+    list.iter().map(symbol).collect()
+}
+
+#[test]
+fn dependencies_stand_for_a_payload_that_cannot_be_read() {
+    let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let layout = ("module_layout", testkit::MODULE_LAYOUT_CRC);
+    let offers = symbols(&[layout, ("printk", 1), ("changing", 8)]);
+    let tell = |requires: &[(&str, u32)]| {
+        let requires = symbols(requires);
+        lost(&root, None, |t| {
+            let new =
+                described("kernel-default", &format!("/usr/lib/modules/{NEW}/modules.order"), offers.clone());
+            t.elements.add_package(new, &[], None).unwrap();
+            let file = format!("/usr/lib/modules/{NEW}/updates/foo.ko");
+            t.elements.add_package(described("foo-kmp-default", &file, Vec::new()), &requires, None).unwrap();
+        })
+    };
+    assert!(tell(&[layout, ("printk", 1), ("changing", 8)]).is_empty());
+    assert_eq!(tell(&[layout, ("changing", 9)]), [format!("{FOO} {NEW} crc")]);
+    assert_eq!(tell(&[("module_layout", 5), ("changing", 8)]), [format!("{FOO} {NEW} module-layout")]);
+    assert_eq!(tell(&[("nobodys", 5)]), [format!("{FOO} {NEW} unknown-symbol")]);
+    // A KMP that does not tell what it needs may work.
+    assert!(tell(&[]).is_empty());
+}
+
+#[test]
+fn what_a_described_package_offers_to_others_may_be_more_than_it_says() {
+    let base = kernel(OLD, 7);
+    let foo = base.driver("foo").need("of_bar", 3).build();
+    let bar = base.driver("bar").export("of_bar", 3).build();
+    let foo = PackageBuilder::kmp("foo", "default", "1", OLD, [("foo.ko", foo)]).build();
+    let bar = PackageBuilder::kmp("bar", "default", "1", OLD, [("bar.ko", bar)]).build();
+    let root = root(&[(OLD, 7)], &[&foo, &bar]);
+    // bar is replaced by a version of which only Requires are known: nothing says that foo is lost by it.
+    let tell = |provides: Vec<Dependency>| {
+        lost(&root, None, |t| {
+            let new =
+                described("bar-kmp-default", &format!("/usr/lib/modules/{OLD}/updates/bar.ko"), provides);
+            t.elements.add_package(new, &symbols(&[("printk", 1)]), None).unwrap();
+            t.goes("bar-kmp-default", true);
+        })
+    };
+    assert!(tell(Vec::new()).is_empty());
+    assert!(tell(symbols(&[("of_bar", 3)])).is_empty());
+    assert_eq!(tell(symbols(&[("of_bar", 4)])), [format!("foo-kmp-default-1_k6.4.0_1-1 {OLD} crc")]);
+}
+
+#[test]
+fn a_line_names_the_driver_the_kernel_and_the_first_reasons() {
+    let reasons = ["a", "b", "c", "d"].map(|detail| Reason::new(Rule::Crc, detail));
+    let lost = Lost {
+        package: "foo-kmp-default".into(),
+        nvr: "foo-kmp-default-1-1".into(),
+        modules: vec!["foo".into()],
+        kernel: NEW.into(),
+        kernel_is_new: true,
+        reasons: reasons.to_vec(),
+    };
+    assert_eq!(
+        lost.line(true),
+        "foo-kmp-default-1-1 (foo, loaded now) does not work with the new kernel 6.4.0-2-default: a; b; c; and 1 more"
+    );
+    assert!(lost.advice().starts_with("install a foo-kmp-default built for it"), "{}", lost.advice());
+}

@@ -1,0 +1,107 @@
+//! Is depmod's index of a kernel older than the modules that it tells of?
+
+use std::collections::{BTreeSet, HashSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::kernels::{Release, SYMVERS_SUFFIXES};
+use super::module_name;
+use crate::dialect::{IN_TREE, WEAK_UPDATES};
+use crate::report::printable;
+use crate::root::Root;
+
+/// What depmod writes first, and what tells of every module.
+pub const MODULES_DEP: &str = "modules.dep";
+
+/// Of what depmod writes the oldest counts, so that a depmod that was killed half-way is noticed. These are there
+/// after every depmod.
+const WRITTEN: &[&str] =
+    &[MODULES_DEP, "modules.dep.bin", "modules.alias.bin", "modules.symbols.bin", "modules.devname"];
+
+/// Of these too the time counts, where they are.
+const ALSO_WRITTEN: &[&str] = &["modules.softdep"];
+
+/// An index has some megabytes.
+const LIMIT: u64 = 256 << 20;
+
+/// Why depmod has to run for a kernel, if it has: there is no index; it names a third-party module that
+/// is gone; or one of them, a directory of theirs, or the kernel's own list of modules was changed after
+/// it was written, by the change time, which cannot be set.
+pub fn stale(root: &Root, release: &Release) -> Option<String> {
+    let items = release.weak_updates.as_deref().unwrap_or_default();
+    let indexed = !release.in_tree.is_empty()
+        || !release.third_party.is_empty()
+        || items.iter().any(|item| item.name.is_some());
+    let written = |name: &str| root.metadata(&release.dir.join(name)).ok().map(|s| s.mtime_ns);
+    if written(MODULES_DEP).is_none() {
+        return indexed.then(|| format!("there is no {MODULES_DEP}"));
+    }
+    if let Some(missing) = WRITTEN.iter().find(|name| written(name).is_none()) {
+        return indexed.then(|| format!("there is no {missing}, depmod was cut short"));
+    }
+    let index = WRITTEN.iter().chain(ALSO_WRITTEN).filter_map(|name| written(name)).min()?;
+
+    let links: Vec<PathBuf> = items.iter().map(|item| Path::new(WEAK_UPDATES).join(&item.below)).collect();
+    let there: HashSet<&Path> = release
+        .third_party
+        .iter()
+        .map(|m| m.below.as_path())
+        .chain(links.iter().map(PathBuf::as_path))
+        .collect();
+    if let Ok(text) = root.read(&release.dir.join(MODULES_DEP), LIMIT)
+        && let Some(gone) =
+            third_party_lines(&text).find(|line| !spelled(line).any(|path| there.contains(path)))
+    {
+        let gone = spelled(gone).next().unwrap_or(Path::new(""));
+        return Some(format!("{MODULES_DEP} lists {}, which is gone", printable(gone.as_os_str())));
+    }
+
+    let mut watched: BTreeSet<PathBuf> = BTreeSet::new();
+    for below in &there {
+        // A new directory on the way is a change, too; the release directory itself changes with depmod.
+        watched.extend(below.ancestors().filter(|p| !p.as_os_str().is_empty()).map(|p| release.dir.join(p)));
+    }
+    let lists = ["modules.order", "modules.builtin", "System.map"].into_iter().map(String::from);
+    let symvers = SYMVERS_SUFFIXES.iter().map(|s| format!("symvers{s}"));
+    watched.extend(lists.chain(symvers).map(|name| release.dir.join(name)));
+    // Of a link, both the link and the module that it leads to.
+    let changed = |path: &&PathBuf| {
+        [root.symlink_metadata(path), root.metadata(path)].into_iter().flatten().any(|s| s.ctime_ns > index)
+    };
+    watched.iter().find(changed).map(|p| format!("{} is newer than {MODULES_DEP}", printable(p.as_os_str())))
+}
+
+/// The lines of `modules.dep` about modules below the release directory and outside `kernel/`.
+fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // Nearly all lines tell of in-tree modules.
+    let mut start = 0;
+    let lines = memchr::memchr_iter(b'\n', text).chain([text.len()]).map(move |end| {
+        let line = &text[start..end];
+        start = (end + 1).min(text.len());
+        line
+    });
+    let others = lines.filter(|line| !line.starts_with(b"kernel/"));
+    others.filter(|line| {
+        spelled(line).next().is_some_and(|below| below.is_relative() && !below.starts_with(IN_TREE))
+            && spelled(line).any(|path| path.file_name().is_some_and(|file| module_name(file).is_some()))
+    })
+}
+
+/// The path that such a line begins with: up to its first `:`, or, as names may have one, to a later one.
+fn spelled(line: &[u8]) -> impl Iterator<Item = &Path> {
+    let colons = line.iter().enumerate().filter(|(_, b)| **b == b':');
+    colons.map(|(at, _)| Path::new(std::ffi::OsStr::from_bytes(&line[..at])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_outside_the_kernels_own_tree_counts() {
+        let text =
+            b"kernel/a/b.ko: kernel/c.ko\nupdates/x.ko:\nweak-updates/updates/y.ko: updates/x.ko\n/abs.ko:\n";
+        let lines: Vec<_> = third_party_lines(text).filter_map(|line| spelled(line).next()).collect();
+        assert_eq!(lines, ["updates/x.ko", "weak-updates/updates/y.ko"].map(Path::new));
+    }
+}

@@ -1,0 +1,146 @@
+//! Release directories, and the modules in them.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::weak_updates::{self, Item};
+use super::{Problem, module_name};
+use crate::dialect::{IN_TREE, Suse, WEAK_UPDATES};
+use crate::root::{FileType, Root};
+
+/// A module file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundModule {
+    /// Its path inside the root.
+    pub path: PathBuf,
+    /// Its path below the release directory.
+    pub below: PathBuf,
+    /// Its name, `_` for `-`.
+    pub name: Box<str>,
+}
+
+/// A directory below `/usr/lib/modules`, named for a kernel release.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The release.
+    pub release: String,
+    /// Its directory inside the root.
+    pub dir: PathBuf,
+    /// Is a kernel of that release installed? Only then are there in-tree modules, or symvers or
+    /// System.map here or in `/boot`. A directory that a KMP alone has made is no kernel.
+    pub is_kernel: bool,
+    /// In-tree modules.
+    pub in_tree: Vec<FoundModule>,
+    /// Is there nothing but directories and regular files, with ASCII names, among the in-tree modules?
+    pub in_tree_is_plain: bool,
+    /// Names of the in-tree modules, `_` for `-`.
+    pub in_tree_names: HashSet<Box<str>>,
+    /// Other modules outside `weak-updates/`, in depmod's order.
+    pub third_party: Vec<FoundModule>,
+    /// What is in `weak-updates/`; `None` where that is not there.
+    pub weak_updates: Option<Vec<Item>>,
+}
+
+/// The names under which a kernel's file may be: below its directory, then in `/boot`.
+pub(super) fn kernel_files(dir: &Path, release: &str, name: &str, suffixes: &[&str]) -> Vec<PathBuf> {
+    let below = suffixes.iter().map(|s| dir.join(format!("{name}{s}")));
+    let boot = suffixes.iter().map(|s| Path::new("/boot").join(format!("{name}-{release}{s}")));
+    below.chain(boot).collect()
+}
+
+/// What is not searched for third-party modules; depmod passes the last two over, too.
+const NOT_OWN: &[&str] = &[IN_TREE, WEAK_UPDATES, "build", "source"];
+
+/// Of symvers, plain or compressed.
+pub(super) const SYMVERS_SUFFIXES: &[&str] = &[".zst", ".xz", ".gz", ""];
+
+impl Release {
+    pub(super) fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut in_tree = Vec::new();
+        let in_tree_is_plain = walk(root, dir, &dir.join(IN_TREE), &mut in_tree, &mut problems);
+        let mut third_party = Vec::new();
+        match root.read_dir(dir) {
+            Ok(entries) => {
+                for entry in entries {
+                    let path = dir.join(&entry.name);
+                    // Hidden: what kmp has in the making.
+                    let hidden = entry.name.as_encoded_bytes().starts_with(b".");
+                    if hidden || NOT_OWN.iter().any(|d| entry.name == *d) {
+                        continue;
+                    }
+                    match entry.kind {
+                        FileType::Dir => {
+                            walk(root, dir, &path, &mut third_party, &mut problems);
+                        }
+                        _ => third_party.extend(found(dir, path, &entry.name)),
+                    }
+                }
+            }
+            Err(e) => {
+                problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
+            }
+        }
+        third_party.sort_by(|a, b| {
+            (Suse.search_rank(&a.below), &a.below).cmp(&(Suse.search_rank(&b.below), &b.below))
+        });
+        let there =
+            |name, suffixes| kernel_files(dir, release, name, suffixes).iter().any(|f| root.exists(f));
+        let is_kernel =
+            !in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]);
+        let weak_updates = weak_updates::scan(root, &dir.join(WEAK_UPDATES), &mut problems);
+        let in_tree_names = in_tree.iter().map(|m| m.name.clone()).collect();
+        let release = Self {
+            release: release.into(),
+            dir: dir.into(),
+            is_kernel,
+            in_tree,
+            in_tree_is_plain,
+            in_tree_names,
+            third_party,
+            weak_updates,
+        };
+        (release, problems)
+    }
+}
+
+fn found(top: &Path, path: PathBuf, file: &OsStr) -> Option<FoundModule> {
+    let name = module_name(file)?;
+    let below = path.strip_prefix(top).ok()?.to_path_buf();
+    Some(FoundModule { path, below, name })
+}
+
+/// All modules below `dir`. Links to directories are not followed; links to files are modules like others.
+/// Is there nothing but directories and regular files, with ASCII names?
+fn walk(
+    root: &Root,
+    top: &Path,
+    dir: &Path,
+    modules: &mut Vec<FoundModule>,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let mut plain = true;
+    let mut pending = vec![dir.to_path_buf()];
+    while let Some(dir) = pending.pop() {
+        let entries = match root.read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            Err(e) => {
+                problems.push(Problem { path: root.display(&dir), what: format!("cannot be read: {e}") });
+                continue;
+            }
+        };
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            plain &= entry.name.is_ascii() && matches!(entry.kind, FileType::Dir | FileType::File);
+            match entry.kind {
+                FileType::Dir => pending.push(path),
+                FileType::File | FileType::Symlink => modules.extend(found(top, path, &entry.name)),
+                FileType::Other => {}
+            }
+        }
+    }
+    plain
+}

@@ -1,0 +1,131 @@
+//! What is there: kernels, packages, modules, existing links. Reads only.
+
+mod index;
+mod kernels;
+mod load;
+mod modules_dirs;
+mod packages;
+mod weak_updates;
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use librpm_rt::Librpm;
+
+pub use index::{MODULES_DEP, stale};
+pub use kernels::{FoundModule, Release};
+pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
+pub use modules_dirs::ModulesDirs;
+pub use packages::{InstalledKmp, Package, PackageError};
+pub use weak_updates::{Item, ItemKind};
+
+use crate::root::{Root, Stat};
+use crate::workers::{self, Workers};
+
+/// Something that was left out of account, and why. The rest goes on without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or directory concerned, as seen from outside the root.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", crate::report::printable(self.path.as_os_str()), self.what)
+    }
+}
+
+/// What a file system root holds.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Where modules are.
+    pub dirs: ModulesDirs,
+    /// All release directories, kernels or not, sorted by release.
+    pub releases: Vec<Release>,
+    /// The KMPs: for each package and release one, sorted by package name, newest version first.
+    pub kmps: Vec<InstalledKmp>,
+    /// Third-party modules by their path: the KMP that owns it.
+    owners: HashMap<PathBuf, usize>,
+    /// Why the packages are not known, if so. Links must not be changed then.
+    pub packages_unknown: Option<PackageError>,
+    /// What was left out.
+    pub problems: Vec<Problem>,
+}
+
+impl Inventory {
+    /// Takes stock of `root`. Without a library or a database of packages, all modules are taken for
+    /// unpackaged, and [`Self::packages_unknown`] says why.
+    pub fn take(root: &Root, rpm: Result<&Librpm, &librpm_rt::Error>, workers: &dyn Workers) -> Self {
+        let mut problems = Vec::new();
+        let dirs = ModulesDirs::find(root);
+        let found = dirs.releases(root, &mut problems);
+        let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+        let mut releases = Vec::with_capacity(scanned.len());
+        for (release, trouble) in scanned {
+            problems.extend(trouble);
+            releases.push(release);
+        }
+        let (kmps, packages_unknown) = match packages::find(root, rpm, &dirs, &releases) {
+            Ok(kmps) => (kmps, None),
+            Err(e) => (Vec::new(), Some(e)),
+        };
+        let mut owners = HashMap::new();
+        for (index, kmp) in kmps.iter().enumerate() {
+            for module in &kmp.modules {
+                owners.entry(module.path.clone()).or_insert(index);
+            }
+            problems.extend(kmp.broken.iter().map(|what| Problem {
+                path: root.display(&dirs.path().join(&kmp.origin)),
+                what: format!("package {}: {what}", kmp.package.nvra()),
+            }));
+        }
+        Self { dirs, releases, kmps, owners, packages_unknown, problems }
+    }
+
+    /// The kernels among the releases.
+    pub fn kernels(&self) -> impl Iterator<Item = &Release> {
+        self.releases.iter().filter(|r| r.is_kernel)
+    }
+
+    /// The KMP that owns the module at `path`.
+    pub fn owner(&self, path: &Path) -> Option<usize> {
+        self.owners.get(path).copied()
+    }
+
+    /// The KMPs of a package, by its name, NAME-VERSION-RELEASE, or that with the architecture; the newest first.
+    pub fn kmps_named(&self, name: &str) -> Vec<usize> {
+        let is_named = |p: &Package| p.name == name || p.nvr() == name || p.nvra() == name;
+        (0..self.kmps.len()).filter(|k| is_named(&self.kmps[*k].package)).collect()
+    }
+
+    /// Whose is a thing in `weak-updates/`? `Some(Some(kmp))`: ours, it leads to that KMP's module.
+    /// `Some(None)`: ours and stale, it leads nowhere. `None`: not ours, not to be touched.
+    pub fn ours(&self, root: &Root, item: &Item) -> Option<Option<usize>> {
+        let ItemKind::Link(target) = &item.kind else {
+            return None;
+        };
+        let target = self.dirs.canonical(target)?;
+        if let Some(kmp) = self.owner(&target) {
+            return Some(Some(kmp));
+        }
+        // A link to something that exists and that no package owns is somebody else's.
+        let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        (leads_nowhere && item.name.is_some()).then_some(None)
+    }
+}
+
+/// `foo-bar.ko.xz` is `foo_bar`; `None` for what is not a module by its name.
+fn module_name(file: &OsStr) -> Option<Box<str>> {
+    crate::abi::name::module_name(file).map(Into::into)
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp(Stat);
+
+#[cfg(test)]
+mod tests;

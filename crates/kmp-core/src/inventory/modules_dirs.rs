@@ -1,0 +1,101 @@
+//! `/usr/lib/modules` and `/lib/modules`, one directory or two.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::Problem;
+use crate::root::{FileType, Root};
+
+const USR: &str = "/usr/lib/modules";
+const LIB: &str = "/lib/modules";
+
+/// Where modules are. With a merged `/usr` both spellings mean one directory, and the canonical one, that
+/// links point to, is `/usr/lib/modules`; otherwise it is `/lib/modules`, unless only the other is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModulesDirs {
+    /// Directories that are really different, the canonical one first.
+    dirs: Vec<&'static str>,
+    merged: bool,
+}
+
+impl ModulesDirs {
+    /// Looks which there are.
+    pub fn find(root: &Root) -> Self {
+        let identity = |path| root.metadata(Path::new(path)).ok().map(|s| (s.dev, s.ino));
+        let dirs = match (identity(USR), identity(LIB)) {
+            (Some(a), Some(b)) if a == b => return Self { dirs: vec![USR], merged: true },
+            (Some(_), Some(_)) => vec![LIB, USR],
+            (None, Some(_)) => vec![LIB],
+            _ => vec![USR],
+        };
+        Self { dirs, merged: false }
+    }
+
+    /// The canonical directory.
+    pub fn path(&self) -> &'static Path {
+        Path::new(self.dirs[0])
+    }
+
+    /// All that are really different.
+    pub fn all(&self) -> impl Iterator<Item = &'static Path> + use<'_> {
+        self.dirs.iter().map(|dir| Path::new(*dir))
+    }
+
+    /// How packages may spell a path that we spell `path`: as it is, and, with a merged `/usr`, the
+    /// other way.
+    pub fn spellings(&self, path: &Path) -> Vec<PathBuf> {
+        let other = self.merged.then(|| path.strip_prefix(USR).ok()).flatten();
+        std::iter::once(path.to_path_buf()).chain(other.map(|rest| Path::new(LIB).join(rest))).collect()
+    }
+
+    /// Our spelling of an absolute path below a directory of modules; `None` for any other path, and for
+    /// one with `..` in it.
+    pub fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        if path.components().any(|c| c == Component::ParentDir) {
+            return None;
+        }
+        let (dir, rest) =
+            [USR, LIB].iter().find_map(|dir| path.strip_prefix(dir).ok().map(|rest| (*dir, rest)))?;
+        let dir = if self.merged { USR } else { dir };
+        Some(Path::new(dir).join(rest))
+    }
+
+    /// A canonical path's release, and the rest below its directory.
+    pub fn split(&self, path: &Path) -> Option<(String, PathBuf)> {
+        let rest = self.all().find_map(|dir| path.strip_prefix(dir).ok())?;
+        let mut parts = rest.components();
+        let release = parts.next()?.as_os_str().to_str()?.to_string();
+        Some((release, parts.as_path().to_path_buf()))
+    }
+
+    /// The release directories: release and path, sorted by release, the canonical directory's first.
+    pub(super) fn releases(&self, root: &Root, problems: &mut Vec<Problem>) -> Vec<(String, PathBuf)> {
+        let mut found = Vec::new();
+        for dir in self.all() {
+            let entries = match root.read_dir(dir) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) => {
+                    problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
+                    continue;
+                }
+            };
+            for entry in entries {
+                let hidden = entry.name.as_encoded_bytes().starts_with(b".");
+                if entry.kind != FileType::Dir || hidden {
+                    continue;
+                }
+                let path = dir.join(&entry.name);
+                match entry.name.into_string() {
+                    Ok(release) if !release.contains(char::is_control) => found.push((release, path)),
+                    _ => problems.push(Problem {
+                        path: root.display(&path),
+                        what: "the name is no kernel release (not UTF-8, or control characters); left out"
+                            .into(),
+                    }),
+                }
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+}

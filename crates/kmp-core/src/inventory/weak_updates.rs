@@ -1,0 +1,64 @@
+//! What a kernel's `weak-updates/` holds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Problem, module_name};
+use crate::root::{FileType, Root};
+
+/// Something in `weak-updates/` that is not a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its path below `weak-updates/`.
+    pub below: PathBuf,
+    /// Its module name, where it is named like a module.
+    pub name: Option<Box<str>>,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// What an [`Item`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A symbolic link, and where it points.
+    Link(PathBuf),
+    /// Anything else.
+    File,
+}
+
+pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Option<Vec<Item>> {
+    // A link in its place is left alone, and so is what it leads to.
+    if !root.symlink_metadata(dir).is_ok_and(|s| s.kind() == FileType::Dir) {
+        return None;
+    }
+    let mut items = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(below) = pending.pop() {
+        let at = dir.join(&below);
+        let entries = match root.read_dir(&at) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => {
+                problems.push(Problem { path: root.display(&at), what: format!("cannot be read: {e}") });
+                continue;
+            }
+        };
+        for entry in entries {
+            let below = below.join(&entry.name);
+            let kind = match entry.kind {
+                FileType::Dir => {
+                    pending.push(below);
+                    continue;
+                }
+                FileType::Symlink => match root.read_link(&dir.join(&below)) {
+                    Ok(target) => ItemKind::Link(target),
+                    Err(_) => continue,
+                },
+                FileType::File | FileType::Other => ItemKind::File,
+            };
+            items.push(Item { name: module_name(&entry.name), below, kind });
+        }
+    }
+    items.sort_by(|a, b| a.below.cmp(&b.below));
+    Some(items)
+}

@@ -1,0 +1,25 @@
+//! kmp's engine: which third-party kernel modules work with which kernels, and the weak-updates links
+//! that follow from it.
+//!
+//! The way of the data: [`inventory`] reads what there is, [`abi`] judges, [`plan`] decides which links
+//! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
+//! Only [`apply`] writes.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod abi;
+pub mod apply;
+pub mod check;
+pub mod config;
+pub mod decompress;
+pub mod dialect;
+pub mod guard;
+pub mod inventory;
+pub mod plan;
+pub mod report;
+pub mod root;
+pub mod survey;
+pub mod sync;
+pub mod targets;
+pub mod transaction;
+pub mod workers;

@@ -1,0 +1,434 @@
+//! Which links a kernel should have, and why. Pure.
+//!
+//! For each kernel and package name the candidates are all installed versions, newest first. The newest
+//! of every name are judged together, as one set beside the kernel's own modules; what fails gives way to
+//! its next older version, until nothing changes. What failed only for the sake of others that have given
+//! way since is tried again. A package is linked whole or not at all.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+
+use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
+use crate::dialect::Suse;
+
+/// A module as the plan sees it.
+#[derive(Clone, Debug)]
+pub struct PlannedModule<'a> {
+    /// By its file, `_` for `-`.
+    pub name: &'a str,
+    /// Its contents, or why there are none.
+    pub module: Result<&'a Module, &'a Malformed>,
+    /// Where its link would go, below `weak-updates/`.
+    pub link: PathBuf,
+    /// Where its link would point.
+    pub target: PathBuf,
+}
+
+/// The modules that one package has for one kernel release.
+#[derive(Clone, Debug)]
+pub struct Kmp<'a> {
+    /// The package's name.
+    pub package: &'a str,
+    /// The flavour that it serves.
+    pub flavour: Option<&'a str>,
+    /// The kernel release that its modules are installed for.
+    pub origin: &'a str,
+    /// Its modules.
+    pub modules: Vec<PlannedModule<'a>>,
+    /// Why it cannot be linked at all, if so: a module that is not on disk, for example.
+    pub broken: Option<&'a str>,
+}
+
+/// A module that a kernel has in its own directory and that is not in-tree.
+#[derive(Clone, Debug)]
+pub struct Native<'a> {
+    /// By its file, `_` for `-`.
+    pub name: &'a str,
+    /// Its contents, or why there are none.
+    pub module: Result<&'a Module, &'a Malformed>,
+    /// The package (an index into the list of KMPs) that owns it.
+    pub kmp: Option<usize>,
+}
+
+/// A kernel and what is there besides the packages to be linked.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// The kernel.
+    pub kernel: &'a Kernel,
+    /// Names of its in-tree modules; `None`: not known.
+    pub in_tree: Option<&'a HashSet<Box<str>>>,
+    /// Its own third-party modules, in depmod's order: of two with one name the first is the one loaded.
+    pub natives: Vec<Native<'a>>,
+    /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
+    pub foreign: Vec<Box<str>>,
+    /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
+    pub users: HashMap<&'a str, Vec<(&'a str, &'a Module)>>,
+}
+
+/// What becomes of one KMP in one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The kernel has it in its own directory.
+    Native,
+    /// It is to be linked.
+    Link,
+    /// It serves kernels of another flavour.
+    OtherFlavour,
+    /// Another version of the same package (an index into the list of KMPs) serves this kernel.
+    Superseded(usize),
+    /// A module of that name is there already: the kernel's own, another package's, or somebody's link.
+    Clash {
+        /// The module's name.
+        module: Box<str>,
+        /// Whose it is.
+        with: String,
+    },
+    /// It would not load.
+    DoesNotFit,
+    /// It cannot be linked anywhere.
+    Broken,
+}
+
+/// The plan for one kernel.
+#[derive(Clone, Debug)]
+pub struct KernelPlan {
+    /// The links below `weak-updates/`: path, target, and the KMP they belong to.
+    pub links: BTreeMap<PathBuf, (PathBuf, usize)>,
+    /// For each KMP, in the order of the list.
+    pub decisions: Vec<Decision>,
+    /// For each KMP, the verdicts on its modules, in their order: of those that are native or linked as
+    /// they are there, of others as they would be in place of what is. Empty for other flavours.
+    pub verdicts: Vec<Vec<Verdict>>,
+    /// The verdicts on the kernel's own third-party modules.
+    pub natives: Vec<Verdict>,
+}
+
+impl KernelPlan {
+    /// The KMPs that are to be linked.
+    pub fn chosen(&self) -> Vec<usize> {
+        (0..self.decisions.len()).filter(|k| self.decisions[*k] == Decision::Link).collect()
+    }
+}
+
+/// A running choice: which KMPs are tried together.
+struct Choice {
+    /// KMPs in the order of their packages' names.
+    chosen: Vec<usize>,
+    clashes: HashMap<usize, (Box<str>, String)>,
+}
+
+impl Site<'_> {
+    /// Decides for this kernel. `kmps` is sorted by package name, newest version first.
+    pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
+        let native_package: HashMap<&str, usize> =
+            self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
+        let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
+        let all = All::of(kmps);
+        let (mut choice, mut verdicts) = loop {
+            let choice = self.choose(kmps, &native_package, &failed);
+            let mut verdicts = self.judge(kmps, &choice.chosen);
+            let failing = |k: &usize| verdicts.kmps[k].iter().any(|v| !v.fits());
+            let losers: Vec<usize> = choice.chosen.iter().copied().filter(failing).collect();
+            if losers.is_empty() {
+                break (choice, verdicts);
+            }
+            for kmp in losers {
+                failed.insert(kmp, verdicts.kmps.remove(&kmp).unwrap_or_default());
+            }
+        };
+        self.take_back(kmps, &all, &native_package, &mut choice.chosen, &mut verdicts, &mut failed);
+
+        let mut plan = KernelPlan {
+            links: BTreeMap::new(),
+            decisions: Vec::with_capacity(kmps.len()),
+            verdicts: Vec::with_capacity(kmps.len()),
+            natives: verdicts.natives,
+        };
+        let holder: HashMap<&str, usize> = native_package
+            .iter()
+            .map(|(p, k)| (*p, *k))
+            .chain(choice.chosen.iter().map(|k| (kmps[*k].package, *k)))
+            .collect();
+        for (index, kmp) in kmps.iter().enumerate() {
+            let decision = if self.is_native(kmp) {
+                Decision::Native
+            } else if !Suse.serves(kmp.flavour, &self.kernel.release) {
+                Decision::OtherFlavour
+            } else if kmp.broken.is_some() {
+                Decision::Broken
+            } else if choice.chosen.contains(&index) {
+                Decision::Link
+            } else if failed.contains_key(&index) {
+                Decision::DoesNotFit
+            } else if let Some((module, with)) = choice.clashes.get(&index) {
+                // Before an older version that is linked in its place: that is not why.
+                Decision::Clash { module: module.clone(), with: with.clone() }
+            } else if let Some(by) = holder.get(kmp.package) {
+                Decision::Superseded(*by)
+            } else {
+                Decision::DoesNotFit
+            };
+            let verdict = match &decision {
+                Decision::OtherFlavour => Vec::new(),
+                Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
+                Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
+                Decision::DoesNotFit => failed.remove(&index).unwrap_or_default(),
+                _ => self.instead(kmps, &choice.chosen, index),
+            };
+            if decision == Decision::Link {
+                for module in &kmp.modules {
+                    plan.links.insert(module.link.clone(), (module.target.clone(), index));
+                }
+            }
+            plan.decisions.push(decision);
+            plan.verdicts.push(verdict);
+        }
+        plan
+    }
+
+    /// The verdicts on `kmp` where it is not chosen, as if it took its package's place among `chosen`, or
+    /// were added. For kernels that it is not planned for (another flavour) too.
+    pub fn instead(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
+        let names: HashSet<&str> = kmps[kmp].modules.iter().map(|m| m.name).collect();
+        let set: Vec<usize> = chosen
+            .iter()
+            .copied()
+            .filter(|c| kmps[*c].package != kmps[kmp].package)
+            .filter(|c| !kmps[*c].modules.iter().any(|m| names.contains(m.name)))
+            .collect();
+        // Of the others it matters only what this one depends on.
+        let beside = set.iter().flat_map(|k| kmps[*k].modules.iter());
+        let natives = self.natives.iter().map(|n| (n.name, n.module));
+        let modules: Vec<_> =
+            natives.chain(beside.chain(&kmps[kmp].modules).map(|m| (m.name, m.module))).collect();
+        let first = modules.len() - kmps[kmp].modules.len();
+        self.judge_from(&modules, first)
+    }
+
+    fn is_native(&self, kmp: &Kmp<'_>) -> bool {
+        kmp.origin == self.kernel.release
+    }
+
+    /// Tries again what failed for the sake of others that have given way themselves since: it is taken
+    /// where it fits beside all that is chosen, or in place of an older version.
+    fn take_back(
+        &self,
+        kmps: &[Kmp<'_>],
+        all: &All<'_>,
+        native_package: &HashMap<&str, usize>,
+        chosen: &mut Vec<usize>,
+        verdicts: &mut Judged,
+        failed: &mut HashMap<usize, Vec<Verdict>>,
+    ) {
+        let mut again: Vec<usize> = failed
+            .iter()
+            .filter(|(k, _)| !native_package.contains_key(kmps[**k].package))
+            .filter(|(k, verdicts)| {
+                let mut each = kmps[**k].modules.iter().zip(*verdicts);
+                each.all(|(m, v)| v.reasons.iter().all(|r| all.may_settle(m, r)))
+            })
+            .map(|(k, _)| *k)
+            .collect();
+        again.sort_unstable();
+        let mut at = 0;
+        while let Some(index) = again.get(at).copied() {
+            at += 1;
+            let kmp = &kmps[index];
+            if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
+                continue;
+            }
+            let mut set: Vec<usize> =
+                chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
+            if set
+                .iter()
+                .flat_map(|c| &kmps[*c].modules)
+                .any(|m| kmp.modules.iter().any(|own| own.name == m.name))
+            {
+                continue;
+            }
+            set.push(index);
+            set.sort_unstable();
+            let judged = self.judge(kmps, &set);
+            if judged.kmps.values().flatten().all(Verdict::fits) {
+                *chosen = set;
+                *verdicts = judged;
+                failed.retain(|k, _| kmps[*k].package != kmp.package || *k < index);
+                // Others may need it.
+                at = 0;
+            }
+        }
+    }
+
+    fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
+        kmp.broken.is_none()
+            && !kmp.modules.is_empty()
+            && !self.is_native(kmp)
+            && Suse.serves(kmp.flavour, &self.kernel.release)
+    }
+
+    /// The newest version of each package that has not failed and takes no other's module names.
+    fn choose(
+        &self,
+        kmps: &[Kmp<'_>],
+        native_package: &HashMap<&str, usize>,
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Choice {
+        let mut taken: HashMap<&str, String> = HashMap::new();
+        for name in &self.foreign {
+            taken.insert(name, "a file in weak-updates that is not kmp's".into());
+        }
+        for native in &self.natives {
+            taken.insert(native.name, "the kernel's own module".into());
+        }
+        let mut choice = Choice { chosen: Vec::new(), clashes: HashMap::new() };
+        let mut served: HashSet<&str> = native_package.keys().copied().collect();
+        for (index, kmp) in kmps.iter().enumerate() {
+            if served.contains(kmp.package) || failed.contains_key(&index) || !self.may_be_linked(kmp) {
+                continue;
+            }
+            let mut own = HashSet::new();
+            let clash = kmp.modules.iter().find_map(|m| {
+                let with = taken.get(m.name).cloned();
+                let with =
+                    with.or_else(|| (!own.insert(m.name)).then(|| "another of the same package".into()))?;
+                Some((m.name.into(), with))
+            });
+            match clash {
+                Some(clash) => {
+                    choice.clashes.insert(index, clash);
+                }
+                None => {
+                    taken.extend(own.into_iter().map(|name| (name, format!("package {}", kmp.package))));
+                    served.insert(kmp.package);
+                    choice.chosen.push(index);
+                }
+            }
+        }
+        choice
+    }
+
+    fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
+        let own = self.natives.iter().map(|n| (n.name, n.module));
+        let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
+        let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
+        let natives = verdicts.by_ref().take(self.natives.len()).collect();
+        let kmps = chosen.iter().map(|k| (*k, verdicts.by_ref().take(kmps[*k].modules.len()).collect()));
+        Judged { natives, kmps: kmps.collect() }
+    }
+
+    /// Judges modules together in this kernel, in-tree users of what they replace included.
+    pub fn judge_modules<'m>(
+        &self,
+        modules: impl Iterator<Item = (&'m str, Result<&'m Module, &'m Malformed>)>,
+    ) -> Vec<Verdict> {
+        self.judge_from(&modules.collect::<Vec<_>>(), 0)
+    }
+
+    /// The verdicts on `modules` but the first `skip`, which are only beside them.
+    fn judge_from<'m>(
+        &self,
+        modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
+        skip: usize,
+    ) -> Vec<Verdict> {
+        let (world, places) = self.world(modules);
+        let mut verdicts = world.judge_only(places[skip..].iter().copied().flatten());
+        let wanted = places.iter().zip(modules).skip(skip);
+        wanted
+            .map(|(place, (_, module))| match (place, module) {
+                (Some(at), _) => std::mem::take(&mut verdicts[*at]),
+                (None, Err(why)) => Verdict::malformed(why),
+                (None, Ok(_)) => Verdict::default(),
+            })
+            .collect()
+    }
+
+    /// The world in which `modules` are judged, and where each of them is in its set; unreadable modules
+    /// are in none.
+    pub fn world<'m>(
+        &'m self,
+        modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
+    ) -> (World<'m>, Vec<Option<usize>>) {
+        let mut set = Vec::with_capacity(modules.len());
+        let mut places = Vec::with_capacity(modules.len());
+        for (name, module) in modules {
+            places.push(module.is_ok().then_some(set.len()));
+            if let Ok(module) = module {
+                set.push(Candidate { name, module, role: Role::Judged });
+            }
+        }
+        let mut names: HashSet<&str> = set.iter().map(|c| c.name).collect();
+        let replacing: Vec<&str> = set.iter().map(|c| c.name).collect();
+        for name in replacing {
+            for (user, module) in self.users.get(name).into_iter().flatten() {
+                if names.insert(user) {
+                    set.push(Candidate { name: user, module, role: Role::InTreeUser });
+                }
+            }
+        }
+        (World::new(self.kernel, self.in_tree, set), places)
+    }
+
+    fn native_verdicts(&self, kmp: &Kmp<'_>, index: usize, natives: &[Verdict]) -> Vec<Verdict> {
+        let mine: HashMap<&str, &Verdict> = self
+            .natives
+            .iter()
+            .zip(natives)
+            .filter(|(n, _)| n.kmp == Some(index))
+            .map(|(n, v)| (n.name, v))
+            .collect();
+        kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
+    }
+}
+
+struct Judged {
+    natives: Vec<Verdict>,
+    kmps: HashMap<usize, Vec<Verdict>>,
+}
+
+/// What all packages have, chosen or not.
+struct All<'a> {
+    /// Names of their modules.
+    names: HashSet<&'a str>,
+    /// For a symbol: the KMPs that export it.
+    offered_by: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> All<'a> {
+    fn of(kmps: &'a [Kmp<'a>]) -> Self {
+        let mut all = Self { names: HashSet::new(), offered_by: HashMap::new() };
+        for (index, kmp) in kmps.iter().enumerate() {
+            for module in &kmp.modules {
+                all.names.insert(module.name);
+                for offer in module.module.iter().flat_map(|m| &m.offers) {
+                    all.offered_by.entry(&offer.symbol).or_default().push(index);
+                }
+            }
+        }
+        all
+    }
+
+    /// May a reason against `module` be gone in another set of packages?
+    fn may_settle(&self, module: &PlannedModule<'_>, reason: &Reason) -> bool {
+        let exporter = reason.exporter.as_deref().unwrap_or("");
+        match reason.rule {
+            Rule::Depends => true,
+            Rule::UnknownSymbol | Rule::UnknownCrc => {
+                reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
+                    || self.names.contains(module_of(exporter).as_str())
+            }
+            Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
+            Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
+                self.names.contains(exporter)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The module's name of an exporter as symvers has it, a path without `.ko`.
+fn module_of(exporter: &str) -> String {
+    name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
+}
+
+#[cfg(test)]
+mod tests;

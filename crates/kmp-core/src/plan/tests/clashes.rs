@@ -1,0 +1,91 @@
+//! Modules that would be there twice.
+
+use super::{Decision, Installed, linked, place};
+
+fn driver(name: &str) -> testkit::ModuleBuilder {
+    place().driver(name).need("printk", 1)
+}
+
+fn clash_with(decision: &Decision) -> &str {
+    match decision {
+        Decision::Clash { with, .. } => with,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_not_overridden() {
+    let mut site = place();
+    site.foreign = vec!["foo".into()];
+    let mut kmps = [
+        Installed::new("bar-kmp-default", 1, &[driver("bar")]),
+        Installed::new("foo-kmp-default", 1, &[driver("foo"), driver("foo2")]),
+    ];
+    let plan = site.plan(&mut kmps);
+    assert_eq!(linked(&plan, &kmps), [("bar-kmp-default", 1)]);
+    assert!(clash_with(&plan.decisions[1]).contains("not kmp's"));
+}
+
+#[test]
+fn of_two_packages_with_one_module_the_first_by_name_has_it() {
+    for turn in [false, true] {
+        let mut kmps = [
+            Installed::new("b-kmp-default", 9, &[driver("foo"), driver("b")]),
+            Installed::new("a-kmp-default", 1, &[driver("foo"), driver("a")]),
+        ];
+        if turn {
+            kmps.reverse();
+        }
+        let plan = place().plan(&mut kmps);
+        assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1)]);
+        assert_eq!(clash_with(&plan.decisions[1]), "package a-kmp-default");
+        assert_eq!(plan.links.len(), 2);
+    }
+}
+
+#[test]
+fn the_second_has_it_where_the_first_does_not_fit() {
+    let mut kmps = [
+        Installed::new("a-kmp-default", 1, &[driver("foo").need("absent", 1)]),
+        Installed::new("b-kmp-default", 1, &[driver("foo")]),
+    ];
+    let plan = place().plan(&mut kmps);
+    assert_eq!(plan.decisions, [Decision::DoesNotFit, Decision::Link]);
+}
+
+/// An older version without the module in question is no worse a choice than none.
+#[test]
+fn a_version_that_does_not_clash_is_linked_in_place_of_one_that_does() {
+    let mut kmps = [
+        Installed::new("a-kmp-default", 1, &[driver("foo")]),
+        Installed::new("b-kmp-default", 2, &[driver("foo"), driver("b")]),
+        Installed::new("b-kmp-default", 1, &[driver("b")]),
+    ];
+    let plan = place().plan(&mut kmps);
+    assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1), ("b-kmp-default", 1)]);
+    assert_eq!(clash_with(&plan.decisions[1]), "package a-kmp-default");
+}
+
+#[test]
+fn a_package_with_one_module_twice_is_not_linked() {
+    let mut twice = Installed::new("foo-kmp-default", 1, &[driver("foo"), driver("foo")]);
+    twice.modules[1].0 = "foo.ko.xz".into();
+    let mut kmps = [twice];
+    let plan = place().plan(&mut kmps);
+    assert_eq!(clash_with(&plan.decisions[0]), "another of the same package");
+}
+
+#[test]
+fn of_two_packages_with_one_export_the_first_by_name_is_linked() {
+    for turn in [false, true] {
+        let mut kmps = [
+            Installed::new("b-kmp-default", 1, &[driver("b").export("f", 1)]),
+            Installed::new("a-kmp-default", 1, &[driver("a").export("f", 1)]),
+        ];
+        if turn {
+            kmps.reverse();
+        }
+        let plan = place().plan(&mut kmps);
+        assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1)]);
+    }
+}

@@ -1,0 +1,36 @@
+//! Text for people.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+
+/// A name as it may be printed: what is not UTF-8 or would steer a terminal is shown as `\xNN`.
+pub fn printable(name: &OsStr) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(text, "\\x{byte:02x}");
+                }
+            } else {
+                text.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_steers_a_terminal() {
+        let name = OsStr::from_bytes(b"a\x1b[31m\nb\xff\xc2\x9b ue");
+        assert_eq!(printable(name), "a\\x1b[31m\\x0ab\\xff\\xc2\\x9b ue");
+    }
+}

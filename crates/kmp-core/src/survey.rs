@@ -1,0 +1,232 @@
+//! Stock taken, modules judged, links planned: all that can be said before anything is changed.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use librpm_rt::Librpm;
+
+use crate::abi::{Kernel, Malformed, Module, SymbolTable};
+use crate::dialect::Suse;
+use crate::inventory::{FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
+use crate::plan::{KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::root::Root;
+use crate::workers;
+
+/// Which kernels are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these; empty: all.
+    pub kernels: Vec<String>,
+    /// This one is going: it counts as removed, though its files may still be there.
+    pub going: Option<String>,
+}
+
+/// A kernel with what is known of it.
+#[derive(Debug)]
+pub struct SurveyedKernel {
+    /// Index into [`Inventory::releases`].
+    pub release: usize,
+    /// The kernel.
+    pub kernel: Arc<Kernel>,
+    /// What it should have.
+    pub plan: KernelPlan,
+    users: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
+}
+
+/// A root's inventory, with the plan for each selected kernel.
+#[derive(Debug)]
+pub struct Survey {
+    /// What there is.
+    pub inventory: Inventory,
+    /// The selected kernels, sorted by release.
+    pub kernels: Vec<SurveyedKernel>,
+    /// What was left out of account, and why.
+    pub problems: Vec<Problem>,
+    modules: HashMap<PathBuf, LoadedModule>,
+}
+
+impl Survey {
+    /// Takes stock, judges and plans. Reads only.
+    pub fn take(
+        root: &Root,
+        rpm: Result<&Librpm, &librpm_rt::Error>,
+        loader: &mut Loader<'_>,
+        selection: &Selection,
+    ) -> Self {
+        let mut inventory = Inventory::take(root, rpm, loader.workers());
+        if let Some(going) = &selection.going {
+            inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
+        }
+        let selected: Vec<usize> = (0..inventory.releases.len())
+            .filter(|i| {
+                let release = &inventory.releases[*i];
+                release.is_kernel
+                    && (selection.kernels.is_empty() || selection.kernels.contains(&release.release))
+            })
+            .collect();
+        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
+        // Without a kernel to judge them for, modules need not be read.
+        if !releases.is_empty() {
+            let packaged = inventory.kmps.iter().flat_map(|k| &k.modules);
+            let own = releases.iter().flat_map(|r| &r.third_party);
+            loader.load_modules(packaged.chain(own).map(|m| m.path.clone()).collect::<Vec<_>>());
+        }
+        let kernels = loader.load_kernels(&releases);
+        let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
+        let users: Vec<_> = releases
+            .iter()
+            .map(|release| {
+                let own = release.third_party.iter().map(|m| &*m.name);
+                loader.load_users(release, &names.iter().copied().chain(own).collect())
+            })
+            .collect();
+        let modules = inventory
+            .kmps
+            .iter()
+            .flat_map(|k| &k.modules)
+            .chain(releases.iter().flat_map(|r| &r.third_party))
+            .filter_map(|m| Some((m.path.clone(), loader.module(&m.path)?.clone())))
+            .collect();
+
+        let mut survey = Self { inventory, kernels: Vec::new(), problems: Vec::new(), modules };
+        survey.problems.append(&mut survey.inventory.problems);
+        survey.problems.extend(loader.take_problems());
+        let parts: Vec<_> = selected.into_iter().zip(kernels).zip(users).collect();
+        let kmps = survey.kmps();
+        let plans = workers::map(loader.workers(), &parts, |((release, kernel), users)| {
+            survey.site(root, *release, kernel, users).plan(&kmps)
+        });
+        drop(kmps);
+        let surveyed = parts
+            .into_iter()
+            .zip(plans)
+            .map(|(((release, kernel), users), plan)| SurveyedKernel { release, kernel, plan, users });
+        survey.kernels = surveyed.collect();
+        survey
+    }
+
+    /// The release directory of a surveyed kernel.
+    pub fn release(&self, kernel: &SurveyedKernel) -> &Release {
+        &self.inventory.releases[kernel.release]
+    }
+
+    /// Is there a kernel of each of these releases?
+    ///
+    /// # Errors
+    /// Which one is missing, and which there are, in words.
+    pub fn has_kernels<'k>(
+        &self,
+        root: &Root,
+        releases: impl IntoIterator<Item = &'k String>,
+    ) -> Result<(), String> {
+        let there: Vec<&str> = self.inventory.kernels().map(|r| r.release.as_str()).collect();
+        let dir = root.display(self.inventory.dirs.path());
+        match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
+            None => Ok(()),
+            Some(missing) if there.is_empty() => {
+                Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
+            }
+            Some(missing) => Err(format!(
+                "there is no kernel {missing} in {}; there are: {}",
+                dir.display(),
+                there.join(", ")
+            )),
+        }
+    }
+
+    /// The KMPs as the plan sees them.
+    pub fn kmps(&self) -> Vec<Kmp<'_>> {
+        self.inventory
+            .kmps
+            .iter()
+            .map(|kmp| Kmp {
+                package: &kmp.package.name,
+                flavour: kmp.flavour.as_deref(),
+                origin: &kmp.origin,
+                modules: kmp.modules.iter().map(|m| self.planned(m)).collect(),
+                broken: kmp.broken.as_deref(),
+            })
+            .collect()
+    }
+
+    /// A surveyed kernel as the plan sees it.
+    pub fn site_of<'s>(&'s self, root: &Root, kernel: &'s SurveyedKernel) -> Site<'s> {
+        self.site(root, kernel.release, &kernel.kernel, &kernel.users)
+    }
+
+    /// The third-party modules that a kernel has, or is to have: its own, then those to be linked.
+    pub fn present_in<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = &'s FoundModule> {
+        let linked = kernel.plan.chosen().into_iter().flat_map(|k| &self.inventory.kmps[k].modules);
+        self.release(kernel).third_party.iter().chain(linked)
+    }
+
+    /// Takes account of the in-tree users of modules named `names`, which are to be judged though they are
+    /// not installed: replaced by these, an in-tree module may be lost to its users.
+    pub fn consider_replacing(&mut self, loader: &mut Loader<'_>, names: &HashSet<&str>) {
+        for kernel in &mut self.kernels {
+            let found = loader.load_users(&self.inventory.releases[kernel.release], names);
+            kernel.users.extend(found);
+        }
+        self.problems.extend(loader.take_problems());
+    }
+
+    /// Judges and plans anew, with `symbols` as what every surveyed kernel exports.
+    pub fn replace_symbols(&mut self, root: &Root, symbols: &SymbolTable) {
+        for index in 0..self.kernels.len() {
+            let kernel = Kernel { symbols: symbols.clone(), ..(*self.kernels[index].kernel).clone() };
+            self.kernels[index].kernel = Arc::new(kernel);
+            self.kernels[index].plan = self.site_of(root, &self.kernels[index]).plan(&self.kmps());
+        }
+    }
+
+    /// The module at `path`.
+    pub fn module(&self, path: &Path) -> Result<&Module, &Malformed> {
+        match self.modules.get(path).map(|m| &**m) {
+            Some(loaded) => loaded.as_ref(),
+            None => Err(not_read()),
+        }
+    }
+
+    fn planned<'s>(&'s self, found: &'s FoundModule) -> PlannedModule<'s> {
+        PlannedModule {
+            name: &found.name,
+            module: self.module(&found.path),
+            link: Suse.link(&found.below),
+            target: found.path.clone(),
+        }
+    }
+
+    fn site<'s>(
+        &'s self,
+        root: &Root,
+        release: usize,
+        kernel: &'s Kernel,
+        users: &'s HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
+    ) -> Site<'s> {
+        let release = &self.inventory.releases[release];
+        let natives = release.third_party.iter().map(|m| Native {
+            name: &m.name,
+            module: self.module(&m.path),
+            kmp: self.inventory.owner(&m.path),
+        });
+        let items = release.weak_updates.as_deref().unwrap_or_default();
+        let foreign = items.iter().filter(|i| self.inventory.ours(root, i).is_none());
+        let users = users.iter().map(|(replaced, users)| {
+            let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
+            (&**replaced, readable.collect())
+        });
+        Site {
+            kernel,
+            in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
+            natives: natives.collect(),
+            foreign: foreign.filter_map(|i| i.name.clone()).collect(),
+            users: users.collect(),
+        }
+    }
+}
+
+fn not_read() -> &'static Malformed {
+    static NOT_READ: std::sync::OnceLock<Malformed> = std::sync::OnceLock::new();
+    NOT_READ.get_or_init(|| Malformed("was not read".into()))
+}

@@ -1,0 +1,346 @@
+//! The one thing that every entry point does: take stock, judge, plan, apply the difference, report.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use librpm_rt::Librpm;
+
+use crate::abi::{Rule, Verdict};
+use crate::apply::{Depmod, Lock, LockError, Wanted, clear, leftovers, switch};
+use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
+use crate::plan::Decision;
+use crate::report::printable;
+use crate::root::Root;
+use crate::survey::{Selection, Survey};
+
+/// What to do, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which kernels.
+    pub selection: Selection,
+    /// Change nothing, only tell.
+    pub dry_run: bool,
+    /// Change links, but leave depmod to somebody else.
+    pub no_depmod: bool,
+    /// The program.
+    pub depmod: Depmod,
+}
+
+/// Nothing was done, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Without the packages it cannot be told which links belong there.
+    #[error("the installed packages are not known, so no link was changed: {0}")]
+    Packages(#[from] PackageError),
+    /// Another run, or no place for a lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// What happens to one package's links in one kernel. Packages are named `NAME-VERSION-RELEASE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackageChange {
+    /// It gets links.
+    Added(String),
+    /// Another version's links take the place of its own.
+    Replaced {
+        /// The version that had links.
+        old: String,
+        /// The version that gets them.
+        new: String,
+    },
+    /// Its links go.
+    Removed(String),
+    /// The same version gets the links that it lacks, or loses some that do not belong.
+    Repaired(String),
+    /// A link that leads nowhere goes.
+    Dangling(PathBuf),
+}
+
+impl fmt::Display for PackageChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added(nvr) => write!(f, "{nvr} added"),
+            Self::Replaced { old, new } => write!(f, "{old} replaced by {new}"),
+            Self::Removed(nvr) => write!(f, "{nvr} removed"),
+            Self::Repaired(nvr) => write!(f, "{nvr} repaired"),
+            Self::Dangling(link) => {
+                write!(f, "dangling link {} removed", printable(link.as_os_str()))
+            }
+        }
+    }
+}
+
+/// What became of depmod for one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// It has nothing to do.
+    UpToDate,
+    /// It would have to run: a dry run, or left to others.
+    Due,
+    /// It ran; what it said.
+    Written(String),
+    /// It failed.
+    Failed(String),
+}
+
+/// What was (or, in a dry run, would be) done for one release.
+#[derive(Clone, Debug)]
+pub struct KernelReport {
+    /// The release.
+    pub release: String,
+    /// Package by package.
+    pub changes: Vec<PackageChange>,
+    /// Why the links could not be changed.
+    pub error: Option<String>,
+    /// depmod.
+    pub index: Index,
+}
+
+impl KernelReport {
+    /// Did it fail in any part?
+    pub fn failed(&self) -> bool {
+        self.error.is_some() || matches!(self.index, Index::Failed(_))
+    }
+}
+
+/// What was done, kernel by kernel, and the survey that it rests on.
+#[derive(Debug)]
+pub struct SyncReport {
+    /// Every surveyed kernel, and every removed one that had links.
+    pub kernels: Vec<KernelReport>,
+    /// What was seen before anything was changed.
+    pub survey: Survey,
+}
+
+/// A KMP that a kernel of its flavour does not get.
+#[derive(Debug)]
+pub struct NotLinked<'r> {
+    /// The KMP.
+    pub kmp: &'r InstalledKmp,
+    /// The first reason, and how many more there are.
+    pub detail: String,
+    /// The verdicts on its modules.
+    pub verdicts: &'r [Verdict],
+}
+
+impl fmt::Display for NotLinked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} not linked: {}", self.kmp.package.nvr(), self.detail)
+    }
+}
+
+impl SyncReport {
+    /// KMPs that a kernel of their flavour does not get; not those of which it has another version.
+    pub fn not_linked(&self, release: &str) -> Vec<NotLinked<'_>> {
+        let kmps = &self.survey.inventory.kmps;
+        let Some(kernel) = self.survey.kernels.iter().find(|k| k.kernel.release == release) else {
+            return Vec::new();
+        };
+        let decisions = || kernel.plan.decisions.iter().enumerate();
+        let served = |name: &str| {
+            decisions()
+                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].package.name == name)
+        };
+        decisions()
+            .filter(|(k, _)| !served(&kmps[*k].package.name))
+            .filter_map(|(k, decision)| {
+                let (kmp, verdicts) = (&kmps[k], kernel.plan.verdicts[k].as_slice());
+                let detail = match decision {
+                    Decision::DoesNotFit => first_reason(kmp, verdicts),
+                    Decision::Clash { module, with } => format!("{module} is there already: {with}"),
+                    Decision::Broken => kmp.broken.clone().unwrap_or_default(),
+                    _ => return None,
+                };
+                Some(NotLinked { kmp, detail, verdicts })
+            })
+            .collect()
+    }
+}
+
+/// The first reason why a KMP does not fit, with its module, and how many more there are.
+pub fn first_reason(kmp: &InstalledKmp, verdicts: &[Verdict]) -> String {
+    let all: Vec<_> =
+        kmp.modules.iter().zip(verdicts).flat_map(|(m, v)| v.reasons.iter().map(move |r| (m, r))).collect();
+    // That another module of the same package does not fit is no news.
+    let own = |rule| rule != Rule::Depends;
+    let Some((module, reason)) = all.iter().find(|(_, r)| own(r.rule)).or(all.first()) else {
+        return "not judged".into();
+    };
+    let more = match all.len() - 1 {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    format!("{}: {}{more}", printable(module.name.as_ref().as_ref()), printable(reason.detail.as_ref()))
+}
+
+/// The difference between what a release has and what it should have.
+struct Difference<'s> {
+    release: &'s Release,
+    wanted: Wanted<'s>,
+    changes: Vec<PackageChange>,
+    links_change: bool,
+    index_due: bool,
+}
+
+/// Reconciles the links of `root` with what is on disk and in the rpm database. `waiting` is called once
+/// when another run holds the lock for a second.
+///
+/// What concerns a single kernel does not stop the others: see [`KernelReport::failed`].
+///
+/// # Errors
+/// [`SyncError`]; nothing was changed.
+pub fn sync(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    loader: &mut Loader<'_>,
+    options: &Options,
+    waiting: &dyn Fn(),
+) -> Result<SyncReport, SyncError> {
+    // Where nothing has to be changed nothing is written, not even the lock's file.
+    let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
+    let mut told: Vec<Problem> = Vec::new();
+    loop {
+        let mut survey = Survey::take(root, rpm, loader, &options.selection);
+        if let Some(unknown) = survey.inventory.packages_unknown.take() {
+            return Err(unknown.into());
+        }
+        let differences = differences(root, &survey, options);
+        let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases);
+        let idle = leftovers.is_empty() && differences.iter().all(|d| !d.links_change && !d.index_due);
+        if !options.dry_run && !idle && lock.is_none() {
+            lock = Lock::take(root, true, waiting)?;
+            // The loader tells of a broken file once, when it reads it.
+            told = survey.problems;
+            // Another run may have been at work before the lock was ours.
+            continue;
+        }
+        let mut problems = told;
+        problems.retain(|p| !survey.problems.contains(p));
+        for leftover in leftovers.iter().filter(|_| !options.dry_run) {
+            if let Err(e) = clear(root, leftover) {
+                let what = format!("left by a run that was cut short, and cannot be removed: {e}");
+                problems.push(Problem { path: root.display(leftover), what });
+            }
+        }
+        let kernels = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
+        survey.problems.append(&mut problems);
+        return Ok(SyncReport { kernels, survey });
+    }
+}
+
+fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Difference<'s>> {
+    let inventory = &survey.inventory;
+    let planned: BTreeMap<usize, _> = survey.kernels.iter().map(|k| (k.release, &k.plan.links)).collect();
+    let chosen = &options.selection.kernels;
+    let mut result = Vec::new();
+    for (index, release) in inventory.releases.iter().enumerate() {
+        let links = planned.get(&index);
+        let items = release.weak_updates.as_deref().unwrap_or_default();
+        // A kernel that is not selected stays as it is; a release without a kernel should have no link.
+        if links.is_none() && (release.is_kernel || !(chosen.is_empty() || chosen.contains(&release.release)))
+        {
+            continue;
+        }
+        let links_of_plan = || links.into_iter().flat_map(|l| l.iter());
+        let mut wanted = Wanted {
+            links: links_of_plan().map(|(link, (target, _))| (link.as_path(), target.as_path())).collect(),
+            foreign: Vec::new(),
+            unwanted: Vec::new(),
+            kernel_is_gone: !release.is_kernel,
+        };
+        // By package name: the version that has links, and the one that should.
+        let mut by_package: BTreeMap<&str, (Option<usize>, Option<usize>, bool)> = BTreeMap::new();
+        let mut dangling = Vec::new();
+        let mut present: BTreeMap<&Path, &Path> = BTreeMap::new();
+        for item in items {
+            match inventory.ours(root, item) {
+                None => wanted.foreign.push(item),
+                Some(owner) => {
+                    let right = is_right(item, &wanted.links);
+                    if let ItemKind::Link(target) = &item.kind
+                        && right
+                    {
+                        present.insert(&item.below, target);
+                    } else {
+                        wanted.unwanted.push(item);
+                    }
+                    match owner {
+                        Some(kmp) => {
+                            let entry = by_package.entry(&inventory.kmps[kmp].package.name).or_default();
+                            entry.0.get_or_insert(kmp);
+                            entry.2 |= !right;
+                        }
+                        None => dangling.push(PackageChange::Dangling(item.below.clone())),
+                    }
+                }
+            }
+        }
+        for (link, (_, kmp)) in links_of_plan() {
+            let entry = by_package.entry(&inventory.kmps[*kmp].package.name).or_default();
+            entry.1 = Some(*kmp);
+            entry.2 |= !present.contains_key(link.as_path());
+        }
+        let nvr = |kmp: usize| inventory.kmps[kmp].package.nvr();
+        let mut changes: Vec<PackageChange> = by_package
+            .into_values()
+            .filter_map(|(old, new, differs)| match (old, new) {
+                (None, Some(new)) => Some(PackageChange::Added(nvr(new))),
+                (Some(old), None) => Some(PackageChange::Removed(nvr(old))),
+                (Some(old), Some(new)) if old != new => {
+                    Some(PackageChange::Replaced { old: nvr(old), new: nvr(new) })
+                }
+                (Some(_), Some(new)) if differs => Some(PackageChange::Repaired(nvr(new))),
+                _ => None,
+            })
+            .collect();
+        changes.append(&mut dangling);
+        // A kernel that is gone keeps no empty directory; a run that was killed may have left one.
+        let emptied = !release.is_kernel && release.weak_updates.as_ref().is_some_and(Vec::is_empty);
+        let links_change = emptied || !wanted.unwanted.is_empty() || present.len() != wanted.links.len();
+        let stale = release.is_kernel.then(|| inventory::stale(root, release)).flatten();
+        if let Some(why) = &stale {
+            log::debug!("depmod is due for kernel {}: {why}", release.release);
+        }
+        let index_due = release.is_kernel && (links_change || stale.is_some());
+        if release.is_kernel || links_change {
+            result.push(Difference { release, wanted, changes, links_change, index_due });
+        }
+    }
+    result
+}
+
+fn is_right(item: &Item, wanted: &BTreeMap<&Path, &Path>) -> bool {
+    match &item.kind {
+        // Byte for byte: `a//b` and `a/b` are the same path, but not the same link.
+        ItemKind::Link(target) => {
+            wanted.get(item.below.as_path()).is_some_and(|w| w.as_os_str() == target.as_os_str())
+        }
+        ItemKind::File => false,
+    }
+}
+
+fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Options) -> KernelReport {
+    let Difference { release, wanted, changes, links_change, index_due } = difference;
+    let mut report =
+        KernelReport { release: release.release.clone(), changes, error: None, index: Index::UpToDate };
+    if index_due {
+        report.index = Index::Due;
+    }
+    if options.dry_run {
+        return report;
+    }
+    if links_change && let Err(e) = switch(root, release, &wanted) {
+        let dir = root.display(&release.dir);
+        report.error = Some(format!("cannot change the links in {}: {e}", dir.display()));
+        return report;
+    }
+    if index_due && !options.no_depmod {
+        report.index = match options.depmod.run(root, &survey.inventory.dirs, release) {
+            Ok(said) => Index::Written(said),
+            Err(e) => Index::Failed(e.to_string()),
+        };
+    }
+    report
+}

@@ -1,0 +1,377 @@
+//! An rpm transaction, told package by package, for the guard.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use librpm_rt::{Dependency, Librpm, PackageFile};
+
+use crate::abi::capability::{self, SymbolCapability};
+use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
+use crate::config::{Config, Policy};
+use crate::decompress::MODULE_LIMIT;
+use crate::dialect::{IN_TREE, KMP_IN_KERNEL, WEAK_UPDATES};
+use crate::guard::{self, IncomingKernel, IncomingKmp, IncomingModule, Lost, Transaction};
+use crate::inventory::{ModulesDirs, Package, parse_module, parse_symvers};
+use crate::root::Root;
+use crate::survey::Survey;
+
+/// A driver that would be lost, and what is to be done about it.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The driver.
+    pub lost: Lost,
+    /// Is one of its modules loaded now?
+    pub loaded: bool,
+    /// What to do.
+    pub policy: Policy,
+}
+
+/// The circumstances under which a transaction is judged.
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+pub struct Circumstances<'c> {
+    /// The configuration.
+    pub config: &'c Config,
+    /// A policy that goes over the configuration's: the macro `%_kmp_policy`, or `KMP_POLICY`.
+    pub policy: Option<Policy>,
+    /// The running kernel's release, where the root is the running system.
+    pub running: Option<&'c str>,
+    /// Is a module of that name (`_` for `-`) loaded?
+    pub is_loaded: &'c dyn Fn(&str) -> bool,
+}
+
+/// What a transaction would lose, by policy: what is off or not protected is left out.
+pub fn judge(
+    root: &Root,
+    rpm: &Librpm,
+    survey: &Survey,
+    transaction: &Transaction,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Finding> {
+    let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
+    let releases = |a: &str, b: &str| rpm.vercmp(a, b);
+    let found = guard::lost(root, survey, transaction, circumstances.running, &compare, &releases);
+    let findings = found.into_iter().map(|lost| {
+        let loaded = lost.modules.iter().any(|m| (circumstances.is_loaded)(m));
+        let policy = circumstances.policy.unwrap_or(circumstances.config.policy_for(&lost.package));
+        Finding { lost, loaded, policy }
+    });
+    let protected = |f: &Finding| circumstances.config.protects(&f.lost.package, &f.lost.modules, f.loaded);
+    findings.filter(|f| f.policy != Policy::Off && protected(f)).collect()
+}
+
+/// What of a kernel's directory makes a package a kernel's.
+const KERNEL_FILES: &[&str] = &["System.map", "modules.builtin", "modules.order", "vmlinuz"];
+
+/// Gathers what a transaction brings and takes away.
+#[derive(Debug)]
+pub struct Elements {
+    dirs: ModulesDirs,
+    kernels: BTreeMap<String, Parts>,
+    kmps: Vec<IncomingKmp>,
+    removed: BTreeSet<u32>,
+    replaced: BTreeSet<u32>,
+    removed_kernels: BTreeSet<String>,
+}
+
+/// What the packages of one kernel tell of it.
+#[derive(Debug, Default)]
+struct Parts {
+    capabilities: Vec<(String, String)>,
+    symvers: Option<SymbolTable>,
+    config: Option<KernelConfig>,
+    in_tree: HashSet<Box<str>>,
+}
+
+/// What a package's files are, by their paths.
+#[derive(Debug, Default)]
+struct Contents {
+    /// Releases of which it brings (a part of) the kernel.
+    kernels: BTreeSet<String>,
+    /// In-tree modules: release and name.
+    in_tree: Vec<(String, Box<str>)>,
+    /// Third-party modules: release, path in the package, and name.
+    modules: Vec<(String, PathBuf, Box<str>)>,
+    /// Symvers and configuration: release and path in the package.
+    symvers: Vec<(String, PathBuf)>,
+    configs: Vec<(String, PathBuf)>,
+}
+
+impl Elements {
+    /// Nothing yet. `dirs` tells how modules' paths are spelled in the root concerned.
+    pub fn new(dirs: ModulesDirs) -> Self {
+        Self {
+            dirs,
+            kernels: BTreeMap::new(),
+            kmps: Vec::new(),
+            removed: BTreeSet::new(),
+            replaced: BTreeSet::new(),
+            removed_kernels: BTreeSet::new(),
+        }
+    }
+
+    /// Might a package with a file or directory of that name concern us? For a first look at file lists.
+    pub fn concerns(path: &Path) -> bool {
+        [Path::new("/usr/lib/modules"), Path::new("/lib/modules")].iter().any(|dir| path.starts_with(dir))
+    }
+
+    /// A package file that comes. Its payload is read as far as it has to be: modules of a KMP, and of a
+    /// kernel symvers and configuration where its Provides do not tell its symbols.
+    ///
+    /// # Errors
+    /// librpm's, which name the file. The package is left out then.
+    pub fn add_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
+        let mut file = rpm.open_package(path)?;
+        if file.is_source() {
+            return Ok(());
+        }
+        let contents = file.contents(&|dir| Self::concerns(Path::new(OsStr::from_bytes(dir))))?;
+        self.add_package(contents.package, &contents.requires, Some(&mut file))
+    }
+
+    /// A package that comes, with its file if that can be read. Without it, what a KMP's modules need is
+    /// taken from the package's Requires, where they name symbols.
+    ///
+    /// # Errors
+    /// What is wrong with the file's payload. The package's modules are left out then.
+    pub fn add_package(
+        &mut self,
+        package: Package,
+        requires: &[Dependency],
+        file: Option<&mut PackageFile>,
+    ) -> Result<(), librpm_rt::Error> {
+        if package.provides.iter().any(|p| p.name == KMP_IN_KERNEL) {
+            return Ok(());
+        }
+        let contents = self.sort(&package);
+        for release in &contents.kernels {
+            let parts = self.kernels.entry(release.clone()).or_default();
+            let symbols =
+                package.provides.iter().filter(|p| SymbolCapability::parse(&p.name, &p.evr).is_some());
+            parts.capabilities.extend(symbols.map(|p| (p.name.clone(), p.evr.clone())));
+        }
+        for (release, name) in &contents.in_tree {
+            self.kernels.entry(release.clone()).or_default().in_tree.insert(name.clone());
+        }
+        // A kernel's package may bring modules beside its own, too; those are not a KMP's.
+        let third_party: &[_] = if contents.in_tree.is_empty() { &contents.modules } else { &[] };
+        let mut modules: HashMap<PathBuf, Result<Module, Malformed>> = HashMap::new();
+        let package_file = file.as_ref().map(|f| f.path().to_path_buf());
+        if let Some(file) = file {
+            let told =
+                |release: &String| self.kernels.get(release).is_some_and(|p| !p.capabilities.is_empty());
+            let symvers: Vec<_> = contents.symvers.iter().filter(|(r, _)| !told(r)).collect();
+            let configs: Vec<_> = contents.configs.iter().filter(|(r, _)| !told(r)).collect();
+            let wanted: HashSet<&Path> = third_party
+                .iter()
+                .map(|(_, path, _)| path.as_path())
+                .chain(symvers.iter().chain(&configs).map(|(_, path)| path.as_path()))
+                .collect();
+            let mut found: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+            if !wanted.is_empty() {
+                file.read_files(&|path| wanted.contains(path), MODULE_LIMIT, &mut |path, bytes| {
+                    found.push((path.to_path_buf(), bytes));
+                    ControlFlow::Continue(())
+                })?;
+            }
+            for (path, bytes) in found {
+                if third_party.iter().any(|(_, p, _)| *p == path) {
+                    let module = parse_module(&bytes, &path);
+                    modules.insert(path, module);
+                } else if let Some((release, _)) = symvers.iter().find(|(_, p)| *p == path) {
+                    if let Err(why) = self.set_symvers(release, &bytes) {
+                        log::warn!("{}: {why}", crate::report::printable(path.as_os_str()));
+                    }
+                } else if let Some((release, _)) = configs.iter().find(|(_, p)| *p == path) {
+                    let parts = self.kernels.entry(release.clone()).or_default();
+                    parts.config = Some(KernelConfig::parse(&bytes));
+                }
+            }
+        }
+        let mut declared = if package_file.is_none() { declared(&package, requires) } else { None };
+        let mut releases: BTreeMap<&str, Vec<IncomingModule>> = BTreeMap::new();
+        for (release, path, name) in third_party {
+            let module = match (modules.remove(path), &mut declared) {
+                (Some(module), _) => module,
+                (None, Some(module)) => Ok(std::mem::replace(module, Module::declared([], []))),
+                (None, None) => Err(Malformed("not read before it is installed".into())),
+            };
+            let module = IncomingModule { name: name.clone(), path: path.clone(), module };
+            releases.entry(release).or_default().push(module);
+        }
+        for (origin, modules) in releases {
+            let (package, file) = (package.clone(), package_file.clone());
+            self.kmps.push(IncomingKmp { package, file, origin: origin.into(), modules });
+        }
+        Ok(())
+    }
+
+    /// What a coming kernel exports, as the bytes of its symvers. Without them, or where they cannot be
+    /// read, it is taken from the Provides of its packages.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn set_symvers(&mut self, release: &str, bytes: &[u8]) -> Result<(), String> {
+        let table = parse_symvers(bytes)?;
+        self.kernels.entry(release.into()).or_default().symvers = Some(table);
+        Ok(())
+    }
+
+    /// A package that goes. `replaced`: by a newer version, or one that obsoletes it.
+    pub fn remove(&mut self, package: &Package, replaced: bool) {
+        self.removed.insert(package.instance);
+        if replaced {
+            self.replaced.insert(package.instance);
+        }
+        self.removed_kernels.extend(self.sort(package).kernels);
+    }
+
+    /// A package that goes and whose header cannot be read.
+    pub fn remove_unread(&mut self, instance: u32, replaced: bool) {
+        self.removed.insert(instance);
+        if replaced {
+            self.replaced.insert(instance);
+        }
+    }
+
+    /// A kernel that goes.
+    pub fn removed_kernel(&mut self, release: &str) {
+        self.removed_kernels.insert(release.into());
+    }
+
+    /// Is there anything that the guard should look at?
+    pub fn is_empty(&self) -> bool {
+        self.kernels.is_empty() && self.kmps.is_empty() && self.removed.is_empty()
+    }
+
+    /// The releases of the kernels that come.
+    pub fn kernels(&self) -> impl Iterator<Item = &str> {
+        self.kernels.keys().map(String::as_str)
+    }
+
+    /// The transaction as the guard takes it.
+    pub fn finish(self) -> Transaction {
+        let kernels = self.kernels.into_iter().map(|(release, parts)| {
+            let capabilities = parts.capabilities.iter();
+            let symbols = parts.symvers.unwrap_or_else(|| {
+                capability::table(capabilities.filter_map(|(n, v)| SymbolCapability::parse(n, v)))
+            });
+            let config = parts.config.unwrap_or_default();
+            let kernel = Kernel { release, traits: Traits::default(), symbols, config };
+            IncomingKernel { kernel, in_tree: parts.in_tree }
+        });
+        Transaction {
+            kernels: kernels.collect(),
+            kmps: self.kmps,
+            removed: self.removed,
+            replaced: self.replaced,
+            removed_kernels: self.removed_kernels,
+        }
+    }
+
+    fn sort(&self, package: &Package) -> Contents {
+        let mut contents = Contents::default();
+        for file in &package.files {
+            let Some(path) = self.dirs.canonical(file) else { continue };
+            let Some((release, below)) = self.dirs.split(&path) else { continue };
+            let first = below.iter().next().unwrap_or_default();
+            let module = path.file_name().and_then(name::module_name);
+            match (module, first.to_str()) {
+                (Some(name), Some(IN_TREE)) => {
+                    contents.kernels.insert(release.clone());
+                    contents.in_tree.push((release, name.into()));
+                }
+                (_, Some(WEAK_UPDATES)) => {}
+                (Some(name), _) => contents.modules.push((release, file.clone(), name.into())),
+                (None, Some(file_name)) if below.iter().nth(1).is_none() => {
+                    let is_symvers = file_name == "symvers" || file_name.starts_with("symvers.");
+                    if is_symvers {
+                        contents.symvers.push((release.clone(), file.clone()));
+                    } else if file_name == "config" {
+                        contents.configs.push((release.clone(), file.clone()));
+                    }
+                    if is_symvers || KERNEL_FILES.contains(&file_name) {
+                        contents.kernels.insert(release);
+                    }
+                }
+                _ => {}
+            }
+        }
+        contents
+    }
+}
+
+/// One module that stands for all of a package's, as its Requires and Provides tell; `None` where its
+/// Requires name no symbol.
+fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
+    let symbols = |list: &'_ [Dependency]| -> Vec<(Box<str>, u32)> {
+        let parsed = list.iter().filter_map(|d| SymbolCapability::parse(&d.name, &d.evr));
+        parsed.map(|c| (c.symbol.into(), c.crc)).collect()
+    };
+    let needs = symbols(requires);
+    (!needs.is_empty()).then(|| Module::declared(needs, symbols(&package.provides)))
+}
+
+#[cfg(test)]
+mod tests {
+    use librpm_rt::Evr;
+    use testkit::TestRoot;
+
+    use super::*;
+
+    fn sorted(files: &[&str]) -> Contents {
+        let root = TestRoot::new();
+        let elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        elements.sort(&package(files))
+    }
+
+    fn package(files: &[&str]) -> Package {
+        Package {
+            instance: 1,
+            name: "p".into(),
+            evr: Evr { epoch: None, version: "1".into(), release: "1".into() },
+            arch: String::new(),
+            provides: Vec::new(),
+            files: files.iter().map(PathBuf::from).collect(),
+        }
+    }
+
+    #[test]
+    fn files_tell_what_a_package_is() {
+        let kernel = sorted(&[
+            "/lib/modules/1-default/symvers.gz",
+            "/usr/lib/modules/1-default/config",
+            "/usr/lib/modules/1-default/kernel/fs/a-b.ko.zst",
+            "/usr/lib/modules/1-default/build",
+        ]);
+        assert_eq!(kernel.kernels.iter().collect::<Vec<_>>(), ["1-default"]);
+        assert_eq!(kernel.in_tree, [("1-default".to_string(), "a_b".into())]);
+        assert_eq!((kernel.symvers.len(), kernel.configs.len(), kernel.modules.len()), (1, 1, 0));
+
+        let kmp = sorted(&[
+            "/usr/lib/modules/1-default/updates/x.ko",
+            "/usr/lib/modules/1-default/weak-updates/updates/y.ko",
+            "/usr/lib/modules/../modules/1-default/z.ko",
+            "/usr/lib/modules/1-default/updates",
+            "/etc/x.ko",
+        ]);
+        assert!(kmp.kernels.is_empty() && kmp.in_tree.is_empty());
+        assert_eq!(kmp.modules.iter().map(|(.., name)| &**name).collect::<Vec<_>>(), ["x"]);
+
+        // Files of a kernel's subdirectories (its build tree) make no kernel.
+        assert!(sorted(&["/usr/lib/modules/1-default/x/System.map"]).kernels.is_empty());
+    }
+
+    #[test]
+    fn a_package_of_the_kernel_itself_brings_no_driver() {
+        let root = TestRoot::new();
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let mut of_kernel = package(&["/usr/lib/modules/1-default/updates/x.ko"]);
+        of_kernel.provides.push(Dependency { name: KMP_IN_KERNEL.into(), flags: 0, evr: String::new() });
+        elements.add_package(of_kernel, &[], None).unwrap();
+        elements.add_package(package(&["/usr/bin/x"]), &[], None).unwrap();
+        assert!(elements.is_empty());
+    }
+}
