@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
+ *
+ * Returns
+ *   A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. kmp_concerns()
+ *   and kmp_report_verdict(), which cannot fail, are the exceptions. No function ends the process, prints, or
+ *   throws; a fault inside the library is KMP_E_INTERNAL.
+ *
+ * Ownership
+ *   What a function makes through a parameter `out` is the caller's, to be freed with the function named there; on
+ *   failure *out is NULL. What is passed in stays the caller's and is not kept after the call. Strings and structs
+ *   that are given out belong to the report they came from and live as long as it. Handles may be freed in any
+ *   order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
+ *
+ * Threads
+ *   A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in its
+ *   thread. The library starts no thread, and changes no locale, signal, directory or umask.
+ *
+ * Growth
+ *   Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the library
+ *   touches no byte beyond it. New codes, kinds and states may come: take an unknown one for "something else".
+ */
+#ifndef KMP_H
+#define KMP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An opened root: its kernels, modules and rpm database. */
+typedef struct kmp kmp_t;
+/* What was found, as a list of findings. */
+typedef struct kmp_report kmp_report_t;
+/* An rpm transaction, described element by element. */
+typedef struct kmp_transaction kmp_transaction_t;
+
+/* Codes, in blocks by what is concerned. A number is never used again for something else. */
+#define KMP_OK 0
+/* 1..99: the call itself */
+#define KMP_E_ARGUMENT 1   /* a null pointer, unknown flag or word, text that is not UTF-8 */
+#define KMP_E_SIZE 2       /* a struct's size is too small, or it uses members that this version does not know */
+#define KMP_E_INDEX 3      /* there is no finding or reason of that number */
+#define KMP_E_SPENT 4      /* the transaction was judged already */
+/* 100..199: files */
+#define KMP_E_ROOT 100     /* the root cannot be opened */
+#define KMP_E_FILE 101     /* a named file is not there or cannot be read */
+/* 200..299: rpm */
+#define KMP_E_RPM 200      /* no librpm can be used in this process */
+#define KMP_E_DATABASE 201 /* the installed packages are not known */
+#define KMP_E_PACKAGE 202  /* a package file cannot be read, or is damaged */
+/* 300..399: kernels and drivers */
+#define KMP_E_NO_KERNEL 300 /* no kernel, or none of that release */
+#define KMP_E_NO_KMP 301    /* no package of that name owns third-party modules */
+#define KMP_E_SYMVERS 302   /* the bytes are no symvers */
+/* 400..499: changing links */
+#define KMP_E_LOCK 400     /* another run holds the lock, or there is no place for one */
+/* 900..999 */
+#define KMP_E_INTERNAL 900 /* a fault of libkmp's own; the handle concerned must only be freed from now on */
+
+/* The library's version, such as "0.1.0". Never NULL; static. */
+const char *kmp_version(void);
+
+/*
+ * What the last failed call of this thread has to say, in one line; "" if none failed. Never NULL; valid until
+ * the next failing call of this thread. A call that succeeds leaves it as it is.
+ */
+const char *kmp_last_error(void);
+
+/* A few words for a code, also for an unknown one. Never NULL; static. */
+const char *kmp_strerror(int code);
+
+/* Flags of kmp_open(). */
+#define KMP_GUEST 1u /* this process has librpm already (a plugin): use that one, load none, leave its settings alone */
+
+/*
+ * Opens a root directory; NULL is "/". Reads nothing yet. *out is freed with kmp_close().
+ * KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST, and there is no usable librpm in the process. (Without
+ * KMP_GUEST a missing librpm shows only where packages are asked for.) KMP_E_ARGUMENT.
+ */
+int kmp_open(const char *root, uint32_t flags, kmp_t **out);
+
+/* Frees a root. */
+void kmp_close(kmp_t *kmp);
+
+/*
+ * Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
+ *
+ * names: module files and directories of them (a name with a "/" or of a module's form, seen from the process, not
+ * from the root),
+ * package files (*.rpm), or installed packages (NAME, NAME-VERSION-RELEASE); n = 0: all installed KMPs.
+ * kernel: a release; NULL: all installed ones, as far as they are of the driver's flavour.
+ * A package file of a KMP is judged as if it were installed; one of a kernel gives a finding for each module of
+ * each installed KMP, against the kernel that it brings.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything fits, else KMP_VERDICT_WARN.
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_DATABASE, KMP_E_ARGUMENT.
+ */
+int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel, kmp_report_t **out);
+
+/* Flags of kmp_sync(). */
+#define KMP_DRY_RUN 1u   /* change nothing, write nothing, only tell */
+#define KMP_NO_DEPMOD 2u /* change links, and leave depmod to the caller */
+
+/*
+ * Takes stock, judges, plans, and makes the weak-updates links what they should be; depmod for each changed kernel.
+ * Waits for another run. Findings: KMP_CHANGE, KMP_DEPMOD, KMP_NOT_LINKED, KMP_PROBLEM.
+ * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD nothing was to be done, KMP_VERDICT_WARN
+ * something was (or would be) done, KMP_VERDICT_ABORT a kernel's links or its depmod failed; the others went on.
+ * KMP_E_DATABASE (nothing was changed), KMP_E_LOCK (nothing was changed), KMP_E_ARGUMENT.
+ */
+int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);
+
+/* A capability. Does not grow. */
+struct kmp_dependency {
+	const char *name; /* such as "ksym(default:printk)" */
+	const char *evr;  /* [epoch:]version[-release]; NULL or "" if none */
+};
+
+/* A package that comes. Set size, and zero what is not used. */
+struct kmp_package {
+	size_t size;
+	const char *name;    /* must not be NULL; nor version and release */
+	int64_t epoch;       /* -1: none */
+	const char *version;
+	const char *release;
+	const char *arch;    /* may be NULL */
+	const struct kmp_dependency *provides;
+	size_t provides_count;
+	const struct kmp_dependency *requires_; /* (`requires` is a word of C++) */
+	size_t requires_count;
+	const char *const *files; /* absolute paths; those that kmp_concerns() declines may be left out */
+	size_t files_count;
+};
+
+/* Begins a description. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT. */
+int kmp_transaction_new(kmp_t *kmp, kmp_transaction_t **out);
+
+/* Frees a description. */
+void kmp_transaction_free(kmp_transaction_t *transaction);
+
+/*
+ * Might a package that owns this path concern kernels or their drivers? 1 or 0; NULL: 0. For a first look at file
+ * lists: takes some nanoseconds. A package without any such file need not be described.
+ */
+int kmp_concerns(const char *path);
+
+/*
+ * A package file that comes; /proc/self/fd/N will do. Its payload is read where it has to be: this tells the most.
+ * Signatures are not checked. KMP_E_PACKAGE: it was left out, and may be described with kmp_transaction_add().
+ * KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);
+
+/*
+ * A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel
+ * offers from its Provides, or from kmp_transaction_symvers(). What is not told is unknown, and no driver is called
+ * lost for it. KMP_E_SIZE, KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package *package);
+
+/*
+ * What a coming kernel exports: the bytes of its symvers (Module.symvers, .gz, .xz or .zst too).
+ * KMP_E_SYMVERS, KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_symvers(kmp_transaction_t *transaction, const char *release, const void *bytes, size_t length);
+
+/*
+ * An installed package that goes, by its instance in the rpm database. replaced: something takes its place (an
+ * update, a downgrade, an obsoletes), so that losing it is not what somebody asked for. The package is looked up
+ * when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, int replaced);
+
+/*
+ * Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_PROBLEM for what could
+ * not be looked at.
+ * policy: "abort", "warn" or "off" for all; NULL: as kmp.conf says for each package.
+ * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD let it go on, KMP_VERDICT_WARN let it go on
+ * and tell, KMP_VERDICT_ABORT stop it. The transaction is spent, whatever comes of it, and can only be freed.
+ * KMP_E_DATABASE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);
+
+/* Kinds of findings, and their states. */
+#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT */
+#define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_FAILED */
+#define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
+#define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
+#define KMP_LOST 5u       /* a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
+#define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE */
+
+#define KMP_NONE 0u
+#define KMP_FITS 1u
+#define KMP_DOES_NOT_FIT 2u
+#define KMP_ADDED 10u    /* it gets links */
+#define KMP_REPLACED 11u /* another version gets them */
+#define KMP_REMOVED 12u  /* its links go */
+#define KMP_REPAIRED 13u /* some links were missing or wrong */
+#define KMP_DANGLING 14u /* a link to nowhere goes */
+#define KMP_DONE 20u     /* depmod ran */
+#define KMP_DUE 21u      /* depmod has to run (a dry run, KMP_NO_DEPMOD) */
+#define KMP_FAILED 22u
+#define KMP_NEW_KERNEL 30u /* the kernel comes with the transaction */
+#define KMP_OLD_KERNEL 31u /* the kernel stays */
+
+/* Policies. */
+#define KMP_POLICY_ABORT 1u
+#define KMP_POLICY_WARN 2u
+
+/* One thing that was found. Strings are NULL where there is nothing to tell, and never to be freed. */
+struct kmp_finding {
+	size_t size;
+	uint32_t kind;
+	uint32_t state;
+	const char *release; /* the kernel's */
+	const char *package; /* NAME-VERSION-RELEASE */
+	const char *module;  /* name; of a lost driver all names, with a blank between */
+	const char *path;    /* of the module or package file, or of what the problem is about; bytes as they are */
+	const char *text;    /* one line for people; never NULL; safe to print */
+	const char *advice;  /* the way out, for people */
+	size_t reasons;      /* how many kmp_report_reason() has */
+	uint32_t policy;     /* KMP_LOST: KMP_POLICY_ABORT, KMP_POLICY_WARN; else 0 */
+	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
+};
+
+/* Why something does not fit. Strings as in kmp_finding. */
+struct kmp_reason {
+	size_t size;
+	const char *rule;   /* "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL */
+	const char *symbol;
+	uint32_t has_wanted;
+	uint32_t wanted;    /* the version that the module was built with, if has_wanted */
+	uint32_t has_offered;
+	uint32_t offered;   /* the version that there is, if has_offered */
+	const char *exporter; /* who exports the symbol: "vmlinux", a module */
+	const char *detail;   /* all of it in words; never NULL; safe to print */
+};
+
+#define KMP_VERDICT_GOOD 0
+#define KMP_VERDICT_WARN 1
+#define KMP_VERDICT_ABORT 2
+
+/* The report as a whole: a KMP_VERDICT_; NULL: KMP_VERDICT_GOOD. What it means is said where reports are made. */
+int kmp_report_verdict(const kmp_report_t *report);
+
+/* How many findings there are; NULL: 0. */
+size_t kmp_report_count(const kmp_report_t *report);
+
+/* Finding number `finding`, from 0. finding_out->size is set by the caller. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT. */
+int kmp_report_get(const kmp_report_t *report, size_t finding, struct kmp_finding *finding_out);
+
+/* Reason number `reason` of a finding, from 0. reason_out->size is set by the caller. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT. */
+int kmp_report_reason(const kmp_report_t *report, size_t finding, size_t reason, struct kmp_reason *reason_out);
+
+/* Frees a report, with all strings that came from it. */
+void kmp_report_free(kmp_report_t *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+//! Judging what is named.
+
+use std::ffi::{OsString, c_char, c_int};
+
+use kmp_core::check::{self, Line, Request};
+
+use crate::error::Error;
+use crate::handle::Kmp;
+use crate::report::{Entry, Report, kind, state, verdict};
+use crate::{arg, ret};
+
+/// How many reasons a line names.
+const NAMED: usize = 3;
+
+/// `int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel, kmp_report_t **out);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_check(
+    kmp: *mut Kmp,
+    names: *const *const c_char,
+    n: usize,
+    kernel: *const c_char,
+    out: *mut *mut Report,
+) -> c_int {
+    ret::make(out, || {
+        let shared = &arg::shared(kmp, "kmp")?.0;
+        let names = arg::array(names, n, "names")?.iter();
+        let names = names.map(|name| arg::os_text(*name, "a name").map(OsString::from));
+        let names: Vec<OsString> = names.collect::<Result<_, Error>>()?;
+        let kernels = match kernel.is_null() {
+            true => Vec::new(),
+            false => vec![arg::text(kernel, "kernel")?.to_string()],
+        };
+        let request = Request { kernels: &kernels, names: &names, symbols: None };
+        let checked = check::check(&shared.root, shared.rpm(), &mut shared.loader(), &request)?;
+        let mut report = Report::default();
+        for line in &checked.lines {
+            if !line.verdict.fits() {
+                report.verdict = verdict::WARN;
+            }
+            report.entries.push(entry(line, &checked.releases[line.kernel]));
+        }
+        report.entries.extend(checked.problems.iter().map(Entry::problem));
+        Ok(report)
+    })
+}
+
+fn entry(line: &Line, release: &str) -> Entry {
+    let reasons = &line.verdict.reasons;
+    let state = if reasons.is_empty() { state::FITS } else { state::DOES_NOT_FIT };
+    let whose = line.package.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
+    let what = match reasons.len() {
+        0 => format!("fits {release}"),
+        n => {
+            let first: Vec<&str> = reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
+            let more = if n > NAMED { format!("; and {} more", n - NAMED) } else { String::new() };
+            format!("does not fit {release}: {}{more}", first.join("; "))
+        }
+    };
+    let entry = Entry::new(kind::MODULE, state, &format!("{}{whose} {what}", line.name));
+    let entry = entry.release(release).module(&line.name).path(&line.path).reasons(reasons);
+    match &line.package {
+        Some(nvr) => entry.package(nvr),
+        None => entry,
+    }
+}

@@ -1,0 +1,93 @@
+//! An opened root.
+
+use std::ffi::{c_char, c_int};
+use std::path::Path;
+use std::sync::Arc;
+
+use kmp_core::inventory::Loader;
+use kmp_core::root::Root;
+use kmp_core::workers::Serial;
+use librpm_rt::Librpm;
+
+use crate::error::{Error, code};
+use crate::{arg, flag, ret};
+
+/// `kmp_t`.
+#[derive(Debug)]
+pub struct Kmp(pub(crate) Arc<Shared>);
+
+/// What a root's handle and its transactions have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub root: Root,
+    rpm: Result<Librpm, librpm_rt::Error>,
+    is_system: bool,
+}
+
+impl Shared {
+    fn open(root: &Path, guest: bool) -> Result<Self, Error> {
+        let rpm = if guest { Librpm::loaded() } else { Librpm::load() };
+        if let (true, Err(e)) = (guest, &rpm) {
+            return Err(Error::new(code::E_RPM, e));
+        }
+        let cannot = |e: &dyn std::fmt::Display| Error::new(code::E_ROOT, format!("{}: {e}", root.display()));
+        let path = std::path::absolute(root).map_err(|e| cannot(&e))?;
+        let is_system = path == Path::new("/");
+        let root = Root::open(&path).map_err(|e| Error::new(code::E_ROOT, e))?;
+        Ok(Self { root, rpm, is_system })
+    }
+
+    pub fn rpm(&self) -> Result<&Librpm, &librpm_rt::Error> {
+        self.rpm.as_ref()
+    }
+
+    pub fn needed_rpm(&self) -> Result<&Librpm, Error> {
+        self.rpm().map_err(|e| Error::new(code::E_RPM, e))
+    }
+
+    /// Everything on the caller's thread.
+    pub fn loader(&self) -> Loader<'_> {
+        Loader::new(&self.root, &Serial, None)
+    }
+
+    /// The running kernel's release, where the root is the running system.
+    pub fn running(&self) -> Option<String> {
+        let release = self.is_system.then(|| std::fs::read_to_string("/proc/sys/kernel/osrelease"))?;
+        Some(release.ok()?.trim().into())
+    }
+
+    /// Is a module of that name loaded?
+    pub fn is_loaded(&self, module: &str) -> bool {
+        // What is built in has a directory there, too, but no state.
+        self.is_system && Path::new("/sys/module").join(module).join("initstate").exists()
+    }
+}
+
+/// `const char *kmp_version(void);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// `int kmp_open(const char *root, uint32_t flags, kmp_t **out);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_open(root: *const c_char, flags: u32, out: *mut *mut Kmp) -> c_int {
+    ret::make(out, || {
+        check_flags(flags, flag::GUEST)?;
+        let root = if root.is_null() { Path::new("/") } else { arg::path(root, "root")? };
+        Ok(Kmp(Arc::new(Shared::open(root, flags & flag::GUEST != 0)?)))
+    })
+}
+
+/// `void kmp_close(kmp_t *kmp);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_close(kmp: *mut Kmp) {
+    ret::value((), || arg::free(kmp));
+}
+
+pub(crate) fn check_flags(flags: u32, known: u32) -> Result<(), Error> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => Err(Error::argument(format!("there is no flag {unknown:#x}"))),
+    }
+}

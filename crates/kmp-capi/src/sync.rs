@@ -1,0 +1,86 @@
+//! Reconciling.
+
+use std::ffi::c_int;
+
+use kmp_core::apply::Depmod;
+use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
+
+use crate::handle::{Kmp, check_flags};
+use crate::report::{Entry, Report, kind, state, verdict};
+use crate::{arg, flag, ret};
+
+/// `int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> c_int {
+    ret::make(out, || {
+        let shared = &arg::shared(kmp, "kmp")?.0;
+        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD)?;
+        let options = Options {
+            dry_run: flags & flag::DRY_RUN != 0,
+            no_depmod: flags & flag::NO_DEPMOD != 0,
+            depmod: Depmod::from_environment(),
+            ..Options::default()
+        };
+        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, &|| {})?;
+        Ok(report(&done))
+    })
+}
+
+fn report(done: &SyncReport) -> Report {
+    let mut report = Report::default();
+    for kernel in &done.kernels {
+        let entries = of_kernel(kernel);
+        let worst = match kernel.failed() {
+            true => verdict::ABORT,
+            false if entries.is_empty() => verdict::GOOD,
+            false => verdict::WARN,
+        };
+        report.verdict = report.verdict.max(worst);
+        report.entries.extend(entries);
+    }
+    for kernel in &done.kernels {
+        for missing in done.not_linked(&kernel.release) {
+            let nvr = missing.kmp.package.nvr();
+            let text = format!("{}: {missing}", kernel.release);
+            let entry = Entry::new(kind::NOT_LINKED, state::DOES_NOT_FIT, &text);
+            let reasons = missing.verdicts.iter().flat_map(|v| &v.reasons);
+            report.entries.push(entry.release(&kernel.release).package(&nvr).reasons(reasons));
+        }
+    }
+    report.entries.extend(done.survey.problems.iter().map(Entry::problem));
+    report
+}
+
+fn of_kernel(kernel: &KernelReport) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for change in &kernel.changes {
+        let (state, nvr) = match change {
+            PackageChange::Added(nvr) => (state::ADDED, Some(nvr)),
+            PackageChange::Replaced { new, .. } => (state::REPLACED, Some(new)),
+            PackageChange::Removed(nvr) => (state::REMOVED, Some(nvr)),
+            PackageChange::Repaired(nvr) => (state::REPAIRED, Some(nvr)),
+            PackageChange::Dangling(_) => (state::DANGLING, None),
+        };
+        // Where the links could not be switched, nothing of it came true.
+        let state = if kernel.error.is_some() { state::FAILED } else { state };
+        let entry = Entry::new(kind::CHANGE, state, &format!("{}: {change}", kernel.release));
+        entries.push(match nvr {
+            Some(nvr) => entry.package(nvr),
+            None => entry,
+        });
+    }
+    if let Some(error) = &kernel.error {
+        entries.push(Entry::new(kind::CHANGE, state::FAILED, error));
+    } else {
+        let depmod = match &kernel.index {
+            Index::UpToDate => None,
+            Index::Due => Some((state::DUE, "depmod has to run".to_string())),
+            Index::Written(said) if said.is_empty() => Some((state::DONE, "depmod ran".into())),
+            Index::Written(said) => Some((state::DONE, format!("depmod ran: {said}"))),
+            Index::Failed(why) => Some((state::FAILED, why.clone())),
+        };
+        let entry = |(state, text)| Entry::new(kind::DEPMOD, state, &format!("{}: {text}", kernel.release));
+        entries.extend(depmod.map(entry));
+    }
+    entries.into_iter().map(|e| e.release(&kernel.release)).collect()
+}

@@ -1,0 +1,290 @@
+//! An rpm transaction, described and judged.
+
+use std::ffi::{OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kmp_core::config::{Config, Policy};
+use kmp_core::inventory::{ModulesDirs, Problem};
+use kmp_core::survey::{Selection, Survey};
+use kmp_core::transaction::{Circumstances, Elements, judge};
+use librpm_rt::Evr;
+
+use crate::arg::{self, growing};
+use crate::error::{Error, code};
+use crate::handle::{Kmp, Shared};
+use crate::report::{Entry, Report, kind, state, verdict};
+use crate::{policy, ret};
+
+/// rpm's flag of a dependency with "=".
+const EQUAL: u32 = 8;
+
+/// `struct kmp_dependency`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "said in kmp.h")]
+pub struct Dependency {
+    pub name: *const c_char,
+    pub evr: *const c_char,
+}
+
+/// `struct kmp_package`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "said in kmp.h")]
+pub struct Package {
+    pub size: usize,
+    pub name: *const c_char,
+    pub epoch: i64,
+    pub version: *const c_char,
+    pub release: *const c_char,
+    pub arch: *const c_char,
+    pub provides: *const Dependency,
+    pub provides_count: usize,
+    pub requires_: *const Dependency,
+    pub requires_count: usize,
+    pub files: *const *const c_char,
+    pub files_count: usize,
+}
+growing!(Package, last: files_count: usize);
+
+/// `kmp_transaction_t`.
+#[derive(Debug)]
+pub struct Transaction {
+    shared: Arc<Shared>,
+    /// What comes; none after judging.
+    elements: Option<Elements>,
+    /// What goes: instance, and whether it is replaced.
+    removed: Vec<(u32, bool)>,
+}
+
+impl Transaction {
+    fn elements(&mut self) -> Result<&mut Elements, Error> {
+        self.elements.as_mut().ok_or_else(spent)
+    }
+}
+
+fn spent() -> Error {
+    Error::new(code::E_SPENT, "the transaction was judged already; describe it anew")
+}
+
+/// `int kmp_transaction_new(kmp_t *kmp, kmp_transaction_t **out);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction) -> c_int {
+    ret::make(out, || {
+        let shared = Arc::clone(&arg::shared(kmp, "kmp")?.0);
+        let elements = Some(Elements::new(ModulesDirs::find(&shared.root)));
+        Ok(Transaction { shared, elements, removed: Vec::new() })
+    })
+}
+
+/// `void kmp_transaction_free(kmp_transaction_t *transaction);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_free(transaction: *mut Transaction) {
+    ret::value((), || arg::free(transaction));
+}
+
+/// `int kmp_concerns(const char *path);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_concerns(path: *const c_char) -> c_int {
+    ret::value(0, || c_int::from(arg::optional(path).is_some_and(|p| concerns(p.to_bytes()))))
+}
+
+/// As [`Elements::concerns`], for the many that do not.
+fn concerns(path: &[u8]) -> bool {
+    let near = path.starts_with(b"/usr/lib/m") || path.starts_with(b"/lib/m");
+    near && Elements::concerns(Path::new(OsStr::from_bytes(path)))
+}
+
+/// `int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
+    ret::answer(|| {
+        let transaction = arg::exclusive(transaction, "transaction")?;
+        let path = arg::path(path, "path")?;
+        let rpm = *transaction.shared.needed_rpm()?;
+        let added = transaction.elements()?.add_file(&rpm, path);
+        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+    })
+}
+
+/// `int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package *package);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *const Package) -> c_int {
+    ret::answer(|| {
+        let elements = arg::exclusive(transaction, "transaction")?.elements()?;
+        let described = arg::read_growing(package, "package")?;
+        let requires = dependencies(described.requires_, described.requires_count, "requires_")?;
+        let package = read_package(&described)?;
+        let added = elements.add_package(package, &requires, None);
+        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+    })
+}
+
+fn read_package(described: &Package) -> Result<librpm_rt::Package, Error> {
+    let text = |text, what| -> Result<String, Error> {
+        let text =
+            arg::optional(text).ok_or_else(|| Error::argument(format!("the package's {what} is NULL")))?;
+        Ok(text.to_string_lossy().into_owned())
+    };
+    let epoch = match described.epoch {
+        -1 => None,
+        epoch => Some(u32::try_from(epoch).map_err(|_| Error::argument(format!("{epoch} is no epoch")))?),
+    };
+    let mut files = Vec::new();
+    for file in arg::array(described.files, described.files_count, "files")? {
+        let file = arg::optional(*file).ok_or_else(|| Error::argument("a file's path is NULL"))?.to_bytes();
+        if concerns(file) {
+            files.push(PathBuf::from(OsStr::from_bytes(file)));
+        }
+    }
+    Ok(librpm_rt::Package {
+        instance: 0,
+        name: text(described.name, "name")?,
+        evr: Evr {
+            epoch,
+            version: text(described.version, "version")?,
+            release: text(described.release, "release")?,
+        },
+        arch: arg::optional(described.arch).map(|a| a.to_string_lossy().into_owned()).unwrap_or_default(),
+        provides: dependencies(described.provides, described.provides_count, "provides")?,
+        files,
+    })
+}
+
+fn dependencies(
+    first: *const Dependency,
+    count: usize,
+    what: &str,
+) -> Result<Vec<librpm_rt::Dependency>, Error> {
+    let read = |dependency: &Dependency| {
+        let name = arg::optional(dependency.name);
+        let name = name.ok_or_else(|| Error::argument(format!("a name in {what} is NULL")))?;
+        let evr = arg::optional(dependency.evr).map(|e| e.to_string_lossy().into_owned());
+        let evr = evr.unwrap_or_default();
+        let flags = if evr.is_empty() { 0 } else { EQUAL };
+        Ok(librpm_rt::Dependency { name: name.to_string_lossy().into_owned(), flags, evr })
+    };
+    arg::array(first, count, what)?.iter().map(read).collect()
+}
+
+/// `int kmp_transaction_symvers(kmp_transaction_t *transaction, const char *release, const void *bytes, size_t length);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_symvers(
+    transaction: *mut Transaction,
+    release: *const c_char,
+    bytes: *const c_void,
+    length: usize,
+) -> c_int {
+    ret::answer(|| {
+        let elements = arg::exclusive(transaction, "transaction")?.elements()?;
+        let release = arg::text(release, "release")?;
+        let bytes = arg::array(bytes.cast::<u8>(), length, "bytes")?;
+        elements.set_symvers(release, bytes).map_err(|why| Error::new(code::E_SYMVERS, why))
+    })
+}
+
+/// `int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, int replaced);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_remove(
+    transaction: *mut Transaction,
+    instance: u32,
+    replaced: c_int,
+) -> c_int {
+    ret::answer(|| {
+        let transaction = arg::exclusive(transaction, "transaction")?;
+        transaction.elements()?;
+        if instance == 0 {
+            return Err(Error::argument("0 is no instance of the database"));
+        }
+        transaction.removed.push((instance, replaced != 0));
+        Ok(())
+    })
+}
+
+/// `int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_judge(
+    transaction: *mut Transaction,
+    policy: *const c_char,
+    out: *mut *mut Report,
+) -> c_int {
+    ret::make(out, || {
+        let transaction = arg::exclusive(transaction, "transaction")?;
+        let mut elements = transaction.elements.take().ok_or_else(spent)?;
+        let policy = match policy.is_null() {
+            true => None,
+            false => {
+                let word = arg::text(policy, "policy")?;
+                let unknown = || Error::argument(format!("the policy {word} is none of abort, warn, off"));
+                Some(Policy::parse(word).ok_or_else(unknown)?)
+            }
+        };
+        if policy == Some(Policy::Off) {
+            return Ok(Report::default());
+        }
+        let shared = &*transaction.shared;
+        let rpm = shared.needed_rpm()?;
+        let mut report = Report::default();
+        remove(shared, &mut elements, &transaction.removed, &mut report)?;
+        if elements.is_empty() {
+            return Ok(report);
+        }
+        let survey = Survey::take(&shared.root, Ok(rpm), &mut shared.loader(), &Selection::default());
+        if let Some(unknown) = &survey.inventory.packages_unknown {
+            return Err(Error::new(code::E_DATABASE, unknown));
+        }
+        let mut problems: Vec<Problem> = Vec::new();
+        let config = Config::load(&shared.root, &mut problems);
+        let running = shared.running();
+        let circumstances = Circumstances {
+            config: &config,
+            policy,
+            running: running.as_deref(),
+            is_loaded: &|module| shared.is_loaded(module),
+        };
+        for finding in judge(&shared.root, rpm, &survey, &elements.finish(), &circumstances) {
+            let lost = &finding.lost;
+            let state = if lost.kernel_is_new { state::NEW_KERNEL } else { state::OLD_KERNEL };
+            let entry = Entry::new(kind::LOST, state, &lost.line(finding.loaded));
+            let mut entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
+            entry = entry.advice(&lost.advice()).reasons(&lost.reasons);
+            entry.loaded = finding.loaded;
+            let worst = match finding.policy {
+                Policy::Abort => (policy::ABORT, verdict::ABORT),
+                Policy::Warn | Policy::Off => (policy::WARN, verdict::WARN),
+            };
+            entry.policy = worst.0;
+            report.verdict = report.verdict.max(worst.1);
+            report.entries.push(entry);
+        }
+        report.entries.extend(problems.iter().chain(&survey.problems).map(Entry::problem));
+        Ok(report)
+    })
+}
+
+/// Looks up what goes. A package that cannot be read is a problem, and its kernel counts as staying.
+fn remove(
+    shared: &Shared,
+    elements: &mut Elements,
+    removed: &[(u32, bool)],
+    report: &mut Report,
+) -> Result<(), Error> {
+    if removed.is_empty() {
+        return Ok(());
+    }
+    let database = shared.needed_rpm()?.open(shared.root.path());
+    let database = database.map_err(|e| Error::new(code::E_DATABASE, e))?;
+    for &(instance, replaced) in removed {
+        match database.package(instance, &concerns) {
+            Ok(package) if package.files.is_empty() => {}
+            Ok(package) => elements.remove(&package, replaced),
+            Err(e) => {
+                elements.remove_unread(instance, replaced);
+                report.entries.push(Entry::new(kind::PROBLEM, state::NONE, &e.to_string()));
+            }
+        }
+    }
+    Ok(())
+}
