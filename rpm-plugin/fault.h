@@ -1,0 +1,25 @@
+/* Faults on purpose, in builds for tests only: see tests/plugin/. */
+#ifndef KMP_FAULT_H
+#define KMP_FAULT_H
+
+#include "run.h"
+
+#ifdef KMP_TEST_FAULTS
+#include <kmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Panics inside of libkmp's fence: built with its feature `panic`. */
+int kmp_test_panic(void);
+
+static inline void fault(struct run *run, const char *hook)
+{
+    const char *wanted = secure_getenv("KMP_TEST_PANIC");
+    if (wanted != NULL && strcmp(wanted, hook) == 0 && kmp_test_panic() != KMP_OK)
+        run_fault(run, hook, kmp_last_error());
+}
+#else
+#define fault(run, hook) ((void)(run))
+#endif
+
+#endif

@@ -1,0 +1,243 @@
+#include "guard.h"
+
+#include <kmp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "librpm.h"
+#include "log.h"
+#include "zypp.h"
+
+/* By the names of its directories: far fewer than its files. */
+static bool element_concerns(rpmte te)
+{
+    unsigned type = librpm.rpmteType(te);
+    bool result = false;
+    rpmfiles files;
+    int count;
+
+    if ((type != TR_ADDED && type != TR_REMOVED) || librpm.rpmteIsSource(te))
+        return false;
+    files = librpm.rpmteFiles(te);
+    if (files == NULL)
+        return false;
+    count = librpm.rpmfilesDC(files);
+    for (int i = 0; i < count && !result; i++)
+        result = kmp_concerns(librpm.rpmfilesDN(files, i));
+    librpm.rpmfilesFree(files);
+    return result;
+}
+
+bool guard_concerns(rpmts ts)
+{
+    int count = librpm.rpmtsNElements(ts);
+
+    for (int i = 0; i < count; i++) {
+        rpmte te = librpm.rpmtsElement(ts, i);
+        if (te != NULL && element_concerns(te))
+            return true;
+    }
+    return false;
+}
+
+/* Through the program's own way to its package files. */
+static int add_file(kmp_transaction_t *transaction, rpmts ts, rpmte te)
+{
+    char path[64];
+    int code = KMP_E_PACKAGE;
+    FD_t fd = librpm.rpmtsNotify(ts, te, RPMCALLBACK_INST_OPEN_FILE, 0, 0);
+
+    if (fd != NULL && librpm.Fileno(fd) >= 0) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", librpm.Fileno(fd));
+        code = kmp_transaction_add_file(transaction, path);
+    }
+    librpm.rpmtsNotify(ts, te, RPMCALLBACK_INST_CLOSE_FILE, 0, 0);
+    return code;
+}
+
+struct dependencies {
+    struct kmp_dependency *list;
+    size_t count;
+};
+
+/* NULL where the program has thrown them away, as rpm does before it runs a transaction. */
+static struct dependencies dependencies(rpmte te, int32_t tag)
+{
+    struct dependencies all = {NULL, 0};
+    rpmds ds = librpm.rpmdsInit(librpm.rpmteDS(te, tag));
+    size_t room = 0;
+
+    while (ds != NULL && librpm.rpmdsNext(ds) >= 0) {
+        if (all.count == room) {
+            struct kmp_dependency *more;
+            room = room == 0 ? 64 : 2 * room;
+            more = realloc(all.list, room * sizeof *more);
+            if (more == NULL)
+                break;
+            all.list = more;
+        }
+        all.list[all.count].name = librpm.rpmdsN(ds);
+        all.list[all.count].evr = librpm.rpmdsEVR(ds);
+        all.count++;
+    }
+    return all;
+}
+
+/* The paths that matter; free each and the list. */
+static size_t paths(rpmte te, const char ***list)
+{
+    rpmfiles files = librpm.rpmteFiles(te);
+    int total = files == NULL ? 0 : librpm.rpmfilesFC(files);
+    size_t count = 0;
+
+    *list = total > 0 ? calloc((size_t)total, sizeof **list) : NULL;
+    for (int i = 0; i < total && *list != NULL; i++) {
+        char *path = librpm.rpmfilesFN(files, i);
+        if (path != NULL && kmp_concerns(path))
+            (*list)[count++] = path;
+        else
+            free(path);
+    }
+    if (files != NULL)
+        librpm.rpmfilesFree(files);
+    return count;
+}
+
+/* What rpm itself knows of it. */
+static int add_description(struct run *run, kmp_transaction_t *transaction, rpmte te)
+{
+    struct dependencies provides = dependencies(te, RPMTAG_PROVIDENAME);
+    struct dependencies requires = dependencies(te, RPMTAG_REQUIRENAME);
+    const char *epoch = librpm.rpmteE(te);
+    const char **files;
+    size_t count = paths(te, &files);
+    struct kmp_package package = {
+        .size = sizeof package,
+        .name = librpm.rpmteN(te),
+        .epoch = epoch == NULL ? -1 : strtol(epoch, NULL, 10),
+        .version = librpm.rpmteV(te),
+        .release = librpm.rpmteR(te),
+        .arch = librpm.rpmteA(te),
+        .provides = provides.list,
+        .provides_count = provides.count,
+        .requires_ = requires.list,
+        .requires_count = requires.count,
+        .files = files,
+        .files_count = count,
+    };
+    int code = kmp_transaction_add(transaction, &package);
+
+    for (size_t i = 0; i < count; i++)
+        free((char *)files[i]);
+    free(files);
+    free(provides.list);
+    free(requires.list);
+    if (provides.count == 0)
+        run_fault(run, package.name, "the package cannot be read before it is installed; it is judged by its files' names");
+    return code;
+}
+
+static void describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
+{
+    int count = librpm.rpmtsNElements(ts);
+
+    for (int i = 0; i < count; i++) {
+        rpmte te = librpm.rpmtsElement(ts, i);
+        int code;
+        if (te == NULL || !element_concerns(te))
+            continue;
+        if (librpm.rpmteType(te) == TR_REMOVED) {
+            bool replaced = librpm.rpmteDependsOn(te) != NULL;
+            code = kmp_transaction_remove(transaction, librpm.rpmteDBInstance(te), replaced);
+        } else {
+            code = add_file(transaction, ts, te);
+            if (code != KMP_OK) {
+                log_line(RPMLOG_INFO, "%s is judged by its description: %s", librpm.rpmteNEVRA(te), kmp_last_error());
+                code = add_description(run, transaction, te);
+            }
+        }
+        if (code != KMP_OK)
+            run_fault(run, librpm.rpmteNEVRA(te), kmp_last_error());
+    }
+}
+
+static bool is_policy(const char *word)
+{
+    return strcmp(word, "abort") == 0 || strcmp(word, "warn") == 0 || strcmp(word, "off") == 0;
+}
+
+/* The policy that goes over kmp.conf: KMP_POLICY, else the macro %_kmp_policy; "" if neither says something. */
+static void read_policy(struct run *run, char *policy, size_t size)
+{
+    const char *environment = secure_getenv("KMP_POLICY");
+    char *macro = librpm.rpmExpand("%{?_kmp_policy}", NULL);
+
+    policy[0] = '\0';
+    if (environment != NULL && is_policy(environment))
+        snprintf(policy, size, "%s", environment);
+    else if (macro != NULL && is_policy(macro))
+        snprintf(policy, size, "%s", macro);
+    if (environment != NULL && environment[0] != '\0' && !is_policy(environment))
+        run_fault(run, "KMP_POLICY is abort, warn or off, not", environment);
+    if (macro != NULL && macro[0] != '\0' && !is_policy(macro))
+        run_fault(run, "%_kmp_policy is abort, warn or off, not", macro);
+    free(macro);
+}
+
+static void tell_lost(const struct kmp_finding *finding, bool may_stop)
+{
+    int level = may_stop && finding->policy == KMP_POLICY_ABORT ? RPMLOG_ERR : RPMLOG_WARNING;
+
+    log_everywhere(level, "%s", finding->text);
+    if (!may_stop)
+        log_everywhere(level, "unless another package of this update brings it: kmp status tells afterwards");
+    else if (finding->advice != NULL)
+        log_everywhere(level, "%s", finding->advice);
+}
+
+static void tell(struct run *run, const kmp_report_t *report, bool may_stop)
+{
+    for (size_t i = 0; i < kmp_report_count(report); i++) {
+        struct kmp_finding finding = {.size = sizeof finding};
+        if (kmp_report_get(report, i, &finding) != KMP_OK)
+            continue;
+        if (finding.kind == KMP_LOST)
+            tell_lost(&finding, may_stop);
+        else if (finding.kind == KMP_PROBLEM)
+            run_fault(run, "left out of account", finding.text);
+    }
+}
+
+bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
+{
+    kmp_t *kmp = NULL;
+    kmp_transaction_t *transaction = NULL;
+    kmp_report_t *report = NULL;
+    bool allowed = true;
+    char policy[8];
+
+    read_policy(run, policy, sizeof policy);
+    if (strcmp(policy, "off") == 0)
+        return true;
+    if (kmp_open(librpm_root(ts), KMP_GUEST, &kmp) != KMP_OK
+        || kmp_transaction_new(kmp, &transaction) != KMP_OK) {
+        run_fault(run, "the transaction is not judged", kmp_last_error());
+    } else {
+        describe(run, transaction, ts);
+        if (part == ZYPP_FIRST)
+            zypp_describe(run, transaction, ts);
+        if (kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report) != KMP_OK) {
+            run_fault(run, "the transaction is not judged", kmp_last_error());
+        } else {
+            bool may_stop = part == ZYPP_NONE || part == ZYPP_FIRST;
+            tell(run, report, may_stop);
+            allowed = !may_stop || kmp_report_verdict(report) != KMP_VERDICT_ABORT;
+        }
+    }
+    kmp_report_free(report);
+    kmp_transaction_free(transaction);
+    kmp_close(kmp);
+    return allowed;
+}

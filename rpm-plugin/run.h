@@ -1,0 +1,19 @@
+/* What is known of one run of a transaction. One transaction set can be run more than once. */
+#ifndef KMP_RUN_H
+#define KMP_RUN_H
+
+#include <stdbool.h>
+
+struct run {
+    bool concerns_us;  /* it has packages with kernels or drivers, and really changes the disk */
+    bool has_changed;  /* packages were installed or erased */
+    bool is_synced;    /* the links are right since */
+    bool has_warned;   /* a fault of ours was told */
+    int directory;     /* /run/kmp in the root, or -1 */
+    int transaction;   /* the locked file in it, by which scriptlets know that we are there, or -1 */
+};
+
+/* Tells of a fault of ours: the first time as a warning, then for those who want to know all. */
+void run_fault(struct run *run, const char *what, const char *why);
+
+#endif

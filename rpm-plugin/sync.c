@@ -1,0 +1,129 @@
+#include "sync.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <kmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "rpm.h"
+
+#define DIRECTORY "/run/kmp"
+#define TRANSACTION "transaction"
+#define REQUESTS "requests"
+
+/* A file that is locked as long as we live. Who finds it locked may rely on us; no crash leaves a false sign. */
+static void announce(struct run *run)
+{
+    if (run->transaction >= 0)
+        return;
+    if (run->directory < 0) {
+        mkdir(DIRECTORY, 0755);
+        run->directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (run->directory < 0)
+        return;
+    run->transaction = openat(run->directory, TRANSACTION, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (run->transaction >= 0 && flock(run->transaction, LOCK_EX | LOCK_NB) != 0) {
+        close(run->transaction);
+        run->transaction = -1;
+    }
+}
+
+/* Takes away what scriptlets have noted. True if there was something. */
+static bool take_requests(const struct run *run)
+{
+    int fd = openat(run->directory, REQUESTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    bool any = false;
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        any |= unlinkat(fd, entry->d_name, 0) == 0;
+    }
+    closedir(dir);
+    unlinkat(run->directory, REQUESTS, AT_REMOVEDIR);
+    return any;
+}
+
+static void tell(const kmp_report_t *report, int level)
+{
+    for (size_t i = 0; i < kmp_report_count(report); i++) {
+        struct kmp_finding finding = {.size = sizeof finding};
+        if (kmp_report_get(report, i, &finding) != KMP_OK)
+            continue;
+        if (finding.state == KMP_FAILED && level < RPMLOG_INFO)
+            log_everywhere(level, "%s", finding.text);
+        else
+            log_line(RPMLOG_INFO, "%s", finding.text);
+    }
+}
+
+/* Level: how a failure is told. */
+static void synchronise(struct run *run, const char *root, int level)
+{
+    kmp_t *kmp = NULL;
+    kmp_report_t *report = NULL;
+
+    if (run->directory >= 0)
+        take_requests(run);
+    if (kmp_open(root, KMP_GUEST, &kmp) != KMP_OK || kmp_sync(kmp, 0, &report) != KMP_OK) {
+        log_line(level, "the drivers' links were not looked after: %s", kmp_last_error());
+    } else {
+        tell(report, level);
+        run->is_synced = kmp_report_verdict(report) != KMP_VERDICT_ABORT;
+    }
+    kmp_report_free(report);
+    kmp_close(kmp);
+}
+
+/* After the last package and before the first script that may make an initrd. */
+static bool is_at_the_end(const char *name)
+{
+    return strncmp(name, "%posttrans(", 11) == 0 || strncmp(name, "%postuntrans(", 13) == 0;
+}
+
+void sync_before_scriptlet(struct run *run, const char *name)
+{
+    announce(run);
+    /* Should it fail, it is tried again from outside, where more may be there: see sync_at_end(). */
+    if (!run->is_synced && run->has_changed && name != NULL && is_at_the_end(name))
+        synchronise(run, "/", RPMLOG_INFO);
+}
+
+void sync_in_scriptlet(const struct run *run)
+{
+    if (run->transaction >= 0)
+        setenv(SYNC_VARIABLE, "1", 1);
+}
+
+void sync_at_end(struct run *run, const char *root)
+{
+    bool requested = run->directory >= 0 && take_requests(run);
+
+    if (run->has_changed && (!run->is_synced || requested))
+        synchronise(run, root, RPMLOG_WARNING);
+    sync_close(run);
+}
+
+void sync_close(struct run *run)
+{
+    if (run->transaction >= 0) {
+        unlinkat(run->directory, TRANSACTION, 0);
+        close(run->transaction);
+    }
+    if (run->directory >= 0)
+        close(run->directory);
+    run->transaction = run->directory = -1;
+}
