@@ -1,0 +1,268 @@
+//! `cargo xtask bench`: speed and memory against their bounds. Times that are compared are taken in one run,
+//! in turns, and judged by the median.
+
+pub mod measure;
+mod roots;
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use measure::{DEPMOD_LOG, REAL_DEPMOD, Run, measured};
+use roots::{BenchRoot, KERNELS};
+
+use crate::packages::Use;
+use crate::{install, privilege, test};
+
+const CHECK_BOUND: f64 = 1.2;
+const DEPMOD_BOUND: f64 = 0.2;
+const IDLE_BOUND: f64 = 0.15;
+const MEMORY_BOUND: f64 = 64.0;
+
+/// A row of the table.
+struct Row {
+    what: String,
+    bound: String,
+    measured: String,
+    good: bool,
+}
+
+pub fn run(arguments: &[String]) -> Result<(), String> {
+    let rounds = match arguments {
+        [] => 15,
+        [release, rounds] if release == "_release" => rounds.parse().map_err(|_| "not a number of rounds")?,
+        [option, rounds] if option == "--rounds" => rounds.parse().map_err(|_| "not a number of rounds")?,
+        _ => return Err("usage: cargo xtask bench [--rounds N]".into()),
+    };
+    if arguments.first().is_none_or(|a| a != "_release") {
+        install::ensure(&[Use::Demo, Use::Test])?;
+        test::cargo(&[], &["build", "--release", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
+        let program = install::target().join("release/xtask");
+        let mut words = privilege::namespace()?;
+        let program = program.to_string_lossy();
+        words.push(&program);
+        let mut command = std::process::Command::new(words[0]);
+        command.args(&words[1..]).args(["bench", "_release", &rounds.to_string()]);
+        let status = command.status().map_err(|e| format!("{program}: {e}"))?;
+        return if status.success() { Ok(()) } else { Err("not within the bounds".into()) };
+    }
+
+    let base = install::target().join("bench");
+    std::fs::create_dir_all(&base).map_err(|e| format!("{}: {e}", base.display()))?;
+    let kmp = install::target().join("release/kmp");
+    let (check_root, sync_root) = roots::make(&base);
+    let mut rows = Vec::new();
+    check(&base, &kmp, &check_root, rounds.max(3), &mut rows)?;
+    changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
+    idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
+
+    println!("\n| what | bound | measured: median (min–max) | |\n| --- | --- | --- | --- |");
+    for Row { what, bound, measured, good } in &rows {
+        println!("| {what} | {bound} | {measured} | {} |", if *good { "ok" } else { "**missed**" });
+    }
+    match rows.iter().filter(|r| !r.good).count() {
+        0 => Ok(()),
+        missed => Err(format!("{missed} bounds missed")),
+    }
+}
+
+/// `kmp --root ROOT ARGUMENTS`.
+fn command(root: &BenchRoot, kmp: &Path, arguments: &[&str]) -> std::process::Command {
+    let mut command = root.command(kmp);
+    command.arg("--root").arg(root.path()).args(arguments);
+    command
+}
+
+fn check(
+    base: &Path,
+    kmp: &Path,
+    root: &BenchRoot,
+    rounds: usize,
+    rows: &mut Vec<Row>,
+) -> Result<(), String> {
+    // Links and indexes as on a machine in use.
+    expect(&measured(&command(root, kmp, &["sync"]))?, &[0], "kmp sync")?;
+    let files = root.files();
+    let list = base.join("files");
+    let lines: String = files.iter().map(|f| format!("{}\n", f.display())).collect();
+    std::fs::write(&list, lines).map_err(|e| e.to_string())?;
+    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut inflate = root.command(this);
+    inflate.arg("_inflate").arg(&list);
+    let check = command(root, kmp, &["check"]);
+
+    let mut pairs: Vec<(Run, Run)> = Vec::new();
+    // The first round warms the caches.
+    for round in 0..=rounds {
+        let pair = (measured(&inflate)?, measured(&check)?);
+        expect(&pair.0, &[0], "the baseline")?;
+        expect(&pair.1, &[0, 1], "kmp check")?;
+        if round > 0 {
+            pairs.push(pair);
+        }
+    }
+    let ratio = Spread::of(pairs.iter().map(|(i, c)| c.wall / i.wall));
+    let cpu = Spread::of(pairs.iter().map(|(i, c)| c.cpu / i.cpu));
+    let wall = Spread::of(pairs.iter().map(|(_, c)| c.wall));
+    let inflating = Spread::of(pairs.iter().map(|(i, _)| i.wall));
+    rows.push(Row {
+        what: format!("`kmp check`, {} modules and symvers: time / inflating them once", files.len()),
+        bound: format!("{CHECK_BOUND}"),
+        measured: format!("{}: {} s / {} s", ratio.show(2), wall.show(3), inflating.show(3)),
+        good: ratio.median <= CHECK_BOUND,
+    });
+    println!("kmp check: CPU time / inflating once: {}", cpu.show(2));
+    rows.push(memory("`kmp check`", pairs.iter().map(|(_, c)| c.peak)));
+
+    let trace = trace::trace(&check, &base.join("check.strace"))?;
+    let is_input = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.contains(".ko") || name.contains("symvers")
+    };
+    let twice: Vec<_> = trace.opened.iter().filter(|(p, n)| is_input(p) && **n > 1).collect();
+    for (path, count) in twice.iter().take(5) {
+        println!("opened {count} times: {path}");
+    }
+    let once = files.iter().filter(|f| trace.opened.get(&*f.to_string_lossy()) == Some(&1)).count();
+    rows.push(Row {
+        what: "`kmp check`: modules and symvers opened twice (strace)".into(),
+        bound: "0".into(),
+        measured: format!("{}; opened once: {once} of {}", twice.len(), files.len()),
+        good: twice.is_empty() && once == files.len(),
+    });
+    Ok(())
+}
+
+/// `kmp sync` that changes one kernel.
+fn changing(
+    base: &Path,
+    kmp: &Path,
+    root: &BenchRoot,
+    rounds: usize,
+    rows: &mut Vec<Row>,
+) -> Result<(), String> {
+    let log = base.join("depmod.log");
+    let depmod = install::find("depmod").ok_or("depmod not found")?;
+    let mut sync = command(root, kmp, &["sync"]);
+    sync.env("DEPMOD", measure::depmod_link(base)?).env(DEPMOD_LOG, &log).env(REAL_DEPMOD, depmod);
+    expect(&measured(&sync)?, &[0], "kmp sync")?;
+    let (mut over, mut wall, mut depmods, mut peaks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let links = root.path().join("usr/lib/modules").join(KERNELS[1 + round % 2].0).join("weak-updates");
+        std::fs::remove_dir_all(&links).map_err(|e| format!("{}: {e}", links.display()))?;
+        let _ = std::fs::remove_file(&log);
+        let run = measured(&sync)?;
+        expect(&run, &[0], "kmp sync")?;
+        let ran = measure::depmod_log(&log);
+        let [(depmod, peak)] = ran[..] else { return Err(format!("depmod ran {} times", ran.len())) };
+        if !links.is_dir() {
+            return Err(format!("kmp sync did not make {}", links.display()));
+        }
+        if round > 0 {
+            over.push(run.wall - depmod.as_secs_f64());
+            wall.push(run.wall);
+            depmods.push(depmod.as_secs_f64());
+            peaks.push(peak);
+        }
+    }
+    let over = Spread::of(over.into_iter());
+    let (wall, depmods) = (Spread::of(wall.into_iter()), Spread::of(depmods.into_iter()));
+    rows.push(Row {
+        what: "`kmp sync` that changes one kernel: time beyond depmod's own".into(),
+        bound: format!("{DEPMOD_BOUND} s"),
+        measured: format!("{} s: {} s - {} s", over.show(3), wall.show(2), depmods.show(2)),
+        good: over.median <= DEPMOD_BOUND,
+    });
+    rows.push(memory("`kmp sync` that changes one kernel (without depmod)", peaks.into_iter()));
+    Ok(())
+}
+
+/// `kmp sync` that changes nothing.
+fn idle(base: &Path, kmp: &Path, root: &BenchRoot, rounds: usize, rows: &mut Vec<Row>) -> Result<(), String> {
+    let sync = command(root, kmp, &["sync"]);
+    let mut runs = Vec::new();
+    for round in 0..=rounds {
+        let run = measured(&sync)?;
+        expect(&run, &[0], "kmp sync")?;
+        if round > 0 {
+            runs.push(run);
+        }
+    }
+    let wall = Spread::of(runs.iter().map(|r| r.wall));
+    let cpu = Spread::of(runs.iter().map(|r| r.cpu));
+    rows.push(Row {
+        what: "`kmp sync` that changes nothing, 20 KMPs, 6 kernels".into(),
+        bound: format!("{IDLE_BOUND} s"),
+        measured: format!("{} s; CPU {} s", wall.show(3), cpu.show(3)),
+        good: wall.median <= IDLE_BOUND,
+    });
+    rows.push(memory("`kmp sync` that changes nothing", runs.iter().map(|r| r.peak)));
+    let trace = trace::trace(&sync, &base.join("sync.strace"))?;
+    for call in trace.writes.iter().take(5) {
+        println!("writes: {call}");
+    }
+    for program in trace.programs.iter().skip(1) {
+        println!("starts: {program}");
+    }
+    rows.push(Row {
+        what: "`kmp sync` that changes nothing: calls that write; programs started (strace)".into(),
+        bound: "0; 0".into(),
+        measured: format!(
+            "{}; {} (apart: {} of librpm's on rpmdb.sqlite-shm and -wal, as in `rpm -q`)",
+            trace.writes.len(),
+            trace.programs.len() - 1,
+            trace.librpm.len()
+        ),
+        good: trace.writes.is_empty() && trace.programs.len() == 1,
+    });
+    Ok(())
+}
+
+fn expect(run: &Run, statuses: &[i32], what: &str) -> Result<(), String> {
+    match statuses.contains(&run.status) {
+        true => Ok(()),
+        false => Err(format!("{what}: exit status {}", run.status)),
+    }
+}
+
+fn memory(what: &str, peaks: impl Iterator<Item = u64>) -> Row {
+    let peak = Spread::of(peaks.map(|kib| kib as f64 / 1024.0));
+    Row {
+        what: format!("{what}: peak memory"),
+        bound: format!("{MEMORY_BOUND} MiB"),
+        measured: format!("{} MiB", peak.show(1)),
+        good: peak.max < MEMORY_BOUND,
+    }
+}
+
+/// Median and range.
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = match values.len() {
+            0 => f64::NAN,
+            n if n % 2 == 1 => values[middle],
+            _ => f64::midpoint(values[middle - 1], values[middle]),
+        };
+        let end = |v: Option<&f64>| v.copied().unwrap_or(f64::NAN);
+        Self { median, min: end(values.first()), max: end(values.last()) }
+    }
+
+    fn show(&self, digits: usize) -> String {
+        format!("{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.min, self.max)
+    }
+}
+
+/// The program's own path, when it runs as depmod.
+pub fn is_depmod() -> bool {
+    std::env::args_os()
+        .next()
+        .is_some_and(|name| PathBuf::from(name).file_name().is_some_and(|n| n == "depmod"))
+}

@@ -1,0 +1,150 @@
+//! Installs what is missing, asking nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::packages::{Family, NEEDS, Need, Use};
+
+const SBIN: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// Where a program is, in PATH or in an sbin directory.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories: Vec<PathBuf> = std::env::split_paths(&path).chain(SBIN.iter().map(Into::into)).collect();
+    directories.into_iter().map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// Makes sure that all that `uses` need is there.
+pub fn ensure(uses: &[Use]) -> Result<(), String> {
+    let missing = missing(uses);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
+    let Some(family) = family() else {
+        return Err(format!(
+            "{} not found, and neither apt-get nor zypper nor dnf to install them with",
+            programs.join(", ")
+        ));
+    };
+    let mut packages: Vec<&str> =
+        missing.iter().flat_map(|need| need.packages(family).split_whitespace()).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    println!("Not found: {}. Installing: {}", programs.join(", "), packages.join(" "));
+    let failed = |why: String| {
+        format!("{why}. These packages are needed: {}. Install them, then try again", packages.join(" "))
+    };
+    let sudo = sudo().ok_or_else(|| failed("this is not root, and sudo does not work".into()))?;
+    for arguments in commands(family, &packages) {
+        let words: Vec<&str> = sudo.iter().copied().chain(arguments).collect();
+        println!("$ {}", words.join(" "));
+        let status = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).status();
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => return Err(failed(format!("{}: {status}", words.join(" ")))),
+            Err(e) => return Err(failed(format!("{}: {e}", words[0]))),
+        }
+    }
+    match self::missing(uses).first() {
+        None => Ok(()),
+        Some(still) => {
+            Err(failed(format!("{} is not there, though its package was installed", still.program)))
+        }
+    }
+}
+
+fn missing(uses: &[Use]) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| uses.contains(&need.of) && !is_there(need.program)).collect()
+}
+
+fn is_there(program: &str) -> bool {
+    match program.strip_prefix("python: ") {
+        None => find(program).is_some(),
+        // Another Python in PATH would not find the distribution's modules.
+        Some(module) => Command::new("/usr/bin/python3")
+            .args(["-c", &format!("import {module}")])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success()),
+    }
+}
+
+fn family() -> Option<Family> {
+    [("zypper", Family::Zypper), ("dnf", Family::Dnf), ("apt-get", Family::Apt)]
+        .into_iter()
+        .find_map(|(program, family)| find(program).map(|_| family))
+}
+
+fn commands<'a>(family: Family, packages: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let with = |command: &[&'static str]| [command, packages].concat();
+    match family {
+        Family::Apt => {
+            // `env`: sudo hands no variables on.
+            let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=600"];
+            vec![
+                [&apt[..], &["update", "-q"]].concat(),
+                with(&[&apt[..], &["install", "-q", "-y", "--no-install-recommends"]].concat()),
+            ]
+        }
+        Family::Zypper => vec![with(&["zypper", "--non-interactive", "install", "--no-recommends"])],
+        Family::Dnf => vec![with(&["dnf", "-y", "--setopt=install_weak_deps=False", "install"])],
+    }
+}
+
+/// What to put before a command to run it as root: nothing for root; `None`: there is no way.
+fn sudo() -> Option<Vec<&'static str>> {
+    if crate::privilege::is_root() {
+        return Some(Vec::new());
+    }
+    let works = Command::new("sudo")
+        .args(["-n", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    works.then(|| vec!["sudo", "-n"])
+}
+
+/// cargo's components that a minimal toolchain leaves out.
+pub fn ensure_components() -> Result<(), String> {
+    for (program, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        let subcommand = program.trim_start_matches("cargo-");
+        let works = Command::new("cargo")
+            .args([subcommand, "--version"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        if works {
+            continue;
+        }
+        if find("rustup").is_none() {
+            return Err(format!("cargo {subcommand} does not work; install {component}"));
+        }
+        println!("$ rustup component add {component}");
+        let status =
+            Command::new("rustup").args(["component", "add", component]).stdin(Stdio::null()).status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err(format!("rustup cannot add {component}"));
+        }
+    }
+    Ok(())
+}
+
+/// The project's directory.
+pub fn project() -> PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let found = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    found.map_or_else(|| project().join("target"), Path::to_path_buf)
+}

@@ -1,0 +1,80 @@
+//! What the chores need of the distribution: data, and nothing else.
+
+/// How a family of distributions installs packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Apt,
+    Zypper,
+    Dnf,
+}
+
+/// What something is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// `cargo xtask demo`, and the benchmark without strace.
+    Demo,
+    /// The tests, and the benchmark.
+    Test,
+    /// `cargo xtask judge`.
+    Judge,
+}
+
+/// One thing that is needed. It is there when `program` is found in PATH or an sbin directory, or when the
+/// distribution's Python can import what follows `python: `.
+#[derive(Debug)]
+pub struct Need {
+    pub program: &'static str,
+    pub of: Use,
+    pub apt: &'static str,
+    pub zypper: &'static str,
+    pub dnf: &'static str,
+}
+
+impl Need {
+    /// The packages of one family, separated by blanks.
+    pub fn packages(&self, family: Family) -> &'static str {
+        match family {
+            Family::Apt => self.apt,
+            Family::Zypper => self.zypper,
+            Family::Dnf => self.dnf,
+        }
+    }
+}
+
+const fn need(
+    of: Use,
+    program: &'static str,
+    apt: &'static str,
+    zypper: &'static str,
+    dnf: &'static str,
+) -> Need {
+    Need { program, of, apt, zypper, dnf }
+}
+
+/// Everything.
+#[rustfmt::skip]
+pub const NEEDS: &[Need] = &[
+    //    for          program               Debian             openSUSE        Fedora
+    need(Use::Demo,  "rpm",                "rpm",             "rpm",          "rpm"),
+    need(Use::Demo,  "rpmbuild",           "rpm",             "rpm-build",    "rpm-build"),
+    need(Use::Demo,  "depmod",             "kmod",            "kmod",         "kmod"),
+    need(Use::Demo,  "modinfo",            "kmod",            "kmod",         "kmod"),
+    need(Use::Demo,  "unshare",            "util-linux",      "util-linux",   "util-linux"),
+    need(Use::Test,  "flock",              "util-linux",      "util-linux",   "util-linux-core"),
+    need(Use::Test,  "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
+    need(Use::Test,  "readelf",            "binutils",        "binutils",     "binutils"),
+    need(Use::Test,  "strip",              "binutils",        "binutils",     "binutils"),
+    need(Use::Test,  "sqlite3",            "sqlite3",         "sqlite3",      "sqlite"),
+    need(Use::Test,  "strace",             "strace",          "strace",       "strace"),
+    need(Use::Test,  "shellcheck",         "shellcheck",      "ShellCheck",   "ShellCheck"),
+    need(Use::Test,  "c++",                "g++",             "gcc-c++",      "gcc-c++"),
+    need(Use::Test,  "nm",                 "binutils",        "binutils",     "binutils"),
+    need(Use::Test,  "chattr",             "e2fsprogs",       "e2fsprogs",    "e2fsprogs"),
+    need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
+    need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
+    need(Use::Judge, "make",               "make",            "make",         "make"),
+    need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),
+    need(Use::Judge, "cpio",               "cpio",            "cpio",         "cpio"),
+    need(Use::Judge, "xz",                 "xz-utils",        "xz",           "xz"),
+];

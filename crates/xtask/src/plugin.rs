@@ -1,0 +1,84 @@
+//! `cargo xtask plugin [--faults] [--debug]`: links rpm's plugin from C and libkmp.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The system libraries that Rust's standard library needs.
+const LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+
+/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--debug`: unoptimised.
+pub fn run(args: &[String]) -> Result<(), String> {
+    let mut faults = false;
+    let mut profile = "release";
+    for arg in args {
+        match arg.as_str() {
+            "--faults" => faults = true,
+            "--debug" => profile = "debug",
+            other => return Err(format!("there is no option {other}; there are --faults and --debug")),
+        }
+    }
+    println!("{}", build(faults, profile)?.display());
+    Ok(())
+}
+
+fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
+    // Features change the library; each has a directory of its own.
+    let target = if faults { target.join("plugin-faults") } else { target };
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(source).args(["build", "--quiet", "--package", "kmp-capi", "--lib"]);
+    cargo.arg("--target-dir").arg(&target);
+    if profile == "release" {
+        cargo.arg("--release");
+    }
+    if faults {
+        cargo.args(["--features", "panic"]);
+    }
+    call(&mut cargo)?;
+
+    let directory = target.join(profile).join("rpm-plugin");
+    std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let result = directory.join("kmp.so");
+    let plugin = source.join("rpm-plugin");
+    // Linked beside and moved into place: it may be in use.
+    let unfinished = directory.join(format!(".kmp.so.{}", std::process::id()));
+    let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    cc.args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-fPIC", "-shared"]);
+    // A panic is caught inside of libkmp; for that, and for debuggers, the stack can be unwound.
+    cc.args(["-fexceptions", "-fvisibility=hidden"]);
+    if faults {
+        cc.arg("-DKMP_TEST_FAULTS");
+    }
+    // What a distribution's builds add.
+    for variable in ["CFLAGS", "LDFLAGS"] {
+        cc.args(std::env::var(variable).unwrap_or_default().split_whitespace());
+    }
+    cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
+    for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "zypp.c"] {
+        cc.arg(plugin.join(file));
+    }
+    cc.arg(target.join(profile).join("libkmp_capi.a"));
+    cc.arg(format!("-Wl,--version-script={},-soname,kmp.so", plugin.join("kmp.map").display()));
+    // rpm closes plugins; code that has thread-local destructors must not go away with that.
+    cc.args([
+        "-Wl,-z,nodelete",
+        "-Wl,-z,relro,-z,now",
+        "-Wl,--no-undefined",
+        "-Wl,--gc-sections",
+        "-Wl,--as-needed",
+    ]);
+    cc.args(LIBRARIES).arg("-o").arg(&unfinished);
+    call(&mut cc)?;
+    std::fs::rename(&unfinished, &result).map_err(|e| format!("{}: {e}", result.display()))?;
+    Ok(result)
+}
+
+fn call(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().display().to_string();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name}: {status}")),
+        Err(e) => Err(format!("{name} cannot be run: {e}")),
+    }
+}
