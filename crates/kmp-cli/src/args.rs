@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// Keeps third-party kernel drivers working across kernel updates.
+///
+/// Judges, symbol by symbol, whether each Kernel Module Package (KMP) fits each installed kernel, and makes
+/// those that fit available to it by links below /usr/lib/modules/KERNEL/weak-updates/.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kmp",
+    version,
+    after_help = "Exit status: 0 done or consistent; 1 incompatible or drift found; 2 usage or failure."
+)]
+pub struct Args {
+    /// Work on the system below this directory
+    #[arg(long, global = true, default_value = "/", value_name = "DIR")]
+    pub root: PathBuf,
+    /// Say more; twice: say what is being done
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub quiet: u8,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show each KMP against each kernel
+    Status(Status),
+    /// Judge modules against kernels, with every reason
+    Check(Check),
+    /// Show symbol by symbol what a module uses and what a kernel offers
+    Explain(Explain),
+    /// Make the links of all kernels what they should be
+    Sync(Sync),
+    /// A kernel was installed (for scriptlets)
+    AddKernel {
+        /// Its release; the running kernel's where none is given
+        kernel: Option<String>,
+    },
+    /// A kernel is being removed (for scriptlets)
+    RemoveKernel {
+        /// Its release; the running kernel's where none is given
+        kernel: Option<String>,
+    },
+    /// A KMP was installed (for scriptlets)
+    AddKmp {
+        /// NAME-VERSION-RELEASE
+        nvr: String,
+    },
+    /// Answer libzypp as its commit plugin
+    #[command(hide = true)]
+    ZyppCommitPlugin,
+    /// A KMP is being removed (for scriptlets)
+    RemoveKmp {
+        /// NAME-VERSION-RELEASE
+        nvr: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Kernels {
+    /// Only this kernel; may be given more than once
+    #[arg(long = "kernel", value_name = "KERNEL")]
+    pub kernels: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub kernels: Kernels,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub kernels: Kernels,
+    /// Judge by these symbol versions (Module.symvers, plain or compressed) instead of the kernel's own;
+    /// without --kernel only symbols are judged
+    #[arg(long, value_name = "FILE")]
+    pub symvers: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+    /// Module files, directories of them, installed KMPs by name or NAME-VERSION-RELEASE, or package files
+    /// as if they were installed: a KMP's against each kernel, a kernel's against each KMP. Every installed
+    /// KMP where nothing is named. What is named together is judged together
+    #[arg(value_name = "FILE.ko|DIR|KMP|FILE.rpm")]
+    pub names: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// A module file, the name of an installed module, or an installed KMP
+    #[arg(value_name = "MODULE|KMP")]
+    pub name: std::ffi::OsString,
+    /// The kernel
+    #[arg(long, value_name = "KERNEL")]
+    pub kernel: String,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Sync {
+    #[command(flatten)]
+    pub kernels: Kernels,
+    /// Change nothing, only tell what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave depmod to somebody else
+    #[arg(long)]
+    pub no_depmod: bool,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

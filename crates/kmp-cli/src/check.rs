@@ -1,0 +1,134 @@
+//! `kmp check`: verdicts with every reason.
+
+use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};
+use kmp_core::check::{Line, Request, check};
+use kmp_core::inventory::parse_symvers;
+use kmp_core::report::printable;
+use kmp_core::targets::{File, Targets, judge_together};
+
+use crate::Outcome;
+use crate::args::Check;
+use crate::context::Context;
+use crate::json::{self, Document};
+use crate::terminal::{Colour, Page};
+
+pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
+    let mut loader = context.loader();
+    let kernels = &args.kernels.kernels;
+    let table = args.symvers.as_deref().map(symvers).transpose()?;
+    let (releases, lines) = match (&args.symvers, &table) {
+        (Some(file), Some(table)) if kernels.is_empty() => {
+            let targets = Targets::read(&loader, &args.names)?;
+            let others = !(targets.packages.is_empty() && targets.package_files.is_empty());
+            if others || targets.files.is_empty() {
+                return Err("--symvers without --kernel judges module files; name some".into());
+            }
+            let kernel = Kernel {
+                release: printable(file.as_os_str()),
+                traits: Traits::default(),
+                symbols: table.clone(),
+                config: KernelConfig::default(),
+            };
+            (vec![kernel.release.clone()], judge_alone(&kernel, &targets.files))
+        }
+        _ => {
+            let request = Request { kernels, names: &args.names, symbols: table.as_ref() };
+            let checked = check(&context.root, context.rpm(), &mut loader, &request);
+            context.done();
+            let checked = checked.map_err(|e| e.to_string())?;
+            checked.problems.iter().for_each(|problem| log::warn!("{problem}"));
+            (checked.releases, checked.lines)
+        }
+    };
+    context.done();
+    let outcome = match lines.iter().all(|l| l.verdict.fits()) {
+        true => Outcome::Good,
+        false => Outcome::Found,
+    };
+    if args.json {
+        print_json(&releases, &lines)?;
+    } else if !quiet {
+        print(&releases, &lines)?;
+    }
+    Ok(outcome)
+}
+
+fn symvers(file: &std::path::Path) -> Result<kmp_core::abi::SymbolTable, String> {
+    let bytes =
+        std::fs::read(file).map_err(|e| format!("{} cannot be read: {e}", printable(file.as_os_str())))?;
+    parse_symvers(&bytes).map_err(|e| format!("{}: {e}", printable(file.as_os_str())))
+}
+
+/// Judges files by symbols alone.
+fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
+    let verdicts = judge_together(files, |set| {
+        let candidates = set.iter().filter_map(|f| {
+            let module = f.module.as_ref().ok()?;
+            Some(Candidate { name: &f.name, module, role: Role::Judged })
+        });
+        let mut judged = World::new(kernel, None, candidates.collect()).judge().into_iter();
+        set.iter()
+            .map(|f| match &f.module {
+                Ok(_) => judged.next().unwrap_or_default(),
+                Err(why) => Verdict::malformed(why),
+            })
+            .collect()
+    });
+    let line = |(file, verdict): (&File, Verdict)| Line {
+        kernel: 0,
+        name: file.name.clone(),
+        path: file.path.clone(),
+        package: None,
+        verdict,
+    };
+    files.iter().zip(verdicts).map(line).collect()
+}
+
+fn print_json(releases: &[String], lines: &[Line]) -> Result<(), String> {
+    let kernel = |(index, release): (usize, &String)| json::Modules {
+        release: release.clone(),
+        modules: lines
+            .iter()
+            .filter(|l| l.kernel == index)
+            .map(|l| json::Module {
+                name: l.name.clone(),
+                path: json::path(&l.path),
+                package: l.package.clone(),
+                fits: l.verdict.fits(),
+                reasons: json::reasons(&l.verdict),
+            })
+            .collect(),
+    };
+    Document::print(releases.iter().enumerate().map(kernel).collect())
+}
+
+/// Module by module, kernel by kernel.
+fn print(releases: &[String], lines: &[Line]) -> Result<(), String> {
+    let mut page = Page::new();
+    let width = releases.iter().map(String::len).max().unwrap_or(0);
+    let mut order: Vec<&Line> = lines.iter().collect();
+    // The sort is stable: kernels stay in their order within a module.
+    order.sort_by_key(|l| (&l.package, &l.path));
+    let mut last = None;
+    for line in order {
+        if last != Some(&line.path) {
+            let head = page.paint(Colour::Bold, printable(line.name.as_ref()));
+            let package = line.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
+            page.line(format!("{head}  {}{package}", printable(line.path.as_os_str())));
+            last = Some(&line.path);
+        }
+        let release = format!("{:width$}", releases[line.kernel]);
+        if line.verdict.fits() {
+            page.line(format!("  {release}  {}", page.paint(Colour::Green, "fits")));
+            continue;
+        }
+        page.line(format!("  {release}  {}", page.paint(Colour::Red, "does not fit")));
+        for reason in &line.verdict.reasons {
+            page.line(format!("      {:<16} {}", reason.rule, printable(reason.detail.as_ref())));
+        }
+    }
+    if lines.is_empty() {
+        page.line("no third-party modules to judge");
+    }
+    page.print()
+}

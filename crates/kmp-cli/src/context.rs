@@ -1,0 +1,78 @@
+//! What every verb needs: the root, librpm, and workers.
+
+use std::path::Path;
+
+use kmp_core::inventory::Loader;
+use kmp_core::root::Root;
+use kmp_core::survey::{Selection, Survey};
+use kmp_core::workers::Workers;
+use librpm_rt::Librpm;
+use rayon::prelude::*;
+
+use crate::progress::Progress;
+
+/// All cores.
+struct Cores;
+
+impl Workers for Cores {
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        (0..jobs).into_par_iter().for_each(job);
+    }
+}
+
+pub struct Context {
+    pub root: Root,
+    rpm: Result<Librpm, librpm_rt::Error>,
+    progress: Progress,
+    tell: Box<dyn Fn(&str) + Sync>,
+}
+
+impl Context {
+    pub fn open(root: &Path) -> Result<Self, String> {
+        let root = std::path::absolute(root).map_err(|e| format!("{}: {e}", root.display()))?;
+        let root = Root::open(&root).map_err(|e| e.to_string())?;
+        let progress = Progress::new();
+        let teller = progress.clone();
+        let tell = Box::new(move |what: &str| teller.tell(what));
+        Ok(Self { root, rpm: Librpm::load(), progress, tell })
+    }
+
+    pub fn rpm(&self) -> Result<&Librpm, &librpm_rt::Error> {
+        self.rpm.as_ref()
+    }
+
+    pub fn loader(&self) -> Loader<'_> {
+        Loader::new(&self.root, &Cores, self.progress.is_shown().then_some(&*self.tell))
+    }
+
+    /// Takes stock, and warns of what was left out.
+    pub fn survey(&self, loader: &mut Loader<'_>, kernels: &[String]) -> Result<Survey, String> {
+        let selection = Selection { kernels: kernels.to_vec(), going: None };
+        let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
+        self.done();
+        for problem in &survey.problems {
+            log::warn!("{problem}");
+        }
+        self.known(&survey, kernels)?;
+        Ok(survey)
+    }
+
+    /// The work is done; the line that told of it goes.
+    pub fn done(&self) {
+        self.progress.clear();
+    }
+
+    /// Is every kernel that was named there?
+    pub fn known(&self, survey: &Survey, kernels: &[String]) -> Result<(), String> {
+        survey.has_kernels(&self.root, kernels)
+    }
+}
+
+/// The release of the running kernel.
+pub fn running_kernel() -> Result<String, String> {
+    let path = "/proc/sys/kernel/osrelease";
+    match std::fs::read_to_string(path) {
+        Ok(release) => Ok(release.trim().into()),
+        Err(e) => Err(format!("the running kernel's release cannot be read from {path}: {e}; name a kernel")),
+    }
+}

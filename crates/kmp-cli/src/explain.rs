@@ -1,0 +1,217 @@
+//! `kmp explain`: symbol by symbol.
+
+use std::ffi::OsStr;
+
+use kmp_core::abi::{Malformed, Module, SymbolLine, Verdict};
+use kmp_core::report::printable;
+use kmp_core::survey::Survey;
+use kmp_core::targets::Targets;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::args::Explain;
+use crate::context::Context;
+use crate::json::{self, Document};
+use crate::terminal::{Colour, Page};
+
+#[derive(Serialize)]
+struct Kernel {
+    release: String,
+    modules: Vec<Explained>,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    module: json::Module,
+    symbols: Vec<Symbol>,
+}
+
+#[derive(Serialize)]
+struct Symbol {
+    symbol: String,
+    weak: bool,
+    gpl_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wanted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offered: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exporter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+}
+
+impl From<&SymbolLine> for Symbol {
+    fn from(line: &SymbolLine) -> Self {
+        Self {
+            symbol: line.symbol.to_string(),
+            weak: line.weak,
+            gpl_only: line.gpl_only,
+            wanted: line.wanted.map(json::crc),
+            offered: line.offered.map(json::crc),
+            exporter: line.exporter.as_deref().map(Into::into),
+            namespace: line.namespace.as_deref().map(Into::into),
+            rule: line.reason.as_ref().map(|r| r.rule.as_str()),
+        }
+    }
+}
+
+/// A module to be explained.
+struct Subject<'a> {
+    name: &'a str,
+    path: String,
+    package: Option<String>,
+    module: Result<&'a Module, &'a Malformed>,
+}
+
+pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, String> {
+    let mut loader = context.loader();
+    let release = std::slice::from_ref(&args.kernel);
+    let targets = Targets::read(&loader, std::slice::from_ref(&args.name)).or_else(|e| {
+        // A name that looks like no file may still be a module's.
+        if args.name.as_encoded_bytes().contains(&b'/') { Err(e) } else { Ok(Targets::default()) }
+    })?;
+    if !targets.package_files.is_empty() {
+        return Err("kmp explain looks into module files; for a package file there is kmp check".into());
+    }
+    let survey = context.survey(&mut loader, release)?;
+    let Some(kernel) = survey.kernels.first() else {
+        return Err(format!("there is no kernel {}", args.kernel));
+    };
+    let subjects = match targets.files.is_empty() {
+        false => targets
+            .files
+            .iter()
+            .map(|f| Subject {
+                name: &f.name,
+                path: json::path(&f.path),
+                package: None,
+                module: f.module.as_ref(),
+            })
+            .collect(),
+        true => installed(&survey, kernel.release, &args.name)?,
+    };
+
+    // The subjects come last, beside what is installed under other names.
+    let site = survey.site_of(&context.root, kernel);
+    let mut modules: Vec<_> = survey
+        .present_in(kernel)
+        .filter(|m| subjects.iter().all(|s| s.name != &*m.name))
+        .map(|m| (&*m.name, survey.module(&m.path)))
+        .collect();
+    let first = modules.len();
+    modules.extend(subjects.iter().map(|s| (s.name, s.module)));
+    let (world, places) = site.world(&modules);
+    let verdicts = world.judge();
+    let explained: Vec<(Subject<'_>, Verdict, Vec<SymbolLine>)> = subjects
+        .into_iter()
+        .zip(&places[first..])
+        .map(|(subject, place)| match place {
+            Some(at) => (subject, verdicts[*at].clone(), world.explain(*at)),
+            None => {
+                let verdict =
+                    subject.module.err().map_or_else(Verdict::default, |why| Verdict::malformed(why));
+                (subject, verdict, Vec::new())
+            }
+        })
+        .collect();
+    context.done();
+    let outcome = if explained.iter().all(|(_, v, _)| v.fits()) { Outcome::Good } else { Outcome::Found };
+    if args.json {
+        let modules = explained.iter().map(|(subject, verdict, symbols)| Explained {
+            module: json::Module {
+                name: subject.name.into(),
+                path: subject.path.clone(),
+                package: subject.package.clone(),
+                fits: verdict.fits(),
+                reasons: json::reasons(verdict),
+            },
+            symbols: symbols.iter().map(Symbol::from).collect(),
+        });
+        Document::print(vec![Kernel { release: args.kernel.clone(), modules: modules.collect() }])?;
+    } else if !quiet {
+        print(&args.kernel, &explained)?;
+    }
+    Ok(outcome)
+}
+
+/// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
+fn installed<'s>(survey: &'s Survey, release: usize, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
+    let name = name.to_string_lossy();
+    let wanted = kmp_core::abi::name::normalized(&name);
+    let kmps = &survey.inventory.kmps;
+    let named = survey.inventory.kmps_named(&name);
+    let of_kmp = |kmp: usize| {
+        kmps[kmp].modules.iter().map(move |m| (m, Some(kmps[kmp].package.nvr()))).collect::<Vec<_>>()
+    };
+    let found = match named.first() {
+        Some(newest) => of_kmp(*newest),
+        None => {
+            let own = survey.inventory.releases[release].third_party.iter();
+            let own = own.map(|m| (m, survey.inventory.owner(&m.path).map(|k| kmps[k].package.nvr())));
+            let packaged = (0..kmps.len()).flat_map(of_kmp);
+            own.chain(packaged).find(|(m, _)| *m.name == *wanted).into_iter().collect()
+        }
+    };
+    if found.is_empty() {
+        return Err(match &survey.inventory.packages_unknown {
+            Some(unknown) => format!("no module {name} was found, and the packages are not known: {unknown}"),
+            None => format!("there is no KMP and no third-party module {name}"),
+        });
+    }
+    let subject = |(module, package): (&'s kmp_core::inventory::FoundModule, Option<String>)| Subject {
+        name: &module.name,
+        path: json::path(&module.path),
+        package,
+        module: survey.module(&module.path),
+    };
+    Ok(found.into_iter().map(subject).collect())
+}
+
+fn print(release: &str, explained: &[(Subject<'_>, Verdict, Vec<SymbolLine>)]) -> Result<(), String> {
+    let mut page = Page::new();
+    for (subject, verdict, symbols) in explained {
+        let package = subject.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
+        let name = page.paint(Colour::Bold, printable(subject.name.as_ref()));
+        page.line(format!("{name}  {}{package}", printable(subject.path.as_ref())));
+        if !symbols.is_empty() {
+            let width = symbols.iter().map(|s| s.symbol.len()).max().unwrap_or(6).clamp(6, 40);
+            let head = format!("  {:width$} {:10} {:10} EXPORTER", "SYMBOL", "WANTED", "OFFERED");
+            page.line(page.paint(Colour::Dim, head));
+            for symbol in symbols {
+                page.line(line(&page, symbol, width));
+            }
+        }
+        match verdict.fits() {
+            true => page.line(format!("  {release}: {}", page.paint(Colour::Green, "fits"))),
+            false => {
+                page.line(format!("  {release}: {}", page.paint(Colour::Red, "does not fit")));
+                for reason in &verdict.reasons {
+                    page.line(format!("      {:<16} {}", reason.rule, printable(reason.detail.as_ref())));
+                }
+            }
+        }
+    }
+    page.print()
+}
+
+fn line(page: &Page, symbol: &SymbolLine, width: usize) -> String {
+    let crc = |crc: Option<u32>| crc.map_or_else(|| "-".to_string(), json::crc);
+    let exporter = match (&symbol.exporter, symbol.weak) {
+        (Some(exporter), _) => printable(exporter.as_ref().as_ref()),
+        (None, true) => "nobody (weak)".into(),
+        (None, false) => "nobody".into(),
+    };
+    let namespace = symbol.namespace.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
+    let gpl = if symbol.gpl_only { " GPL" } else { "" };
+    let wrong = symbol.reason.as_ref().map(|r| format!("  {}", page.paint(Colour::Red, r.rule)));
+    let name = printable(symbol.symbol.as_ref().as_ref());
+    let (wanted, offered) = (crc(symbol.wanted), crc(symbol.offered));
+    format!(
+        "  {name:width$} {wanted:10} {offered:10} {exporter}{namespace}{gpl}{}",
+        wrong.unwrap_or_default()
+    )
+}

@@ -1,0 +1,83 @@
+//! The forms of `--json`. `version` changes when a field changes its meaning or goes; new ones may come.
+
+use std::path::Path;
+
+use kmp_core::abi::{self, Verdict};
+use kmp_core::report::printable;
+use serde::Serialize;
+
+pub const VERSION: u32 = 1;
+
+/// The outermost object.
+#[derive(Debug, Serialize)]
+pub struct Document<K> {
+    pub version: u32,
+    pub kernels: Vec<K>,
+}
+
+impl<K: Serialize> Document<K> {
+    pub fn print(kernels: Vec<K>) -> Result<(), String> {
+        let document = Self { version: VERSION, kernels };
+        let mut page = crate::terminal::Page::new();
+        page.line(serde_json::to_string(&document).map_err(|e| format!("cannot make JSON: {e}"))?);
+        page.print()
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct Modules {
+    pub release: String,
+    pub modules: Vec<Module>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Module {
+    pub name: String,
+    pub path: String,
+    pub package: Option<String>,
+    pub fits: bool,
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Reason {
+    pub rule: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exporter: Option<String>,
+    pub detail: String,
+}
+
+impl From<&abi::Reason> for Reason {
+    fn from(reason: &abi::Reason) -> Self {
+        Self {
+            rule: reason.rule.as_str(),
+            symbol: reason.symbol.as_deref().map(Into::into),
+            wanted: reason.wanted.map(crc),
+            offered: reason.offered.map(crc),
+            exporter: reason.exporter.as_deref().map(Into::into),
+            detail: reason.detail.clone(),
+        }
+    }
+}
+
+pub fn crc(crc: u32) -> String {
+    format!("{crc:#010x}")
+}
+
+pub fn reasons(verdict: &Verdict) -> Vec<Reason> {
+    verdict.reasons.iter().map(Reason::from).collect()
+}
+
+/// A path as text; what is not UTF-8 is shown as `\xNN`.
+pub fn path(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.into(),
+        None => printable(path.as_os_str()),
+    }
+}

@@ -1,0 +1,88 @@
+//! The command `kmp`, and, under its name, `weak-modules2`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod check;
+mod context;
+mod deferred;
+mod explain;
+mod json;
+mod messages;
+mod progress;
+mod status;
+mod sync;
+mod terminal;
+mod weak_modules2;
+mod zypp;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb};
+use crate::context::Context;
+
+/// Exit codes: 0 done or consistent, 1 incompatible or drift found, 2 usage or failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    Found,
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(match outcome {
+            Outcome::Good => 0,
+            Outcome::Found => 1,
+            Outcome::Failed => 2,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
+    if name == "weak-modules2" {
+        return weak_modules2::main();
+    }
+    let args = Args::parse();
+    messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
+    match run(&args) {
+        Ok(outcome) => outcome.into(),
+        Err(message) => {
+            log::error!("{message}");
+            Outcome::Failed.into()
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Outcome, String> {
+    let request = match &args.verb {
+        Verb::AddKernel { kernel } => Some(["add-kernel", kernel.as_deref().unwrap_or_default()]),
+        Verb::RemoveKernel { kernel } => Some(["remove-kernel", kernel.as_deref().unwrap_or_default()]),
+        Verb::AddKmp { nvr } => Some(["add-kmp", nvr]),
+        Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
+        _ => None,
+    };
+    if request.is_some_and(|request| deferred::note(&args.root, &request)) {
+        return Ok(Outcome::Good);
+    }
+    let context = Context::open(&args.root)?;
+    let quiet = args.quiet > 0;
+    match &args.verb {
+        Verb::Status(status) => status::run(&context, status, quiet),
+        Verb::Check(check) => check::run(&context, check, quiet),
+        Verb::Explain(explain) => explain::run(&context, explain, quiet),
+        Verb::Sync(sync) => sync::run(&context, sync, quiet),
+        Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
+        Verb::RemoveKernel { kernel } => {
+            sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)
+        }
+        Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
+        Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
+        Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
+    }
+}

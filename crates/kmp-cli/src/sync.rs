@@ -1,0 +1,229 @@
+//! `kmp sync`, and what scriptlets call: the same reconciliation, with messages about their kernel or package.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use kmp_core::apply::Depmod;
+use kmp_core::inventory::InstalledKmp;
+use kmp_core::survey::Selection;
+use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::args::Sync;
+use crate::context::{Context, running_kernel};
+use crate::json::Document;
+use crate::terminal::Page;
+
+/// What a scriptlet tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Added,
+    Removed,
+}
+
+#[derive(Serialize)]
+struct Kernel {
+    release: String,
+    changes: Vec<String>,
+    depmod: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    not_linked: Vec<NotLinked>,
+}
+
+#[derive(Serialize)]
+struct NotLinked {
+    package: String,
+    detail: String,
+}
+
+/// Reconciles, and passes on what was left out.
+pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, String> {
+    let mut loader = context.loader();
+    let waiting = || {
+        context.done();
+        log::warn!("another run of kmp is at work; waiting for it");
+    };
+    let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
+    context.done();
+    let report = result.map_err(|e| e.to_string())?;
+    for problem in &report.survey.problems {
+        log::warn!("{problem}");
+    }
+    for kernel in &report.kernels {
+        if let Some(error) = &kernel.error {
+            log::error!("{error}");
+        }
+        match &kernel.index {
+            Index::Failed(why) => log::error!("{why}"),
+            Index::Written(said) => {
+                log::info!("depmod ran for kernel {}", kernel.release);
+                said.lines().for_each(|line| log::info!("depmod: {line}"));
+            }
+            Index::Due | Index::UpToDate => {}
+        }
+    }
+    Ok(report)
+}
+
+pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, String> {
+    let options = Options {
+        selection: Selection { kernels: args.kernels.kernels.clone(), going: None },
+        dry_run: args.dry_run,
+        no_depmod: args.no_depmod,
+        depmod: Depmod::from_environment(),
+    };
+    let report = reconcile(context, &options)?;
+    // A release that is no kernel any more may be named, too: its links go.
+    let gone: Vec<String> = args
+        .kernels
+        .kernels
+        .iter()
+        .filter(|k| !report.survey.inventory.releases.iter().any(|r| r.release == **k && !r.is_kernel))
+        .cloned()
+        .collect();
+    context.known(&report.survey, &gone)?;
+    if args.json {
+        print_json(&report)?;
+    } else if !quiet {
+        print(&report, args.dry_run, |_| true, |_| true)?;
+    }
+    let drift = args.dry_run && report.kernels.iter().any(|k| !k.changes.is_empty() || k.index == Index::Due);
+    Ok(match (failed(&report), drift) {
+        (true, _) => Outcome::Failed,
+        (_, true) => Outcome::Found,
+        _ => Outcome::Good,
+    })
+}
+
+pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool) -> Result<Outcome, String> {
+    let release = match kernel {
+        Some(release) => release.to_string(),
+        None => running_kernel()?,
+    };
+    let going = (event == Event::Removed).then(|| release.clone());
+    let options = Options {
+        selection: Selection { kernels: Vec::new(), going },
+        depmod: Depmod::from_environment(),
+        ..Options::default()
+    };
+    let report = reconcile(context, &options)?;
+    if event == Event::Added {
+        // Links were made for those that are there; that this one is not is for people to see.
+        context.known(&report.survey, std::slice::from_ref(&release))?;
+    }
+    if !quiet {
+        print(&report, false, |k| k.release == release, |_| true)?;
+    }
+    Ok(if failed(&report) { Outcome::Failed } else { Outcome::Good })
+}
+
+pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
+    let mut report =
+        reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() })?;
+    let name = package_name(nvr);
+    if event == Event::Removed {
+        name_gone(&mut report, nvr, &modules_of(context, nvr));
+    }
+    if event == Event::Added && report.survey.inventory.kmps_named(nvr).is_empty() {
+        log::warn!("no package {nvr} that owns third-party modules is installed");
+    }
+    if !quiet {
+        print(&report, false, |_| true, |kmp| kmp.package.name == name)?;
+    }
+    Ok(if failed(&report) { Outcome::Failed } else { Outcome::Good })
+}
+
+/// In %postun a package's files are gone, and its links lead nowhere. Those to `modules` (paths below a
+/// release directory) were its own: they are told of as such.
+pub fn name_gone(report: &mut SyncReport, nvr: &str, modules: &BTreeSet<PathBuf>) {
+    for kernel in &mut report.kernels {
+        let before = kernel.changes.len();
+        kernel.changes.retain(|c| !matches!(c, PackageChange::Dangling(link) if modules.contains(link)));
+        if kernel.changes.len() < before {
+            kernel.changes.insert(0, PackageChange::Removed(nvr.into()));
+        }
+    }
+}
+
+/// The modules of a package, as the database has them; still in %postun. Without it only a name is missing.
+fn modules_of(context: &Context, nvr: &str) -> BTreeSet<PathBuf> {
+    let Some(database) = context.rpm().ok().and_then(|rpm| rpm.open(context.root.path()).ok()) else {
+        return BTreeSet::new();
+    };
+    let instances = database.by_name(package_name(nvr)).unwrap_or_default();
+    let packages = instances.into_iter().filter_map(|i| database.package(i, &|_| true).ok());
+    let files = packages.filter(|p| p.nvr() == nvr).flat_map(|p| p.files);
+    files.filter_map(|file| below_release(&file)).collect()
+}
+
+/// What follows the release in the path of a file below a directory of modules.
+pub fn below_release(path: &Path) -> Option<PathBuf> {
+    let path = path.strip_prefix("/usr").or_else(|_| path.strip_prefix("/")).ok()?;
+    let mut rest = path.strip_prefix("lib/modules").ok()?.components();
+    rest.next().map(|_release| rest.as_path().to_path_buf())
+}
+
+/// Everything, with no more words than what went wrong.
+pub fn all(context: &Context) -> Result<(), String> {
+    reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() }).map(|_| ())
+}
+
+/// The name in NAME-VERSION-RELEASE.
+pub fn package_name(nvr: &str) -> &str {
+    nvr.rsplitn(3, '-').last().unwrap_or(nvr)
+}
+
+fn failed(report: &SyncReport) -> bool {
+    report.kernels.iter().any(KernelReport::failed)
+}
+
+fn print(
+    report: &SyncReport,
+    dry_run: bool,
+    of_kernel: impl Fn(&KernelReport) -> bool,
+    of_kmp: impl Fn(&InstalledKmp) -> bool,
+) -> Result<(), String> {
+    let mut page = Page::new();
+    for kernel in &report.kernels {
+        // Whatever was asked for, what was changed is told.
+        for change in &kernel.changes {
+            let verb = if dry_run { "would be: " } else { "" };
+            page.line(format!("{}: {verb}{change}", kernel.release));
+        }
+        if dry_run && kernel.index == Index::Due {
+            page.line(format!("{}: depmod would run", kernel.release));
+        }
+        if of_kernel(kernel) {
+            for missing in report.not_linked(&kernel.release).into_iter().filter(|n| of_kmp(n.kmp)) {
+                page.line(format!("{}: {missing}", kernel.release));
+            }
+        }
+    }
+    page.print()
+}
+
+fn print_json(report: &SyncReport) -> Result<(), String> {
+    let kernel = |kernel: &KernelReport| Kernel {
+        release: kernel.release.clone(),
+        changes: kernel.changes.iter().map(PackageChange::to_string).collect(),
+        depmod: match kernel.index {
+            Index::UpToDate => "up-to-date",
+            Index::Due => "due",
+            Index::Written(_) => "written",
+            Index::Failed(_) => "failed",
+        },
+        error: match (&kernel.error, &kernel.index) {
+            (Some(error), _) => Some(error.clone()),
+            (None, Index::Failed(why)) => Some(why.clone()),
+            _ => None,
+        },
+        not_linked: report
+            .not_linked(&kernel.release)
+            .into_iter()
+            .map(|n| NotLinked { package: n.kmp.package.nvr(), detail: n.detail })
+            .collect(),
+    };
+    Document::print(report.kernels.iter().map(kernel).collect())
+}

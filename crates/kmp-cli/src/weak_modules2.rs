@@ -1,0 +1,291 @@
+//! The drop-in for SUSE's weak-modules2: its command line, its exit codes and its messages, on kmp's engine.
+//!
+//! What it leaves out so far: decisions about the initrd.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{IsTerminal, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgGroup, CommandFactory, Parser};
+use kmp_core::apply::Depmod;
+use kmp_core::plan::Decision;
+use kmp_core::survey::Selection;
+use kmp_core::sync::{Index, NotLinked, Options, PackageChange, SyncReport};
+
+use crate::context::{Context, running_kernel};
+use crate::deferred;
+use crate::messages;
+use crate::sync::{below_release, name_gone, package_name, reconcile};
+
+/// Below this directory a relative log file is.
+const LOG_DIRECTORY: &str = "/var/log";
+
+/// Makes kernel module packages available to the kernels that they fit.
+#[derive(Debug, Parser)]
+#[command(name = "weak-modules2", infer_long_args = true)]
+#[command(group = ArgGroup::new("mode").required(true))]
+struct Args {
+    /// A KMP was installed; its NAME-VERSION-RELEASE follows
+    #[arg(long, group = "mode")]
+    add_kmp: bool,
+    /// A KMP was removed; its NAME-VERSION-RELEASE follows, the paths of its modules are on stdin
+    #[arg(long, group = "mode")]
+    remove_kmp: bool,
+    /// A kernel was installed; its release may follow
+    #[arg(long, group = "mode")]
+    add_kernel: bool,
+    /// A kernel was removed; its release may follow
+    #[arg(long, group = "mode")]
+    remove_kernel: bool,
+    /// In-tree modules were added to the kernel that follows; their paths are on stdin
+    #[arg(long, group = "mode")]
+    add_kernel_modules: bool,
+    /// In-tree modules were removed from the kernel that follows; their paths are on stdin
+    #[arg(long, group = "mode")]
+    remove_kernel_modules: bool,
+    /// Say what is done; may be repeated
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// Change nothing, only tell
+    #[arg(long)]
+    dry_run: bool,
+    /// Say everything
+    #[arg(long)]
+    debug: bool,
+    /// Write messages to this file, too; a relative one is below /var/log
+    #[arg(long, value_name = "FILE")]
+    logfile: Option<PathBuf>,
+    /// Show this text
+    #[arg(long, action = ArgAction::Help)]
+    usage: Option<bool>,
+    /// Work on the system below this directory
+    #[arg(long, default_value = "/", value_name = "DIR")]
+    root: PathBuf,
+    /// A kernel release or a package
+    argument: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    AddKmp,
+    RemoveKmp,
+    AddKernel,
+    RemoveKernel,
+    KernelModules,
+}
+
+impl Mode {
+    fn option(self) -> &'static str {
+        match self {
+            Mode::AddKmp => "--add-kmp",
+            Mode::RemoveKmp => "--remove-kmp",
+            Mode::AddKernel => "--add-kernel",
+            Mode::RemoveKernel => "--remove-kernel",
+            Mode::KernelModules => "--add-kernel-modules",
+        }
+    }
+}
+
+impl Args {
+    fn mode(&self) -> Mode {
+        match (self.add_kmp, self.remove_kmp, self.add_kernel, self.remove_kernel) {
+            (true, ..) => Mode::AddKmp,
+            (_, true, ..) => Mode::RemoveKmp,
+            (_, _, true, _) => Mode::AddKernel,
+            (_, _, _, true) => Mode::RemoveKernel,
+            _ => Mode::KernelModules,
+        }
+    }
+
+    /// 0 to 3, by -v or WM2_VERBOSE.
+    fn verbosity(&self) -> u8 {
+        let environment = std::env::var("WM2_VERBOSE").ok().and_then(|v| v.trim().parse::<u8>().ok());
+        let debug = self.debug || std::env::var_os("WM2_DEBUG").is_some_and(|v| !v.is_empty() && v != "0");
+        if debug { 3 } else { self.verbose.max(environment.unwrap_or(0)).min(3) }
+    }
+}
+
+/// Messages to stdout and the log file.
+struct Speaker {
+    verbose: u8,
+    log: Option<std::fs::File>,
+}
+
+impl Speaker {
+    /// Said always.
+    fn say(&mut self, message: &str) {
+        let line = format!("{message}\n");
+        // A closed stdout is no reason to stop; scriptlets close it.
+        let _ = std::io::stdout().write_all(line.as_bytes());
+        if let Some(log) = &mut self.log {
+            let _ = log.write_all(line.as_bytes());
+        }
+    }
+
+    /// Said at -v.
+    fn tell(&mut self, message: &str) {
+        if self.verbose > 0 {
+            self.say(message);
+        }
+    }
+}
+
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Nobody can be told that stdout or stderr is closed.
+            let _ = e.print();
+            let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(u8::from(!asked));
+        }
+    };
+    messages::init("weak-modules2", i16::from(args.verbosity().saturating_sub(1)));
+    match run(&args) {
+        Ok(failed) => ExitCode::from(u8::from(failed)),
+        Err(message) => {
+            log::error!("{message}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<bool, String> {
+    let mode = args.mode();
+    let needs_argument = matches!(mode, Mode::AddKmp | Mode::RemoveKmp | Mode::KernelModules);
+    if needs_argument && args.argument.is_none() {
+        let usage = Args::command().render_usage();
+        return Err(format!("the mode needs a package or a kernel release\n{usage}"));
+    }
+    let mut speaker = Speaker { verbose: args.verbosity(), log: log_file(args) };
+    let listed = match mode {
+        Mode::RemoveKmp | Mode::KernelModules => listed_on_stdin(),
+        _ => BTreeSet::new(),
+    };
+    let argument = match &args.argument {
+        Some(argument) => argument.clone(),
+        None => running_kernel()?,
+    };
+    if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), &argument]) {
+        return Ok(false);
+    }
+    let context = Context::open(&args.root)?;
+    let going = (mode == Mode::RemoveKernel).then(|| argument.clone());
+    let options = Options {
+        selection: Selection { kernels: Vec::new(), going },
+        dry_run: args.dry_run,
+        no_depmod: false,
+        depmod: Depmod::from_environment(),
+    };
+    let mut report = reconcile(&context, &options)?;
+    if mode == Mode::RemoveKmp {
+        name_gone(&mut report, &argument, &listed);
+    }
+    tell_changes(&mut speaker, &report);
+    match mode {
+        Mode::AddKmp => tell_added(&mut speaker, &report, &argument),
+        Mode::RemoveKmp => tell_removed(&mut speaker, &report, &argument),
+        Mode::AddKernel | Mode::KernelModules => {
+            if !report.survey.inventory.kernels().any(|r| r.release == argument) {
+                speaker.say(&format!("Kernel {argument} is not installed"));
+            }
+        }
+        Mode::RemoveKernel => {}
+    }
+    for kernel in &report.kernels {
+        if matches!(mode, Mode::AddKernel | Mode::KernelModules) && kernel.release != argument {
+            continue;
+        }
+        // Who removes a kernel does not ask how the others stand.
+        let asked = mode != Mode::RemoveKernel;
+        let not_linked = report.not_linked(&kernel.release).into_iter().filter(|_| asked);
+        for NotLinked { kmp, detail: why, .. } in not_linked {
+            let named = matches!(mode, Mode::AddKmp | Mode::RemoveKmp);
+            if !named || kmp.package.name == package_name(&argument) {
+                speaker.say(&format!(
+                    "Package {} does not fit kernel {}: {why}",
+                    kmp.package.nvr(),
+                    kernel.release
+                ));
+            }
+        }
+        if kernel.index != Index::UpToDate {
+            speaker.tell(&format!("The initrd of kernel {} is left alone", kernel.release));
+        }
+    }
+    Ok(report.kernels.iter().any(|k| k.failed()))
+}
+
+fn tell_changes(speaker: &mut Speaker, report: &SyncReport) {
+    for kernel in &report.kernels {
+        let release = &kernel.release;
+        for change in &kernel.changes {
+            match change {
+                PackageChange::Added(nvr) | PackageChange::Repaired(nvr) => {
+                    speaker.tell(&format!("Package {nvr} added to kernel {release}"));
+                }
+                PackageChange::Replaced { old, new } => {
+                    speaker.tell(&format!("Package {old} replaced by package {new} in kernel {release}"));
+                }
+                PackageChange::Removed(nvr) => {
+                    speaker.tell(&format!("Package {nvr} removed from kernel {release}"));
+                }
+                PackageChange::Dangling(_) => speaker.tell(&format!("{change} from kernel {release}")),
+            }
+        }
+    }
+}
+
+fn tell_added(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
+    let survey = &report.survey;
+    for kmp in survey.inventory.kmps_named(nvr) {
+        for kernel in &survey.kernels {
+            if matches!(kernel.plan.decisions[kmp], Decision::Superseded(_)) {
+                let release = &kernel.kernel.release;
+                speaker.tell(&format!("Package {nvr} does not need to be added to kernel {release}"));
+            }
+        }
+    }
+}
+
+fn tell_removed(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
+    let name = package_name(nvr);
+    let kmps = &report.survey.inventory.kmps;
+    let linked = report.survey.kernels.iter().any(|kernel| {
+        let decisions = kernel.plan.decisions.iter().zip(kmps);
+        decisions.into_iter().any(|(d, k)| *d == Decision::Link && k.package.name == name)
+    });
+    if !linked {
+        speaker.tell(&format!("Weak-updates symlinks to no other {name} package could be created"));
+    }
+}
+
+/// The modules listed on stdin, by their paths below the release directory. All is taken, so that who
+/// writes it is not stopped.
+fn listed_on_stdin() -> BTreeSet<PathBuf> {
+    let mut list = Vec::new();
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        // A list that cannot be read is no list; it is for messages and the initrd only.
+        let _ = stdin.lock().take(64 << 20).read_to_end(&mut list);
+    }
+    let paths = list.split(|b| *b == b'\n').map(|line| Path::new(OsStr::from_bytes(line)));
+    paths.filter_map(below_release).collect()
+}
+
+fn log_file(args: &Args) -> Option<std::fs::File> {
+    let named = args.logfile.clone().or_else(|| std::env::var_os("WM2_LOGFILE").map(PathBuf::from));
+    let path = Path::new(LOG_DIRECTORY).join(named.filter(|p| !p.as_os_str().is_empty())?);
+    match OpenOptions::new().append(true).create(true).open(&path) {
+        Ok(file) => Some(file),
+        Err(e) => {
+            log::warn!("no messages are written to {}: {e}", path.display());
+            None
+        }
+    }
+}

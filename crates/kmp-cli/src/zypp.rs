@@ -1,0 +1,114 @@
+//! libzypp's commit plugin: notes what a commit will bring for rpm's plugin, which otherwise sees package by package,
+//! and looks after the links at the end. It speaks STOMP on stdin and stdout.
+
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+use kmp_core::root::Root;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use serde_json::Value;
+
+use crate::Outcome;
+
+const DIRECTORY: &str = "/run/kmp";
+/// `+ NAME-VERSION-RELEASE.ARCH` or `-`, a line each; locked as long as the commit goes on.
+const PENDING: &str = "commit";
+/// Made by rpm's plugin when it has judged the commit.
+const JUDGED: &str = "commit-judged";
+/// Frames are lists of packages: some megabytes at most.
+const LIMIT: u64 = 64 << 20;
+
+/// Answers libzypp until it ends. `synchronise` is what is done after a commit.
+pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<Outcome, String> {
+    let mut stdin = io::stdin().lock();
+    let mut pending: Option<Flock<File>> = None;
+    while let Some((command, body)) =
+        read_frame(&mut stdin).map_err(|e| format!("cannot read from libzypp: {e}"))?
+    {
+        match command.as_str() {
+            "COMMITBEGIN" => {
+                pending = note(root, &steps(&body))
+                    .map_err(|e| log::warn!("what is coming cannot be noted: {e}"))
+                    .ok();
+            }
+            "COMMITEND" => {
+                end(root, pending.take());
+                // An error in reply would make libzypp leave the plugin; it could not help it either.
+                let _ = synchronise().map_err(|why| log::error!("{why}"));
+            }
+            "_DISCONNECT" | "PLUGINEND" => {
+                reply()?;
+                break;
+            }
+            _ => {}
+        }
+        reply()?;
+    }
+    end(root, pending);
+    Ok(Outcome::Good)
+}
+
+fn reply() -> Result<(), String> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(b"ACK\n\n\0").and_then(|()| stdout.flush());
+    written.map_err(|e| format!("cannot answer libzypp: {e}"))
+}
+
+/// A frame's command and body; `None` at the end.
+fn read_frame(input: &mut impl BufRead) -> io::Result<Option<(String, Vec<u8>)>> {
+    let mut frame = Vec::new();
+    io::Read::take(&mut *input, LIMIT).read_until(0, &mut frame)?;
+    if frame.pop() != Some(0) {
+        return Ok(None);
+    }
+    // A newline may stand between frames.
+    let start = frame.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(frame.len());
+    let frame = &frame[start..];
+    let command = frame.split(|b| *b == b'\n').next().unwrap_or_default();
+    let body = frame.windows(2).position(|w| w == b"\n\n").map_or(&[][..], |at| &frame[at + 2..]);
+    Ok(Some((String::from_utf8_lossy(command).trim().to_string(), body.to_vec())))
+}
+
+/// The list of what comes and goes, by the commit's steps.
+fn steps(body: &[u8]) -> String {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    let steps = document["TransactionStepList"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let line = |step: &Value| {
+        let of = |key: &str| step["solvable"][key].as_str().filter(|t| !t.contains(['\n', '/']));
+        let kind = step["type"].as_str().filter(|t| ["+", "-", "M"].contains(t))?;
+        let kind = if kind == "-" { '-' } else { '+' };
+        Some(format!("{kind} {}-{}-{}.{}\n", of("n")?, of("v")?, of("r")?, of("a")?))
+    };
+    steps.iter().filter_map(line).collect()
+}
+
+fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
+    let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
+    match mkdirat(root.dir(Path::new("/run"))?, "kmp", Mode::from_bits_truncate(0o755)) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let directory = root.dir(Path::new(DIRECTORY))?;
+    for old in [JUDGED, PENDING] {
+        let _ = unlinkat(&directory, old, UnlinkatFlags::NoRemoveDir);
+    }
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(openat(&directory, PENDING, flags, Mode::from_bits_truncate(0o644))?);
+    let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+    file.write_all(list.as_bytes())?;
+    Ok(file)
+}
+
+fn end(root: &Path, pending: Option<Flock<File>>) {
+    if pending.is_none() {
+        return;
+    }
+    let directory = Root::open(root).ok().and_then(|root| root.dir(Path::new(DIRECTORY)).ok());
+    for (directory, file) in directory.iter().flat_map(|d| [(d, PENDING), (d, JUDGED)]) {
+        let _ = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir);
+    }
+}

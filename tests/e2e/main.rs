@@ -1,0 +1,28 @@
+//! End to end: real rpm packages in throwaway roots, the command run on them, the disk read back.
+#![allow(clippy::disallowed_names, reason = "a driver that only has to be there is called foo")]
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
+
+mod bugs_redhat;
+mod bugs_suse;
+mod check;
+mod command_line;
+mod defects;
+mod depmod_runs;
+mod explain;
+mod hostile;
+mod hostile_disk;
+mod hostile_fuzz;
+mod hostile_modules;
+mod hostile_paths;
+mod hostile_rpmdb;
+mod killed;
+mod links;
+mod order;
+mod package_files;
+mod places;
+mod replaced;
+mod scriptlets;
+mod status;
+mod support;
+mod sync;
+mod weak_modules2;

@@ -1,0 +1,179 @@
+//! `kmp status`: every state.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use testkit::{PackageBuilder, TestRoot, run};
+
+use crate::support::*;
+
+/// A root in which every state occurs, and the states by package and kernel.
+fn every_state() -> TestRoot {
+    let root = TestRoot::new();
+    let [old, same, _] = three_kernels(&root);
+    write(&kernel("6.4.0-4-default", 7), &root);
+    root.write(format!("usr/lib/modules/{SAME}/extra/clash.ko"), driver("clash", &same, 7).build());
+    let foo = [one_module("foo", "1", &old, 7), one_module("foo", "2", &same, 7)];
+    let modules = [("one", driver("one", &old, 7)), ("two", driver("two", &old, 7))];
+    root.install(&[
+        &foo[0],
+        &foo[1],
+        &one_module("clash", "1", &old, 7),
+        &package("torn", "1", &old, &modules),
+    ]);
+    good(&root, &["sync"]);
+    std::fs::remove_file(root.join(format!("usr/lib/modules/{OLD}/updates/two.ko"))).unwrap();
+    let path = "usr/lib/modules/6.4.0-4-default/weak-updates/updates/clash.ko";
+    std::fs::remove_file(root.join(path)).unwrap();
+    root
+}
+
+#[test]
+fn every_state_in_json() {
+    let root = every_state();
+    let found = writes_nothing(&root, || json(&root, &["status"]));
+    let state = |krel: &str, nvr: &str| {
+        let kernels = found["kernels"].as_array().unwrap();
+        let kernel = kernels.iter().find(|k| k["release"] == krel).unwrap();
+        let kmps = kernel["kmps"].as_array().unwrap();
+        kmps.iter().find(|k| k["package"] == nvr).unwrap_or_else(|| panic!("{nvr}: {found}")).clone()
+    };
+    let (foo1, foo2) = ("foo-kmp-default-1_k6.4.0_1-1", "foo-kmp-default-2_k6.4.0_2-1");
+    let (clash, torn) = ("clash-kmp-default-1_k6.4.0_1-1", "torn-kmp-default-1_k6.4.0_1-1");
+    for (krel, nvr, word) in [
+        (OLD, foo1, "native"),
+        (SAME, foo2, "native"),
+        (SAME, foo1, "superseded"),
+        ("6.4.0-4-default", foo2, "linked"),
+        ("6.4.0-4-default", foo1, "superseded"),
+        ("6.4.0-4-default", clash, "not-linked"),
+        (OTHER, foo1, "does-not-fit"),
+        (OTHER, foo2, "does-not-fit"),
+        (SAME, clash, "clash"),
+        (SAME, torn, "broken"),
+    ] {
+        assert_eq!(state(krel, nvr)["state"], word, "{nvr} in {krel}: {found}");
+    }
+    assert_eq!(state(SAME, foo1)["detail"], format!("by {foo2}"));
+    assert_eq!(state(SAME, clash)["detail"], "clash is there already: the kernel's own module");
+    let misfit = state(OTHER, foo2);
+    assert_eq!(misfit["modules"][0], "foo");
+    let reason = &misfit["reasons"][0];
+    assert_eq!((&reason["rule"], &reason["symbol"]), (&"crc".into(), &"changing".into()), "{misfit}");
+    assert_eq!((&reason["wanted"], &reason["offered"]), (&"0x00000007".into(), &"0x00000008".into()));
+    assert_eq!(reason["exporter"], "vmlinux");
+    let loose = &found["kernels"][1]["unpackaged"][0];
+    assert_eq!((&loose["name"], &loose["fits"]), (&"clash".into(), &true.into()));
+    assert_eq!(loose["path"], format!("/usr/lib/modules/{SAME}/extra/clash.ko"));
+}
+
+#[test]
+fn every_state_in_words() {
+    let root = every_state();
+    let output = ends(&root, &["status"], 1);
+    for line in [
+        "foo-kmp-default-2_k6.4.0_2-1",
+        "  6.4.0-2-default  native",
+        "  6.4.0-2-default  superseded: by foo-kmp-default-2_k6.4.0_2-1",
+        "  6.4.0-4-default  linked",
+        "  6.4.0-4-default  fits but not linked",
+        "  6.4.0-3-default  does not fit: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008",
+        "  6.4.0-2-default  not linked: clash is there already: the kernel's own module",
+        "modules that no package owns",
+        "  /usr/lib/modules/6.4.0-2-default/extra/clash.ko  fits",
+    ] {
+        assert!(output.lines().contains(&line), "{line}: {output}");
+    }
+    assert!(output.stdout.contains("  broken: its module updates/two.ko is not on disk"), "{output}");
+    assert!(!output.stdout.contains('\x1b'), "{output}");
+}
+
+#[test]
+fn exit_codes() {
+    let root = TestRoot::new();
+    let (old, same) = (kernel(OLD, 7), kernel(SAME, 7));
+    write_all(&root, &[&old, &same]);
+    assert_eq!(good(&root, &["status"]).stdout, "no KMP is installed\n");
+    root.install(&[&one_module("foo", "1", &old, 7)]);
+    ends(&root, &["status"], 1);
+    good(&root, &["sync"]);
+    good(&root, &["status"]);
+    write(&kernel(OTHER, 8), &root);
+    ends(&root, &["status"], 1);
+    good(&root, &["status", "--kernel", SAME, "--kernel", OLD]);
+    let output = ends(&root, &["status", "--kernel", "6.9-default"], 2);
+    assert!(output.stderr.starts_with("kmp: error: there is no kernel 6.9-default in "), "{output}");
+    assert!(output.stderr.contains(&format!("there are: {OLD}, {SAME}, {OTHER}")), "{output}");
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn one_kernel_is_shown_alone() {
+    let root = every_state();
+    let found = json(&root, &["status", "--kernel", OTHER]);
+    assert_eq!(found["kernels"].as_array().unwrap().len(), 1);
+    assert_eq!(found["kernels"][0]["release"], OTHER);
+}
+
+#[test]
+fn links_that_should_not_be_are_shown() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    root.install(&[&one_module("foo", "1", &old, 7)]);
+    root.symlink(
+        format!("usr/lib/modules/{OTHER}/weak-updates/updates/foo.ko"),
+        format!("/usr/lib/modules/{OLD}/updates/foo.ko"),
+    );
+    let said = ends(&root, &["status", "--kernel", OTHER], 1).stdout;
+    assert!(said.contains("does not fit, but is linked"), "{said}");
+    good(&root, &["sync"]);
+    assert!(links(&root, OTHER).is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let root = every_state();
+    let mut child =
+        command(&root, &["status"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// `kmp status` in a terminal of its own, by util-linux's script.
+fn in_a_terminal(root: &TestRoot, setting: (&str, &str)) -> String {
+    let line = format!("'{KMP}' --root '{}' status", root.path().display());
+    let mut script = root.command("script");
+    script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm").env(setting.0, setting.1);
+    run(script.stdin(Stdio::null())).stdout
+}
+
+#[test]
+fn colour_is_for_terminals_and_no_color_is_heeded() {
+    let root = every_state();
+    let plain = kmp(&root, &["status"]).stdout;
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    assert!(in_a_terminal(&root, ("COLUMNS", "80")).contains("\x1b[32mnative\x1b[0m"));
+    assert!(in_a_terminal(&root, ("NO_COLOR", "")).contains("\x1b[32m"));
+    for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = in_a_terminal(&root, setting);
+        assert!(!shown.contains("\x1b[3"), "{shown}");
+        assert!(shown.contains("native"), "{shown}");
+    }
+    assert!(!plain.contains('\x1b'));
+}
+
+#[test]
+fn a_kmp_of_no_kernel_is_shown() {
+    let root = TestRoot::new();
+    write(&kernel("6.4.0-1-rt", 7), &root);
+    let files = [("foo.ko", driver("foo", &kernel(OLD, 7), 7).build())];
+    root.install(&[&PackageBuilder::kmp("foo", "default", "1", OLD, files).build()]);
+    let said = good(&root, &["status"]).stdout;
+    assert_eq!(said, "foo-kmp-default-1_k6.4.0_1-1\n  there is no kernel that it could serve\n");
+}

@@ -1,0 +1,10 @@
+//! rpm's plugin in the real rpm: what it stops, what it lets through, and what it does once.
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
+
+mod bindings;
+mod faults;
+mod once;
+mod policy;
+mod support;
+mod veto;
+mod zypp;

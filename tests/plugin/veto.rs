@@ -1,0 +1,134 @@
+//! A transaction that would lose a driver is stopped before anything happens.
+
+use testkit::{Package, PackageBuilder, TestRoot};
+
+use crate::support::{NEW, OLD, kernel, kmp, link, rpm, rpm_env, rpm_with, site, state, telling};
+
+fn breaking() -> Package {
+    telling(&kernel(NEW, 8)).build()
+}
+
+#[track_caller]
+fn is_stopped(root: &TestRoot, options: &[&str], packages: &[&Package]) -> String {
+    let before = state(root);
+    let output = rpm(root, options, packages);
+    assert!(!output.success(), "{options:?}: {output}");
+    assert!(output.stderr.contains("kmp: foo-kmp-default-"), "{output}");
+    assert!(output.stderr.contains("hook tsm_pre failed"), "{output}");
+    assert_eq!(state(root), before, "{options:?}");
+    output.stderr
+}
+
+#[test]
+fn a_kernel_without_the_driver_is_stopped_and_nothing_has_changed() {
+    let root = site();
+    for package in [breaking(), PackageBuilder::kernel(&kernel(NEW, 8)).release("4").build()] {
+        let message = is_stopped(&root, &["-i"], &[&package]);
+        for part in ["error: kmp: ", "(foo)", NEW, "changing", "0x00000007", "0x00000008", "KMP_POLICY=warn"]
+        {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(!message.contains("bar"), "{message}");
+    }
+}
+
+#[test]
+fn it_is_stopped_in_whatever_way_rpm_is_called() {
+    let root = site();
+    for options in [
+        &["-i"][..],
+        &["-U"],
+        &["-F"],
+        &["-i", "--test"],
+        &["-i", "--noscripts"],
+        &["-i", "--replacepkgs", "--force"],
+        &["-Uvh"],
+    ] {
+        is_stopped(&root, options, &[&breaking()]);
+    }
+}
+
+#[test]
+fn what_does_not_change_the_disk_goes_on() {
+    for options in [&["-i", "--justdb"][..], &["-i", "--noplugins"], &["-i", "--nodb"]] {
+        let root = site();
+        let output = rpm(&root, options, &[&breaking()]);
+        assert!(output.success() && !output.stderr.contains("kmp"), "{options:?}: {output}");
+        assert!(!root.exists(link(NEW, "bar")), "{options:?}");
+        assert!(!root.exists("run/kmp"), "{options:?}");
+    }
+}
+
+#[test]
+fn a_rebuilt_kernel_under_the_same_name_is_stopped() {
+    let root = site();
+    let rebuilt = telling(&kernel(OLD, 9)).build();
+    is_stopped(&root, &["--reinstall"], &[&rebuilt]);
+}
+
+#[test]
+fn erasing_the_only_version_that_works_is_stopped_and_erasing_all_is_not() {
+    let root = site();
+    let new = kernel(NEW, 8);
+    rpm(&root, &["-i"], &[&telling(&new).build(), &kmp("foo", "2.0", &new, 8).build()]).expect_success();
+    let before = state(&root);
+    let first = root.installed().into_iter().find(|n| n.starts_with("foo-kmp-default-1.0")).unwrap();
+    let output = rpm_with(&root, &[], ["-e", &first]);
+    assert!(output.stderr.contains(OLD), "{output}");
+    assert_eq!(state(&root), before);
+    rpm_with(&root, &[], ["-e", "--allmatches", "foo-kmp-default"]).expect_success();
+}
+
+#[test]
+fn an_older_driver_in_place_of_the_one_that_works_is_stopped() {
+    let root = site();
+    is_stopped(&root, &["-U"], &[&kmp("foo", "2.0", &kernel("6.4.0-9-default", 9), 9).build()]);
+}
+
+#[test]
+fn a_driver_that_something_obsoletes_is_missed() {
+    let root = site();
+    let other = PackageBuilder::new("other", "1", "1").tag("Obsoletes", "foo-kmp-default").build();
+    is_stopped(&root, &["-U"], &[&other]);
+    let kernel = kernel(OLD, 7);
+    let module = kernel.driver("foo").need("changing", 7);
+    let successor = PackageBuilder::kmp("foo-ng", "default", "1", OLD, [("foo.ko", module.build())]);
+    rpm(&root, &["-U"], &[&successor.tag("Obsoletes", "foo-kmp-default").build()]).expect_success();
+}
+
+#[test]
+fn with_the_matching_driver_it_goes_on_in_either_order() {
+    let new = kernel(NEW, 8);
+    for package in [telling(&new).build(), PackageBuilder::kernel(&new).build()] {
+        let driver = kmp("foo", "2.0", &new, 8).build();
+        for packages in [[&package, &driver], [&driver, &package]] {
+            let root = site();
+            let output = rpm(&root, &["-i"], &packages).expect_success();
+            assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""), "{output}");
+            assert!(root.exists(link(NEW, "bar")));
+        }
+    }
+}
+
+#[test]
+fn a_transaction_without_modules_leaves_no_trace() {
+    let root = site();
+    let package = PackageBuilder::new("plain", "1", "1").file("usr/lib/modules-load.d/x.conf", "x\n");
+    let output =
+        rpm(&root, &["-i"], &[&package.lua_scriptlet("post", "print('post')").build()]).expect_success();
+    assert_eq!(output.stderr, "");
+    assert!(!root.exists("run/kmp"));
+}
+
+#[test]
+fn a_single_call_of_libzypp_among_many_is_warned_of_only() {
+    let package = breaking();
+    let classic = [("ZYPP_IS_RUNNING", "1"), ("ZYPP_CLASSIC_RPMTRANS", "1")];
+    for environment in [&classic[..], &classic[1..], &classic[..1]] {
+        let root = site();
+        let output = rpm_env(&root, environment, &["-i"], &[&package]).expect_success();
+        assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{output}");
+    }
+    let single = [("ZYPP_IS_RUNNING", "1"), ("ZYPP_SINGLE_RPMTRANS", "1")];
+    assert!(!rpm_env(&site(), &single, &["-i"], &[&package]).success());
+}

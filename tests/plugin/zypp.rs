@@ -1,0 +1,109 @@
+//! libzypp's classic mode: a commit is many calls of rpm. The commit plugin is driven as libzypp does.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use testkit::{Output, Package, TestRoot};
+
+use crate::support::{NEW, OLD, kernel, kmp, link, rpm_env, site, telling};
+
+struct Commit(Child);
+
+impl Commit {
+    fn begin(root: &TestRoot, steps: &[(&str, &Package)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmp"));
+        command.arg("--root").arg(root.path()).arg("zypp-commit-plugin");
+        let mut commit = Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+        commit.say("PLUGINBEGIN\nuserdata:x\n\n");
+        let step = |(kind, package): &(&str, &Package)| {
+            let (nvr, arch) = package.nevra().rsplit_once('.').unwrap();
+            let [release, version, name] = *nvr.rsplitn(3, '-').collect::<Vec<_>>() else { panic!("{nvr}") };
+            format!(
+                r#"{{"type":"{kind}","stage":"","solvable":{{"n":"{name}","v":"{version}","r":"{release}","a":"{arch}"}}}}"#
+            )
+        };
+        let steps: Vec<String> = steps.iter().map(step).collect();
+        commit.say(&format!("COMMITBEGIN\n\n{{\"TransactionStepList\":[{}]}}", steps.join(",")));
+        commit
+    }
+
+    fn say(&mut self, frame: &str) {
+        let stdin = self.0.stdin.as_mut().unwrap();
+        stdin.write_all(frame.as_bytes()).unwrap();
+        stdin.write_all(b"\0").unwrap();
+        let mut answer = [0; 6];
+        self.0.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"ACK\n\n\0");
+    }
+
+    fn end(mut self) {
+        self.say("COMMITEND\n\n{}");
+        self.say("PLUGINEND\n\n");
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+fn download(root: &TestRoot, packages: &[&Package]) {
+    for package in packages {
+        let name = package.path().file_name().unwrap().to_str().unwrap();
+        root.write(
+            format!("var/cache/zypp/packages/repo/x86_64/{name}"),
+            std::fs::read(package.path()).unwrap(),
+        );
+    }
+}
+
+fn call(root: &TestRoot, options: &[&str], packages: &[&Package]) -> Output {
+    rpm_env(root, &[("ZYPP_IS_RUNNING", "1")], options, packages)
+}
+
+#[test]
+fn the_first_call_is_stopped_for_what_comes_later() {
+    let root = site();
+    let plain = testkit::PackageBuilder::new("plain", "1", "1").build();
+    let new = telling(&kernel(NEW, 8)).build();
+    download(&root, &[&plain, &new]);
+    let commit = Commit::begin(&root, &[("+", &plain), ("+", &new)]);
+    let output = call(&root, &["-i"], &[&plain]);
+    assert!(!output.success() && output.stderr.contains("foo-kmp-default-1.0"), "{output}");
+    // Somebody goes on all the same.
+    let output = call(&root, &["-i"], &[&new]).expect_success();
+    assert_eq!(output.stderr, "");
+    commit.end();
+    assert!(!root.exists("run/kmp/commit") && !root.exists("run/kmp/commit-judged"));
+    assert!(root.exists(link(NEW, "bar")));
+}
+
+#[test]
+fn a_driver_that_comes_later_counts() {
+    let new = kernel(NEW, 8);
+    let packages = [telling(&new).build(), kmp("foo", "2.0", &new, 8).build()];
+    let root = site();
+    download(&root, &[&packages[0], &packages[1]]);
+    let commit = Commit::begin(&root, &[("+", &packages[0]), ("+", &packages[1])]);
+    for package in &packages {
+        assert_eq!(call(&root, &["-i"], &[package]).expect_success().stderr, "");
+    }
+    assert!(root.exists(link(NEW, "bar")));
+    commit.end();
+}
+
+#[test]
+fn a_driver_that_is_to_go_is_not_missed() {
+    let root = site();
+    let new = telling(&kernel(NEW, 8)).build();
+    let foo = kmp("foo", "1.0", &kernel(OLD, 7), 7).build();
+    download(&root, &[&new]);
+    let commit = Commit::begin(&root, &[("-", &foo), ("+", &new)]);
+    assert_eq!(call(&root, &["-i"], &[&new]).expect_success().stderr, "");
+    commit.end();
+}
+
+#[test]
+fn a_list_that_a_dead_plugin_left_is_not_believed() {
+    let root = site();
+    root.write("run/kmp/commit", "");
+    let new = telling(&kernel(NEW, 8)).build();
+    let output = call(&root, &["-i"], &[&new]).expect_success();
+    assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{output}");
+}
