@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run};
+use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run, run_rpm};
 
 pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";
@@ -92,14 +92,7 @@ pub fn rpm_with<S: AsRef<OsStr>>(
     let mut command = root.command("rpm");
     command.env("PATH", format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", root.home().display()));
     command.envs(variables.iter().copied()).arg("--root").arg(root.path());
-    let mut output = run(command.args(args));
-    let advice = ["rpm: RPM should not be used directly", "rpm: However assuming you know"];
-    output.stderr = output
-        .stderr
-        .split_inclusive('\n')
-        .filter(|line| !advice.iter().any(|advice| line.starts_with(advice)))
-        .collect();
-    output
+    run_rpm(command.args(args))
 }
 
 /// `rpm OPTIONS --nodeps --ignorearch FILES`.

@@ -133,15 +133,7 @@ impl TestRoot {
     /// Runs the real `rpm --root ROOT ARGS`. Debian's advice not to use rpm is cut from its output.
     #[track_caller]
     pub fn rpm<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
-        let mut output =
-            run(self.command("rpm").arg("--root").arg(self.path()).args(["--dbpath", DBPATH]).args(args));
-        let advice = ["rpm: RPM should not be used directly", "rpm: However assuming you know"];
-        output.stderr = output
-            .stderr
-            .split_inclusive('\n')
-            .filter(|line| !advice.iter().any(|advice| line.starts_with(advice)))
-            .collect();
-        output
+        run_rpm(self.command("rpm").arg("--root").arg(self.path()).args(["--dbpath", DBPATH]).args(args))
     }
 
     /// `rpm -i --noscripts --nodeps --ignorearch` of packages, in one transaction. Versions stay beside each other.
@@ -299,4 +291,17 @@ fn walk(dir: &Path, visit: &mut dyn FnMut(&Path, &fs::Metadata)) {
             walk(&entry.path(), visit);
         }
     }
+}
+
+/// Runs an rpm command. Debian's advice not to use rpm is cut from its output.
+#[track_caller]
+pub fn run_rpm(command: &mut Command) -> Output {
+    let mut output = run(command);
+    let advice = ["rpm: RPM should not be used directly", "rpm: However assuming you know"];
+    output.stderr = output
+        .stderr
+        .split_inclusive('\n')
+        .filter(|line| !advice.iter().any(|advice| line.starts_with(advice)))
+        .collect();
+    output
 }
