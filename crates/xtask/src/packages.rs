@@ -15,6 +15,8 @@ pub enum Use {
     Demo,
     /// The tests, and the benchmark.
     Test,
+    /// `cargo xtask releases`.
+    Releases,
     /// `cargo xtask judge`.
     Judge,
 }
@@ -72,6 +74,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "chattr",             "e2fsprogs",       "e2fsprogs",    "e2fsprogs"),
     need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Releases, "debootstrap",     "debootstrap",     "debootstrap",  "debootstrap"),
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),
     need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),
