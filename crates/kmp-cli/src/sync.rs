@@ -49,7 +49,7 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
         context.done();
         log::warn!("another run of kmp is at work; waiting for it");
     };
-    let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
+    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&waiting));
     context.done();
     let report = result.map_err(|e| e.to_string())?;
     for problem in &report.survey.problems {

@@ -198,8 +198,8 @@ struct Difference<'s> {
     index_due: bool,
 }
 
-/// Reconciles the links of `root` with what is on disk and in the rpm database. `waiting` is called once
-/// when another run holds the lock for a second.
+/// Reconciles the links of `root` with what is on disk and in the rpm database. Another
+/// run that holds the lock is waited for, and `waiting` called once after a second; without it, it is not waited for.
 ///
 /// What concerns a single kernel does not stop the others: see [`KernelReport::failed`].
 ///
@@ -210,7 +210,7 @@ pub fn sync(
     rpm: Result<&Librpm, &librpm_rt::Error>,
     loader: &mut Loader<'_>,
     options: &Options,
-    waiting: &dyn Fn(),
+    waiting: Option<&dyn Fn()>,
 ) -> Result<SyncReport, SyncError> {
     // Where nothing has to be changed nothing is written, not even the lock's file.
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
