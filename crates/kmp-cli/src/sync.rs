@@ -75,7 +75,7 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
 
 pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, String> {
     let options = Options {
-        selection: Selection { kernels: args.kernels.kernels.clone(), going: None },
+        selection: Selection { kernels: args.kernels.kernels.clone(), ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
@@ -116,7 +116,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
     };
     let going = (event == Event::Removed).then(|| release.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         depmod: Depmod::from_environment(),
         initrd: Some(Request {
             kernel: (event == Event::Added).then(|| release.clone()),

@@ -181,7 +181,7 @@ fn run(args: &Args) -> Result<bool, String> {
     };
     let going = (mode == Mode::RemoveKernel).then(|| argument.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: false,
         depmod: Depmod::from_environment(),
