@@ -73,14 +73,7 @@ pub fn turn_on(root: &TestRoot) {
 pub fn add_command(root: &TestRoot) {
     root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/bin/kmp");
     root.symlink("usr/bin/weak-modules2", "kmp");
-    let name = ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(|name| {
-        let known = run(Command::new("/sbin/ldconfig").arg("-p")).stdout;
-        known.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")))
-    });
-    root.add_library(name.unwrap());
-    // Without them librpm does not start; the machine's own macros would run programs.
-    root.write("usr/lib/rpm/rpmrc", std::fs::read("/usr/lib/rpm/rpmrc").unwrap());
-    root.write("usr/lib/rpm/macros", "%_dbpath /var/lib/rpm\n");
+    root.add_librpm();
 }
 
 /// `rpm --root ROOT ARGS` with variables.

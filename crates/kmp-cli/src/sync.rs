@@ -13,6 +13,7 @@ use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
 use crate::json::Document;
+use crate::system_log::{self, About};
 use crate::terminal::Page;
 
 /// What a scriptlet tells of.
@@ -38,8 +39,8 @@ struct NotLinked {
     detail: String,
 }
 
-/// Reconciles, and passes on what was left out.
-pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, String> {
+/// Reconciles, and passes on what was left out, and what was done to the system's log.
+pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Result<SyncReport, String> {
     let mut loader = context.loader();
     let waiting = || {
         context.done();
@@ -47,7 +48,11 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
     };
     let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
     context.done();
-    let report = result.map_err(|e| e.to_string())?;
+    let result = result.map_err(|e| e.to_string());
+    if !options.dry_run {
+        system_log::tell(context, &result, about);
+    }
+    let report = result?;
     for problem in &report.survey.problems {
         log::warn!("{problem}");
     }
@@ -74,7 +79,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
     };
-    let report = reconcile(context, &options)?;
+    let report = reconcile(context, &options, About::Nothing)?;
     // A release that is no kernel any more may be named, too: its links go.
     let gone: Vec<String> = args
         .kernels
@@ -108,7 +113,8 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
         depmod: Depmod::from_environment(),
         ..Options::default()
     };
-    let report = reconcile(context, &options)?;
+    let about = if event == Event::Added { About::Kernel(&release) } else { About::Nothing };
+    let report = reconcile(context, &options, about)?;
     if event == Event::Added {
         // Links were made for those that are there; that this one is not is for people to see.
         context.known(&report.survey, std::slice::from_ref(&release))?;
@@ -120,9 +126,10 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
 }
 
 pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
-    let mut report =
-        reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() })?;
+    let options = Options { depmod: Depmod::from_environment(), ..Options::default() };
     let name = package_name(nvr);
+    let about = if event == Event::Added { About::Package(name) } else { About::Nothing };
+    let mut report = reconcile(context, &options, about)?;
     if event == Event::Removed {
         name_gone(&mut report, nvr, &modules_of(context, nvr));
     }
@@ -167,7 +174,8 @@ pub fn below_release(path: &Path) -> Option<PathBuf> {
 
 /// Everything, with no more words than what went wrong.
 pub fn all(context: &Context) -> Result<(), String> {
-    reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() }).map(|_| ())
+    let options = Options { depmod: Depmod::from_environment(), ..Options::default() };
+    reconcile(context, &options, About::Nothing).map(|_| ())
 }
 
 /// The name in NAME-VERSION-RELEASE.

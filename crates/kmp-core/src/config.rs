@@ -10,6 +10,9 @@ const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
 const DIRECTORY: &str = "/etc/kmp.conf.d";
 const LIMIT: u64 = 1 << 20;
 
+/// The names of all settings.
+pub const KEYS: &[&str] = &["on-lost-driver", "protect"];
+
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -118,7 +121,7 @@ impl Config {
                     };
                 }
                 ("protect", Some(_)) => fault("protect stands outside any section"),
-                _ => fault(&format!("there is no setting {key}")),
+                _ => fault(&format!("there is no setting {key}; there are: {}", KEYS.join(", "))),
             }
         }
         faults
@@ -201,6 +204,14 @@ mod tests {
         assert_eq!(faults.len(), 5, "{faults:?}");
         assert!(faults[0].starts_with("line 1: "), "{faults:?}");
         assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn every_setting_is_known_by_its_name() {
+        for key in KEYS {
+            let faults = Config::default().read(&format!("{key} = off"));
+            assert!(!faults.iter().any(|f| f.contains("there is no setting")), "{faults:?}");
+        }
     }
 
     #[test]
