@@ -1,12 +1,12 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "librpm.h"
@@ -20,6 +20,14 @@ static void to_rpm(int level, const char *text)
         librpm.rpmlog(level, "kmp: %s\n", text);
 }
 
+static bool is_other_root;
+
+void log_root(const char *root)
+{
+    is_other_root = root != NULL && strcmp(root, "") != 0 && strcmp(root, "/") != 0;
+}
+
+/* The socket; NULL where nothing is logged: what happens to another root is no news of this system. */
 static const char *system_log(void)
 {
 #ifdef KMP_TEST_FAULTS
@@ -27,25 +35,22 @@ static const char *system_log(void)
     if (other != NULL)
         return other;
 #endif
-    return SYSTEM_LOG;
+    return is_other_root ? NULL : SYSTEM_LOG;
 }
 
 /* Not by syslog(3): its tag, options and socket belong to the program that we are in. */
 static void to_system(int level, const char *text)
 {
-    static const char *const MONTHS[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = system_log();
     char datagram[LOG_LINE + 128];
-    time_t now = time(NULL);
-    struct tm tm;
     int length, fd;
 
-    if (localtime_r(&now, &tm) == NULL || strlen(system_log()) >= sizeof address.sun_path)
+    if (path == NULL || strlen(path) >= sizeof address.sun_path)
         return;
-    strcpy(address.sun_path, system_log());
-    length = snprintf(datagram, sizeof datagram, "<%d>%s %2d %02d:%02d:%02d kmp[%d]: %s", FACILITY_DAEMON | level,
-                      MONTHS[tm.tm_mon % 12], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)getpid(), text);
+    strcpy(address.sun_path, path);
+    /* The time is the log's own to say. */
+    length = snprintf(datagram, sizeof datagram, "<%d>kmp[%d]: %s", FACILITY_DAEMON | level, (int)getpid(), text);
     if (length < 0)
         return;
     if ((size_t)length >= sizeof datagram)
@@ -88,5 +93,16 @@ void log_everywhere(int level, const char *format, ...)
     format_line(line, format, arguments);
     va_end(arguments);
     to_rpm(level, line);
+    to_system(level, line);
+}
+
+void log_system(int level, const char *format, ...)
+{
+    char line[LOG_LINE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_line(line, format, arguments);
+    va_end(arguments);
     to_system(level, line);
 }

@@ -67,6 +67,8 @@ fn changes_and_drivers_that_do_not_fit_are_logged_once() {
     std::fs::remove_file(root.join(format!("usr/lib/modules/{SAME}/weak-updates/updates/foo.ko"))).unwrap();
     in_root(&root, &["sync", "--dry-run"]);
     assert_eq!(heard(&socket), Vec::<String>::new());
+    in_root(&root, &["sync"]).expect_success();
+    assert_eq!(heard(&socket).len(), 1);
     // A new kernel is news, though it gets no link.
     in_root(&root, &["add-kernel", OTHER]).expect_success();
     let said = heard(&socket);

@@ -50,6 +50,9 @@ const COMPLETIONS: &[(&str, &str)] = &[
 /// The commands that complete.
 const COMMANDS: &[&str] = &["kmp", "weak-modules2", "weak-modules"];
 
+/// What is built, always in one call: asked for one by one, crates are built anew for each with the features it wants.
+pub const PACKAGES: &[&str] = &["--package", "kmp-cli", "--package", "kmp-capi", "--package", "xtask"];
+
 struct Tree {
     destdir: PathBuf,
     libdir: PathBuf,
@@ -62,7 +65,7 @@ struct Tree {
 pub fn run(args: &[String]) -> Result<(), String> {
     let tree = Tree::from(args)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(project()).args(["build", "--quiet", "--package", "kmp-cli", "--package", "kmp-capi"]);
+    cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
     cargo.args((!tree.debug).then_some("--release"));
     let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
     if !status.success() {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::install_tree;
+
 /// The system libraries that Rust's standard library needs.
 const LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
@@ -27,7 +29,8 @@ fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     // Features change the library; each has a directory of its own.
     let target = if faults { target.join("plugin-faults") } else { target };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).args(["build", "--quiet", "--package", "kmp-capi", "--lib"]);
+    let packages = if faults { &["--package", "kmp-capi", "--lib"] } else { install_tree::PACKAGES };
+    cargo.current_dir(source).args(["build", "--quiet"]).args(packages);
     cargo.arg("--target-dir").arg(&target);
     if profile == "release" {
         cargo.arg("--release");
