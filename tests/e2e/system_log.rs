@@ -83,7 +83,10 @@ fn failures_are_logged() {
     root.write("sbin/depmod", "#!/no/such/shell\n");
     assert_eq!(in_root(&root, &["sync"]).status, Some(2));
     let said = heard(&socket);
-    assert!(said.iter().any(|m| m.starts_with(&format!("<27>kmp: {SAME}: ")) && m.contains("depmod")), "{said:?}");
+    assert!(
+        said.iter().any(|m| m.starts_with(&format!("<27>kmp: {SAME}: ")) && m.contains("depmod")),
+        "{said:?}"
+    );
     root.write("var/lib/rpm/rpmdb.sqlite", "no database");
     assert_eq!(in_root(&root, &["sync"]).status, Some(2));
     let said = heard(&socket);

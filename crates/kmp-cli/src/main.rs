@@ -13,6 +13,7 @@ mod man_pages;
 mod messages;
 mod progress;
 mod status;
+mod status_page;
 mod sync;
 mod system_log;
 mod terminal;

@@ -48,14 +48,17 @@ fn names(argument: &Arg) -> Vec<String> {
 /// Each option is an item of the section, and each operand is in its heading.
 fn documents(section: &str, command: &Command, with_global: bool) {
     for argument in command.get_arguments().filter(|a| !a.is_hide_set()) {
-        let is_everywhere = argument.is_global_set() || ["help", "version"].contains(&argument.get_id().as_str());
+        let is_everywhere =
+            argument.is_global_set() || ["help", "version"].contains(&argument.get_id().as_str());
         if is_everywhere && !with_global {
             continue;
         }
         for name in names(argument) {
             assert!(has_item(section, &name), "{name} of {} is not in\n{section}", command.get_name());
         }
-        for operand in argument.get_value_names().unwrap_or_default().iter().filter(|_| argument.is_positional()) {
+        for operand in
+            argument.get_value_names().unwrap_or_default().iter().filter(|_| argument.is_positional())
+        {
             assert!(section.contains(operand.as_str()), "{operand} is not in\n{section}");
         }
     }
@@ -145,7 +148,10 @@ fn every_variable_that_is_read_is_in_a_page() {
         files.iter().flat_map(|f| variables(&String::from_utf8_lossy(&fs::read(f).unwrap()))).collect();
     read.retain(|name| !name.starts_with("KMP_TEST_"));
     let all: String = pages().iter().map(|p| fs::read_to_string(p).unwrap()).collect();
-    assert!(["DEPMOD", "KMP_POLICY", "KMP_TRANSACTION", "WM2_DEBUG"].iter().all(|v| read.contains(*v)), "{read:?}");
+    assert!(
+        ["DEPMOD", "KMP_POLICY", "KMP_TRANSACTION", "WM2_DEBUG"].iter().all(|v| read.contains(*v)),
+        "{read:?}"
+    );
     for name in read {
         assert!(all.contains(&name), "no page tells of {name}");
     }
@@ -155,7 +161,8 @@ fn every_variable_that_is_read_is_in_a_page() {
 fn every_page_has_its_sections() {
     for path in pages() {
         let page = fs::read_to_string(&path).unwrap();
-        for heading in ["NAME", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"] {
+        for heading in ["NAME", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
+        {
             let is_there = page.lines().any(|l| l.trim_start_matches(".SH ").trim_matches('"') == heading);
             // A library has no exit status.
             let of_library = path.extension().is_some_and(|e| e == "3");

@@ -133,7 +133,8 @@ impl Tree {
         let mut any = false;
         for entry in fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let fits = name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
+            let fits =
+                name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
             if fits && entry.path().is_file() {
                 self.file(&entry.path(), Path::new(&to.replace('*', &name)), mode)?;
                 any = true;
