@@ -10,6 +10,7 @@ mod packages;
 mod plugin;
 mod privilege;
 mod releases;
+mod rpm;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),
     ("install", "lay out everything below --destdir DIR", install_tree::run),
+    ("rpm", "build the packages of packaging/kmp.spec", rpm::run),
     ("_measure", "", bench::measure::run),
     ("_inflate", "", bench::measure::inflate),
 ];
