@@ -109,8 +109,8 @@ fn a_lua_scriptlet_waits_for_nobody() {
     let package = telling(&new).lua_scriptlet("post", &format!("{at_once}\n{there}")).build();
     rpm(&root, &["-i"], &[&kmp("foo", "2.0", &new, 8).build(), &package]).expect_success();
     assert_eq!(root.read("looked"), format!("/usr/lib/modules/{OLD}/updates/bar.ko"));
-    // It is told apart from what the plugin does in the end: that finds nothing left to do.
-    assert_eq!(depmods(&root).get(NEW), Some(&1));
+    // And the plugin once more, if packages came after that; never for each of them.
+    assert!(matches!(depmods(&root).get(NEW), Some(1 | 2)));
 }
 
 #[test]
