@@ -225,13 +225,13 @@ bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
         || kmp_transaction_new(kmp, &transaction) != KMP_OK) {
         run_fault(run, "the transaction is not judged", kmp_last_error());
     } else {
+        bool may_stop = part == ZYPP_NONE;
         describe(run, transaction, ts);
         if (part == ZYPP_FIRST)
-            zypp_describe(run, transaction, ts);
+            may_stop = zypp_describe(run, transaction, ts);
         if (kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report) != KMP_OK) {
             run_fault(run, "the transaction is not judged", kmp_last_error());
         } else {
-            bool may_stop = part == ZYPP_NONE || part == ZYPP_FIRST;
             tell(run, report, may_stop);
             allowed = !may_stop || kmp_report_verdict(report) != KMP_VERDICT_ABORT;
         }
