@@ -228,7 +228,7 @@ bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
         bool may_stop = part == ZYPP_NONE;
         describe(run, transaction, ts);
         if (part == ZYPP_FIRST)
-            may_stop = zypp_describe(run, transaction, ts);
+            may_stop = run->is_known = zypp_describe(run, transaction, ts);
         if (kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report) != KMP_OK) {
             run_fault(run, "the transaction is not judged", kmp_last_error());
         } else {

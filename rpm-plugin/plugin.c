@@ -70,7 +70,7 @@ static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
     if ((flags & RPMTRANS_FLAG_TEST) != 0)
         run->concerns_us = run->in_commit = false;
     else if (rc == RPMRC_OK && part == ZYPP_FIRST)
-        zypp_allowed(librpm_root(ts));
+        zypp_allowed(run, librpm_root(ts));
     return rc;
 }
 

@@ -13,10 +13,13 @@
 #include "librpm.h"
 #include "log.h"
 
-/* By the commit plugin (crates/kmp-cli/src/zypp.rs), and by us: the commit may go on; not empty: the links are left to its end. */
+/* Made by the commit plugin (crates/kmp-cli/src/zypp.rs); and by us when the commit may go on: "?" in it means that not all
+ * that comes was known, "+" (once or more) that links are left to the last call. */
 #define PENDING "/run/kmp/commit"
 #define JUDGED "/run/kmp/commit-judged"
-#define PACKAGES "/var/cache/zypp/packages"
+/* Where libzypp puts packages that it downloads, and zypper those that it is given as files. */
+#define DOWNLOADED "/var/cache/zypp/packages"
+#define GIVEN "/var/cache/zypper"
 
 static bool is_classic(void)
 {
@@ -115,11 +118,27 @@ static bool is_own(rpmts ts, const char *step)
     return false;
 }
 
+/* What was noted of a commit that may go on. */
+enum { NO_MARKS = -1, UNKNOWN = 1 << 0, LEFT = 1 << 1 };
+
+static int read_marks(const char *root)
+{
+    int fd = open_file(root, JUDGED, O_RDONLY);
+    int marks = 0;
+    char mark;
+
+    if (fd < 0)
+        return errno == ENOENT ? NO_MARKS : UNKNOWN;
+    while (read(fd, &mark, 1) == 1)
+        marks |= mark == '+' ? LEFT : UNKNOWN;
+    close(fd);
+    return marks;
+}
+
 enum zypp_part zypp_part(struct run *run, rpmts ts)
 {
     const char *root = librpm_root(ts);
     struct steps steps;
-    int judged;
 
     run->in_commit = is_classic();
     if (!run->in_commit)
@@ -128,25 +147,32 @@ enum zypp_part zypp_part(struct run *run, rpmts ts)
         return ZYPP_UNKNOWN;
     run->more_comes = steps.count > 0 && !is_own(ts, steps.list[steps.count - 1]);
     free_steps(&steps);
-    judged = open_file(root, JUDGED, O_RDONLY);
-    if (judged < 0)
-        return errno == ENOENT ? ZYPP_FIRST : ZYPP_UNKNOWN;
-    close(judged);
-    return ZYPP_JUDGED;
+    switch (read_marks(root)) {
+    case NO_MARKS:
+        return ZYPP_FIRST;
+    case 0:
+    case LEFT:
+        return ZYPP_JUDGED;
+    default:
+        return ZYPP_UNKNOWN;
+    }
 }
 
-void zypp_allowed(const char *root)
+void zypp_allowed(const struct run *run, const char *root)
 {
     int fd = open_file(root, JUDGED, O_WRONLY | O_CREAT | O_EXCL);
 
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return;
+    if (!run->is_known)
+        (void)!write(fd, "?", 1);
+    close(fd);
 }
 
 bool zypp_leave(const char *root)
 {
     int fd = open_file(root, JUDGED, O_WRONLY | O_APPEND);
-    bool noted = fd >= 0 && write(fd, "\n", 1) == 1;
+    bool noted = fd >= 0 && write(fd, "+", 1) == 1;
 
     if (fd >= 0)
         close(fd);
@@ -155,12 +181,17 @@ bool zypp_leave(const char *root)
 
 bool zypp_take_left(const char *root)
 {
-    int fd = open_file(root, JUDGED, O_WRONLY);
-    bool any = fd >= 0 && lseek(fd, 0, SEEK_END) > 0 && ftruncate(fd, 0) == 0;
+    int marks = read_marks(root), fd;
 
-    if (fd >= 0)
-        close(fd);
-    return any;
+    if (marks == NO_MARKS || (marks & LEFT) == 0)
+        return false;
+    fd = open_file(root, JUDGED, O_WRONLY | O_TRUNC);
+    if (fd < 0)
+        return true;
+    if ((marks & UNKNOWN) != 0)
+        (void)!write(fd, "?", 1);
+    close(fd);
+    return true;
 }
 
 static void add_removed(kmp_transaction_t *transaction, rpmts ts, const char *nevra)
@@ -184,16 +215,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct coming *)a)->name, ((const struct coming *)b)->name);
 }
 
-/* Looks for those that libzypp has downloaded. Returns how many it found. */
+/* Looks for their files. Returns how many it found. */
 static size_t add_files(struct run *run, kmp_transaction_t *transaction, const char *root, struct coming *coming,
                         size_t count)
 {
-    char directory[PATH_MAX], *directories[] = {directory, NULL};
+    char downloaded[PATH_MAX], given[PATH_MAX], *directories[] = {downloaded, given, NULL};
     size_t found = 0;
     FTS *tree;
     FTSENT *entry;
 
-    snprintf(directory, sizeof directory, "%s%s", root, PACKAGES);
+    snprintf(downloaded, sizeof downloaded, "%s%s", root, DOWNLOADED);
+    snprintf(given, sizeof given, "%s%s", root, GIVEN);
     tree = fts_open(directories, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
     if (tree == NULL)
         return 0;

@@ -12,7 +12,7 @@
 
 enum zypp_part {
     ZYPP_NONE,    /* a transaction of its own */
-    ZYPP_UNKNOWN, /* a part of a commit of which nothing is known */
+    ZYPP_UNKNOWN, /* a part of a commit of which not all is known */
     ZYPP_FIRST,   /* the first part, or nothing was done yet; what is pending is known */
     ZYPP_JUDGED   /* a later part of a commit that was judged as a whole */
 };
@@ -25,7 +25,7 @@ enum zypp_part zypp_part(struct run *run, rpmts ts);
 bool zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts);
 
 /* The first part goes on; so all parts do. */
-void zypp_allowed(const char *root);
+void zypp_allowed(const struct run *run, const char *root);
 
 /* The links are left to the last part. False if that cannot be noted. */
 bool zypp_leave(const char *root);

@@ -50,7 +50,8 @@ impl Site {
     pub fn new(mode: Mode) -> Self {
         let site = Self::bare(mode);
         let old = kernel(OLD, 7);
-        let packages = [PackageBuilder::kernel(&old), kmp("foo", "1.0", &old, 7), plain_kmp("bar", "1.0", &old)];
+        let packages =
+            [PackageBuilder::kernel(&old), kmp("foo", "1.0", &old, 7), plain_kmp("bar", "1.0", &old)];
         site.install(&PackageBuilder::build_all(&packages).iter().collect::<Vec<_>>());
         site
     }
@@ -69,7 +70,8 @@ impl Site {
         for package in packages {
             self.copy(package, "var/tmp");
         }
-        self.sh("rpm -i --nodeps --noplugins --noscripts /var/tmp/*.rpm && rm /var/tmp/*.rpm").expect_success();
+        self.sh("rpm -i --nodeps --noplugins --noscripts /var/tmp/*.rpm && rm /var/tmp/*.rpm")
+            .expect_success();
     }
 
     /// Copies a package's file into a directory.

@@ -57,7 +57,8 @@ pub fn installed() -> &'static Path {
         let plugins = System::new(&[]).run(&[], &["rpm", "--eval", "%__plugindir"]).expect_success();
         let plugins = Path::new(plugins.stdout.trim());
         let libdir = plugins.parent().unwrap();
-        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed").join(libdir.strip_prefix("/").unwrap());
+        let to =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed").join(libdir.strip_prefix("/").unwrap());
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--package", "xtask", "--"]);
         cargo.args(["install", "--debug", "--destdir"]).arg(&to).arg("--libdir").arg(libdir);

@@ -18,7 +18,9 @@ in_both_modes! {
 /// Says in `/log` what is done, whether `bar` is linked then, and who does it.
 fn log(what: &str) -> String {
     let link = link(NEW, "bar");
-    format!("if [ -f {link} ]; then is=linked; else is=not; fi; echo {what} $is >>/log; readlink /proc/$PPID/exe >>/by")
+    format!(
+        "if [ -f {link} ]; then is=linked; else is=not; fi; echo {what} $is >>/log; readlink /proc/$PPID/exe >>/by"
+    )
 }
 
 fn once(releases: &[&str]) -> BTreeMap<String, usize> {
@@ -27,7 +29,12 @@ fn once(releases: &[&str]) -> BTreeMap<String, usize> {
 
 fn a_kernel_before_its_driver(mode: Mode) {
     let new = kernel(NEW, 8);
-    update(mode, telling(&new), kmp("foo", "2.0", &new, 8).requires(&format!("kernel-uname-r = {NEW}")), ["kernel", "foo"]);
+    update(
+        mode,
+        telling(&new),
+        kmp("foo", "2.0", &new, 8).requires(&format!("kernel-uname-r = {NEW}")),
+        ["kernel", "foo"],
+    );
 }
 
 fn a_driver_before_its_kernel(mode: Mode) {
@@ -42,7 +49,8 @@ fn update(mode: Mode, kernel: PackageBuilder, driver: PackageBuilder, order: [&s
         package.scriptlet("post", &log(&format!("post {name}"))).scriptlet("posttrans", &log("posttrans"))
     };
     // The last one to come does not concern us.
-    let last = PackageBuilder::new("z", "1", "1").requires("kernel-default = 6.4.0-3").requires("foo-kmp = 2.0");
+    let last =
+        PackageBuilder::new("z", "1", "1").requires("kernel-default = 6.4.0-3").requires("foo-kmp = 2.0");
     site.offer(&[logged(kernel, "kernel"), logged(driver, "foo"), logged(last, "z")]);
     let output = goes_through(site.zypper(&["install", "kernel-default", "foo-kmp-default", "z"]));
     assert!(!output.stderr.contains("kmp") && !output.stdout.contains("warning"), "{output}");

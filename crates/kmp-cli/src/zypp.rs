@@ -29,9 +29,10 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
     // A commit that is under way, with its list if there is one.
     let mut commit: Option<Option<Flock<File>>> = None;
     // A commit that breaks off has no COMMITEND; libzypp that is killed says nothing at all.
-    let finish = |commit: &mut Option<Option<Flock<File>>>| {
-        if let Some(list) = commit.take() {
-            end(root, list);
+    let finish = |commit: &mut Option<Option<Flock<File>>>, body: &[u8]| {
+        let Some(list) = commit.take() else { return };
+        // Nothing is touched after a commit that was stopped.
+        if end(root, list) || has_done_something(body) {
             // An error in reply would make libzypp leave the plugin; it could not help it either.
             let _ = synchronise().map_err(|why| log::error!("{why}"));
         }
@@ -48,7 +49,7 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
                 let list = note(root, &steps(&body));
                 commit = Some(list.map_err(|e| log::warn!("what is coming cannot be noted: {e}")).ok());
             }
-            "COMMITEND" | "PLUGINEND" => finish(&mut commit),
+            "COMMITEND" | "PLUGINEND" => finish(&mut commit, &body),
             _ => {}
         }
         // Whoever is gone needs no answer.
@@ -56,7 +57,7 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
             break;
         }
     }
-    finish(&mut commit);
+    finish(&mut commit, &[]);
     Ok(Outcome::Good)
 }
 
@@ -112,13 +113,22 @@ fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
     Ok(file)
 }
 
-/// Takes away the list, which stays locked until then.
-fn end(root: &Path, list: Option<Flock<File>>) {
+/// Did one of a commit's steps succeed?
+fn has_done_something(body: &[u8]) -> bool {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    document["TransactionStepList"].as_array().into_iter().flatten().any(|step| step["stage"] == "ok")
+}
+
+/// Takes away the list, which stays locked until then. True if the commit was let go on.
+fn end(root: &Path, list: Option<Flock<File>>) -> bool {
     if list.is_none() {
-        return;
+        return false;
     }
-    let directory = Root::open(root).ok().and_then(|root| root.dir(Path::new(DIRECTORY)).ok());
-    for (directory, file) in directory.iter().flat_map(|d| [(d, PENDING), (d, JUDGED)]) {
-        let _ = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir);
-    }
+    let Ok(directory) =
+        Root::open(root).map_err(io::Error::other).and_then(|root| root.dir(Path::new(DIRECTORY)))
+    else {
+        return false;
+    };
+    let _ = unlinkat(&directory, PENDING, UnlinkatFlags::NoRemoveDir);
+    unlinkat(&directory, JUDGED, UnlinkatFlags::NoRemoveDir).is_ok()
 }
