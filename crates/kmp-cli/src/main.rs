@@ -1,4 +1,4 @@
-//! The command `kmp`, and, under its name, `weak-modules2`.
+//! The command `kmp`, and, under their names, `weak-modules2` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -6,9 +6,11 @@ mod check;
 mod context;
 mod deferred;
 mod explain;
+mod initrd;
 mod json;
 mod messages;
 mod progress;
+mod regenerate;
 mod status;
 mod sync;
 mod terminal;
@@ -20,6 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
@@ -48,6 +51,9 @@ fn main() -> ExitCode {
     if name == "weak-modules2" {
         return weak_modules2::main();
     }
+    if name == "regenerate-initrd-posttrans" {
+        return regenerate::main();
+    }
     let args = Args::parse();
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
     match run(&args) {
@@ -67,7 +73,12 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request)) {
+    let wish = match &args.verb {
+        Verb::AddKernel { kernel } => kernel.as_deref(),
+        Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
+        _ => None,
+    };
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
         return Ok(Outcome::Good);
     }
     let context = Context::open(&args.root)?;
@@ -77,6 +88,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
+        Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
         Verb::RemoveKernel { kernel } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kmp_core::apply::Depmod;
+use kmp_core::initrd::{Done, Request};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
+use crate::initrd;
 use crate::json::Document;
 use crate::terminal::Page;
 
@@ -29,6 +31,8 @@ struct Kernel {
     depmod: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initrd: Option<initrd::Json>,
     not_linked: Vec<NotLinked>,
 }
 
@@ -45,7 +49,7 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
         context.done();
         log::warn!("another run of kmp is at work; waiting for it");
     };
-    let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
+    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&waiting));
     context.done();
     let report = result.map_err(|e| e.to_string())?;
     for problem in &report.survey.problems {
@@ -64,6 +68,8 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
             Index::Due | Index::UpToDate => {}
         }
     }
+    let fates = report.kernels.iter().filter_map(|k| Some((k.release.as_str(), k.initrd.as_ref()?)));
+    initrd::tell(fates);
     Ok(report)
 }
 
@@ -73,6 +79,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
         dry_run: args.dry_run,
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
+        initrd: (!args.no_initrd).then(initrd::request),
     };
     let report = reconcile(context, &options)?;
     // A release that is no kernel any more may be named, too: its links go.
@@ -89,7 +96,12 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
     } else if !quiet {
         print(&report, args.dry_run, |_| true, |_| true)?;
     }
-    let drift = args.dry_run && report.kernels.iter().any(|k| !k.changes.is_empty() || k.index == Index::Due);
+    let is_due = |k: &KernelReport| {
+        !k.changes.is_empty()
+            || k.index == Index::Due
+            || k.initrd.as_ref().is_some_and(|f| f.done == Done::Due)
+    };
+    let drift = args.dry_run && report.kernels.iter().any(is_due);
     Ok(match (failed(&report), drift) {
         (true, _) => Outcome::Failed,
         (_, true) => Outcome::Found,
@@ -100,12 +112,16 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
 pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool) -> Result<Outcome, String> {
     let release = match kernel {
         Some(release) => release.to_string(),
-        None => running_kernel()?,
+        None => running_kernel(&context.root)?,
     };
     let going = (event == Event::Removed).then(|| release.clone());
     let options = Options {
         selection: Selection { kernels: Vec::new(), going },
         depmod: Depmod::from_environment(),
+        initrd: Some(Request {
+            kernel: (event == Event::Added).then(|| release.clone()),
+            ..initrd::request()
+        }),
         ..Options::default()
     };
     let report = reconcile(context, &options)?;
@@ -120,8 +136,13 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
 }
 
 pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
-    let mut report =
-        reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() })?;
+    let package = (event == Event::Added).then(|| nvr.to_string());
+    let options = Options {
+        depmod: Depmod::from_environment(),
+        initrd: Some(Request { package, ..initrd::request() }),
+        ..Options::default()
+    };
+    let mut report = reconcile(context, &options)?;
     let name = package_name(nvr);
     if event == Event::Removed {
         name_gone(&mut report, nvr, &modules_of(context, nvr));
@@ -167,7 +188,9 @@ pub fn below_release(path: &Path) -> Option<PathBuf> {
 
 /// Everything, with no more words than what went wrong.
 pub fn all(context: &Context) -> Result<(), String> {
-    reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() }).map(|_| ())
+    let options =
+        Options { depmod: Depmod::from_environment(), initrd: Some(initrd::request()), ..Options::default() };
+    reconcile(context, &options).map(|_| ())
 }
 
 /// The name in NAME-VERSION-RELEASE.
@@ -195,6 +218,10 @@ fn print(
         if dry_run && kernel.index == Index::Due {
             page.line(format!("{}: depmod would run", kernel.release));
         }
+        let initrd = kernel.initrd.as_ref().filter(|fate| fate.reason.needed());
+        if let Some(line) = initrd.and_then(|fate| initrd::line(&kernel.release, fate)) {
+            page.line(line);
+        }
         if of_kernel(kernel) {
             for missing in report.not_linked(&kernel.release).into_iter().filter(|n| of_kmp(n.kmp)) {
                 page.line(format!("{}: {missing}", kernel.release));
@@ -219,6 +246,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
             (None, Index::Failed(why)) => Some(why.clone()),
             _ => None,
         },
+        initrd: kernel.initrd.as_ref().map(initrd::Json::from),
         not_linked: report
             .not_linked(&kernel.release)
             .into_iter()

@@ -62,13 +62,7 @@ impl Inventory {
     pub fn take(root: &Root, rpm: Result<&Librpm, &librpm_rt::Error>, workers: &dyn Workers) -> Self {
         let mut problems = Vec::new();
         let dirs = ModulesDirs::find(root);
-        let found = dirs.releases(root, &mut problems);
-        let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
-        let mut releases = Vec::with_capacity(scanned.len());
-        for (release, trouble) in scanned {
-            problems.extend(trouble);
-            releases.push(release);
-        }
+        let releases = releases(root, &dirs, workers, &mut problems);
         let (kmps, packages_unknown) = match packages::find(root, rpm, &dirs, &releases) {
             Ok(kmps) => (kmps, None),
             Err(e) => (Vec::new(), Some(e)),
@@ -115,6 +109,46 @@ impl Inventory {
         // A link to something that exists and that no package owns is somebody else's.
         let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
         (leads_nowhere && item.name.is_some()).then_some(None)
+    }
+}
+
+/// Reads all release directories, sorted by release.
+pub fn releases(
+    root: &Root,
+    dirs: &ModulesDirs,
+    workers: &dyn Workers,
+    problems: &mut Vec<Problem>,
+) -> Vec<Release> {
+    let found = dirs.releases(root, problems);
+    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+    let mut releases = Vec::with_capacity(scanned.len());
+    for (release, trouble) in scanned {
+        problems.extend(trouble);
+        releases.push(release);
+    }
+    releases
+}
+
+/// Is there a kernel of each of these releases among `all`, which are those of `root`?
+///
+/// # Errors
+/// Which one is missing, and which there are, in words.
+pub fn has_kernels<'k>(
+    root: &Root,
+    dirs: &ModulesDirs,
+    all: &[Release],
+    releases: impl IntoIterator<Item = &'k String>,
+) -> Result<(), String> {
+    let there: Vec<&str> = all.iter().filter(|r| r.is_kernel).map(|r| r.release.as_str()).collect();
+    let dir = root.display(dirs.path());
+    match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
+        None => Ok(()),
+        Some(missing) if there.is_empty() => {
+            Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
+        }
+        Some(missing) => {
+            Err(format!("there is no kernel {missing} in {}; there are: {}", dir.display(), there.join(", ")))
+        }
     }
 }
 
