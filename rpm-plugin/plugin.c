@@ -63,6 +63,7 @@ static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
     fault(run, "tsm_pre");
     if ((flags & (RPMTRANS_FLAG_JUSTDB | RPMTRANS_FLAG_NODB)) != 0)
         return RPMRC_OK;
+    log_root(librpm_root(ts));
     run->concerns_us = guard_concerns(ts);
     part = zypp_part(run, ts);
     if ((!run->concerns_us && part != ZYPP_FIRST) || part == ZYPP_JUDGED || guard_allows(run, ts, part))

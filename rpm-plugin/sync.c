@@ -62,16 +62,34 @@ static bool take_requests(const struct run *run)
     return any;
 }
 
+/* Were links of this kernel changed? */
+static bool has_changed(const kmp_report_t *report, const char *release)
+{
+    for (size_t i = 0; i < kmp_report_count(report); i++) {
+        struct kmp_finding finding = {.size = sizeof finding};
+        if (kmp_report_get(report, i, &finding) == KMP_OK && finding.kind == KMP_CHANGE && finding.release != NULL
+            && release != NULL && strcmp(finding.release, release) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The system's log hears of what was changed and, for the kernels concerned, of drivers that they do not get. */
 static void tell(const kmp_report_t *report, int level)
 {
     for (size_t i = 0; i < kmp_report_count(report); i++) {
         struct kmp_finding finding = {.size = sizeof finding};
         if (kmp_report_get(report, i, &finding) != KMP_OK)
             continue;
-        if (finding.state == KMP_FAILED && level < RPMLOG_INFO)
+        if (finding.state == KMP_FAILED && level < RPMLOG_INFO) {
             log_everywhere(level, "%s", finding.text);
-        else
-            log_line(RPMLOG_INFO, "%s", finding.text);
+            continue;
+        }
+        log_line(RPMLOG_INFO, "%s", finding.text);
+        if (finding.kind == KMP_CHANGE && finding.state != KMP_FAILED)
+            log_system(RPMLOG_NOTICE, "%s", finding.text);
+        else if (finding.kind == KMP_NOT_LINKED && has_changed(report, finding.release))
+            log_system(RPMLOG_WARNING, "%s", finding.text);
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use testkit::{Output, Package, TestRoot, run_rpm};
 
-use crate::support::{self, NEW, OLD, kernel, kmp, plugin, site, telling};
+use crate::support::{NEW, OLD, kernel, kmp, plugin, site, telling};
 
 /// Puts rpm and the plugin in.
 pub fn furnish(root: &TestRoot) {
-    support::add_librpm(root);
+    root.add_librpm();
     root.add_program("/usr/bin/rpm", "/usr/bin/rpm");
     root.write("usr/lib/rpm-plugins/kmp.so", std::fs::read(plugin()).unwrap());
     let mut macros = std::fs::read_to_string("/usr/lib/rpm/macros").unwrap();

@@ -76,18 +76,7 @@ pub fn turn_off(root: &TestRoot) {
 pub fn add_command(root: &TestRoot) {
     root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/bin/kmp");
     root.symlink("usr/bin/weak-modules2", "kmp");
-    add_librpm(root);
-}
-
-/// Puts librpm in, and its settings: without them it does not start; the machine's own macros would run programs.
-pub fn add_librpm(root: &TestRoot) {
-    let name = ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(|name| {
-        let known = run(Command::new("/sbin/ldconfig").arg("-p")).stdout;
-        known.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")))
-    });
-    root.add_library(name.unwrap());
-    root.write("usr/lib/rpm/rpmrc", std::fs::read("/usr/lib/rpm/rpmrc").unwrap());
-    root.write("usr/lib/rpm/macros", "%_dbpath /var/lib/rpm\n");
+    root.add_librpm();
 }
 
 /// `rpm --root ROOT ARGS` with variables.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::install_tree;
+
 /// The system libraries that Rust's standard library needs. The unwinder comes from gcc's archive: a plugin that cannot be
 /// loaded blocks rpm, so it needs nothing that librpm does not need as well.
 const LIBRARIES: &[&str] =
@@ -27,7 +29,8 @@ fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).args(["build", "--quiet", "--package", "kmp-capi", "--lib"]);
+    let packages = if faults { &["--package", "kmp-capi", "--lib"] } else { install_tree::PACKAGES };
+    cargo.current_dir(source).args(["build", "--quiet"]).args(packages);
     cargo.arg("--target-dir").arg(&target);
     if profile == "release" {
         cargo.arg("--release");
