@@ -29,7 +29,15 @@ fn names(package: &PackageBuilder) -> [String; 3] {
 
 /// What depmod writes. A kernel's package owns it.
 const INDEX: [&str; 10] = [
-    "alias", "alias.bin", "builtin.alias.bin", "builtin.bin", "dep", "dep.bin", "devname", "softdep", "symbols",
+    "alias",
+    "alias.bin",
+    "builtin.alias.bin",
+    "builtin.bin",
+    "dep",
+    "dep.bin",
+    "devname",
+    "softdep",
+    "symbols",
     "symbols.bin",
 ];
 
@@ -44,13 +52,15 @@ pub fn kernel_files(kernel: &KernelBuilder) -> PackageBuilder {
         .file(".vmlinuz.hmac", format!("hmac of {krel}"))
         .file("sysctl.conf", format!("# {krel}"));
     let names = ["vmlinuz", "System.map", "config", "sysctl.conf", "initrd"];
-    let package = names.iter().fold(PackageBuilder::kernel(&files), |package, name| {
-        package.ghost(format!("boot/{name}-{krel}"))
-    });
+    let package = names
+        .iter()
+        .fold(PackageBuilder::kernel(&files), |package, name| package.ghost(format!("boot/{name}-{krel}")));
     let modules = format!("usr/lib/modules/{krel}/kernel");
     let package = package.directory(format!("{modules}/drivers")).directory(modules);
     let package = package.ghost(format!("boot/.vmlinuz-{krel}.hmac"));
-    INDEX.iter().fold(package, |package, name| package.ghost(format!("usr/lib/modules/{krel}/modules.{name}")))
+    INDEX
+        .iter()
+        .fold(package, |package, name| package.ghost(format!("usr/lib/modules/{krel}/modules.{name}")))
 }
 
 /// Gives a kernel's package its scriptlets, with names of certificates.

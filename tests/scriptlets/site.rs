@@ -56,7 +56,8 @@ impl Site {
     /// With what the scriptlets use of coreutils, if it is there.
     pub fn with_coreutils(self) -> Self {
         for program in ["rm", "ln", "cp", "mv", "readlink", "mountpoint"] {
-            let path = ["/bin", "/usr/bin"].iter().map(|dir| Path::new(dir).join(program)).find(|p| p.exists());
+            let path =
+                ["/bin", "/usr/bin"].iter().map(|dir| Path::new(dir).join(program)).find(|p| p.exists());
             self.root.add_program(path.unwrap(), Path::new("/usr/bin").join(program));
         }
         self
@@ -184,7 +185,8 @@ impl Site {
     pub fn left_in_run(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.root.join("run")).unwrap();
         let names = names.map(|e| e.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = names.filter(|n| n.starts_with("rpm-") || n == "regenerate-initrd").collect();
+        let mut names: Vec<String> =
+            names.filter(|n| n.starts_with("rpm-") || n == "regenerate-initrd").collect();
         if self.root.exists("run/regenerate-initrd") {
             let markers = std::fs::read_dir(self.root.join("run/regenerate-initrd")).unwrap().count();
             names.retain(|n| n != "regenerate-initrd" || markers > 0);
@@ -214,8 +216,11 @@ impl Site {
 /// What `/boot` has of a kernel whose files are links.
 pub fn boot_of(krel: &str) -> Vec<String> {
     let modules = format!("../usr/lib/modules/{krel}");
-    let mut names = vec![format!(".vmlinuz-{krel}.hmac -> {modules}/.vmlinuz.hmac"), format!("initrd-{krel}")];
-    names.extend(["System.map", "config", "sysctl.conf", "vmlinuz"].map(|n| format!("{n}-{krel} -> {modules}/{n}")));
+    let mut names =
+        vec![format!(".vmlinuz-{krel}.hmac -> {modules}/.vmlinuz.hmac"), format!("initrd-{krel}")];
+    names.extend(
+        ["System.map", "config", "sysctl.conf", "vmlinuz"].map(|n| format!("{n}-{krel} -> {modules}/{n}")),
+    );
     names
 }
 
