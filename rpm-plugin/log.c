@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "librpm.h"
@@ -41,16 +42,20 @@ static const char *system_log(void)
 /* Not by syslog(3): its tag, options and socket belong to the program that we are in. */
 static void to_system(int level, const char *text)
 {
+    static const char *const MONTHS[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = system_log();
     char datagram[LOG_LINE + 128];
+    const char *path = system_log();
+    time_t now = time(NULL);
+    struct tm tm;
     int length, fd;
 
-    if (path == NULL || strlen(path) >= sizeof address.sun_path)
+    if (path == NULL || strlen(path) >= sizeof address.sun_path || localtime_r(&now, &tm) == NULL)
         return;
     strcpy(address.sun_path, path);
-    /* The time is the log's own to say. */
-    length = snprintf(datagram, sizeof datagram, "<%d>kmp[%d]: %s", FACILITY_DAEMON | level, (int)getpid(), text);
+    length = snprintf(datagram, sizeof datagram, "<%d>%s %2d %02d:%02d:%02d kmp[%d]: %s", FACILITY_DAEMON | level,
+                      MONTHS[tm.tm_mon % 12], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)getpid(), text);
     if (length < 0)
         return;
     if ((size_t)length >= sizeof datagram)
