@@ -7,14 +7,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 #include "rpm.h"
 
 #define DIRECTORY "/run/kmp"
 #define TRANSACTION "transaction"
 #define REQUESTS "requests"
+/* How long to wait for another run of kmp in one transaction, in tenths of a second. */
+#define PATIENCE 600
 
 /* A file that is locked as long as we live. Who finds it locked may rely on us; no crash leaves a false sign. */
 static void announce(struct run *run)
@@ -88,16 +92,39 @@ static void tell(const kmp_report_t *report, int level)
     }
 }
 
+/* Another run may have looked before this transaction's packages were there; so it is waited for, but not for ever. */
+static int sync_patiently(struct run *run, kmp_t *kmp, kmp_report_t **report)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const int limit = test_patience(PATIENCE);
+    int code = kmp_sync(kmp, KMP_NO_WAIT, report);
+
+    while (code == KMP_E_BUSY && run->waited < limit) {
+        if (++run->waited == 10)
+            log_line(RPMLOG_WARNING, "another run of kmp is at work; waiting for it, at most %d seconds", limit / 10);
+        nanosleep(&pause, NULL);
+        code = kmp_sync(kmp, KMP_NO_WAIT, report);
+    }
+    return code;
+}
+
 /* Level: how a failure is told. */
 static void synchronise(struct run *run, const char *root, int level)
 {
     kmp_t *kmp = NULL;
     kmp_report_t *report = NULL;
+    int code;
 
     if (run->directory >= 0)
         take_requests(run);
-    if (kmp_open(root, KMP_GUEST, &kmp) != KMP_OK || kmp_sync(kmp, 0, &report) != KMP_OK) {
-        log_line(level, "the drivers' links were not looked after: %s", kmp_last_error());
+    code = kmp_open(root, KMP_GUEST, &kmp);
+    if (code == KMP_OK)
+        code = sync_patiently(run, kmp, &report);
+    if (code != KMP_OK) {
+        /* For the same reason for which it was not judged: once is enough. */
+        if (code == run->told)
+            level = RPMLOG_INFO;
+        log_line(level, "the drivers' links were not looked after, until `kmp sync` does so: %s", kmp_last_error());
     } else {
         tell(report, level);
         run->is_synced = kmp_report_verdict(report) != KMP_VERDICT_ABORT;

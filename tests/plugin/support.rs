@@ -54,8 +54,7 @@ pub fn bare() -> TestRoot {
     )
     .unwrap();
     make_executable(&outside);
-    root.mkdir("dev");
-    run(Command::new("cp").args(["-a", "/dev/null"]).arg(root.join("dev"))).expect_success();
+    root.write("dev/null", "");
     root
 }
 
@@ -67,6 +66,10 @@ pub fn make_executable(path: &Path) {
 pub fn turn_on(root: &TestRoot) {
     root.set_macro("__plugindir", &plugin().parent().unwrap().display().to_string());
     root.set_macro("__transaction_kmp", "%{__plugindir}/kmp.so");
+}
+
+pub fn turn_off(root: &TestRoot) {
+    root.set_macro("__transaction_kmp", "%{nil}");
 }
 
 /// Puts the command in, for scriptlets.
@@ -123,10 +126,12 @@ pub fn link(krel: &str, base: &str) -> String {
     format!("{MODULES}/{krel}/weak-updates/updates/{base}.ko")
 }
 
-/// Everything on the disk, with the database's contents.
-pub fn state(root: &TestRoot) -> (BTreeMap<PathBuf, String>, Vec<u8>, Vec<String>) {
+/// Everything on the disk, with the database's files byte for byte, and what rpm says is installed.
+pub fn state(root: &TestRoot) -> (BTreeMap<PathBuf, String>, BTreeMap<PathBuf, Vec<u8>>, Vec<String>) {
     let installed = root.installed();
-    (root.tree(), std::fs::read(root.join("var/lib/rpm/rpmdb.sqlite")).unwrap(), installed)
+    let files = std::fs::read_dir(root.join("var/lib/rpm")).unwrap().map(|e| e.unwrap().path());
+    let database = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    (root.tree(), database, installed)
 }
 
 /// How often depmod ran for each kernel since the log was last read.

@@ -41,6 +41,8 @@ pub enum Verb {
     Explain(Explain),
     /// Make the links of all kernels what they should be
     Sync(Sync),
+    /// Say which kernels need a new initrd, and why, and make it
+    Initrd(Initrd),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the running kernel's where none is given
@@ -135,6 +137,21 @@ pub struct Sync {
     /// Leave depmod to somebody else
     #[arg(long)]
     pub no_depmod: bool,
+    /// Leave initrds to somebody else
+    #[arg(long)]
+    pub no_initrd: bool,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Initrd {
+    #[command(flatten)]
+    pub kernels: Kernels,
+    /// Make nothing, only tell
+    #[arg(long)]
+    pub dry_run: bool,
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,

@@ -61,7 +61,7 @@ fn from_inventory(names: impl Fn(&Inventory) -> Vec<String>) -> Vec<CompletionCa
         return Vec::new();
     };
     let rpm = Librpm::load();
-    let mut names = names(&Inventory::take(&root, rpm.as_ref(), &Serial));
+    let mut names = names(&Inventory::take(&root, rpm.as_ref(), &[], &Serial));
     names.sort();
     names.dedup();
     names.into_iter().map(CompletionCandidate::new).collect()

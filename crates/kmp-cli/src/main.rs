@@ -1,4 +1,4 @@
-//! The command `kmp`, and, under its name, `weak-modules2`.
+//! The command `kmp`, and, under their names, `weak-modules2` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -7,11 +7,13 @@ mod completion;
 mod context;
 mod deferred;
 mod explain;
+mod initrd;
 mod json;
 #[cfg(test)]
 mod man_pages;
 mod messages;
 mod progress;
+mod regenerate;
 mod status;
 mod status_page;
 mod sync;
@@ -25,6 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
     if name == "weak-modules2" {
         return weak_modules2::main();
     }
+    if name == "regenerate-initrd-posttrans" {
+        return regenerate::main();
+    }
     let args = Args::parse();
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
     match run(&args) {
@@ -81,7 +87,12 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request)) {
+    let wish = match &args.verb {
+        Verb::AddKernel { kernel } => kernel.as_deref(),
+        Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
+        _ => None,
+    };
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
         return Ok(Outcome::Good);
     }
     let context = Context::open(&args.root)?;
@@ -91,6 +102,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
+        Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
         Verb::RemoveKernel { kernel } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)

@@ -51,8 +51,7 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
         print_json(&survey, &states, &unpackaged)?;
     } else if !quiet {
         // That of another root is nobody's to know.
-        let is_system = context.root.path() == Path::new("/");
-        let running = is_system.then(|| running_kernel().ok()).flatten();
+        let running = running_kernel(&context.root).ok();
         print(&survey, running, &states, &unpackaged)?;
     }
     Ok(if wrong { Outcome::Found } else { Outcome::Good })
