@@ -16,6 +16,9 @@ use zstd::zstd_safe::{self as zs, DCtx, DParameter, InBuffer, OutBuffer, ResetDi
 /// are a tenth of it.
 pub const MODULE_LIMIT: u64 = 512 << 20;
 
+/// What names of compressed files end in.
+pub const SUFFIXES: [&str; 3] = [".gz", ".xz", ".zst"];
+
 /// Memory that an xz stream's dictionary may take, in bytes. `xz -9` needs 65 MiB.
 const XZ_MEMORY: u64 = 128 << 20;
 
