@@ -2,6 +2,9 @@
 //! the real rpmbuild and rpm.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
+mod build;
 mod corpus;
 mod deps;
+mod examples;
+mod macros;
 mod peers;

@@ -167,10 +167,10 @@ pub struct Deps {
     /// The kernel release; the one that each module was built for where none is given
     #[arg(long, value_name = "KERNEL")]
     pub krel: Option<String>,
-    /// What the kernel exports (Module.symvers, plain or compressed);
-    /// /usr/src/kernels/KERNEL/Module.symvers where none is given (Red Hat)
-    #[arg(long, value_name = "FILE")]
-    pub symvers: Option<PathBuf>,
+    /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
+    /// KERNEL/Module.symvers (Red Hat)
+    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels")]
+    pub symvers: PathBuf,
     /// Where archives of symbol sets are: symsets-KERNEL.tar.gz (SUSE)
     #[arg(long, value_name = "DIR", default_value = "/boot")]
     pub symset_dir: PathBuf,

@@ -58,7 +58,7 @@ pub fn run(args: &Deps) -> Result<Outcome, String> {
             Syntax::Suse => suse::supplements(&entries, &known),
             Syntax::Redhat if args.provides => redhat::provides(&entries, &known),
             Syntax::Redhat if args.requires => {
-                let symvers = symvers(args, redhat::release(&entries, &known), &mut problems);
+                let symvers = symvers(&args.symvers, redhat::release(&entries, &known), &mut problems);
                 redhat::requires(&entries, &symvers, &known)
             }
             Syntax::Redhat => Vec::new(),
@@ -155,18 +155,21 @@ fn symsets(archives: &[PathBuf], problems: &mut Vec<String>) -> Vec<SymsetRow> {
     rows
 }
 
-/// The text of the kernel's Module.symvers. Where there is none, nothing is known to come from the kernel.
-fn symvers(args: &Deps, release: Option<String>, problems: &mut Vec<String>) -> Vec<u8> {
-    let named = args.symvers.clone();
-    let usual = release.map(|release| Path::new("/usr/src/kernels").join(release).join("Module.symvers"));
-    let Some(path) = named.or(usual) else { return Vec::new() };
+/// The text of the kernel's Module.symvers. Where a directory has none of this kernel, nothing is known to
+/// come from it.
+fn symvers(named: &Path, release: Option<String>, problems: &mut Vec<String>) -> Vec<u8> {
+    let is_dir = named.is_dir() || !named.exists();
+    let path = match release {
+        Some(release) if is_dir => named.join(release).join("Module.symvers"),
+        _ if is_dir => return Vec::new(),
+        _ => named.to_path_buf(),
+    };
     let shown = printable(path.as_os_str());
     match contents(&path) {
         Ok(bytes) => match inflate(bytes, MODULE_LIMIT) {
             Ok(text) => return text.into_owned(),
             Err(e) => problems.push(format!("{shown}: {e}")),
         },
-        Err(e) if args.symvers.is_some() => problems.push(format!("{shown} cannot be read: {e}")),
         Err(e) => log::warn!(
             "{shown} cannot be read: {e}; every symbol is taken for another package's (ksym): \
              install the kernel's development package, or name the file with --symvers"
