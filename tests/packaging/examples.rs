@@ -218,3 +218,38 @@ fn samples_are_clean_for_rpmlint() {
         assert!(errors.is_empty() && output.stdout.contains("0 errors"), "{output}");
     }
 }
+
+/// With a real kernel's headers (`KMP_KERNEL_TREE`, prepared for building there) the module itself is
+/// built, too. Without, the made up tree's module is all there is.
+#[test]
+fn built_by_a_real_kernels_build_system() {
+    let Some(tree) = std::env::var_os("KMP_KERNEL_TREE").map(PathBuf::from) else {
+        return suse_form();
+    };
+    let workshop = Workshop::new("suse");
+    let release = std::fs::read_to_string(tree.join("include/generated/utsrelease.h")).unwrap();
+    let (kver, flavor) = release.split('"').nth(1).unwrap().rsplit_once('-').unwrap();
+    std::os::unix::fs::symlink(&tree, workshop.path("kernels").join(flavor)).unwrap();
+    let files = workshop.build(&example(&workshop, "kmp-hello.spec"));
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let provides = query(file, "--provides");
+    let symbol = format!("ksym({flavor}:kmp_hello_greet) = ");
+    assert!(provides.iter().any(|p| p.starts_with(&symbol)), "{provides:?}");
+    assert!(
+        provides.contains(&format!("kmp-hello-kmp-{flavor}-k{}", kver.replace('-', "_"))),
+        "{provides:?}"
+    );
+    // Each need is what the tree's own symvers offers.
+    let symvers = std::fs::read_to_string(tree.join("Module.symvers")).unwrap();
+    let needs: Vec<String> =
+        query(file, "--requires").into_iter().filter(|r| r.starts_with("ksym(")).collect();
+    assert!(needs.len() > 1, "{needs:?}");
+    for need in needs {
+        let (symbol, crc) = need.trim_start_matches(&format!("ksym({flavor}:")).split_once(") = ").unwrap();
+        let line = format!("0x{:08x}\t{symbol}\t", u32::from_str_radix(crc, 16).unwrap());
+        assert!(symvers.contains(&line), "{need}");
+    }
+    let supplements = query(file, "--supplements");
+    let device = format!("modalias(kernel-{flavor}:pci:v00001B36d0000000[56]sv*sd*bc*sc*i*)");
+    assert!(supplements.contains(&device), "{supplements:?}");
+}

@@ -87,6 +87,22 @@ fn a_template_of_ones_own() {
 }
 
 #[test]
+fn a_section_kmp_describes_the_subpackages() {
+    let workshop = workshop("suse");
+    let kmp = "%package KMP\nSummary: Of the modules\nGroup: Hardware/Other\n%description KMP\nWhat they do,\n\
+               and for whom.\n%package tools\nSummary: None of these\n%description tools\nNot this.\n";
+    let call = "%kernel_module_package default";
+    std::fs::write(workshop.path("SPECS/acme.spec"), format!("{HEAD}{call}\n%description\nDrivers.\n{kmp}"))
+        .unwrap();
+    let output = workshop.expanded(&format!("{HEAD}{call}\n%description\nDrivers.\n{kmp}")).expect_success();
+    let (_, text) = output.stdout.split_once("%package -n acme-kmp-default\n").unwrap();
+    let (head, text) = text.split_once("%description -n acme-kmp-default\n").unwrap();
+    assert!(head.contains("Summary: Of the modules\nGroup: Hardware/Other\n"), "{output}");
+    assert!(text.starts_with("What they do,\nand for whom.\n"), "{output}");
+    assert!(!text.split("%pre ").next().unwrap().contains("Not this"), "{output}");
+}
+
+#[test]
 fn a_certificate_gets_a_package() {
     let workshop = workshop("suse");
     let key = workshop.path("key");
