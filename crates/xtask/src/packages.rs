@@ -78,6 +78,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "nm",                 "binutils",        "binutils",     "binutils"),
     need(Use::Test,  "chattr",             "e2fsprogs",       "e2fsprogs",    "e2fsprogs"),
     need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
+    need(Use::Test,  "zypper",             "zypper",          "zypper",       "zypper"),
+    need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
     need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
     need(Use::Test,  "script",             "bsdutils",        "util-linux",   "util-linux-script"),
