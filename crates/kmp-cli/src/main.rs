@@ -1,10 +1,11 @@
-//! The command `kmp`, and, under its name, `weak-modules2`.
+//! The command `kmp`, and, under their names, `weak-modules2` and `weak-modules`.
 #![forbid(unsafe_code)]
 
 mod args;
 mod check;
 mod context;
 mod deferred;
+mod drop_in;
 mod explain;
 mod json;
 mod messages;
@@ -12,6 +13,7 @@ mod progress;
 mod status;
 mod sync;
 mod terminal;
+mod weak_modules;
 mod weak_modules2;
 mod zypp;
 
@@ -45,8 +47,10 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
-    if name == "weak-modules2" {
-        return weak_modules2::main();
+    match name.to_str() {
+        Some("weak-modules") => return weak_modules::main(),
+        Some("weak-modules2") => return weak_modules2::main(),
+        _ => {}
     }
     let args = Args::parse();
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
