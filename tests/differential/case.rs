@@ -1,5 +1,6 @@
 //! A case: operations that are done on both sides, and what becomes of them.
 
+use std::ffi::OsStr;
 use std::ops::Add;
 
 use testkit::{KernelBuilder, ModuleBuilder, Package, PackageBuilder, run};
@@ -200,7 +201,12 @@ impl Case {
 
     /// Packages are there; nobody is told.
     pub fn package_is_there(&self, packages: &[&Package]) {
-        self.sides.iter().for_each(|side| side.root.install(packages));
+        let options = ["-i", "--noscripts", "--nodeps", "--ignorearch", "--oldpackage", "--replacefiles"];
+        let options = options.iter().map(OsStr::new);
+        let files = packages.iter().map(|p| p.path().as_os_str());
+        for side in &self.sides {
+            side.root.rpm(options.clone().chain(files.clone())).expect_success();
+        }
     }
 
     /// A package comes, and its %post tells of it.
@@ -217,12 +223,17 @@ impl Case {
         self.removed(package, &list);
     }
 
-    /// `rpm -U`: the old package's %postun comes after the new one's %post.
+    /// `rpm -U`: the new package comes and its %post runs, then the old one goes and its %postun runs. What is done in
+    /// between may differ by `defect`.
     #[track_caller]
-    pub fn update(&mut self, old: &Package, new: &Package) {
+    pub fn update(&mut self, old: &Package, new: &Package, defect: Option<&'static str>) {
         let list = self.modules(old);
-        self.sides.iter().for_each(|side| side.root.update(&[new]));
-        self.added(new);
+        self.package_is_there(&[new]);
+        match defect {
+            Some(defect) => self.by_defect(defect, |c| c.added(new)),
+            None => self.added(new),
+        }
+        self.sides.iter().for_each(|side| side.root.erase(&[old.nvr()]));
         self.removed(old, &list);
     }
 

@@ -91,7 +91,7 @@ fn update(c: &mut Case) {
     let (first, second) = (one("foo", "1", &old, 7), one("foo", "2", &same, 7));
     c.install(&first);
     c.has(SAME, &[FOO]);
-    c.update(&first, &second);
+    c.update(&first, &second, Some("dkms#140"));
     c.has(OLD, &[("foo/foo.ko", SAME)]);
     c.has(LAST, &[("foo/foo.ko", SAME)]);
     c.has(SAME, &[]);
@@ -101,7 +101,7 @@ fn update_in_place(c: &mut Case) {
     let [old, ..] = kernels_there(c);
     let (first, second) = (one("foo", "1", &old, 7), one("foo", "2", &old, 7));
     c.install(&first);
-    c.update(&first, &second);
+    c.update(&first, &second, None);
     c.has(SAME, &[FOO]);
 }
 
@@ -268,7 +268,8 @@ fn unpackaged(c: &mut Case) {
 }
 
 fn unpackaged_and_kernels(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let old = kernel(OLD, 7);
+    c.kernel_is_there(&old);
     built(c, OLD, "extra/one.ko", &driver("one", &old, 7));
     built(c, OLD, "extra/bad.ko", &driver("bad", &old, 9));
     for (name, module) in zfs(&old, 7) {

@@ -5,6 +5,7 @@ mod bindings;
 mod faults;
 mod once;
 mod policy;
+mod redhat;
 mod support;
 mod veto;
 mod zypp;
