@@ -26,5 +26,6 @@ mod scriptlets;
 mod status;
 mod support;
 mod sync;
+mod system_log;
 mod weak_modules;
 mod weak_modules2;

@@ -3,9 +3,11 @@
 
 mod bindings;
 mod faults;
+mod inside;
 mod once;
 mod policy;
 mod redhat;
 mod support;
+mod trace;
 mod veto;
 mod zypp;

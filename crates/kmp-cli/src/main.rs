@@ -1,17 +1,24 @@
-//! The command `kmp`, and, under their names, `weak-modules2` and `weak-modules`.
+//! The command `kmp`, and, under their names, `weak-modules2`, `weak-modules` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 
 mod args;
 mod check;
+mod completion;
 mod context;
 mod deferred;
 mod drop_in;
 mod explain;
+mod initrd;
 mod json;
+#[cfg(test)]
+mod man_pages;
 mod messages;
 mod progress;
+mod regenerate;
 mod status;
+mod status_page;
 mod sync;
+mod system_log;
 mod terminal;
 mod weak_modules;
 mod weak_modules2;
@@ -21,7 +28,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
@@ -47,9 +55,23 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
+    let command = match name.to_str() {
+        Some("weak-modules") => weak_modules::command,
+        Some("weak-modules2") => weak_modules2::command,
+        _ => Args::command,
+    };
+    match completion::answer(&name, command) {
+        Ok(false) => {}
+        Ok(true) => return Outcome::Good.into(),
+        Err(message) => {
+            eprintln!("{message}");
+            return Outcome::Failed.into();
+        }
+    }
     match name.to_str() {
         Some("weak-modules") => return weak_modules::main(),
         Some("weak-modules2") => return weak_modules2::main(),
+        Some("regenerate-initrd-posttrans") => return regenerate::main(),
         _ => {}
     }
     let args = Args::parse();
@@ -71,7 +93,12 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request)) {
+    let wish = match &args.verb {
+        Verb::AddKernel { kernel } => kernel.as_deref(),
+        Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
+        _ => None,
+    };
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
         return Ok(Outcome::Good);
     }
     let context = Context::open(&args.root)?;
@@ -81,6 +108,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
+        Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
         Verb::RemoveKernel { kernel } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)

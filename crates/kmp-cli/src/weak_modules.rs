@@ -5,21 +5,23 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-use kmp_core::apply::Depmod;
+use clap::{Command, CommandFactory, Parser};
+use clap_complete::ArgValueCandidates;
+use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::initrd::{Request, Settings};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
 
+use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::deferred;
 use crate::drop_in::{self, Speaker, listed_on_stdin};
+use crate::initrd;
 use crate::sync::{below_release, reconcile};
-
-/// Where dracut is, where no other is named.
-const DRACUT: &[&str] = &["/usr/bin/dracut", "/sbin/dracut"];
+use crate::system_log::About;
 
 /// Makes kernel modules that were built for one kernel available to the others that they fit.
 #[derive(Debug, Parser)]
@@ -59,10 +61,16 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     check_initramfs_prog: Option<PathBuf>,
     /// A kernel release; the running kernel's where none is given
+    #[arg(add = ArgValueCandidates::new(completion::kernels))]
     kernel: Option<String>,
     /// Not looked at, as by the original
     #[arg(hide = true)]
     more: Vec<String>,
+}
+
+/// The command line's definition.
+pub fn command() -> Command {
+    Args::command()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,53 +122,87 @@ fn run(args: &Args) -> Result<bool, String> {
         Mode::AddModules | Mode::RemoveModules => inside(&args.basedir, listed_on_stdin())?,
         _ => Vec::new(),
     };
-    let kernel = match mode {
-        Mode::AddModules | Mode::RemoveModules => String::new(),
-        _ => args.kernel.clone().map_or_else(running_kernel, Ok)?,
-    };
     // A module that is linked for the asking only is nothing that the transaction would find by itself.
     let is_found = |path: &PathBuf| below_release(path).is_some_and(|below| below.starts_with("extra"));
     let can_wait = !args.dry_run && (mode != Mode::AddModules || listed.iter().all(is_found));
-    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), &kernel]) {
+    let named = args.kernel.as_deref().unwrap_or_default();
+    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None) {
         return Ok(false);
     }
-    find_dracut(args)?;
     let context = Context::open(&args.basedir)?;
+    let settings = Settings { dracut: args.dracut.clone().map(Into::into), ..Settings::from_environment() };
+    find_dracut(args, &context, &settings)?;
+    let kernel = match (mode, &args.kernel) {
+        (Mode::AddModules | Mode::RemoveModules, _) => String::new(),
+        (_, Some(kernel)) => kernel.clone(),
+        (_, None) => running_kernel(&context.root)?,
+    };
     let selection = Selection {
         kernels: Vec::new(),
         going: (mode == Mode::RemoveKernel).then(|| kernel.clone()),
         asked: if mode == Mode::AddModules { listed.clone() } else { Vec::new() },
     };
-    let options =
-        Options { selection, dry_run: args.dry_run, no_depmod: false, depmod: Depmod::from_environment() };
-    let report = reconcile(&context, &options)?;
+    let touched = listed.iter().filter_map(|path| release_of(path)).collect();
+    let is_ours = !args.no_initramfs && args.check_initramfs_prog.is_none();
+    let options = Options {
+        selection,
+        dry_run: args.dry_run,
+        no_depmod: false,
+        depmod: Depmod::from_environment(),
+        initrd: is_ours.then_some(Request { settings, touched, ..Request::default() }),
+    };
+    let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
+    let report = reconcile(&context, &options, about)?;
     let mut speaker = Speaker { verbose: args.verbose, log: None };
     tell(&mut speaker, &report, mode, &kernel, &listed);
     let mut failed = report.kernels.iter().any(|k| k.failed());
     if mode == Mode::AddKernel {
         context.known(&report.survey, std::slice::from_ref(&kernel))?;
     }
-    failed |= !initramfs(args, &context, &report)?;
+    if let Some(program) =
+        args.check_initramfs_prog.as_deref().filter(|_| !args.no_initramfs && !args.dry_run)
+    {
+        failed |= !check_with(program, &report, &listed);
+    }
     Ok(failed)
 }
 
-/// Does what is due for the initramfs of each kernel whose modules changed. Did all of it work?
-fn initramfs(_args: &Args, _context: &Context, _report: &SyncReport) -> Result<bool, String> {
-    Ok(true)
+/// Runs the program for each kernel whose modules changed. Did all of it work?
+fn check_with(program: &Path, report: &SyncReport, listed: &[PathBuf]) -> bool {
+    let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
+    let mut good = true;
+    for kernel in &report.kernels {
+        let is_kernel = report.survey.inventory.kernels().any(|r| r.release == kernel.release);
+        if !is_kernel || (kernel.changes.is_empty() && !touched.contains(&kernel.release)) {
+            continue;
+        }
+        match apply::check_with(program, &kernel.release) {
+            Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
+            Err(why) => {
+                log::error!("the initramfs of kernel {} is not looked after: {why}", kernel.release);
+                good = false;
+            }
+        }
+    }
+    good
+}
+
+/// The release in whose directory a listed module is.
+fn release_of(path: &Path) -> Option<String> {
+    let below = below_release(path)?;
+    let directory = path.ancestors().nth(below.components().count())?;
+    directory.file_name()?.to_str().map(Into::into)
 }
 
 /// The original does nothing without a dracut that can be run. Neither does this, where it may be needed.
-fn find_dracut(args: &Args) -> Result<(), String> {
+fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<(), String> {
     if args.no_initramfs || args.check_initramfs_prog.is_some() {
         return Ok(());
     }
-    let is_there = |path: &Path| nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok();
-    let named = args.dracut.as_deref();
-    if named.map_or_else(|| DRACUT.iter().any(|p| is_there(Path::new(p))), is_there) {
-        return Ok(());
+    match Generator::find(&context.root, settings) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(format!("{why}; name another with --dracut, or say --no-initramfs")),
     }
-    let file = printable(named.unwrap_or(Path::new(DRACUT[0])).as_os_str());
-    Err(format!("there is no dracut at {file}; name another with --dracut, or say --no-initramfs"))
 }
 
 /// Listed paths as they are inside the root: relative ones are below the working directory, and those that begin with
@@ -198,6 +240,9 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         let release = &done.release;
         for change in &done.changes {
             speaker.tell(&format!("Kernel {release}: {change}"));
+        }
+        if let Some(line) = done.initrd.as_ref().and_then(|fate| initrd::line(release, fate)) {
+            speaker.tell(&format!("Kernel {line}"));
         }
         let Some(surveyed) = survey.kernels.iter().find(|k| k.kernel.release == *release) else { continue };
         if mode == Mode::AddKernel && release != kernel {

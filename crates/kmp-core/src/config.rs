@@ -11,6 +11,9 @@ const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
 const DIRECTORY: &str = "/etc/kmp.conf.d";
 const LIMIT: u64 = 1 << 20;
 
+/// The names of all settings.
+pub const KEYS: &[&str] = &["dialect", "on-lost-driver", "protect"];
+
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -138,7 +141,7 @@ impl Config {
                 },
                 ("dialect", Some(_)) => fault("dialect stands outside any section"),
                 ("protect", Some(_)) => fault("protect stands outside any section"),
-                _ => fault(&format!("there is no setting {key}")),
+                _ => fault(&format!("there is no setting {key}; there are: {}", KEYS.join(", "))),
             }
         }
         faults
@@ -241,6 +244,14 @@ mod tests {
         files.write("etc/kmp.conf", "dialect = slackware\n");
         assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
         assert!(problems[0].to_string().contains("line 1: dialect is suse or redhat"), "{problems:?}");
+    }
+
+    #[test]
+    fn every_setting_is_known_by_its_name() {
+        for key in KEYS {
+            let faults = Config::default().read(&format!("{key} = off"));
+            assert!(!faults.iter().any(|f| f.contains("there is no setting")), "{faults:?}");
+        }
     }
 
     #[test]

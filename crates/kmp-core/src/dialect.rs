@@ -117,6 +117,16 @@ impl Dialect {
         }
     }
 
+    /// depmod's order among all of a kernel's directories, by a path `below` the kernel's own: smaller wins.
+    pub fn load_rank(self, below: &Path) -> usize {
+        let (links, in_tree) = if self.links_beat_in_tree() { (10, 11) } else { (11, 10) };
+        match below.iter().next() {
+            Some(first) if first == WEAK_UPDATES => links,
+            Some(first) if first == IN_TREE => in_tree,
+            _ => search_rank(below),
+        }
+    }
+
     /// Does a linked module take the place of an in-tree module of its name, if depmod's `override` lines do
     /// not say so?
     pub fn links_beat_in_tree(self) -> bool {

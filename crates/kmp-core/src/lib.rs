@@ -14,6 +14,7 @@ pub mod config;
 pub mod decompress;
 pub mod dialect;
 pub mod guard;
+pub mod initrd;
 pub mod inventory;
 pub mod plan;
 pub mod report;

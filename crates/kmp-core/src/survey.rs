@@ -7,7 +7,7 @@ use std::sync::Arc;
 use librpm_rt::Librpm;
 
 use crate::abi::{Kernel, Malformed, Module, SymbolTable};
-use crate::inventory::{FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
+use crate::inventory::{self, FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
 use crate::plan::{KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
 use crate::workers;
@@ -125,19 +125,7 @@ impl Survey {
         root: &Root,
         releases: impl IntoIterator<Item = &'k String>,
     ) -> Result<(), String> {
-        let there: Vec<&str> = self.inventory.kernels().map(|r| r.release.as_str()).collect();
-        let dir = root.display(self.inventory.dirs.path());
-        match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
-            None => Ok(()),
-            Some(missing) if there.is_empty() => {
-                Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
-            }
-            Some(missing) => Err(format!(
-                "there is no kernel {missing} in {}; there are: {}",
-                dir.display(),
-                there.join(", ")
-            )),
-        }
+        inventory::has_kernels(root, &self.inventory.dirs, &self.inventory.releases, releases)
     }
 
     /// The KMPs as the plan sees them.

@@ -57,7 +57,8 @@ const NOT_OWN: &[&str] = &[IN_TREE, WEAK_UPDATES, "build", "source"];
 pub(super) const SYMVERS_SUFFIXES: &[&str] = &[".zst", ".xz", ".gz", ""];
 
 impl Release {
-    pub(super) fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
+    /// Reads the directory `dir` of a release, and what was left out of it.
+    pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut in_tree = Vec::new();
         let in_tree_is_plain = walk(root, dir, &dir.join(IN_TREE), &mut in_tree, &mut problems);

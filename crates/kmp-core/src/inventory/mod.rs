@@ -108,13 +108,7 @@ impl Inventory {
             false => Overrides::load(root),
         };
         let conventions = Conventions { dialect, asked: asked.collect(), overrides };
-        let found = dirs.releases(root, &mut problems);
-        let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
-        let mut releases = Vec::with_capacity(scanned.len());
-        for (release, trouble) in scanned {
-            problems.extend(trouble);
-            releases.push(release);
-        }
+        let releases = releases(root, &dirs, workers, &mut problems);
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (kmps, packages_unknown) = match found {
             Ok(kmps) => (kmps, None),
@@ -192,6 +186,46 @@ impl Inventory {
         // A link to something that exists and that is not ours to link is somebody else's.
         let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
         (leads_nowhere && item.name.is_some()).then_some(None)
+    }
+}
+
+/// Reads all release directories, sorted by release.
+pub fn releases(
+    root: &Root,
+    dirs: &ModulesDirs,
+    workers: &dyn Workers,
+    problems: &mut Vec<Problem>,
+) -> Vec<Release> {
+    let found = dirs.releases(root, problems);
+    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+    let mut releases = Vec::with_capacity(scanned.len());
+    for (release, trouble) in scanned {
+        problems.extend(trouble);
+        releases.push(release);
+    }
+    releases
+}
+
+/// Is there a kernel of each of these releases among `all`, which are those of `root`?
+///
+/// # Errors
+/// Which one is missing, and which there are, in words.
+pub fn has_kernels<'k>(
+    root: &Root,
+    dirs: &ModulesDirs,
+    all: &[Release],
+    releases: impl IntoIterator<Item = &'k String>,
+) -> Result<(), String> {
+    let there: Vec<&str> = all.iter().filter(|r| r.is_kernel).map(|r| r.release.as_str()).collect();
+    let dir = root.display(dirs.path());
+    match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
+        None => Ok(()),
+        Some(missing) if there.is_empty() => {
+            Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
+        }
+        Some(missing) => {
+            Err(format!("there is no kernel {missing} in {}; there are: {}", dir.display(), there.join(", ")))
+        }
     }
 }
 
