@@ -57,7 +57,8 @@ typedef struct kmp_transaction kmp_transaction_t;
 #define KMP_E_NO_KMP 301    /* no package of that name owns third-party modules */
 #define KMP_E_SYMVERS 302   /* the bytes are no symvers */
 /* 400..499: changing links */
-#define KMP_E_LOCK 400     /* another run holds the lock, or there is no place for one */
+#define KMP_E_LOCK 400     /* there is no place for the lock */
+#define KMP_E_BUSY 401     /* another run holds the lock, and KMP_NO_WAIT was set */
 /* 900..999 */
 #define KMP_E_INTERNAL 900 /* a fault of libkmp's own; the handle concerned must only be freed from now on */
 
@@ -103,14 +104,16 @@ int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel
 /* Flags of kmp_sync(). */
 #define KMP_DRY_RUN 1u   /* change nothing, write nothing, only tell */
 #define KMP_NO_DEPMOD 2u /* change links, and leave depmod to the caller */
+#define KMP_NO_WAIT 4u   /* do not wait for another run */
 
 /*
  * Takes stock, judges, plans, and makes the weak-updates links what they should be; depmod for each changed kernel.
- * Waits for another run. Findings: KMP_CHANGE, KMP_DEPMOD, KMP_INITRD, KMP_NOT_LINKED, KMP_PROBLEM.
- * Where a kernel needs a new initrd a marker is left in /run/regenerate-initrd/, and nothing is built.
+ * Waits for another run, however long that takes, unless KMP_NO_WAIT is set. Findings: KMP_CHANGE, KMP_DEPMOD,
+ * KMP_INITRD, KMP_NOT_LINKED, KMP_PROBLEM. Where a kernel needs a new initrd a marker is left in
+ * /run/regenerate-initrd/, and nothing is built.
  * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD nothing was to be done, KMP_VERDICT_WARN
  * something was (or would be) done, KMP_VERDICT_ABORT a kernel's links, depmod or marker failed; the others went on.
- * KMP_E_DATABASE (nothing was changed), KMP_E_LOCK (nothing was changed), KMP_E_ARGUMENT.
+ * KMP_E_DATABASE (nothing was changed), KMP_E_LOCK and KMP_E_BUSY (nothing was changed), KMP_E_ARGUMENT.
  */
 int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);
 
@@ -149,11 +152,23 @@ void kmp_transaction_free(kmp_transaction_t *transaction);
 int kmp_concerns(const char *path);
 
 /*
- * A package file that comes; /proc/self/fd/N will do. Its payload is read where it has to be: this tells the most.
+ * A package file that comes. Its payload is read where it has to be: this tells the most.
  * Signatures are not checked. KMP_E_PACKAGE: it was left out, and may be described with kmp_transaction_add().
  * KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);
+
+/*
+ * The same of a package file that is open already, from where it stands, such as the one that rpm's callback gives.
+ * It is not closed, and its position is put back.
+ */
+int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);
+
+/*
+ * A package file that comes as with rpm -U: what is installed of its name goes, and what it obsoletes; that is looked
+ * up when judging and need not be told. As kmp_transaction_add_file() otherwise.
+ */
+int kmp_transaction_update_file(kmp_transaction_t *transaction, const char *path);
 
 /*
  * A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel

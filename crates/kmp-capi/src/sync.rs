@@ -15,7 +15,7 @@ use crate::{arg, flag, ret};
 pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> c_int {
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
-        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD)?;
+        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD | flag::NO_WAIT)?;
         let options = Options {
             dry_run: flags & flag::DRY_RUN != 0,
             no_depmod: flags & flag::NO_DEPMOD != 0,
@@ -24,7 +24,8 @@ pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> 
             initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
             ..Options::default()
         };
-        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, &|| {})?;
+        let waiting: Option<&dyn Fn()> = if flags & flag::NO_WAIT == 0 { Some(&|| {}) } else { None };
+        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
         Ok(report(&done))
     })
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use clap_complete::ArgValueCandidates;
+
+use crate::completion;
 
 /// Keeps third-party kernel drivers working across kernel updates.
 ///
@@ -16,7 +19,7 @@ use clap::{ArgAction, Parser, Subcommand};
 )]
 pub struct Args {
     /// Work on the system below this directory
-    #[arg(long, global = true, default_value = "/", value_name = "DIR")]
+    #[arg(long, global = true, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
     /// Say more; twice: say what is being done
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -43,16 +46,19 @@ pub enum Verb {
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the running kernel's where none is given
+        #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
     /// A kernel is being removed (for scriptlets)
     RemoveKernel {
         /// Its release; the running kernel's where none is given
+        #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
     /// A KMP was installed (for scriptlets)
     AddKmp {
         /// NAME-VERSION-RELEASE
+        #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
     /// Answer libzypp as its commit plugin
@@ -61,6 +67,7 @@ pub enum Verb {
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE
+        #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
 }
@@ -68,7 +75,7 @@ pub enum Verb {
 #[derive(Debug, clap::Args)]
 pub struct Kernels {
     /// Only this kernel; may be given more than once
-    #[arg(long = "kernel", value_name = "KERNEL")]
+    #[arg(long = "kernel", value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub kernels: Vec<String>,
 }
 
@@ -87,7 +94,7 @@ pub struct Check {
     pub kernels: Kernels,
     /// Judge by these symbol versions (Module.symvers, plain or compressed) instead of the kernel's own;
     /// without --kernel only symbols are judged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub symvers: Option<PathBuf>,
     /// Machine-readable output
     #[arg(long)]
@@ -95,17 +102,25 @@ pub struct Check {
     /// Module files, directories of them, installed KMPs by name or NAME-VERSION-RELEASE, or package files
     /// as if they were installed: a KMP's against each kernel, a kernel's against each KMP. Every installed
     /// KMP where nothing is named. What is named together is judged together
-    #[arg(value_name = "FILE.ko|DIR|KMP|FILE.rpm")]
+    #[arg(
+        value_name = "FILE.ko|DIR|KMP|FILE.rpm",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCandidates::new(completion::kmps)
+    )]
     pub names: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Explain {
     /// A module file, the name of an installed module, or an installed KMP
-    #[arg(value_name = "MODULE|KMP")]
+    #[arg(
+        value_name = "MODULE|KMP",
+        value_hint = ValueHint::FilePath,
+        add = ArgValueCandidates::new(completion::kmps)
+    )]
     pub name: std::ffi::OsString,
     /// The kernel
-    #[arg(long, value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub kernel: String,
     /// Machine-readable output
     #[arg(long)]

@@ -59,7 +59,7 @@ impl Context {
 
     /// Takes stock, and warns of what was left out.
     pub fn survey(&self, loader: &mut Loader<'_>, kernels: &[String]) -> Result<Survey, String> {
-        let selection = Selection { kernels: kernels.to_vec(), going: None };
+        let selection = Selection { kernels: kernels.to_vec(), ..Selection::default() };
         let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
         self.done();
         for problem in &survey.problems {

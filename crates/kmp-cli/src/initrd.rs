@@ -85,8 +85,10 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let wanted = &args.kernels.kernels;
     kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
     let settings = Settings::from_environment();
-    let system = System::look(&context.root, &settings);
-    system.problems.iter().for_each(|problem| log::warn!("{problem}"));
+    let mut problems = Vec::new();
+    let dialect = kmp_core::config::dialect(&context.root, &mut problems);
+    let system = System::look(&context.root, dialect, &settings);
+    problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root);
     let mut fates = Vec::new();
     for release in releases.iter().filter(|r| r.is_kernel) {
@@ -99,7 +101,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             (_, true) => Some("a marker in /run/regenerate-initrd"),
             _ => None,
         };
-        let reason = system.assess(release, &compare::on_disk(release), false, forced);
+        let reason = system.assess(release, &compare::on_disk(dialect, release), false, forced);
         fates.push((release.release.as_str(), system.serve(release, reason, args.dry_run)));
     }
     context.done();

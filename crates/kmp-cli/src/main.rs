@@ -3,16 +3,21 @@
 
 mod args;
 mod check;
+mod completion;
 mod context;
 mod deferred;
 mod explain;
 mod initrd;
 mod json;
+#[cfg(test)]
+mod man_pages;
 mod messages;
 mod progress;
 mod regenerate;
 mod status;
+mod status_page;
 mod sync;
+mod system_log;
 mod terminal;
 mod weak_modules2;
 mod zypp;
@@ -21,7 +26,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
@@ -48,6 +53,15 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
+    let command = if name == "weak-modules2" { weak_modules2::command } else { Args::command };
+    match completion::answer(&name, command) {
+        Ok(false) => {}
+        Ok(true) => return Outcome::Good.into(),
+        Err(message) => {
+            eprintln!("{message}");
+            return Outcome::Failed.into();
+        }
+    }
     if name == "weak-modules2" {
         return weak_modules2::main();
     }

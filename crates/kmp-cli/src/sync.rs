@@ -15,6 +15,7 @@ use crate::args::Sync;
 use crate::context::{Context, running_kernel};
 use crate::initrd;
 use crate::json::Document;
+use crate::system_log::{self, About};
 use crate::terminal::Page;
 
 /// What a scriptlet tells of.
@@ -42,16 +43,20 @@ struct NotLinked {
     detail: String,
 }
 
-/// Reconciles, and passes on what was left out.
-pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, String> {
+/// Reconciles, and passes on what was left out, and what was done to the system's log.
+pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Result<SyncReport, String> {
     let mut loader = context.loader();
     let waiting = || {
         context.done();
         log::warn!("another run of kmp is at work; waiting for it");
     };
-    let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
+    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&waiting));
     context.done();
-    let report = result.map_err(|e| e.to_string())?;
+    let result = result.map_err(|e| e.to_string());
+    if !options.dry_run {
+        system_log::tell(context, &result, about);
+    }
+    let report = result?;
     for problem in &report.survey.problems {
         log::warn!("{problem}");
     }
@@ -75,13 +80,13 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
 
 pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, String> {
     let options = Options {
-        selection: Selection { kernels: args.kernels.kernels.clone(), going: None },
+        selection: Selection { kernels: args.kernels.kernels.clone(), ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
         initrd: (!args.no_initrd).then(initrd::request),
     };
-    let report = reconcile(context, &options)?;
+    let report = reconcile(context, &options, About::Nothing)?;
     // A release that is no kernel any more may be named, too: its links go.
     let gone: Vec<String> = args
         .kernels
@@ -116,7 +121,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
     };
     let going = (event == Event::Removed).then(|| release.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         depmod: Depmod::from_environment(),
         initrd: Some(Request {
             kernel: (event == Event::Added).then(|| release.clone()),
@@ -124,7 +129,8 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
         }),
         ..Options::default()
     };
-    let report = reconcile(context, &options)?;
+    let about = if event == Event::Added { About::Kernel(&release) } else { About::Nothing };
+    let report = reconcile(context, &options, about)?;
     if event == Event::Added {
         // Links were made for those that are there; that this one is not is for people to see.
         context.known(&report.survey, std::slice::from_ref(&release))?;
@@ -142,8 +148,9 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
         initrd: Some(Request { package, ..initrd::request() }),
         ..Options::default()
     };
-    let mut report = reconcile(context, &options)?;
     let name = package_name(nvr);
+    let about = if event == Event::Added { About::Package(name) } else { About::Nothing };
+    let mut report = reconcile(context, &options, about)?;
     if event == Event::Removed {
         name_gone(&mut report, nvr, &modules_of(context, nvr));
     }
@@ -190,7 +197,7 @@ pub fn below_release(path: &Path) -> Option<PathBuf> {
 pub fn all(context: &Context) -> Result<(), String> {
     let options =
         Options { depmod: Depmod::from_environment(), initrd: Some(initrd::request()), ..Options::default() };
-    reconcile(context, &options).map(|_| ())
+    reconcile(context, &options, About::Nothing).map(|_| ())
 }
 
 /// The name in NAME-VERSION-RELEASE.

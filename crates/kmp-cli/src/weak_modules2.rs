@@ -9,18 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, ArgGroup, CommandFactory, Parser};
+use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
+use clap_complete::ArgValueCandidates;
 use kmp_core::apply::Depmod;
 use kmp_core::initrd::{Reason, Request, Settings};
 use kmp_core::plan::Decision;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, PackageChange, SyncReport};
 
+use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::deferred;
 use crate::initrd;
 use crate::messages;
 use crate::sync::{below_release, name_gone, package_name, reconcile};
+use crate::system_log::About;
 
 /// Below this directory a relative log file is.
 const LOG_DIRECTORY: &str = "/var/log";
@@ -67,7 +70,13 @@ struct Args {
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
     /// A kernel release or a package
+    #[arg(add = ArgValueCandidates::new(completion::kernels_and_nvrs))]
     argument: Option<String>,
+}
+
+/// The command line's definition.
+pub fn command() -> Command {
+    Args::command()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +190,7 @@ fn run(args: &Args) -> Result<bool, String> {
     };
     let going = (mode == Mode::RemoveKernel).then(|| argument.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: false,
         depmod: Depmod::from_environment(),
@@ -191,7 +200,12 @@ fn run(args: &Args) -> Result<bool, String> {
             package: (mode == Mode::AddKmp).then(|| argument.clone()),
         }),
     };
-    let mut report = reconcile(&context, &options)?;
+    let about = match mode {
+        Mode::AddKernel => About::Kernel(&argument),
+        Mode::AddKmp => About::Package(package_name(&argument)),
+        _ => About::Nothing,
+    };
+    let mut report = reconcile(&context, &options, about)?;
     if mode == Mode::RemoveKmp {
         name_gone(&mut report, &argument, &listed);
     }

@@ -198,8 +198,8 @@ struct Difference<'s> {
     index_due: bool,
 }
 
-/// Reconciles the links of `root` with what is on disk and in the rpm database. `waiting` is called once
-/// when another run holds the lock for a second.
+/// Reconciles the links of `root` with what is on disk and in the rpm database. Another
+/// run that holds the lock is waited for, and `waiting` called once after a second; without it, it is not waited for.
 ///
 /// What concerns a single kernel does not stop the others: see [`KernelReport::failed`].
 ///
@@ -210,7 +210,7 @@ pub fn sync(
     rpm: Result<&Librpm, &librpm_rt::Error>,
     loader: &mut Loader<'_>,
     options: &Options,
-    waiting: &dyn Fn(),
+    waiting: Option<&dyn Fn()>,
 ) -> Result<SyncReport, SyncError> {
     // Where nothing has to be changed nothing is written, not even the lock's file.
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
@@ -409,14 +409,14 @@ fn look_after_initrds(
     if chosen.is_empty() {
         return Vec::new();
     }
-    let mut system = System::look(root, &request.settings);
+    let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
     for (report, release, whole, forced) in chosen {
         // What is there now is not what was there before links were changed.
         let (release, modules) = if dry_run {
             (release.clone(), planned_modules(root, survey, release))
         } else {
             let (release, _) = Release::scan(root, &release.release, &release.dir);
-            let modules = compare::on_disk(&release);
+            let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
             (release, modules)
         };
         let reason = system.assess(&release, &modules, whole, forced);
@@ -436,7 +436,8 @@ fn planned_modules(root: &Root, survey: &Survey, release: &Release) -> compare::
     let foreign = items.iter().filter(|item| survey.inventory.ours(root, item).is_none());
     let foreign = foreign.map(|item| (item.below.clone(), release.dir.join(WEAK_UPDATES).join(&item.below)));
     let all: Vec<_> = links.chain(foreign).collect();
-    compare::planned(release, all.iter().map(|(link, target)| (link.as_path(), target.as_path())))
+    let dialect = survey.inventory.conventions.dialect;
+    compare::planned(dialect, release, all.iter().map(|(link, target)| (link.as_path(), target.as_path())))
 }
 
 /// Does a kernel have this KMP, linked or as its own?

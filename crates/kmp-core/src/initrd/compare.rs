@@ -9,7 +9,7 @@ use super::digest::Digest;
 use super::places;
 use crate::abi::name::module_name;
 use crate::decompress::{Inflater, MODULE_LIMIT};
-use crate::dialect::{IN_TREE, Suse, WEAK_UPDATES};
+use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
 use crate::inventory::Release;
 use crate::root::Root;
 
@@ -26,30 +26,39 @@ pub struct Installed {
 pub type Modules = BTreeMap<Box<str>, Installed>;
 
 /// What a kernel has on disk.
-pub fn on_disk(release: &Release) -> Modules {
+pub fn on_disk(dialect: Dialect, release: &Release) -> Modules {
     let items = release.weak_updates.as_deref().unwrap_or_default();
     let links = items.iter().filter_map(|item| {
         let below = Path::new(WEAK_UPDATES).join(&item.below);
         Some((item.name.clone()?, release.dir.join(&below), below))
     });
-    collect(release, links)
+    collect(dialect, release, links)
 }
 
 /// What a kernel will have with these links, each with the file it leads to.
-pub fn planned<'p>(release: &Release, links: impl Iterator<Item = (&'p Path, &'p Path)>) -> Modules {
+pub fn planned<'p>(
+    dialect: Dialect,
+    release: &Release,
+    links: impl Iterator<Item = (&'p Path, &'p Path)>,
+) -> Modules {
     let links = links.filter_map(|(link, target)| {
         let below = Path::new(WEAK_UPDATES).join(link);
         Some((module_name(link.file_name()?)?.into(), target.to_path_buf(), below))
     });
-    collect(release, links)
+    collect(dialect, release, links)
 }
 
-fn collect(release: &Release, links: impl Iterator<Item = (Box<str>, PathBuf, PathBuf)>) -> Modules {
+fn collect(
+    dialect: Dialect,
+    release: &Release,
+    links: impl Iterator<Item = (Box<str>, PathBuf, PathBuf)>,
+) -> Modules {
+    let rank = |below: &Path| dialect.load_rank(below);
     let mut modules = Modules::new();
     let own = release.third_party.iter().chain(&release.in_tree);
     let own = own.map(|m| (m.name.clone(), m.path.clone(), m.below.clone()));
     for (name, path, below) in own.chain(links) {
-        let wins = modules.get(&name).is_none_or(|there| load_rank(&below) < load_rank(&there.below));
+        let wins = modules.get(&name).is_none_or(|there| rank(&below) < rank(&there.below));
         if wins {
             modules.insert(name, Installed { path, below });
         }
@@ -57,21 +66,12 @@ fn collect(release: &Release, links: impl Iterator<Item = (Box<str>, PathBuf, Pa
     modules
 }
 
-/// depmod's order among all of a kernel's directories: smaller wins.
-fn load_rank(below: &Path) -> usize {
-    match below.iter().next() {
-        Some(first) if first == WEAK_UPDATES => 10,
-        Some(first) if first == IN_TREE => 11,
-        _ => Suse.search_rank(below),
-    }
-}
-
 fn is_third_party(below: &Path) -> bool {
     !below.starts_with(IN_TREE)
 }
 
 /// Compares `modules` with what is in the kernel's initrd.
-pub fn with_initrd(root: &Root, release: &Release, modules: &Modules) -> Present {
+pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &Modules) -> Present {
     let Some(path) = places::find(root, &release.release, &release.dir) else { return Present::Missing };
     let told = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
     let third_party: BTreeSet<&str> =
@@ -91,7 +91,7 @@ pub fn with_initrd(root: &Root, release: &Release, modules: &Modules) -> Present
     if let Some(image) = &contents.image {
         return told(format!("a part of it is in {image}, which is not looked into"));
     }
-    let packed = of_kernel(&contents, &release.release);
+    let packed = of_kernel(dialect, &contents, &release.release);
     let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());
     let names: BTreeSet<&str> = third_party.iter().copied().chain(of_initrd).collect();
     let mut inflater = Inflater::new();
@@ -115,13 +115,13 @@ pub fn with_initrd(root: &Root, release: &Release, modules: &Modules) -> Present
 }
 
 /// Of each module of a kernel in the initrd the file that would be loaded, by its path below the kernel's directory.
-fn of_kernel<'c>(contents: &'c Contents, release: &str) -> BTreeMap<String, &'c Path> {
+fn of_kernel<'c>(dialect: Dialect, contents: &'c Contents, release: &str) -> BTreeMap<String, &'c Path> {
     let mut modules: BTreeMap<String, &Path> = BTreeMap::new();
     for path in contents.modules.keys() {
         let Ok(below) = path.strip_prefix(release) else { continue };
         let Some(name) = below.file_name().and_then(module_name) else { continue };
         let there = modules.entry(name).or_insert(below);
-        if load_rank(below) < load_rank(there) {
+        if dialect.load_rank(below) < dialect.load_rank(there) {
             *there = below;
         }
     }

@@ -22,6 +22,7 @@ pub use dracut_conf::Drivers;
 pub use settings::Settings;
 
 use crate::apply::{self, Generator, NoGenerator};
+use crate::dialect::Dialect;
 use crate::inventory::{Problem, Release};
 use crate::root::Root;
 use compare::Modules;
@@ -72,19 +73,20 @@ pub struct System<'a> {
     generator: Option<Result<Generator, NoGenerator>>,
     incomplete: Option<String>,
     drivers: Drivers,
+    dialect: Dialect,
     /// What of dracut's configuration was left out.
     pub problems: Vec<Problem>,
 }
 
 impl<'a> System<'a> {
     /// Looks at the root. Where initrds may be made at once the generator is looked for, and asked whether it is in use.
-    pub fn look(root: &'a Root, settings: &'a Settings) -> Self {
+    pub fn look(root: &'a Root, dialect: Dialect, settings: &'a Settings) -> Self {
         let mut problems = Vec::new();
         let generator = (!settings.markers_only).then(|| Generator::find(root, settings));
         let missing = || generator.as_ref()?.as_ref().err().map(|fault| hint(&fault.to_string()));
         let incomplete = Self::fault(root).or_else(missing);
         let drivers = Drivers::load(root, &mut problems);
-        Self { root, settings, generator, incomplete, drivers, problems }
+        Self { root, settings, generator, incomplete, drivers, dialect, problems }
     }
 
     /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
@@ -113,7 +115,7 @@ impl<'a> System<'a> {
             whole_kernel,
             drivers: &self.drivers,
         };
-        decide::decide(&facts, || compare::with_initrd(self.root, release, modules))
+        decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))
     }
 
     /// Makes the initrd that `reason` asks for, or leaves a marker. The marker comes first, so that what is cut short is

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::weak_updates::{self, Item};
 use super::{Problem, module_name};
-use crate::dialect::{IN_TREE, Suse, WEAK_UPDATES};
+use crate::dialect::{IN_TREE, WEAK_UPDATES, search_rank};
 use crate::root::{FileType, Root};
 
 /// A module file.
@@ -84,9 +84,7 @@ impl Release {
                 problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
             }
         }
-        third_party.sort_by(|a, b| {
-            (Suse.search_rank(&a.below), &a.below).cmp(&(Suse.search_rank(&b.below), &b.below))
-        });
+        third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
         let there =
             |name, suffixes| kernel_files(dir, release, name, suffixes).iter().any(|f| root.exists(f));
         let is_kernel =
