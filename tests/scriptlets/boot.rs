@@ -2,7 +2,7 @@
 
 use testkit::{KernelBuilder, Output, Package};
 
-use crate::packages::{NEW, OLD, kernel_lines, kernel_files, kernel_package};
+use crate::packages::{NEW, OLD, kernel_files, kernel_lines, kernel_package};
 use crate::site::{SHELLS, Shell, Site, boot_with, entry};
 use crate::support::kernel;
 
@@ -99,7 +99,9 @@ fn without_an_initrd_the_links_stay() {
         assert_eq!(
             said(&output),
             [
-                format!("rpm-post: missing: /boot/initrd-{NEW}. /boot/vmlinuz and /boot/initrd stay what they are"),
+                format!(
+                    "rpm-post: missing: /boot/initrd-{NEW}. /boot/vmlinuz and /boot/initrd stay what they are"
+                ),
                 "warning: %post(kernel-default-6.4.0-3.x86_64) scriptlet failed, exit status 3".into(),
             ]
         );

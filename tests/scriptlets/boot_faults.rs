@@ -131,7 +131,10 @@ fn a_name_that_is_none_ends_with_255() {
         for name in ["rpm-verify", "post", "kmp-", "foo-post", "cert-trans"] {
             site.root.symlink(format!("usr/lib/module-init-tools/kernel-scriptlets/{name}"), "scriptlet");
             let output = site.scriptlet(&[], name, &["--name", "foo", "1"]);
-            assert_eq!((output.status, &*output.stderr), (Some(255), &*format!("{name}: there is no such scriptlet\n")));
+            assert_eq!(
+                (output.status, &*output.stderr),
+                (Some(255), &*format!("{name}: there is no such scriptlet\n"))
+            );
         }
     }
 }
@@ -140,7 +143,8 @@ fn a_name_that_is_none_ends_with_255() {
 fn options_may_be_missing_or_without_a_value() {
     for shell in SHELLS {
         let site = Site::new(shell);
-        for args in [&[][..], &["--name"], &["--kernelrelease", "6.4.0-1", "--flavor"], &["--certs", "", "x"]] {
+        for args in [&[][..], &["--name"], &["--kernelrelease", "6.4.0-1", "--flavor"], &["--certs", "", "x"]]
+        {
             for name in ["rpm-pre", "rpm-preun", "kmp-pre", "cert-post"] {
                 assert_eq!(site.scriptlet(&[], name, args).status, Some(0), "{name} {args:?}");
             }
@@ -160,6 +164,9 @@ fn debug_and_trace_tell_what_is_done() {
         assert!(!quiet.stderr.contains("weak-modules2 --add-kernel"), "{quiet}");
         assert!(debug.stderr.contains(&format!("rpm-post: weak-modules2 --add-kernel {OLD}\n")), "{debug}");
         assert!(debug.stderr.contains("kernel 6.4.0-1, flavour default"), "{debug}");
-        assert!(trace.stderr.lines().any(|line| line.starts_with("+ ") && line.contains("--add-kernel")), "{trace}");
+        assert!(
+            trace.stderr.lines().any(|line| line.starts_with("+ ") && line.contains("--add-kernel")),
+            "{trace}"
+        );
     }
 }

@@ -167,8 +167,17 @@ fn hostile_file_names_are_only_names() {
     for shell in SHELLS {
         let site = site(shell);
         let module = kernel(OLD, 7).driver("foo").build();
-        let names = ["a b.ko", "$(printf x > /pwned).ko", "`printf x > /pwned`.ko", "-n.ko", "*.ko", "it's.ko", "%s%n.ko"];
-        let mut package = PackageBuilder::kmp("odd", "default", "1", OLD, names.map(|name| (name, module.clone())));
+        let names = [
+            "a b.ko",
+            "$(printf x > /pwned).ko",
+            "`printf x > /pwned`.ko",
+            "-n.ko",
+            "*.ko",
+            "it's.ko",
+            "%s%n.ko",
+        ];
+        let mut package =
+            PackageBuilder::kmp("odd", "default", "1", OLD, names.map(|name| (name, module.clone())));
         let bytes = [b"usr/lib/modules/", OLD.as_bytes(), b"/updates/\xff\\c.ko"].concat();
         package = package.file(std::ffi::OsStr::from_bytes(&bytes), module.clone());
         let package = kmp_lines(package, OLD).build();
