@@ -45,14 +45,11 @@ bool guard_concerns(rpmts ts)
 /* Through the program's own way to its package files. */
 static int add_file(kmp_transaction_t *transaction, rpmts ts, rpmte te)
 {
-    char path[64];
     int code = KMP_E_PACKAGE;
     FD_t fd = librpm.rpmtsNotify(ts, te, RPMCALLBACK_INST_OPEN_FILE, 0, 0);
 
-    if (fd != NULL && librpm.Fileno(fd) >= 0) {
-        snprintf(path, sizeof path, "/proc/self/fd/%d", librpm.Fileno(fd));
-        code = kmp_transaction_add_file(transaction, path);
-    }
+    if (fd != NULL)
+        code = kmp_transaction_add_fd(transaction, librpm.Fileno(fd));
     librpm.rpmtsNotify(ts, te, RPMCALLBACK_INST_CLOSE_FILE, 0, 0);
     return code;
 }
@@ -217,24 +214,27 @@ bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
     kmp_report_t *report = NULL;
     bool allowed = true;
     char policy[8];
+    int code;
 
     read_policy(run, policy, sizeof policy);
     if (strcmp(policy, "off") == 0)
         return true;
-    if (kmp_open(librpm_root(ts), KMP_GUEST, &kmp) != KMP_OK
-        || kmp_transaction_new(kmp, &transaction) != KMP_OK) {
-        run_fault(run, "the transaction is not judged", kmp_last_error());
-    } else {
+    code = kmp_open(librpm_root(ts), KMP_GUEST, &kmp);
+    if (code == KMP_OK)
+        code = kmp_transaction_new(kmp, &transaction);
+    if (code == KMP_OK) {
         describe(run, transaction, ts);
         if (part == ZYPP_FIRST)
             zypp_describe(run, transaction, ts);
-        if (kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report) != KMP_OK) {
-            run_fault(run, "the transaction is not judged", kmp_last_error());
-        } else {
-            bool may_stop = part == ZYPP_NONE || part == ZYPP_FIRST;
-            tell(run, report, may_stop);
-            allowed = !may_stop || kmp_report_verdict(report) != KMP_VERDICT_ABORT;
-        }
+        code = kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report);
+    }
+    if (code == KMP_OK) {
+        bool may_stop = part == ZYPP_NONE || part == ZYPP_FIRST;
+        tell(run, report, may_stop);
+        allowed = !may_stop || kmp_report_verdict(report) != KMP_VERDICT_ABORT;
+    } else {
+        run_fault(run, "the transaction is not judged", kmp_last_error());
+        run->told = code;
     }
     kmp_report_free(report);
     kmp_transaction_free(transaction);

@@ -1,17 +1,17 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "librpm.h"
 
 #define FACILITY_DAEMON (3 << 3)
+/* In whatever is "/" to rpm; with another root, as before that, the host's. */
 #define SYSTEM_LOG "/dev/log"
 
 static void to_rpm(int level, const char *text)
@@ -20,32 +20,25 @@ static void to_rpm(int level, const char *text)
         librpm.rpmlog(level, "kmp: %s\n", text);
 }
 
-static const char *system_log(void)
+static bool is_other_root;
+
+void log_root(const char *root)
 {
-#ifdef KMP_TEST_FAULTS
-    const char *other = secure_getenv("KMP_TEST_SYSTEM_LOG");
-    if (other != NULL)
-        return other;
-#endif
-    return SYSTEM_LOG;
+    is_other_root = root != NULL && strcmp(root, "") != 0 && strcmp(root, "/") != 0;
 }
 
 /* Not by syslog(3): its tag, options and socket belong to the program that we are in. */
 static void to_system(int level, const char *text)
 {
-    static const char *const MONTHS[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SYSTEM_LOG};
     char datagram[LOG_LINE + 128];
-    time_t now = time(NULL);
-    struct tm tm;
     int length, fd;
 
-    if (localtime_r(&now, &tm) == NULL || strlen(system_log()) >= sizeof address.sun_path)
+    /* What happens to another root is no news of this system. */
+    if (is_other_root)
         return;
-    strcpy(address.sun_path, system_log());
-    length = snprintf(datagram, sizeof datagram, "<%d>%s %2d %02d:%02d:%02d kmp[%d]: %s", FACILITY_DAEMON | level,
-                      MONTHS[tm.tm_mon % 12], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)getpid(), text);
+    /* The time is the log's own to say. */
+    length = snprintf(datagram, sizeof datagram, "<%d>kmp[%d]: %s", FACILITY_DAEMON | level, (int)getpid(), text);
     if (length < 0)
         return;
     if ((size_t)length >= sizeof datagram)
@@ -88,5 +81,16 @@ void log_everywhere(int level, const char *format, ...)
     format_line(line, format, arguments);
     va_end(arguments);
     to_rpm(level, line);
+    to_system(level, line);
+}
+
+void log_system(int level, const char *format, ...)
+{
+    char line[LOG_LINE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_line(line, format, arguments);
+    va_end(arguments);
     to_system(level, line);
 }

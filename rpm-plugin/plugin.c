@@ -63,6 +63,7 @@ static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
     fault(run, "tsm_pre");
     if ((flags & (RPMTRANS_FLAG_JUSTDB | RPMTRANS_FLAG_NODB)) != 0)
         return RPMRC_OK;
+    log_root(librpm_root(ts));
     run->concerns_us = guard_concerns(ts);
     part = zypp_part(librpm_root(ts));
     if ((!run->concerns_us && part != ZYPP_FIRST) || part == ZYPP_JUDGED || guard_allows(run, ts, part))
@@ -125,12 +126,14 @@ static rpmRC tsm_post(rpmPlugin plugin, rpmts ts, int res)
     return RPMRC_OK;
 }
 
+#ifdef KMP_TEST_FAULTS
+#include "trace.h"
+#define HOOK(name) .name = traced_##name
+#else
+#define HOOK(name) .name = name
+#endif
+
 __attribute__((visibility("default"))) struct rpmPluginHooks_s kmp_hooks = {
-    .init = init,
-    .cleanup = cleanup,
-    .tsm_pre = tsm_pre,
-    .tsm_post = tsm_post,
-    .psm_post = psm_post,
-    .scriptlet_pre = scriptlet_pre,
-    .scriptlet_fork_post = scriptlet_fork_post,
+    HOOK(init),     HOOK(cleanup),       HOOK(tsm_pre),             HOOK(tsm_post),
+    HOOK(psm_post), HOOK(scriptlet_pre), HOOK(scriptlet_fork_post),
 };

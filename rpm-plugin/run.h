@@ -9,6 +9,8 @@ struct run {
     bool has_changed;  /* packages were installed or erased */
     bool is_synced;    /* the links are right since */
     bool has_warned;   /* a fault of ours was told */
+    int told;          /* the KMP_E_ code for which the transaction was not judged; KMP_OK */
+    int waited;        /* for another run of kmp, in tenths of a second */
     int directory;     /* /run/kmp in the root, or -1 */
     int transaction;   /* the locked file in it, by which scriptlets know that we are there, or -1 */
 };

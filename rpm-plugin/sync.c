@@ -7,14 +7,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 #include "rpm.h"
 
 #define DIRECTORY "/run/kmp"
 #define TRANSACTION "transaction"
 #define REQUESTS "requests"
+/* How long to wait for another run of kmp in one transaction, in tenths of a second. */
+#define PATIENCE 600
 
 /* A file that is locked as long as we live. Who finds it locked may rely on us; no crash leaves a false sign. */
 static void announce(struct run *run)
@@ -57,17 +61,51 @@ static bool take_requests(const struct run *run)
     return any;
 }
 
+/* Were links of this kernel changed? */
+static bool has_changed(const kmp_report_t *report, const char *release)
+{
+    for (size_t i = 0; i < kmp_report_count(report); i++) {
+        struct kmp_finding finding = {.size = sizeof finding};
+        if (kmp_report_get(report, i, &finding) == KMP_OK && finding.kind == KMP_CHANGE && finding.release != NULL
+            && release != NULL && strcmp(finding.release, release) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The system's log hears of what was changed and, for the kernels concerned, of drivers that they do not get. */
 static void tell(const kmp_report_t *report, int level)
 {
     for (size_t i = 0; i < kmp_report_count(report); i++) {
         struct kmp_finding finding = {.size = sizeof finding};
         if (kmp_report_get(report, i, &finding) != KMP_OK)
             continue;
-        if (finding.state == KMP_FAILED && level < RPMLOG_INFO)
+        if (finding.state == KMP_FAILED && level < RPMLOG_INFO) {
             log_everywhere(level, "%s", finding.text);
-        else
-            log_line(RPMLOG_INFO, "%s", finding.text);
+            continue;
+        }
+        log_line(RPMLOG_INFO, "%s", finding.text);
+        if (finding.kind == KMP_CHANGE && finding.state != KMP_FAILED)
+            log_system(RPMLOG_NOTICE, "%s", finding.text);
+        else if (finding.kind == KMP_NOT_LINKED && has_changed(report, finding.release))
+            log_system(RPMLOG_WARNING, "%s", finding.text);
     }
+}
+
+/* Another run may have looked before this transaction's packages were there; so it is waited for, but not for ever. */
+static int sync_patiently(struct run *run, kmp_t *kmp, kmp_report_t **report)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const int limit = test_patience(PATIENCE);
+    int code = kmp_sync(kmp, KMP_NO_WAIT, report);
+
+    while (code == KMP_E_BUSY && run->waited < limit) {
+        if (++run->waited == 10)
+            log_line(RPMLOG_WARNING, "another run of kmp is at work; waiting for it, at most %d seconds", limit / 10);
+        nanosleep(&pause, NULL);
+        code = kmp_sync(kmp, KMP_NO_WAIT, report);
+    }
+    return code;
 }
 
 /* Level: how a failure is told. */
@@ -75,11 +113,18 @@ static void synchronise(struct run *run, const char *root, int level)
 {
     kmp_t *kmp = NULL;
     kmp_report_t *report = NULL;
+    int code;
 
     if (run->directory >= 0)
         take_requests(run);
-    if (kmp_open(root, KMP_GUEST, &kmp) != KMP_OK || kmp_sync(kmp, 0, &report) != KMP_OK) {
-        log_line(level, "the drivers' links were not looked after: %s", kmp_last_error());
+    code = kmp_open(root, KMP_GUEST, &kmp);
+    if (code == KMP_OK)
+        code = sync_patiently(run, kmp, &report);
+    if (code != KMP_OK) {
+        /* For the same reason for which it was not judged: once is enough. */
+        if (code == run->told)
+            level = RPMLOG_INFO;
+        log_line(level, "the drivers' links were not looked after, until `kmp sync` does so: %s", kmp_last_error());
     } else {
         tell(report, level);
         run->is_synced = kmp_report_verdict(report) != KMP_VERDICT_ABORT;

@@ -161,7 +161,7 @@ fn five_hundred_damaged_roots() {
             if let Ok(root) = Root::open(&at) {
                 let options = Options { no_depmod: true, ..Options::default() };
                 let mut loader = Loader::new(&root, &One, None);
-                let _ = sync(&root, Ok(rpm), &mut loader, &options, &|| {}).map(|r| r.kernels.len());
+                let _ = sync(&root, Ok(rpm), &mut loader, &options, Some(&|| {})).map(|r| r.kernels.len());
             }
             let _ = done.send(());
         });

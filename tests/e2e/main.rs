@@ -25,4 +25,5 @@ mod scriptlets;
 mod status;
 mod support;
 mod sync;
+mod system_log;
 mod weak_modules2;

@@ -1,9 +1,9 @@
 //! `kmp status`: every state.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use testkit::{PackageBuilder, TestRoot, run};
+use testkit::{KernelBuilder, PackageBuilder, TestRoot, run};
 
 use crate::support::*;
 
@@ -71,20 +71,46 @@ fn every_state_in_json() {
 fn every_state_in_words() {
     let root = every_state();
     let output = ends(&root, &["status"], 1);
-    for line in [
-        "foo-kmp-default-2_k6.4.0_2-1",
-        "  6.4.0-2-default  native",
-        "  6.4.0-2-default  superseded: by foo-kmp-default-2_k6.4.0_2-1",
-        "  6.4.0-4-default  linked",
-        "  6.4.0-4-default  fits but not linked",
-        "  6.4.0-3-default  does not fit: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008",
-        "  6.4.0-2-default  not linked: clash is there already: the kernel's own module",
-        "modules that no package owns",
-        "  /usr/lib/modules/6.4.0-2-default/extra/clash.ko  fits",
-    ] {
-        assert!(output.lines().contains(&line), "{line}: {output}");
-    }
-    assert!(output.stdout.contains("  broken: its module updates/two.ko is not on disk"), "{output}");
+    let expected = "\
+1  6.4.0-1-default
+2  6.4.0-2-default
+3  6.4.0-3-default
+4  6.4.0-4-default
+
+KMP                             1         2         3         4
+clash-kmp-default-1_k6.4.0_1-1  native    clash     unfit     unlinked
+foo-kmp-default-2_k6.4.0_2-1    older     native    unfit     linked
+foo-kmp-default-1_k6.4.0_1-1    native    older     unfit     older
+torn-kmp-default-1_k6.4.0_1-1   native    broken    broken    broken
+
+clash-kmp-default-1_k6.4.0_1-1
+  6.4.0-2-default  not linked
+    clash is there already: the kernel's own module
+  6.4.0-3-default  does not fit
+    clash: changing was 0x00000007 when it was built, vmlinux has 0x00000008
+  6.4.0-4-default  fits but not linked
+
+foo-kmp-default-2_k6.4.0_2-1
+  6.4.0-3-default  does not fit
+    foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008
+
+foo-kmp-default-1_k6.4.0_1-1
+  6.4.0-3-default  does not fit
+    foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008
+
+torn-kmp-default-1_k6.4.0_1-1
+  6.4.0-2-default
+  6.4.0-3-default
+  6.4.0-4-default  broken
+    its module updates/two.ko is not on disk
+
+modules that no package owns
+  /usr/lib/modules/6.4.0-2-default/extra/clash.ko  fits
+
+kmp sync puts the links right.
+kmp check has every reason, kmp explain each symbol.
+";
+    assert_eq!(output.stdout, expected);
     assert!(!output.stdout.contains('\x1b'), "{output}");
 }
 
@@ -143,21 +169,89 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-/// `kmp status` in a terminal of its own, by util-linux's script.
+/// `kmp status` in a terminal of its own of 80 columns, by util-linux's script.
 fn in_a_terminal(root: &TestRoot, setting: (&str, &str)) -> String {
-    let line = format!("'{KMP}' --root '{}' status", root.path().display());
+    let line = format!("stty rows 24 cols 80; '{KMP}' --root '{}' status", root.path().display());
     let mut script = root.command("script");
     script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm").env(setting.0, setting.1);
-    run(script.stdin(Stdio::null())).stdout
+    run(script.stdin(Stdio::null())).stdout.replace('\r', "")
+}
+
+/// The root of README.md: the demo's, after the kernel update.
+fn readme_site() -> TestRoot {
+    const NEW: &str = "6.4.0-25-default";
+    let root = TestRoot::new();
+    let old = KernelBuilder::new("6.4.0-21-default").export("printk", 1).export("usb_alert", 0x1f3a_0c11);
+    let old = old.export("pci_nudge", 2);
+    let new = KernelBuilder::new(NEW).export("printk", 1).export("usb_alert", 0x5e99_41d2);
+    write_all(&root, &[&old, &new]);
+    let cam = old.driver("cam").need("usb_alert", 0x1f3a_0c11).need("pci_nudge", 2);
+    let nic = old.driver("nic").need("printk", 1);
+    root.install(&[
+        &package("cam", "1.0", &old, &[("cam", cam)]),
+        &package("nic", "1.0", &old, &[("nic", nic)]),
+    ]);
+    good(&root, &["sync"]);
+    root
+}
+
+#[test]
+fn the_screen_in_the_readme_is_a_real_one() {
+    let shown = in_a_terminal(&readme_site(), ("NO_COLOR", "1"));
+    let readme = include_str!("../../README.md");
+    let screen: String = shown.lines().map(|l| format!("    {l}").trim_end().to_string() + "\n").collect();
+    assert!(readme.contains(&format!("    $ kmp status\n{screen}")), "README.md should have\n{screen}");
+}
+
+#[test]
+fn eighty_columns_are_enough() {
+    let root = TestRoot::new();
+    let releases = ["6.4.0-150600.23.22-default", "6.4.0-150600.23.25-default", "6.4.0-150600.23.30-default"];
+    let kernels = [kernel(releases[0], 7), kernel(releases[1], 7), kernel(releases[2], 8)];
+    write_all(&root, &kernels.iter().collect::<Vec<_>>());
+    let name = |n: usize| match n {
+        0 => "nvidia-open-driver-G06-signed-cuda".to_string(),
+        n => format!("driver{n}"),
+    };
+    let kmps: Vec<PackageBuilder> = (0..40)
+        .map(|n| {
+            let module = driver(&format!("driver{n}"), &kernels[0], 7);
+            let files = [(format!("driver{n}.ko"), module.build())];
+            PackageBuilder::kmp(&name(n), "default", "570.124.06", kernels[0].krel(), files)
+        })
+        .collect();
+    let kmps = PackageBuilder::build_all(&kmps);
+    for count in [1, 5, 40] {
+        install(&root, &kmps[root.installed().len()..count].iter().collect::<Vec<_>>());
+        good(&root, &["sync"]);
+        let shown = in_a_terminal(&root, ("NO_COLOR", "1"));
+        assert!(shown.lines().all(|l| l.chars().count() <= 80), "{shown}");
+        assert!(kmps[..count].iter().all(|k| shown.contains(k.nvr())), "{shown}");
+        for word in ["native", "linked", "unfit"] {
+            assert_eq!(shown.matches(&format!("  {word}")).count(), count, "{word}: {shown}");
+        }
+        assert!(releases.iter().all(|r| shown.contains(r)), "{shown}");
+    }
+}
+
+/// In a root that is its own `/`, where the running kernel is known.
+#[test]
+fn the_running_kernel_is_marked() {
+    let root = every_state();
+    root.add_program(KMP, "/usr/bin/kmp");
+    root.add_librpm();
+    root.write("proc/sys/kernel/osrelease", format!("{SAME}\n"));
+    let inside = run(Command::new("chroot").arg(root.path()).args(["/usr/bin/kmp", "status"])).stdout;
+    assert!(inside.contains(&format!("2  {SAME}  (running)\n")), "{inside}");
+    assert_eq!(inside.matches("(running)").count(), 1);
+    // From outside it is not: another kernel runs there.
+    assert!(!kmp(&root, &["status"]).stdout.contains("(running)"));
 }
 
 #[test]
 fn colour_is_for_terminals_and_no_color_is_heeded() {
     let root = every_state();
     let plain = kmp(&root, &["status"]).stdout;
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return;
-    }
     assert!(in_a_terminal(&root, ("COLUMNS", "80")).contains("\x1b[32mnative\x1b[0m"));
     assert!(in_a_terminal(&root, ("NO_COLOR", "")).contains("\x1b[32m"));
     for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {
@@ -175,5 +269,9 @@ fn a_kmp_of_no_kernel_is_shown() {
     let files = [("foo.ko", driver("foo", &kernel(OLD, 7), 7).build())];
     root.install(&[&PackageBuilder::kmp("foo", "default", "1", OLD, files).build()]);
     let said = good(&root, &["status"]).stdout;
-    assert_eq!(said, "foo-kmp-default-1_k6.4.0_1-1\n  there is no kernel that it could serve\n");
+    assert!(said.contains("\nfoo-kmp-default-1_k6.4.0_1-1  -\n"), "{said}");
+    assert!(
+        said.ends_with("\n\nfoo-kmp-default-1_k6.4.0_1-1\n  there is no kernel that it could serve\n"),
+        "{said}"
+    );
 }

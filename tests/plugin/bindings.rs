@@ -2,7 +2,7 @@
 
 use testkit::{Output, Package, PackageBuilder, TestRoot, run};
 
-use crate::support::{NEW, OLD, kernel, kmp, link, rpm, site, state, telling};
+use crate::support::{NEW, OLD, kernel, kmp, link, rpm, site, state, telling, turn_off};
 
 const SCRIPT: &str = r#"
 import os, rpm, sys
@@ -82,18 +82,68 @@ fn two_transactions_in_one_process_do_not_know_of_each_other() {
     }
 }
 
-#[test]
-fn a_package_that_cannot_be_opened_by_us_is_judged_by_its_description() {
-    let root = site();
-    // Without a callback nobody opens package files; under --test nobody has to.
+/// `run` of these under --test, with another callback.
+fn tested(root: &TestRoot, clean: bool, callback: &str, packages: &[&Package]) -> Output {
     let script = SCRIPT
-        .replace("ts.run(callback, \"\")", "ts.run(lambda *a: -1, \"\")")
+        .replace("ts.run(callback, \"\")", &format!("ts.run({callback}, \"\")"))
         .replace("ts.setVSFlags(-1)", "ts.setVSFlags(-1); ts.setFlags(rpm.RPMTRANS_FLAG_TEST)");
-    let package = telling(&kernel(NEW, 8)).build();
+    let paths: Vec<String> = packages.iter().map(|p| p.path().display().to_string()).collect();
     let mut command = root.command("/usr/bin/python3");
-    command.args(["-c", &script]).arg(root.path()).arg("keep").arg(package.path());
-    let output = run(&mut command).expect_success();
-    assert!(output.stderr.contains("foo-kmp-default-1.0"), "{output}");
+    command.args(["-c", &script]).arg(root.path()).arg(if clean { "clean" } else { "keep" });
+    run(command.arg(paths.join(",")))
+}
+
+/// librpm makes no file of -1, but NULL.
+#[test]
+fn a_package_that_is_not_opened_for_us_is_judged_by_its_description() {
+    let root = site();
+    let package = telling(&kernel(NEW, 8)).build();
+    let output = tested(&root, false, "lambda *a: -1", &[&package]).expect_success();
+    assert!(output.stderr.contains("error: kmp: foo-kmp-default-1.0"), "{output}");
+
+    // And where that is thrown away as well, nothing is known, and nothing is called lost.
+    let with = tested(&root, true, "lambda *a: -1", &[&package]).expect_success();
+    assert_eq!(with.stderr.matches("warning: kmp: ").count(), 1, "{with}");
+    assert!(with.stderr.contains("kernel-default: the package cannot be read before"), "{with}");
+    turn_off(&root);
+    let without = tested(&root, true, "lambda *a: -1", &[&package]).expect_success();
+    assert_eq!((without.stdout, without.stderr.as_str()), (with.stdout, ""));
+
+    // None in place of a file is the program's end, by python3-rpm's own rule: rpm asks for it before it asks us.
+    let without = tested(&root, true, "lambda *a: None", &[&package]);
+    crate::support::turn_on(&root);
+    let with = tested(&root, true, "lambda *a: None", &[&package]);
+    assert_eq!((with.status, with.stderr), (without.status, without.stderr));
+    assert_ne!(with.status, Some(0));
+}
+
+#[test]
+fn every_file_that_is_opened_is_closed_before_the_next_and_only_what_concerns_us_is() {
+    let new = kernel(NEW, 8);
+    let callback =
+        "lambda what, *a: (what in (4, 8) and print(what, a[2].split('/')[-1])) or callback(what, *a)";
+    let packages = [
+        PackageBuilder::new("plain", "1", "1").build(),
+        telling(&new).build(),
+        kmp("foo", "2.0", &new, 8).build(),
+    ];
+    for clean in [false, true] {
+        let root = site();
+        let with = tested(&root, clean, callback, &packages.each_ref()).expect_success();
+        turn_off(&root);
+        let without = tested(&root, clean, callback, &packages.each_ref()).expect_success();
+        let lines = with.lines();
+        assert_eq!(lines.last(), Some(&"run None"), "{with}");
+        for pair in lines[..lines.len() - 1].chunks(2) {
+            let name = pair[0].strip_prefix("4 ").unwrap();
+            assert_eq!(pair[1], format!("8 {name}"), "{with}");
+        }
+        // Beside rpm's own: once each what there is to judge.
+        for (package, ours) in packages.iter().zip([0, 1, 1]) {
+            let opened = |output: &Output| output.stdout.matches(&format!("4 {}", package.name())).count();
+            assert_eq!(opened(&with), opened(&without) + ours, "{with}\n{without}");
+        }
+    }
 }
 
 #[test]

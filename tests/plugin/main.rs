@@ -3,8 +3,10 @@
 
 mod bindings;
 mod faults;
+mod inside;
 mod once;
 mod policy;
 mod support;
+mod trace;
 mod veto;
 mod zypp;

@@ -37,6 +37,22 @@ fn each_goes_over_the_one_before() {
 }
 
 #[test]
+fn what_is_not_protected_is_not_missed() {
+    let root = site();
+    for (list, expected) in [
+        ("all", Result::Stopped),
+        ("bar, foo", Result::Stopped),
+        ("foo-kmp-*", Result::Stopped),
+        ("bar", Result::Silent),
+        // Nothing is loaded in a system that does not run.
+        ("loaded", Result::Silent),
+    ] {
+        root.write("etc/kmp.conf", format!("protect = {list}\n"));
+        assert_eq!(result(&root, &[]), expected, "{list}");
+    }
+}
+
+#[test]
 fn a_word_that_is_no_policy_is_told_and_left_out() {
     let root = site();
     let packages = [telling(&kernel(NEW, 8)).build()];

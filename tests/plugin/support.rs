@@ -54,8 +54,7 @@ pub fn bare() -> TestRoot {
     )
     .unwrap();
     make_executable(&outside);
-    root.mkdir("dev");
-    run(Command::new("cp").args(["-a", "/dev/null"]).arg(root.join("dev"))).expect_success();
+    root.write("dev/null", "");
     root
 }
 
@@ -69,18 +68,15 @@ pub fn turn_on(root: &TestRoot) {
     root.set_macro("__transaction_kmp", "%{__plugindir}/kmp.so");
 }
 
+pub fn turn_off(root: &TestRoot) {
+    root.set_macro("__transaction_kmp", "%{nil}");
+}
+
 /// Puts the command in, for scriptlets.
 pub fn add_command(root: &TestRoot) {
     root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/bin/kmp");
     root.symlink("usr/bin/weak-modules2", "kmp");
-    let name = ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(|name| {
-        let known = run(Command::new("/sbin/ldconfig").arg("-p")).stdout;
-        known.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")))
-    });
-    root.add_library(name.unwrap());
-    // Without them librpm does not start; the machine's own macros would run programs.
-    root.write("usr/lib/rpm/rpmrc", std::fs::read("/usr/lib/rpm/rpmrc").unwrap());
-    root.write("usr/lib/rpm/macros", "%_dbpath /var/lib/rpm\n");
+    root.add_librpm();
 }
 
 /// `rpm --root ROOT ARGS` with variables.
@@ -130,10 +126,12 @@ pub fn link(krel: &str, base: &str) -> String {
     format!("{MODULES}/{krel}/weak-updates/updates/{base}.ko")
 }
 
-/// Everything on the disk, with the database's contents.
-pub fn state(root: &TestRoot) -> (BTreeMap<PathBuf, String>, Vec<u8>, Vec<String>) {
+/// Everything on the disk, with the database's files byte for byte, and what rpm says is installed.
+pub fn state(root: &TestRoot) -> (BTreeMap<PathBuf, String>, BTreeMap<PathBuf, Vec<u8>>, Vec<String>) {
     let installed = root.installed();
-    (root.tree(), std::fs::read(root.join("var/lib/rpm/rpmdb.sqlite")).unwrap(), installed)
+    let files = std::fs::read_dir(root.join("var/lib/rpm")).unwrap().map(|e| e.unwrap().path());
+    let database = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    (root.tree(), database, installed)
 }
 
 /// How often depmod ran for each kernel since the log was last read.

@@ -32,6 +32,37 @@ fn a_kernel_without_the_driver_is_stopped_and_nothing_has_changed() {
     }
 }
 
+/// One line that tells which driver, which kernel, the first symbols and how many more, and one that says what to do.
+#[test]
+fn the_message_is_short_however_much_has_changed() {
+    let root = site();
+    let symbols: Vec<String> = (0..5).map(|n| format!("changing_{n}")).collect();
+    let kernel_with = |krel, crc| symbols.iter().fold(kernel(krel, 7), |k, s| k.export(s, crc));
+    let (old, new) = (kernel_with("6.4.0-2-default", 7), kernel_with(NEW, 8));
+    let module = |n| symbols.iter().fold(old.driver(&format!("m{n}")), |m, s| m.need(s.as_str(), 7)).build();
+    let modules = (0..5).map(|n| (format!("m{n}.ko"), module(n)));
+    let big = PackageBuilder::kmp("big", "default", "1.0", old.krel(), modules).build();
+    rpm(&root, &["-i"], &[&telling(&old).build(), &big]).expect_success();
+    let before = state(&root);
+    let output = rpm(&root, &["-U", "--oldpackage"], &[&telling(&new).build()]);
+    assert!(!output.success(), "{output}");
+    assert_eq!(state(&root), before);
+    let lines: Vec<&str> =
+        output.stderr.lines().filter(|l| l.contains("kmp: big") || l.contains("a big")).collect();
+    assert_eq!(lines.len(), 2, "{output}");
+    assert!(
+        lines[0].starts_with("error: kmp: big-kmp-default-1.0_k6.4.0_2-1 (m0, m1, m2 and 2 more)"),
+        "{output}"
+    );
+    assert!(lines[0].contains(&format!("the new kernel {NEW}")), "{output}");
+    assert_eq!(lines[0].matches("0x00000007").count(), 3, "{output}");
+    assert_eq!(lines[0].matches("0x00000008").count(), 3, "{output}");
+    assert!(lines[0].ends_with("; and 22 more"), "{output}");
+    for way_out in ["install a big-kmp-default built for it", "keep the old kernel", "KMP_POLICY=warn"] {
+        assert!(lines[1].contains(way_out), "{output}");
+    }
+}
+
 #[test]
 fn it_is_stopped_in_whatever_way_rpm_is_called() {
     let root = site();

@@ -57,7 +57,8 @@ typedef struct kmp_transaction kmp_transaction_t;
 #define KMP_E_NO_KMP 301    /* no package of that name owns third-party modules */
 #define KMP_E_SYMVERS 302   /* the bytes are no symvers */
 /* 400..499: changing links */
-#define KMP_E_LOCK 400     /* another run holds the lock, or there is no place for one */
+#define KMP_E_LOCK 400     /* there is no place for the lock */
+#define KMP_E_BUSY 401     /* another run holds the lock, and KMP_NO_WAIT was set */
 /* 900..999 */
 #define KMP_E_INTERNAL 900 /* a fault of libkmp's own; the handle concerned must only be freed from now on */
 
@@ -103,13 +104,16 @@ int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel
 /* Flags of kmp_sync(). */
 #define KMP_DRY_RUN 1u   /* change nothing, write nothing, only tell */
 #define KMP_NO_DEPMOD 2u /* change links, and leave depmod to the caller */
+#define KMP_NO_WAIT 4u   /* do not wait for another run */
 
 /*
  * Takes stock, judges, plans, and makes the weak-updates links what they should be; depmod for each changed kernel.
- * Waits for another run. Findings: KMP_CHANGE, KMP_DEPMOD, KMP_NOT_LINKED, KMP_PROBLEM.
+ * Waits for another run, however long that takes, unless KMP_NO_WAIT is set. Findings: KMP_CHANGE, KMP_DEPMOD,
+ * KMP_INITRD, KMP_NOT_LINKED, KMP_PROBLEM. Where a kernel needs a new initrd a marker is left in
+ * /run/regenerate-initrd/, and nothing is built.
  * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD nothing was to be done, KMP_VERDICT_WARN
- * something was (or would be) done, KMP_VERDICT_ABORT a kernel's links or its depmod failed; the others went on.
- * KMP_E_DATABASE (nothing was changed), KMP_E_LOCK (nothing was changed), KMP_E_ARGUMENT.
+ * something was (or would be) done, KMP_VERDICT_ABORT a kernel's links, depmod or marker failed; the others went on.
+ * KMP_E_DATABASE (nothing was changed), KMP_E_LOCK and KMP_E_BUSY (nothing was changed), KMP_E_ARGUMENT.
  */
 int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);
 
@@ -148,11 +152,17 @@ void kmp_transaction_free(kmp_transaction_t *transaction);
 int kmp_concerns(const char *path);
 
 /*
- * A package file that comes; /proc/self/fd/N will do. Its payload is read where it has to be: this tells the most.
+ * A package file that comes. Its payload is read where it has to be: this tells the most.
  * Signatures are not checked. KMP_E_PACKAGE: it was left out, and may be described with kmp_transaction_add().
  * KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);
+
+/*
+ * The same of a package file that is open already, from where it stands, such as the one that rpm's callback gives.
+ * It is not closed, and its position is put back.
+ */
+int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);
 
 /*
  * A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel
@@ -191,6 +201,7 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
 #define KMP_LOST 5u       /* a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
 #define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE */
+#define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
 
 #define KMP_NONE 0u
 #define KMP_FITS 1u
@@ -200,8 +211,8 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_REMOVED 12u  /* its links go */
 #define KMP_REPAIRED 13u /* some links were missing or wrong */
 #define KMP_DANGLING 14u /* a link to nowhere goes */
-#define KMP_DONE 20u     /* depmod ran */
-#define KMP_DUE 21u      /* depmod has to run (a dry run, KMP_NO_DEPMOD) */
+#define KMP_DONE 20u     /* depmod ran, an initrd was asked for */
+#define KMP_DUE 21u      /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd to be asked for */
 #define KMP_FAILED 22u
 #define KMP_NEW_KERNEL 30u /* the kernel comes with the transaction */
 #define KMP_OLD_KERNEL 31u /* the kernel stays */

@@ -3,8 +3,9 @@
 //! Null and what can be seen to be wrong is an error. That a pointer which is not null leads to what the header
 //! says, and that nobody else uses it meanwhile, is the caller's part of the bargain.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::mem::{offset_of, size_of};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -65,6 +66,15 @@ pub(crate) fn os_text<'a>(text: *const c_char, what: &str) -> Result<&'a OsStr, 
 
 pub(crate) fn path<'a>(path: *const c_char, what: &str) -> Result<&'a Path, Error> {
     os_text(path, what).map(Path::new)
+}
+
+/// An open file.
+pub(crate) fn descriptor<'a>(fd: c_int, what: &str) -> Result<BorrowedFd<'a>, Error> {
+    if fd < 0 {
+        return Err(Error::argument(format!("{what} is {fd}, no open file")));
+    }
+    // SAFETY: not -1; open during the call by the caller's word, and if not, the kernel says so.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
 /// An array; null is one without members.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 
+use kmp_core::apply::LockError;
 use kmp_core::check::CheckError;
 use kmp_core::sync::SyncError;
 
@@ -25,6 +26,7 @@ pub mod code {
     pub const E_NO_KMP: c_int = 301;
     pub const E_SYMVERS: c_int = 302;
     pub const E_LOCK: c_int = 400;
+    pub const E_BUSY: c_int = 401;
     pub const E_INTERNAL: c_int = 900;
 }
 
@@ -67,6 +69,7 @@ impl From<SyncError> for Error {
     fn from(error: SyncError) -> Self {
         let code = match &error {
             SyncError::Packages(_) => code::E_DATABASE,
+            SyncError::Lock(LockError::Busy(_)) => code::E_BUSY,
             SyncError::Lock(_) => code::E_LOCK,
         };
         Self::new(code, error)
@@ -114,7 +117,8 @@ fn words(code: c_int) -> &'static CStr {
         code::E_NO_KERNEL => c"there is no such kernel",
         code::E_NO_KMP => c"there is no such kernel module package",
         code::E_SYMVERS => c"not a list of symbol versions",
-        code::E_LOCK => c"another run holds the lock, or there is no place for one",
+        code::E_LOCK => c"there is no place for the lock",
+        code::E_BUSY => c"another run holds the lock",
         code::E_INTERNAL => c"a fault inside libkmp",
         _ => c"an unknown code",
     }

@@ -26,9 +26,9 @@ pub use report::{
 };
 pub use sync::kmp_sync;
 pub use transaction::{
-    Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_file,
-    kmp_transaction_free, kmp_transaction_judge, kmp_transaction_new, kmp_transaction_remove,
-    kmp_transaction_symvers,
+    Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_fd,
+    kmp_transaction_add_file, kmp_transaction_free, kmp_transaction_judge, kmp_transaction_new,
+    kmp_transaction_remove, kmp_transaction_symvers,
 };
 
 /// Flags.
@@ -39,6 +39,8 @@ pub mod flag {
     pub const DRY_RUN: u32 = 1;
     /// Of [`kmp_sync`](crate::kmp_sync).
     pub const NO_DEPMOD: u32 = 2;
+    /// Of [`kmp_sync`](crate::kmp_sync).
+    pub const NO_WAIT: u32 = 4;
 }
 
 /// Policies in a [`Finding`].

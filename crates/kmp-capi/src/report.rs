@@ -21,6 +21,7 @@ pub mod kind {
     pub const NOT_LINKED: u32 = 4;
     pub const LOST: u32 = 5;
     pub const PROBLEM: u32 = 6;
+    pub const INITRD: u32 = 7;
 }
 
 /// States of findings.

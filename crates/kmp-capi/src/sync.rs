@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 
 use kmp_core::apply::Depmod;
+use kmp_core::initrd::{Done, Fate, Request, Settings};
 use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
 
 use crate::handle::{Kmp, check_flags};
@@ -14,14 +15,17 @@ use crate::{arg, flag, ret};
 pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> c_int {
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
-        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD)?;
+        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD | flag::NO_WAIT)?;
         let options = Options {
             dry_run: flags & flag::DRY_RUN != 0,
             no_depmod: flags & flag::NO_DEPMOD != 0,
             depmod: Depmod::from_environment(),
+            // A guest builds nothing: scripts at the end of the transaction do.
+            initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
             ..Options::default()
         };
-        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, &|| {})?;
+        let waiting: Option<&dyn Fn()> = if flags & flag::NO_WAIT == 0 { Some(&|| {}) } else { None };
+        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
         Ok(report(&done))
     })
 }
@@ -82,5 +86,17 @@ fn of_kernel(kernel: &KernelReport) -> Vec<Entry> {
         let entry = |(state, text)| Entry::new(kind::DEPMOD, state, &format!("{}: {text}", kernel.release));
         entries.extend(depmod.map(entry));
     }
+    entries.extend(kernel.initrd.iter().filter_map(|fate| of_initrd(&kernel.release, fate)));
     entries.into_iter().map(|e| e.release(&kernel.release)).collect()
+}
+
+fn of_initrd(release: &str, Fate { reason, done }: &Fate) -> Option<Entry> {
+    let (state, text) = match done {
+        Done::Nothing => return None,
+        Done::Due => (state::DUE, format!("a new initrd is needed: {reason}")),
+        Done::Marked => (state::DONE, format!("a new initrd was asked for: {reason}")),
+        Done::Built(_) => (state::DONE, format!("a new initrd was made: {reason}")),
+        Done::Failed(why) => (state::FAILED, format!("a new initrd is needed ({reason}), but {why}")),
+    };
+    Some(Entry::new(kind::INITRD, state, &format!("{release}: {text}")))
 }

@@ -109,6 +109,19 @@ pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: 
     })
 }
 
+/// `int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_int) -> c_int {
+    ret::answer(|| {
+        let transaction = arg::exclusive(transaction, "transaction")?;
+        let fd = arg::descriptor(fd, "fd")?;
+        let rpm = *transaction.shared.needed_rpm()?;
+        let elements = transaction.elements()?;
+        let added = rpm.package_from_fd(fd).and_then(|file| elements.add_opened(file));
+        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+    })
+}
+
 /// `int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package *package);`
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *const Package) -> c_int {

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use clap_complete::ArgValueCandidates;
+use kmp_core::dialect::Dialect;
+
+use crate::completion;
 
 /// Keeps third-party kernel drivers working across kernel updates.
 ///
@@ -16,7 +20,7 @@ use clap::{ArgAction, Parser, Subcommand};
 )]
 pub struct Args {
     /// Work on the system below this directory
-    #[arg(long, global = true, default_value = "/", value_name = "DIR")]
+    #[arg(long, global = true, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
     /// Say more; twice: say what is being done
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -38,19 +42,24 @@ pub enum Verb {
     Explain(Explain),
     /// Make the links of all kernels what they should be
     Sync(Sync),
+    /// Say which kernels need a new initrd, and why, and make it
+    Initrd(Initrd),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the running kernel's where none is given
+        #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
     /// A kernel is being removed (for scriptlets)
     RemoveKernel {
         /// Its release; the running kernel's where none is given
+        #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
     /// A KMP was installed (for scriptlets)
     AddKmp {
         /// NAME-VERSION-RELEASE
+        #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
     /// Print a package's dependencies, from the list of its files on standard input (for rpm's generators)
@@ -61,6 +70,7 @@ pub enum Verb {
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE
+        #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
 }
@@ -68,7 +78,7 @@ pub enum Verb {
 #[derive(Debug, clap::Args)]
 pub struct Kernels {
     /// Only this kernel; may be given more than once
-    #[arg(long = "kernel", value_name = "KERNEL")]
+    #[arg(long = "kernel", value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub kernels: Vec<String>,
 }
 
@@ -87,7 +97,7 @@ pub struct Check {
     pub kernels: Kernels,
     /// Judge by these symbol versions (Module.symvers, plain or compressed) instead of the kernel's own;
     /// without --kernel only symbols are judged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub symvers: Option<PathBuf>,
     /// Machine-readable output
     #[arg(long)]
@@ -95,17 +105,25 @@ pub struct Check {
     /// Module files, directories of them, installed KMPs by name or NAME-VERSION-RELEASE, or package files
     /// as if they were installed: a KMP's against each kernel, a kernel's against each KMP. Every installed
     /// KMP where nothing is named. What is named together is judged together
-    #[arg(value_name = "FILE.ko|DIR|KMP|FILE.rpm")]
+    #[arg(
+        value_name = "FILE.ko|DIR|KMP|FILE.rpm",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCandidates::new(completion::kmps)
+    )]
     pub names: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Explain {
     /// A module file, the name of an installed module, or an installed KMP
-    #[arg(value_name = "MODULE|KMP")]
+    #[arg(
+        value_name = "MODULE|KMP",
+        value_hint = ValueHint::FilePath,
+        add = ArgValueCandidates::new(completion::kmps)
+    )]
     pub name: std::ffi::OsString,
     /// The kernel
-    #[arg(long, value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub kernel: String,
     /// Machine-readable output
     #[arg(long)]
@@ -122,18 +140,24 @@ pub struct Sync {
     /// Leave depmod to somebody else
     #[arg(long)]
     pub no_depmod: bool,
+    /// Leave initrds to somebody else
+    #[arg(long)]
+    pub no_initrd: bool,
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,
 }
 
-/// Which distribution's dependencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Syntax {
-    /// ksym(FLAVOR:SYMBOL) = HEX
-    Suse,
-    /// ksym(SYMBOL) = 0xHEX and kernel(SYMBOL) = 0xHEX
-    Redhat,
+#[derive(Debug, clap::Args)]
+pub struct Initrd {
+    #[command(flatten)]
+    pub kernels: Kernels,
+    /// Make nothing, only tell
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,9 +176,9 @@ pub struct Deps {
     /// where it names none, of those in the directory of --symset-dir
     #[arg(long, group = "which")]
     pub symsets: bool,
-    /// Whose syntax; by the file os-release where none is given
-    #[arg(long, value_name = "DIALECT")]
-    pub dialect: Option<Syntax>,
+    /// Whose syntax, suse or redhat; by kmp.conf and os-release where none is given
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
     /// The package's name: a kernel's own packages need nothing of themselves
     #[arg(long, value_name = "NAME")]
     pub package: Option<String>,
@@ -177,6 +201,10 @@ pub struct Deps {
     /// Leave out Requires that the package's own modules fulfil
     #[arg(long)]
     pub without_own: bool,
+}
+
+fn dialect(word: &str) -> Result<Dialect, String> {
+    Dialect::parse(word).ok_or_else(|| "neither suse nor redhat".into())
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! What every verb needs: the root, librpm, and workers.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use kmp_core::inventory::Loader;
+use kmp_core::initrd::Settings;
+use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
+use kmp_core::report::printable;
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
 use kmp_core::workers::Workers;
@@ -45,9 +48,18 @@ impl Context {
         Loader::new(&self.root, &Cores, self.progress.is_shown().then_some(&*self.tell))
     }
 
+    /// All release directories.
+    pub fn releases(&self) -> (ModulesDirs, Vec<Release>) {
+        let dirs = ModulesDirs::find(&self.root);
+        let mut problems = Vec::new();
+        let releases = inventory::releases(&self.root, &dirs, &Cores, &mut problems);
+        problems.iter().for_each(|problem| log::warn!("{problem}"));
+        (dirs, releases)
+    }
+
     /// Takes stock, and warns of what was left out.
     pub fn survey(&self, loader: &mut Loader<'_>, kernels: &[String]) -> Result<Survey, String> {
-        let selection = Selection { kernels: kernels.to_vec(), going: None };
+        let selection = Selection { kernels: kernels.to_vec(), ..Selection::default() };
         let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
         self.done();
         for problem in &survey.problems {
@@ -68,8 +80,19 @@ impl Context {
     }
 }
 
-/// The release of the running kernel.
-pub fn running_kernel() -> Result<String, String> {
+/// The release of the running kernel, for a root that is the running system's. A chroot (such as a snapshot that
+/// transactional-update is making) shares its release with the host by chance only.
+pub fn running_kernel(root: &Root) -> Result<String, String> {
+    let here = || std::fs::metadata("/").ok().map(|m| (m.dev(), m.ino()));
+    // Only root may look; who may not is taken for being on the system itself.
+    let first = std::fs::metadata("/proc/1/root/.").ok().map(|m| (m.dev(), m.ino()));
+    let is_elsewhere = !root.is_system() || first.is_some_and(|first| here() != Some(first));
+    if is_elsewhere || Settings::from_environment().transactional {
+        return Err(format!(
+            "the running kernel is not the one of {}; name a kernel",
+            printable(root.path().as_os_str())
+        ));
+    }
     let path = "/proc/sys/kernel/osrelease";
     match std::fs::read_to_string(path) {
         Ok(release) => Ok(release.trim().into()),

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use kmp_core::apply;
 use kmp_core::root::Root;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
@@ -19,12 +20,13 @@ const TRANSACTION: &str = "transaction";
 const REQUESTS: &str = "requests";
 
 /// Notes a request, if somebody is there to serve it. If not, it is for the caller to do the work at once;
-/// that is right in every doubtful case, too.
-pub fn note(root: &Path, request: &[&str]) -> bool {
+/// that is right in every doubtful case, too. `wish`: a kernel that needs a new initrd, or a KMP for which all kernels
+/// that have it do; the plugin, which does not know the scriptlet's environment, finds it noted.
+pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
     if std::env::var_os(VARIABLE).is_none() {
         return false;
     }
-    match try_note(root, request) {
+    match try_note(root, request, wish) {
         Ok(noted) => noted,
         Err(e) => {
             log::info!("the request cannot be left to the transaction: {e}");
@@ -33,7 +35,7 @@ pub fn note(root: &Path, request: &[&str]) -> bool {
     }
 }
 
-fn try_note(root: &Path, request: &[&str]) -> io::Result<bool> {
+fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<bool> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
     let directory = match root.dir(Path::new(DIRECTORY)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -41,6 +43,9 @@ fn try_note(root: &Path, request: &[&str]) -> io::Result<bool> {
     };
     if !is_served(&directory)? {
         return Ok(false);
+    }
+    if let Some(wish) = wish {
+        apply::wish(&root, wish)?;
     }
     match mkdirat(&directory, REQUESTS, Mode::from_bits_truncate(0o755)) {
         Ok(()) | Err(Errno::EEXIST) => {}

@@ -1,17 +1,24 @@
-//! The command `kmp`, and, under its name, `weak-modules2`.
+//! The command `kmp`, and, under their names, `weak-modules2` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 
 mod args;
 mod check;
+mod completion;
 mod context;
 mod deferred;
 mod deps;
 mod explain;
+mod initrd;
 mod json;
+#[cfg(test)]
+mod man_pages;
 mod messages;
 mod progress;
+mod regenerate;
 mod status;
+mod status_page;
 mod sync;
+mod system_log;
 mod terminal;
 mod weak_modules2;
 mod zypp;
@@ -20,7 +27,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
@@ -46,8 +54,20 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
+    let command = if name == "weak-modules2" { weak_modules2::command } else { Args::command };
+    match completion::answer(&name, command) {
+        Ok(false) => {}
+        Ok(true) => return Outcome::Good.into(),
+        Err(message) => {
+            eprintln!("{message}");
+            return Outcome::Failed.into();
+        }
+    }
     if name == "weak-modules2" {
         return weak_modules2::main();
+    }
+    if name == "regenerate-initrd-posttrans" {
+        return regenerate::main();
     }
     let args = Args::parse();
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
@@ -68,12 +88,17 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request)) {
+    let wish = match &args.verb {
+        Verb::AddKernel { kernel } => kernel.as_deref(),
+        Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
+        _ => None,
+    };
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
         return Ok(Outcome::Good);
     }
     // Needs no root: the files of a package that is being built are outside any.
     if let Verb::Deps(what) = &args.verb {
-        return deps::run(what);
+        return deps::run(&args.root, what);
     }
     let context = Context::open(&args.root)?;
     let quiet = args.quiet > 0;
@@ -82,13 +107,14 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
+        Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
         Verb::RemoveKernel { kernel } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)
         }
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
-        Verb::Deps(what) => deps::run(what),
+        Verb::Deps(what) => deps::run(&args.root, what),
         Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
     }
 }

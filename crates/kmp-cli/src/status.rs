@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kmp_core::abi::Verdict;
-use kmp_core::inventory::{ItemKind, Release};
+use kmp_core::inventory::{InstalledKmp, ItemKind, Release};
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
 use kmp_core::survey::{Survey, SurveyedKernel};
@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::Status;
-use crate::context::Context;
+use crate::context::{Context, running_kernel};
 use crate::json::{self, Document};
+use crate::status_page::{self, Row, State};
 use crate::terminal::{Colour, Page};
 
 #[derive(Serialize)]
@@ -34,16 +35,6 @@ struct Kmp {
     reasons: Vec<json::Reason>,
 }
 
-/// How one KMP stands with one kernel.
-struct State {
-    word: &'static str,
-    text: String,
-    detail: Option<String>,
-    colour: Colour,
-    /// Something to be done, by kmp or by people.
-    wrong: bool,
-}
-
 pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
     let survey = context.survey(&mut loader, &args.kernels.kernels)?;
@@ -59,7 +50,9 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
     if args.json {
         print_json(&survey, &states, &unpackaged)?;
     } else if !quiet {
-        print(&survey, &states, &unpackaged)?;
+        // That of another root is nobody's to know.
+        let running = running_kernel(&context.root).ok();
+        print(&survey, running, &states, &unpackaged)?;
     }
     Ok(if wrong { Outcome::Found } else { Outcome::Good })
 }
@@ -79,29 +72,29 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
         let misfit = verdicts.iter().any(|v| !v.fits());
         let links = links_of(context, survey, release, index);
         let state =
-            |word, text: String, colour, wrong| Some(State { word, text, detail: None, colour, wrong });
+            |word, cell, text, colour, wrong| Some(State { word, cell, text, detail: None, colour, wrong });
         let with = |state: Option<State>, detail: String| state.map(|s| State { detail: Some(detail), ..s });
         states.push(match decision {
             Decision::OtherFlavour => None,
             Decision::Native if misfit => with(
-                state("native", "native, but would not load".into(), Colour::Red, true),
+                state("native", "unfit", "native, but would not load", Colour::Red, true),
                 first_reason(kmp, verdicts),
             ),
-            Decision::Native => state("native", "native".into(), Colour::Green, false),
+            Decision::Native => state("native", "native", "native", Colour::Green, false),
             Decision::Link if links == kmp.modules.len() => {
-                state("linked", "linked".into(), Colour::Green, false)
+                state("linked", "linked", "linked", Colour::Green, false)
             }
-            Decision::Link => state("not-linked", "fits but not linked".into(), Colour::Yellow, true),
+            Decision::Link => state("not-linked", "unlinked", "fits but not linked", Colour::Yellow, true),
             Decision::Superseded(by) => with(
-                state("superseded", "superseded".into(), Colour::Dim, false),
+                state("superseded", "older", "superseded", Colour::Dim, false),
                 format!("by {}", kmps[*by].package.nvr()),
             ),
             Decision::Clash { module, with: other } => with(
-                state("clash", "not linked".into(), Colour::Yellow, true),
+                state("clash", "clash", "not linked", Colour::Yellow, true),
                 format!("{module} is there already: {other}"),
             ),
             Decision::Broken => with(
-                state("broken", "broken".into(), Colour::Red, true),
+                state("broken", "broken", "broken", Colour::Red, true),
                 kmp.broken.clone().unwrap_or_default(),
             ),
             Decision::DoesNotFit => {
@@ -109,7 +102,7 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                 let colour = if by_older { Colour::Dim } else { Colour::Red };
                 let text = if links > 0 { "does not fit, but is linked" } else { "does not fit" };
                 with(
-                    state("does-not-fit", text.into(), colour, !by_older || links > 0),
+                    state("does-not-fit", "unfit", text, colour, !by_older || links > 0),
                     first_reason(kmp, verdicts),
                 )
             }
@@ -172,41 +165,29 @@ fn print_json(
     Document::print(kernels)
 }
 
-fn print(
-    survey: &Survey,
+fn print<'s>(
+    survey: &'s Survey,
+    running: Option<String>,
     states: &[Vec<Option<State>>],
     unpackaged: &[Vec<(&Path, &str, &Verdict)>],
 ) -> Result<(), String> {
     let mut page = Page::new();
-    let kernels = &survey.kernels;
-    let width = kernels.iter().map(|k| k.kernel.release.len()).max().unwrap_or(0);
-    let row = |page: &mut Page, release: &str, state: &State| {
-        let detail = match &state.detail {
-            Some(detail) => page.fit(width + 6 + state.text.chars().count(), &format!(": {detail}")),
-            None => String::new(),
-        };
-        page.line(format!("  {release:width$}  {}{detail}", page.paint(state.colour, &state.text)));
+    let running = running.unwrap_or_default();
+    let kernel = |k: &'s SurveyedKernel| {
+        let release = k.kernel.release.as_str();
+        status_page::Kernel { release, is_running: release == running }
     };
-    for (index, kmp) in survey.inventory.kmps.iter().enumerate() {
-        page.line(page.paint(Colour::Bold, kmp.package.nvr()));
-        let mut any = false;
-        for (kernel, states) in kernels.iter().zip(states) {
-            if let Some(state) = &states[index] {
-                row(&mut page, &kernel.kernel.release, state);
-                any = true;
-            }
-        }
-        if !any {
-            page.line(page.paint(Colour::Dim, "  there is no kernel that it could serve"));
-        }
-    }
+    let row = |(index, kmp): (usize, &InstalledKmp)| Row {
+        name: kmp.package.nvr(),
+        states: states.iter().map(|of_kernel| of_kernel[index].as_ref()).collect(),
+    };
+    let rows: Vec<Row<'_>> = survey.inventory.kmps.iter().enumerate().map(row).collect();
+    let kernels: Vec<status_page::Kernel<'_>> = survey.kernels.iter().map(kernel).collect();
     let mut loose: BTreeMap<&Path, (&str, &Verdict)> = BTreeMap::new();
-    for (kernel, modules) in kernels.iter().zip(unpackaged) {
+    for (kernel, modules) in survey.kernels.iter().zip(unpackaged) {
         loose.extend(modules.iter().map(|(path, _, verdict)| (*path, (&*kernel.kernel.release, *verdict))));
     }
-    if !loose.is_empty() {
-        page.line(page.paint(Colour::Bold, "modules that no package owns"));
-    }
+    let mut lines = Vec::new();
     for (path, (_, verdict)) in loose {
         let fits = match verdict.reasons.first() {
             None => page.paint(Colour::Green, "fits"),
@@ -214,12 +195,8 @@ fn print(
                 format!("{}: {}", page.paint(Colour::Red, "does not fit"), printable(reason.detail.as_ref()))
             }
         };
-        page.line(format!("  {}  {fits}", printable(path.as_os_str())));
+        lines.push(format!("  {}  {fits}", printable(path.as_os_str())));
     }
-    if kernels.is_empty() {
-        page.line("no kernel is installed");
-    } else if survey.inventory.kmps.is_empty() {
-        page.line("no KMP is installed");
-    }
+    status_page::draw(&mut page, &kernels, &rows, &lines);
     page.print()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kmp_core::apply::Depmod;
+use kmp_core::initrd::{Done, Request};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
@@ -12,7 +13,9 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
+use crate::initrd;
 use crate::json::Document;
+use crate::system_log::{self, About};
 use crate::terminal::Page;
 
 /// What a scriptlet tells of.
@@ -29,6 +32,8 @@ struct Kernel {
     depmod: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initrd: Option<initrd::Json>,
     not_linked: Vec<NotLinked>,
 }
 
@@ -38,16 +43,20 @@ struct NotLinked {
     detail: String,
 }
 
-/// Reconciles, and passes on what was left out.
-pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, String> {
+/// Reconciles, and passes on what was left out, and what was done to the system's log.
+pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Result<SyncReport, String> {
     let mut loader = context.loader();
     let waiting = || {
         context.done();
         log::warn!("another run of kmp is at work; waiting for it");
     };
-    let result = sync(&context.root, context.rpm(), &mut loader, options, &waiting);
+    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&waiting));
     context.done();
-    let report = result.map_err(|e| e.to_string())?;
+    let result = result.map_err(|e| e.to_string());
+    if !options.dry_run {
+        system_log::tell(context, &result, about);
+    }
+    let report = result?;
     for problem in &report.survey.problems {
         log::warn!("{problem}");
     }
@@ -64,17 +73,20 @@ pub fn reconcile(context: &Context, options: &Options) -> Result<SyncReport, Str
             Index::Due | Index::UpToDate => {}
         }
     }
+    let fates = report.kernels.iter().filter_map(|k| Some((k.release.as_str(), k.initrd.as_ref()?)));
+    initrd::tell(fates);
     Ok(report)
 }
 
 pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, String> {
     let options = Options {
-        selection: Selection { kernels: args.kernels.kernels.clone(), going: None },
+        selection: Selection { kernels: args.kernels.kernels.clone(), ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
+        initrd: (!args.no_initrd).then(initrd::request),
     };
-    let report = reconcile(context, &options)?;
+    let report = reconcile(context, &options, About::Nothing)?;
     // A release that is no kernel any more may be named, too: its links go.
     let gone: Vec<String> = args
         .kernels
@@ -89,7 +101,12 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
     } else if !quiet {
         print(&report, args.dry_run, |_| true, |_| true)?;
     }
-    let drift = args.dry_run && report.kernels.iter().any(|k| !k.changes.is_empty() || k.index == Index::Due);
+    let is_due = |k: &KernelReport| {
+        !k.changes.is_empty()
+            || k.index == Index::Due
+            || k.initrd.as_ref().is_some_and(|f| f.done == Done::Due)
+    };
+    let drift = args.dry_run && report.kernels.iter().any(is_due);
     Ok(match (failed(&report), drift) {
         (true, _) => Outcome::Failed,
         (_, true) => Outcome::Found,
@@ -100,15 +117,20 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
 pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool) -> Result<Outcome, String> {
     let release = match kernel {
         Some(release) => release.to_string(),
-        None => running_kernel()?,
+        None => running_kernel(&context.root)?,
     };
     let going = (event == Event::Removed).then(|| release.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         depmod: Depmod::from_environment(),
+        initrd: Some(Request {
+            kernel: (event == Event::Added).then(|| release.clone()),
+            ..initrd::request()
+        }),
         ..Options::default()
     };
-    let report = reconcile(context, &options)?;
+    let about = if event == Event::Added { About::Kernel(&release) } else { About::Nothing };
+    let report = reconcile(context, &options, about)?;
     if event == Event::Added {
         // Links were made for those that are there; that this one is not is for people to see.
         context.known(&report.survey, std::slice::from_ref(&release))?;
@@ -120,9 +142,15 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
 }
 
 pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
-    let mut report =
-        reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() })?;
+    let package = (event == Event::Added).then(|| nvr.to_string());
+    let options = Options {
+        depmod: Depmod::from_environment(),
+        initrd: Some(Request { package, ..initrd::request() }),
+        ..Options::default()
+    };
     let name = package_name(nvr);
+    let about = if event == Event::Added { About::Package(name) } else { About::Nothing };
+    let mut report = reconcile(context, &options, about)?;
     if event == Event::Removed {
         name_gone(&mut report, nvr, &modules_of(context, nvr));
     }
@@ -167,7 +195,9 @@ pub fn below_release(path: &Path) -> Option<PathBuf> {
 
 /// Everything, with no more words than what went wrong.
 pub fn all(context: &Context) -> Result<(), String> {
-    reconcile(context, &Options { depmod: Depmod::from_environment(), ..Options::default() }).map(|_| ())
+    let options =
+        Options { depmod: Depmod::from_environment(), initrd: Some(initrd::request()), ..Options::default() };
+    reconcile(context, &options, About::Nothing).map(|_| ())
 }
 
 /// The name in NAME-VERSION-RELEASE.
@@ -195,6 +225,10 @@ fn print(
         if dry_run && kernel.index == Index::Due {
             page.line(format!("{}: depmod would run", kernel.release));
         }
+        let initrd = kernel.initrd.as_ref().filter(|fate| fate.reason.needed());
+        if let Some(line) = initrd.and_then(|fate| initrd::line(&kernel.release, fate)) {
+            page.line(line);
+        }
         if of_kernel(kernel) {
             for missing in report.not_linked(&kernel.release).into_iter().filter(|n| of_kmp(n.kmp)) {
                 page.line(format!("{}: {missing}", kernel.release));
@@ -219,6 +253,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
             (None, Index::Failed(why)) => Some(why.clone()),
             _ => None,
         },
+        initrd: kernel.initrd.as_ref().map(initrd::Json::from),
         not_linked: report
             .not_linked(&kernel.release)
             .into_iter()

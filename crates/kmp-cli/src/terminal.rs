@@ -12,6 +12,8 @@ pub enum Colour {
     Red,
     Dim,
     Bold,
+    /// None.
+    Plain,
 }
 
 const PLAIN: &str = "\x1b[0m";
@@ -37,8 +39,19 @@ impl Page {
         // https://no-color.org: any value but an empty one.
         let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
-        let width = if terminal { width() } else { None };
-        Self { text: String::new(), coloured: terminal && !refused && !dumb, width }
+        // A terminal that does not know its width, as a serial line, has 80 columns.
+        let width = terminal.then(|| width().unwrap_or(80));
+        Self::with(width, terminal && !refused && !dumb)
+    }
+
+    /// For a terminal of this width; `None` for what is no terminal.
+    pub fn with(width: Option<usize>, coloured: bool) -> Self {
+        Self { text: String::new(), coloured, width }
+    }
+
+    /// The terminal's columns; `None`: lines may be of any length.
+    pub fn width(&self) -> Option<usize> {
+        self.width
     }
 
     /// `text` in a colour, if there are any.
@@ -52,19 +65,26 @@ impl Page {
             Colour::Red => "\x1b[31m",
             Colour::Dim => "\x1b[2m",
             Colour::Bold => "\x1b[1m",
+            Colour::Plain => return text.to_string(),
         };
         format!("{code}{text}{PLAIN}")
     }
 
-    /// Text that follows `used` columns, cut to the terminal's width.
-    pub fn fit(&self, used: usize, text: &str) -> String {
-        let Some(room) = self.width.map(|w| w.saturating_sub(used)).filter(|r| *r > 10) else {
-            return text.into();
-        };
-        if text.chars().count() <= room {
-            return text.into();
+    /// A text in lines that fit the terminal, all behind `indent` blanks. A word that is longer is not cut.
+    pub fn wrapped(&mut self, indent: usize, text: &str) {
+        let room = self.width.map_or(usize::MAX, |w| w.saturating_sub(indent));
+        let mut row = String::new();
+        for word in text.split(' ') {
+            if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > room {
+                self.line(format!("{:indent$}{row}", ""));
+                row.clear();
+            }
+            if !row.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(word);
         }
-        text.chars().take(room - 1).chain(['…']).collect()
+        self.line(format!("{:indent$}{row}", ""));
     }
 
     /// A line, or some. Whatever names are in it, nothing but our own colours steers the terminal.
@@ -85,6 +105,12 @@ impl Page {
         }
         self.text.push_str(rest);
         self.text.push('\n');
+    }
+
+    /// What would be printed.
+    #[cfg(test)]
+    pub fn into_text(self) -> String {
+        self.text
     }
 
     /// Prints it. A reader that has gone away (`kmp status | head`) is no failure.

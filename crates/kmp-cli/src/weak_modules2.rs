@@ -1,6 +1,4 @@
 //! The drop-in for SUSE's weak-modules2: its command line, its exit codes and its messages, on kmp's engine.
-//!
-//! What it leaves out so far: decisions about the initrd.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,16 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, ArgGroup, CommandFactory, Parser};
+use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
+use clap_complete::ArgValueCandidates;
 use kmp_core::apply::Depmod;
+use kmp_core::initrd::{Reason, Request, Settings};
 use kmp_core::plan::Decision;
 use kmp_core::survey::Selection;
-use kmp_core::sync::{Index, NotLinked, Options, PackageChange, SyncReport};
+use kmp_core::sync::{NotLinked, Options, PackageChange, SyncReport};
 
+use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::deferred;
+use crate::initrd;
 use crate::messages;
 use crate::sync::{below_release, name_gone, package_name, reconcile};
+use crate::system_log::About;
 
 /// Below this directory a relative log file is.
 const LOG_DIRECTORY: &str = "/var/log";
@@ -67,7 +70,13 @@ struct Args {
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
     /// A kernel release or a package
+    #[arg(add = ArgValueCandidates::new(completion::kernels_and_nvrs))]
     argument: Option<String>,
+}
+
+/// The command line's definition.
+pub fn command() -> Command {
+    Args::command()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,22 +176,36 @@ fn run(args: &Args) -> Result<bool, String> {
         Mode::RemoveKmp | Mode::KernelModules => listed_on_stdin(),
         _ => BTreeSet::new(),
     };
-    let argument = match &args.argument {
-        Some(argument) => argument.clone(),
-        None => running_kernel()?,
-    };
-    if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), &argument]) {
+    let settings = Settings::from_environment();
+    let is_whole = matches!(mode, Mode::AddKernel | Mode::KernelModules);
+    let wish = args.argument.as_deref().filter(|_| is_whole || (mode == Mode::AddKmp && settings.forced));
+    let named = args.argument.as_deref().unwrap_or_default();
+    if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish) {
         return Ok(false);
     }
     let context = Context::open(&args.root)?;
+    let argument = match &args.argument {
+        Some(argument) => argument.clone(),
+        None => running_kernel(&context.root)?,
+    };
     let going = (mode == Mode::RemoveKernel).then(|| argument.clone());
     let options = Options {
-        selection: Selection { kernels: Vec::new(), going },
+        selection: Selection { going, ..Selection::default() },
         dry_run: args.dry_run,
         no_depmod: false,
         depmod: Depmod::from_environment(),
+        initrd: Some(Request {
+            settings,
+            kernel: is_whole.then(|| argument.clone()),
+            package: (mode == Mode::AddKmp).then(|| argument.clone()),
+        }),
     };
-    let mut report = reconcile(&context, &options)?;
+    let about = match mode {
+        Mode::AddKernel => About::Kernel(&argument),
+        Mode::AddKmp => About::Package(package_name(&argument)),
+        _ => About::Nothing,
+    };
+    let mut report = reconcile(&context, &options, about)?;
     if mode == Mode::RemoveKmp {
         name_gone(&mut report, &argument, &listed);
     }
@@ -197,6 +220,7 @@ fn run(args: &Args) -> Result<bool, String> {
         }
         Mode::RemoveKernel => {}
     }
+    tell_initrds(&mut speaker, &report);
     for kernel in &report.kernels {
         if matches!(mode, Mode::AddKernel | Mode::KernelModules) && kernel.release != argument {
             continue;
@@ -213,9 +237,6 @@ fn run(args: &Args) -> Result<bool, String> {
                     kernel.release
                 ));
             }
-        }
-        if kernel.index != Index::UpToDate {
-            speaker.tell(&format!("The initrd of kernel {} is left alone", kernel.release));
         }
     }
     Ok(report.kernels.iter().any(|k| k.failed()))
@@ -237,6 +258,21 @@ fn tell_changes(speaker: &mut Speaker, report: &SyncReport) {
                 }
                 PackageChange::Dangling(_) => speaker.tell(&format!("{change} from kernel {release}")),
             }
+        }
+    }
+}
+
+fn tell_initrds(speaker: &mut Speaker, report: &SyncReport) {
+    for kernel in &report.kernels {
+        let Some(fate) = &kernel.initrd else { continue };
+        let release = &kernel.release;
+        if matches!(fate.reason, Reason::Changed(_) | Reason::Same) {
+            let modules = fate.reason.modules();
+            let modules = if modules.is_empty() { "none".into() } else { modules.join(" ") };
+            speaker.tell(&format!("changed initrd modules for kernel {release}: {modules}"));
+        }
+        if let Some(line) = initrd::line(release, fate).filter(|_| fate.reason.needed()) {
+            speaker.tell(&line);
         }
     }
 }

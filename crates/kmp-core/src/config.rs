@@ -1,7 +1,8 @@
-//! `kmp.conf`: what to do when a driver would be lost.
+//! `kmp.conf`: what to do when a driver would be lost, and whose conventions hold.
 
 use std::path::{Path, PathBuf};
 
+use crate::dialect::Dialect;
 use crate::inventory::Problem;
 use crate::root::{FileType, Root};
 
@@ -9,6 +10,9 @@ use crate::root::{FileType, Root};
 const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
 const DIRECTORY: &str = "/etc/kmp.conf.d";
 const LIMIT: u64 = 1 << 20;
+
+/// The names of all settings.
+pub const KEYS: &[&str] = &["dialect", "on-lost-driver", "protect"];
 
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,20 @@ pub struct Config {
     pub protect: Protect,
     /// `on-lost-driver` of sections: a glob for packages' names, and the policy. The last match counts.
     pub sections: Vec<(String, Policy)>,
+    /// `dialect = suse | redhat`: whose conventions hold, whatever `/etc/os-release` says.
+    pub dialect: Option<Dialect>,
+}
+
+/// Where a distribution says what it is; the first that is there counts.
+const OS_RELEASE: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
+
+/// Whose conventions hold below `root`: by `dialect` in the configuration, else by `os-release`, else SUSE's.
+/// What cannot be understood is a problem.
+pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Dialect {
+    let configured = Config::load(root, problems).dialect;
+    let text = || OS_RELEASE.iter().find_map(|file| root.read(Path::new(file), LIMIT).ok());
+    let told = || Dialect::of_os_release(&String::from_utf8_lossy(&text()?));
+    configured.or_else(told).unwrap_or_default()
 }
 
 impl Config {
@@ -117,8 +135,13 @@ impl Config {
                         _ => Protect::Named(names().collect()),
                     };
                 }
+                ("dialect", None) => match Dialect::parse(value) {
+                    Some(dialect) => self.dialect = Some(dialect),
+                    None => fault("dialect is suse or redhat"),
+                },
+                ("dialect", Some(_)) => fault("dialect stands outside any section"),
                 ("protect", Some(_)) => fault("protect stands outside any section"),
-                _ => fault(&format!("there is no setting {key}")),
+                _ => fault(&format!("there is no setting {key}; there are: {}", KEYS.join(", "))),
             }
         }
         faults
@@ -197,10 +220,38 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named_by_its_line_and_changes_nothing() {
         let mut config = Config::default();
-        let faults = config.read("on-lost-driver = perhaps\n[\nwhat\nspeed = high\n[a]\nprotect = all\n");
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        let faults = config.read(
+            "on-lost-driver = perhaps\n[\nwhat\nspeed = high\ndialect = debian\n[a]\nprotect = all\ndialect = suse\n",
+        );
+        assert_eq!(faults.len(), 7, "{faults:?}");
         assert!(faults[0].starts_with("line 1: "), "{faults:?}");
         assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn the_dialect_is_configured_or_told_by_os_release() {
+        let files = testkit::TestRoot::new();
+        let root = Root::open(&files.path()).unwrap();
+        let mut problems = Vec::new();
+        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        files.write("usr/lib/os-release", "ID=fedora\n");
+        assert_eq!(dialect(&root, &mut problems), Dialect::RedHat);
+        files.write("etc/os-release", "ID=opensuse-tumbleweed\n");
+        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        files.write("etc/kmp.conf", "dialect = redhat\n");
+        assert_eq!(dialect(&root, &mut problems), Dialect::RedHat);
+        assert!(problems.is_empty(), "{problems:?}");
+        files.write("etc/kmp.conf", "dialect = slackware\n");
+        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        assert!(problems[0].to_string().contains("line 1: dialect is suse or redhat"), "{problems:?}");
+    }
+
+    #[test]
+    fn every_setting_is_known_by_its_name() {
+        for key in KEYS {
+            let faults = Config::default().read(&format!("{key} = off"));
+            assert!(!faults.iter().any(|f| f.contains("there is no setting")), "{faults:?}");
+        }
     }
 
     #[test]

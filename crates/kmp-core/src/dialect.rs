@@ -1,15 +1,24 @@
 //! The conventions of a distribution: which modules are linked, where, and for which kernels.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-/// SUSE's conventions, those of `weak-modules2`.
+/// Whose conventions hold.
 ///
-/// * A link keeps the path below the origin's release: `updates/x.ko` becomes `weak-updates/updates/x.ko`.
-/// * Its target is absolute.
-/// * A package named `BASE-kmp-FLAVOR` serves kernels whose release ends in `-FLAVOR`.
-/// * depmod searches `updates extra weak-updates kgraft built-in`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Suse;
+/// | | [`Suse`](Self::Suse), as `weak-modules2` | [`RedHat`](Self::RedHat), as `weak-modules` |
+/// | --- | --- | --- |
+/// | what is linked | packages' modules, all but those in `kernel/` and `weak-updates/` | modules below `extra/`, packaged or not |
+/// | link for `updates/a/x.ko`, `extra/a/x.ko` | `weak-updates/updates/a/x.ko` | `weak-updates/a/x.ko` |
+/// | its target | the module, in `/usr/lib/modules` if that is the same | the module, in `/lib/modules` if that is the same |
+/// | which kernels | those of the package's flavour | all |
+/// | depmod's order | `updates extra weak-updates kgraft built-in` | `updates extra built-in weak-updates` |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// openSUSE, SUSE Linux Enterprise, and whatever does not say what it is.
+    #[default]
+    Suse,
+    /// Red Hat Enterprise Linux, Fedora, CentOS and their relatives.
+    RedHat,
+}
 
 /// The directory of links, below a kernel's own.
 pub const WEAK_UPDATES: &str = "weak-updates";
@@ -17,40 +26,132 @@ pub const WEAK_UPDATES: &str = "weak-updates";
 /// The directory of in-tree modules, below a kernel's own.
 pub const IN_TREE: &str = "kernel";
 
+/// The directory whose modules are linked in Red Hat's dialect, below a kernel's own.
+pub const EXTRA: &str = "extra";
+
 /// A package that provides this is part of the kernel, and its modules are never linked.
 pub const KMP_IN_KERNEL: &str = "kmp_in_kernel";
 
-impl Suse {
-    /// Where the link of a module goes, below `weak-updates/`. `below` is the module's path below its
-    /// origin's release directory.
-    pub fn link(self, below: &Path) -> PathBuf {
-        below.to_path_buf()
+impl Dialect {
+    /// `suse` or `redhat`, in either case.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "suse" => Some(Self::Suse),
+            "redhat" => Some(Self::RedHat),
+            _ => None,
+        }
     }
 
-    /// The flavour of a package: the text after the last `-` of a name that contains `-kmp-`. Where the
-    /// name does not tell, what follows the last `-` of the release that it was built for.
+    /// What the text of `os-release` tells: `ID` first, then the words of `ID_LIKE`. `None`: neither family.
+    pub fn of_os_release(text: &str) -> Option<Self> {
+        let value = |key: &str| {
+            // The last line counts, as in a shell.
+            let line = text.lines().rev().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix('='))?;
+            Some(line.trim_matches(['"', '\'']).to_ascii_lowercase())
+        };
+        let words = [value("ID"), value("ID_LIKE")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        words.split_ascii_whitespace().find_map(|word| match word {
+            "suse" | "sles" | "sled" => Some(Self::Suse),
+            _ if word.starts_with("opensuse") || word.starts_with("sle-") => Some(Self::Suse),
+            "rhel" | "fedora" | "centos" => Some(Self::RedHat),
+            _ => None,
+        })
+    }
+
+    /// The name that [`Self::parse`] takes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suse => "suse",
+            Self::RedHat => "redhat",
+        }
+    }
+
+    /// May a module be linked at all, by its path `below` its release directory?
+    pub fn is_eligible(self, below: &Path) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => below.starts_with(EXTRA),
+        }
+    }
+
+    /// Are modules linked that no package owns?
+    pub fn takes_unpackaged(self) -> bool {
+        self == Self::RedHat
+    }
+
+    /// Where the link of a module goes, below `weak-updates/`. `below` is the module's path below the
+    /// directory of `release`, `target` the link's target ([`Self::target`]), `vermagic` the module's.
+    ///
+    /// Red Hat's dialect goes by the release that a module was built for, as its vermagic tells: where that is
+    /// another than the one in whose directory it is, the link has the module's whole path.
+    pub fn link(self, release: &str, below: &Path, target: &Path, vermagic: Option<&str>) -> PathBuf {
+        let built_for = vermagic.and_then(|v| v.split_ascii_whitespace().next());
+        match self {
+            Self::Suse => below.to_path_buf(),
+            Self::RedHat if built_for == Some(release) => below.iter().skip(1).collect(),
+            Self::RedHat => target.components().filter(|c| matches!(c, Component::Normal(_))).collect(),
+        }
+    }
+
+    /// The flavour of kernels that a package serves; `None`: all. The text after the last `-` of a name
+    /// that contains `-kmp-`; where the name does not tell, what follows the last `-` of the release that it
+    /// was built for.
     pub fn flavour<'a>(self, package: &'a str, origin: &'a str) -> Option<&'a str> {
+        if self == Self::RedHat {
+            return None;
+        }
         let named = if package.contains("-kmp-") { package } else { origin };
         named.rsplit_once('-').map(|(_, flavour)| flavour).filter(|f| !f.is_empty())
     }
 
-    /// Does a package of that flavour serve the kernel `release`?
-    pub fn serves(self, flavour: Option<&str>, release: &str) -> bool {
-        match flavour {
-            Some(flavour) => release.strip_suffix(flavour).is_some_and(|rest| rest.ends_with('-')),
-            None => true,
+    /// Is a driver that was built for `origin` missed in the kernel `release` when it does not work there? Not
+    /// in one of another flavour, or, in Red Hat's dialect, another variant (`+debug`, `+rt`, `+64k`).
+    pub fn is_missed(self, flavour: Option<&str>, origin: &str, release: &str) -> bool {
+        fn variant(release: &str) -> Option<&str> {
+            let (_, variant) = release.rsplit_once('+')?;
+            (!variant.contains('.')).then_some(variant)
+        }
+        match self {
+            Self::Suse => serves(flavour, release),
+            Self::RedHat => variant(origin) == variant(release),
         }
     }
 
-    /// depmod's order among a kernel's own directories of third-party modules: smaller wins.
-    pub fn search_rank(self, below: &Path) -> usize {
-        let first = below.iter().next().and_then(|c| c.to_str());
-        ["updates", "extra"].iter().position(|d| Some(*d) == first).unwrap_or(2)
+    /// depmod's order among all of a kernel's directories, by a path `below` the kernel's own: smaller wins.
+    pub fn load_rank(self, below: &Path) -> usize {
+        let (links, in_tree) = if self.links_beat_in_tree() { (10, 11) } else { (11, 10) };
+        match below.iter().next() {
+            Some(first) if first == WEAK_UPDATES => links,
+            Some(first) if first == IN_TREE => in_tree,
+            _ => search_rank(below),
+        }
     }
+
+    /// Does a linked module take the place of an in-tree module of its name, if depmod's `override` lines do
+    /// not say so?
+    pub fn links_beat_in_tree(self) -> bool {
+        self == Self::Suse
+    }
+}
+
+/// Does a package of that flavour serve the kernel `release`?
+pub fn serves(flavour: Option<&str>, release: &str) -> bool {
+    match flavour {
+        Some(flavour) => release.strip_suffix(flavour).is_some_and(|rest| rest.ends_with('-')),
+        None => true,
+    }
+}
+
+/// depmod's order among a kernel's own directories of third-party modules, the same in both dialects:
+/// smaller wins.
+pub fn search_rank(below: &Path) -> usize {
+    let first = below.iter().next().and_then(|c| c.to_str());
+    ["updates", EXTRA].iter().position(|d| Some(*d) == first).unwrap_or(2)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Dialect::{RedHat, Suse};
     use super::*;
 
     #[test]
@@ -58,14 +159,62 @@ mod tests {
         assert_eq!(Suse.flavour("nvidia-open-driver-G06-signed-kmp-default", "x"), Some("default"));
         assert_eq!(Suse.flavour("kmod-foo", "6.4.0-150600.21-rt"), Some("rt"));
         assert_eq!(Suse.flavour("kmod-foo", "6.4.0"), None);
+        assert_eq!(RedHat.flavour("kmod-foo", "5.14.0-70.el9.x86_64"), None);
     }
 
     #[test]
     fn a_kernel_is_served_by_its_own_flavour_only() {
-        assert!(Suse.serves(Some("default"), "6.4.0-150600.21-default"));
-        assert!(!Suse.serves(Some("default"), "6.4.0-150600.21-nondefault"));
-        assert!(!Suse.serves(Some("default"), "6.4.0-150600.21-rt"));
-        assert!(!Suse.serves(Some("default"), "default"));
-        assert!(Suse.serves(None, "6.4.0"));
+        assert!(serves(Some("default"), "6.4.0-150600.21-default"));
+        assert!(!serves(Some("default"), "6.4.0-150600.21-nondefault"));
+        assert!(!serves(Some("default"), "6.4.0-150600.21-rt"));
+        assert!(!serves(Some("default"), "default"));
+        assert!(serves(None, "6.4.0"));
+    }
+
+    #[test]
+    fn a_driver_is_missed_in_kernels_of_its_kind() {
+        let el9 = "5.14.0-70.el9.x86_64";
+        assert!(RedHat.is_missed(None, el9, "5.14.0-162.el9.x86_64"));
+        assert!(!RedHat.is_missed(None, el9, "5.14.0-162.el9.x86_64+debug"));
+        assert!(RedHat.is_missed(None, "5.14.0-70.el9.x86_64+rt", "5.14.0-162.el9.x86_64+rt"));
+        assert!(RedHat.is_missed(None, el9, "6.1.0-1+local.x86_64"), "a plus in the version");
+        assert!(!Suse.is_missed(Some("default"), "", "6.4.0-2-rt"));
+    }
+
+    #[test]
+    fn links_as_the_originals_name_them() {
+        let link = |dialect: Dialect, below: &str, vermagic| {
+            let target = Path::new("/lib/modules/1-x").join(below);
+            dialect.link("1-x", Path::new(below), &target, vermagic).display().to_string()
+        };
+        assert_eq!(link(Suse, "updates/x.ko", Some("2-x SMP ")), "updates/x.ko");
+        assert_eq!(link(RedHat, "extra/foo/x.ko", Some("1-x SMP ")), "foo/x.ko");
+        assert_eq!(link(RedHat, "extra/x.ko", Some("1-x SMP ")), "x.ko");
+        let whole = "lib/modules/1-x/extra/x.ko";
+        assert_eq!(link(RedHat, "extra/x.ko", Some("2-x SMP ")), whole);
+        assert_eq!(link(RedHat, "extra/x.ko", None), whole);
+    }
+
+    #[test]
+    fn os_release_tells_the_dialect() {
+        for (text, dialect) in [
+            ("NAME=\"openSUSE Leap\"\nID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n", Some(Suse)),
+            ("ID=\"sles\"\nID_LIKE=\"suse\"\n", Some(Suse)),
+            ("ID=sle-micro\n", Some(Suse)),
+            ("ID=fedora\n", Some(RedHat)),
+            ("ID=\"rhel\"\nID_LIKE=\"fedora\"\n", Some(RedHat)),
+            ("ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", Some(RedHat)),
+            ("ID='ol'\nID_LIKE='fedora'\n", Some(RedHat)),
+            ("ID=debian\n", None),
+            ("PRETTY_NAME=\"like fedora\"\nVARIANT_ID=suse\n", None),
+            ("ID=mine\nID_LIKE=\"other suse fedora\"\n", Some(Suse)),
+            ("", None),
+        ] {
+            assert_eq!(Dialect::of_os_release(text), dialect, "{text}");
+        }
+        for dialect in [Suse, RedHat] {
+            assert_eq!(Dialect::parse(dialect.as_str()), Some(dialect));
+        }
+        assert_eq!((Dialect::parse(" RedHat "), Dialect::parse("fedora")), (Some(RedHat), None));
     }
 }

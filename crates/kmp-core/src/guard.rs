@@ -6,7 +6,7 @@
 //! * when the transaction takes away or replaces the only version that works with a kernel that stays.
 //!
 //! Removing every version of a package, with nothing coming in its place, is what somebody wants, and no
-//! loss. Only what is found counts: what cannot be judged (a version that is not known, a module that
+//! loss; so is a module that no package owns: who built it builds it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that
 //! cannot be read) is no loss, either.
 
 use std::cmp::Ordering;
@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Kernel, Malformed, Module, Reason, Rule, Verdict};
-use crate::dialect::Suse;
 use crate::inventory::Package;
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
@@ -135,12 +134,17 @@ pub fn lost(
 ) -> Vec<Lost> {
     let after = After::new(survey, transaction, compare);
     let before = survey.kmps();
+    let dialect = survey.inventory.conventions.dialect;
     let mut result = Vec::new();
 
     // What works with the running kernel, or with the newest one of its flavour.
     let mut working: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, kmp) in before.iter().enumerate() {
-        let serves = |k: &&SurveyedKernel| Suse.serves(kmp.flavour, &k.kernel.release);
+        // Who built a module that no package has builds it for a new kernel, too.
+        if !survey.inventory.kmps[index].is_packaged() {
+            continue;
+        }
+        let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
         let by_release =
             |a: &&SurveyedKernel, b: &&SurveyedKernel| compare_releases(&a.kernel.release, &b.kernel.release);
         let newest = survey.kernels.iter().filter(serves).max_by(by_release);
@@ -153,8 +157,9 @@ pub fn lost(
         let site = after.incoming_site(incoming);
         let plan = site.plan(&after.kmps);
         for (&package, &index) in &working {
-            let same_flavour = Suse.serves(before[index].flavour, &incoming.kernel.release);
-            if same_flavour && !after.is_wanted_gone(package) {
+            let kmp = &before[index];
+            let is_missed = dialect.is_missed(kmp.flavour, kmp.origin, &incoming.kernel.release);
+            if is_missed && !after.is_wanted_gone(package) {
                 result.extend(after.missing(survey, index, &site, &plan, true));
             }
         }
@@ -172,7 +177,8 @@ pub fn lost(
         };
         let plan = site.plan(&after.kmps);
         for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            if !after.is_wanted_gone(before[index].package) {
+            let is_packaged = survey.inventory.kmps[index].is_packaged();
+            if is_packaged && !after.is_wanted_gone(before[index].package) {
                 result.extend(after.missing(survey, index, &site, &plan, new.is_some()));
             }
         }
@@ -246,6 +252,9 @@ fn works(plan: &KernelPlan, kmp: usize) -> bool {
         && plan.verdicts[kmp].iter().all(|v| v.fits())
 }
 
+/// Of a package that comes; such a one works with the kernel that it was built for only.
+const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules are linked";
+
 /// What there will be.
 struct After<'a> {
     kmps: Vec<Kmp<'a>>,
@@ -262,6 +271,11 @@ impl<'a> After<'a> {
         compare: &dyn Fn(&Package, &Package) -> Ordering,
     ) -> Self {
         let installed = &survey.inventory.kmps;
+        let (dirs, dialect) = (&survey.inventory.dirs, survey.inventory.conventions.dialect);
+        let is_eligible = |module: &IncomingModule| {
+            let below = dirs.canonical(&module.path).and_then(|path| dirs.split(&path));
+            below.is_none_or(|(_, below)| dialect.is_eligible(&below))
+        };
         let mut all: Vec<(&Package, Source, Kmp<'a>)> = survey
             .kmps()
             .into_iter()
@@ -278,10 +292,10 @@ impl<'a> After<'a> {
             });
             let planned = Kmp {
                 package: &kmp.package.name,
-                flavour: Suse.flavour(&kmp.package.name, &kmp.origin),
+                flavour: dialect.flavour(&kmp.package.name, &kmp.origin),
                 origin: &kmp.origin,
                 modules: modules.collect(),
-                broken: None,
+                broken: (!kmp.modules.iter().any(is_eligible)).then_some(NOT_ELIGIBLE),
             };
             (&kmp.package, Source::Incoming(i), planned)
         }));

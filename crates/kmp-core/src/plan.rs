@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
-use crate::dialect::Suse;
+use crate::dialect::serves;
 
 /// A module as the plan sees it.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl Site<'_> {
         for (index, kmp) in kmps.iter().enumerate() {
             let decision = if self.is_native(kmp) {
                 Decision::Native
-            } else if !Suse.serves(kmp.flavour, &self.kernel.release) {
+            } else if !serves(kmp.flavour, &self.kernel.release) {
                 Decision::OtherFlavour
             } else if kmp.broken.is_some() {
                 Decision::Broken
@@ -263,7 +263,7 @@ impl Site<'_> {
         kmp.broken.is_none()
             && !kmp.modules.is_empty()
             && !self.is_native(kmp)
-            && Suse.serves(kmp.flavour, &self.kernel.release)
+            && serves(kmp.flavour, &self.kernel.release)
     }
 
     /// The newest version of each package that has not failed and takes no other's module names.

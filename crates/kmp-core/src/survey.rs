@@ -7,8 +7,7 @@ use std::sync::Arc;
 use librpm_rt::Librpm;
 
 use crate::abi::{Kernel, Malformed, Module, SymbolTable};
-use crate::dialect::Suse;
-use crate::inventory::{FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
+use crate::inventory::{self, FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
 use crate::plan::{KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
 use crate::workers;
@@ -20,6 +19,10 @@ pub struct Selection {
     pub kernels: Vec<String>,
     /// This one is going: it counts as removed, though its files may still be there.
     pub going: Option<String>,
+    /// Modules that are linked though by the dialect they would not be (in Red Hat's: outside `extra/`), by their
+    /// paths below a release directory. For this run only: links to them are then left alone as somebody
+    /// else's until their modules are gone.
+    pub asked: Vec<PathBuf>,
 }
 
 /// A kernel with what is known of it.
@@ -54,7 +57,9 @@ impl Survey {
         loader: &mut Loader<'_>,
         selection: &Selection,
     ) -> Self {
-        let mut inventory = Inventory::take(root, rpm, loader.workers());
+        let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers());
+        loader.load_modules(inventory.unpackaged().into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
+        inventory.add_unpackaged(rpm, &|path| (**loader.module(path)?).as_ref().ok());
         if let Some(going) = &selection.going {
             inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
         }
@@ -120,19 +125,7 @@ impl Survey {
         root: &Root,
         releases: impl IntoIterator<Item = &'k String>,
     ) -> Result<(), String> {
-        let there: Vec<&str> = self.inventory.kernels().map(|r| r.release.as_str()).collect();
-        let dir = root.display(self.inventory.dirs.path());
-        match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
-            None => Ok(()),
-            Some(missing) if there.is_empty() => {
-                Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
-            }
-            Some(missing) => Err(format!(
-                "there is no kernel {missing} in {}; there are: {}",
-                dir.display(),
-                there.join(", ")
-            )),
-        }
+        inventory::has_kernels(root, &self.inventory.dirs, &self.inventory.releases, releases)
     }
 
     /// The KMPs as the plan sees them.
@@ -144,7 +137,7 @@ impl Survey {
                 package: &kmp.package.name,
                 flavour: kmp.flavour.as_deref(),
                 origin: &kmp.origin,
-                modules: kmp.modules.iter().map(|m| self.planned(m)).collect(),
+                modules: kmp.modules.iter().map(|m| self.planned(&kmp.origin, m)).collect(),
                 broken: kmp.broken.as_deref(),
             })
             .collect()
@@ -188,12 +181,15 @@ impl Survey {
         }
     }
 
-    fn planned<'s>(&'s self, found: &'s FoundModule) -> PlannedModule<'s> {
+    fn planned<'s>(&'s self, origin: &str, found: &'s FoundModule) -> PlannedModule<'s> {
+        let (module, dialect) = (self.module(&found.path), self.inventory.conventions.dialect);
+        let target = self.inventory.dirs.target(dialect, &found.path);
+        let vermagic = module.ok().and_then(|m| m.vermagic.as_deref());
         PlannedModule {
             name: &found.name,
-            module: self.module(&found.path),
-            link: Suse.link(&found.below),
-            target: found.path.clone(),
+            module,
+            link: dialect.link(origin, &found.below, &target, vermagic),
+            target,
         }
     }
 

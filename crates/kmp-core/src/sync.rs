@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict};
-use crate::apply::{Depmod, Lock, LockError, Wanted, clear, leftovers, switch};
+use crate::apply::{
+    self, Depmod, Lock, LockError, Wanted, clear, is_read_only, keep_pending, leftovers, settle_pending,
+    switch,
+};
+use crate::dialect::WEAK_UPDATES;
+use crate::initrd::{self, Fate, Request, System, compare};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::report::printable;
@@ -25,6 +30,8 @@ pub struct Options {
     pub no_depmod: bool,
     /// The program.
     pub depmod: Depmod,
+    /// Look after the initrds of changed kernels, too.
+    pub initrd: Option<Request>,
 }
 
 /// Nothing was done, and why.
@@ -96,11 +103,18 @@ pub struct KernelReport {
     pub error: Option<String>,
     /// depmod.
     pub index: Index,
+    /// The initrd, where it was asked for.
+    pub initrd: Option<Fate>,
 }
 
 impl KernelReport {
     /// Did it fail in any part?
     pub fn failed(&self) -> bool {
+        self.links_failed() || self.initrd.as_ref().is_some_and(|f| matches!(f.done, initrd::Done::Failed(_)))
+    }
+
+    /// Are links or index not what they should be?
+    fn links_failed(&self) -> bool {
         self.error.is_some() || matches!(self.index, Index::Failed(_))
     }
 }
@@ -184,8 +198,8 @@ struct Difference<'s> {
     index_due: bool,
 }
 
-/// Reconciles the links of `root` with what is on disk and in the rpm database. `waiting` is called once
-/// when another run holds the lock for a second.
+/// Reconciles the links of `root` with what is on disk and in the rpm database. Another
+/// run that holds the lock is waited for, and `waiting` called once after a second; without it, it is not waited for.
 ///
 /// What concerns a single kernel does not stop the others: see [`KernelReport::failed`].
 ///
@@ -196,7 +210,7 @@ pub fn sync(
     rpm: Result<&Librpm, &librpm_rt::Error>,
     loader: &mut Loader<'_>,
     options: &Options,
-    waiting: &dyn Fn(),
+    waiting: Option<&dyn Fn()>,
 ) -> Result<SyncReport, SyncError> {
     // Where nothing has to be changed nothing is written, not even the lock's file.
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
@@ -224,7 +238,12 @@ pub fn sync(
                 problems.push(Problem { path: root.display(leftover), what });
             }
         }
-        let kernels = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
+        let mut kernels: Vec<_> = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
+        // An initrd takes its time; others may change links meanwhile.
+        drop(lock);
+        if let Some(request) = &options.initrd {
+            problems.extend(look_after_initrds(root, &survey, &mut kernels, request, options.dry_run));
+        }
         survey.problems.append(&mut problems);
         return Ok(SyncReport { kernels, survey });
     }
@@ -323,14 +342,30 @@ fn is_right(item: &Item, wanted: &BTreeMap<&Path, &Path>) -> bool {
 
 fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Options) -> KernelReport {
     let Difference { release, wanted, changes, links_change, index_due } = difference;
-    let mut report =
-        KernelReport { release: release.release.clone(), changes, error: None, index: Index::UpToDate };
+    let mut report = KernelReport {
+        release: release.release.clone(),
+        changes,
+        error: None,
+        index: Index::UpToDate,
+        initrd: None,
+    };
     if index_due {
         report.index = Index::Due;
     }
     if options.dry_run {
         return report;
     }
+    if (links_change || index_due) && is_read_only(root, &release.dir) {
+        keep_pending(root, &release.release);
+        report.error = Some(format!(
+            "{} is read-only, so the links for kernel {} stay as they are. On a transactional system run \
+             \"transactional-update run kmp sync\", on others \"kmp sync\" as soon as it is writable",
+            root.display(&release.dir).display(),
+            release.release
+        ));
+        return report;
+    }
+    settle_pending(root, &release.release);
     if links_change && let Err(e) = switch(root, release, &wanted) {
         let dir = root.display(&release.dir);
         report.error = Some(format!("cannot change the links in {}: {e}", dir.display()));
@@ -343,4 +378,73 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         };
     }
     report
+}
+
+/// Asks for the initrds of kernels whose modules changed, and of those that were asked for. Returns what was left out.
+fn look_after_initrds(
+    root: &Root,
+    survey: &Survey,
+    reports: &mut [KernelReport],
+    request: &Request,
+    dry_run: bool,
+) -> Vec<Problem> {
+    let wishes = apply::wishes(root);
+    let asked = |release: &str| {
+        let is_kernel = |name: &String| name == release;
+        let has = |nvr: &String| has_package(survey, release, nvr);
+        let whole = request.kernel.iter().chain(&wishes).any(is_kernel);
+        (whole, wishes.iter().any(has), request.package.iter().any(has))
+    };
+    let chosen: Vec<_> = reports
+        .iter_mut()
+        .filter(|report| !report.links_failed())
+        .filter_map(|report| {
+            let release = survey.inventory.kernels().find(|r| r.release == report.release)?;
+            let (whole, wished, named) = asked(&report.release);
+            let is_changed = report.index != Index::UpToDate;
+            let forced = (wished || request.settings.forced).then_some(initrd::PACKAGE);
+            (is_changed || whole || wished || named).then_some((report, release, whole, forced))
+        })
+        .collect();
+    if chosen.is_empty() {
+        return Vec::new();
+    }
+    let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
+    for (report, release, whole, forced) in chosen {
+        // What is there now is not what was there before links were changed.
+        let (release, modules) = if dry_run {
+            (release.clone(), planned_modules(root, survey, release))
+        } else {
+            let (release, _) = Release::scan(root, &release.release, &release.dir);
+            let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
+            (release, modules)
+        };
+        let reason = system.assess(&release, &modules, whole, forced);
+        report.initrd = Some(system.serve(&release, reason, dry_run));
+    }
+    if !dry_run && !reports.iter().any(KernelReport::links_failed) {
+        wishes.iter().for_each(|wish| apply::forget_wish(root, wish));
+    }
+    std::mem::take(&mut system.problems)
+}
+
+fn planned_modules(root: &Root, survey: &Survey, release: &Release) -> compare::Modules {
+    let kernel = survey.kernels.iter().find(|k| k.kernel.release == release.release);
+    let links = kernel.into_iter().flat_map(|k| &k.plan.links);
+    let links = links.map(|(link, (target, _))| (link.clone(), target.clone()));
+    let items = release.weak_updates.as_deref().unwrap_or_default();
+    let foreign = items.iter().filter(|item| survey.inventory.ours(root, item).is_none());
+    let foreign = foreign.map(|item| (item.below.clone(), release.dir.join(WEAK_UPDATES).join(&item.below)));
+    let all: Vec<_> = links.chain(foreign).collect();
+    let dialect = survey.inventory.conventions.dialect;
+    compare::planned(dialect, release, all.iter().map(|(link, target)| (link.as_path(), target.as_path())))
+}
+
+/// Does a kernel have this KMP, linked or as its own?
+fn has_package(survey: &Survey, release: &str, nvr: &str) -> bool {
+    let Some(kernel) = survey.kernels.iter().find(|k| k.kernel.release == release) else { return false };
+    let decisions = kernel.plan.decisions.iter().zip(&survey.inventory.kmps);
+    decisions
+        .into_iter()
+        .any(|(d, kmp)| matches!(d, Decision::Link | Decision::Native) && kmp.package.nvr() == nvr)
 }

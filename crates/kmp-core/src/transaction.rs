@@ -123,7 +123,14 @@ impl Elements {
     /// # Errors
     /// librpm's, which name the file. The package is left out then.
     pub fn add_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
-        let mut file = rpm.open_package(path)?;
+        self.add_opened(rpm.open_package(path)?)
+    }
+
+    /// The same of a file that is open already.
+    ///
+    /// # Errors
+    /// As with [`add_file`](Self::add_file).
+    pub fn add_opened(&mut self, mut file: PackageFile) -> Result<(), librpm_rt::Error> {
         if file.is_source() {
             return Ok(());
         }

@@ -185,7 +185,6 @@ functions! {
         fn Fclose(*mut Fd) -> c_int;
         fn Ferror(*mut Fd) -> c_int;
         fn Fstrerror(*mut Fd) -> *const c_char;
-        fn Fileno(*mut Fd) -> c_int;
         fn rpmKeyringNew() -> *mut Keyring;
         fn rpmKeyringFree(*mut Keyring) -> *mut Keyring;
         fn rpmtsSetKeyring(*mut Ts, *mut Keyring) -> c_int;

@@ -29,9 +29,12 @@ pub struct Package {
 }
 
 impl Package {
-    /// name-version-release.
+    /// name-version-release; name-version where there is no release.
     pub fn nvr(&self) -> String {
-        format!("{}-{}-{}", self.name, self.evr.version, self.evr.release)
+        let Evr { version, release, .. } = &self.evr;
+        // Every package of rpm has a release.
+        let dash = if release.is_empty() { "" } else { "-" };
+        format!("{}-{version}{dash}{release}", self.name)
     }
 
     /// name-version-release.arch, or without the arch where there is none.

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::ffi::{CStr, CString, OsString, c_int, c_void};
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::ptr::{NonNull, null, null_mut};
@@ -94,18 +95,17 @@ impl Librpm {
         PackageFile::open(*self, path)
     }
 
-    /// The package at the start of which an `FD_t` of the host's stands, such as `rpmtsNotify(INST_OPEN_FILE)` gives to a plugin.
+    /// The package at the start of which a descriptor of somebody else's stands, such as that of the `FD_t` which
+    /// `rpmtsNotify(INST_OPEN_FILE)` gives to a plugin. It is a regular file.
     ///
-    /// The `FD_t` is not kept: its descriptor is duplicated, and the host may close it before the result is dropped. The
+    /// The descriptor is not kept but duplicated; the host may close its own before the result is dropped. The
     /// two share one position in the file. Each call of ours (this one, and [`PackageFile::read_files`]) sets it, and puts it
-    /// back where it found it, so to the host it never moves; only within `take` it is anywhere. It must be a
-    /// regular file (rpm itself wants no less), opened without decompression.
+    /// back where it found it, so to the host it never moves; only within `take` it is anywhere.
     ///
-    /// # Safety
-    /// `fd` is null (an error) or a live `FD_t` of the same librpm, and no other thread uses it during the call.
-    pub unsafe fn package_from_fd(&self, fd: *mut c_void) -> Result<PackageFile, Error> {
-        // SAFETY: the same contract.
-        unsafe { PackageFile::from_fd(*self, fd.cast()) }
+    /// # Errors
+    /// As with [`open_package`](Self::open_package).
+    pub fn package_from_fd(&self, fd: BorrowedFd<'_>) -> Result<PackageFile, Error> {
+        PackageFile::from_fd(*self, fd)
     }
 
     /// Reads a header that the host owns, such as `rpmteHeader` gives or `rpmReadPackageFile` made; nothing of it is kept.

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -67,26 +67,12 @@ impl PackageFile {
         PackageFile::read(rpm, file, path.to_owned())
     }
 
-    /// # Safety
-    /// `fd` is null or a live `FD_t` of the same librpm.
-    pub(crate) unsafe fn from_fd(rpm: Librpm, fd: *mut Fd) -> Result<PackageFile, Error> {
-        let functions = rpm.package_functions()?;
-        let unreadable = |path, source| Error::UnreadablePackage { path, source };
-        // SAFETY: live by contract; null gives -1.
-        let number = unsafe { (functions.Fileno)(fd) };
-        if number < 0 {
-            let none = io::Error::other("rpm passed on no open file");
-            return Err(unreadable(PathBuf::from("(rpm's)"), none));
+    pub(crate) fn from_fd(rpm: Librpm, fd: BorrowedFd<'_>) -> Result<PackageFile, Error> {
+        let path = name_of(fd.as_raw_fd());
+        match fd.try_clone_to_owned() {
+            Ok(copy) => PackageFile::read(rpm, File::from(copy), path),
+            Err(source) => Err(Error::UnreadablePackage { path, source }),
         }
-        // SAFETY: takes numbers, returns a new descriptor that is ours.
-        let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
-        if copy < 0 {
-            return Err(unreadable(name_of(number), io::Error::last_os_error()));
-        }
-        // SAFETY: just made, and nobody else's.
-        let file = File::from(unsafe { OwnedFd::from_raw_fd(copy) });
-        let path = name_of(copy);
-        PackageFile::read(rpm, file, path)
     }
 
     /// Reads the header from where the file stands.
@@ -111,7 +97,7 @@ impl PackageFile {
         Ok(PackageFile { rpm, functions, file, payload, path, header })
     }
 
-    /// The package file, as it was named to us; of an `FD_t`, as the kernel names it.
+    /// The package file, as it was named to us; of a descriptor, as the kernel names it.
     pub fn path(&self) -> &Path {
         &self.path
     }

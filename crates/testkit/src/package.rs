@@ -16,6 +16,7 @@ pub(crate) enum Entry {
     File { bytes: Vec<u8>, executable: bool },
     Directory,
     Link(PathBuf),
+    Ghost,
 }
 
 /// Describes an RPM package and builds it with the real rpmbuild: no compiler, no debuginfo, no dependency generators,
@@ -33,7 +34,8 @@ pub struct PackageBuilder {
     pub(crate) release: String,
     pub(crate) arch: String,
     pub(crate) tags: Vec<(String, String)>,
-    pub(crate) scriptlets: Vec<(String, Option<String>, String)>,
+    /// Phase, what follows it in the spec file's line, text.
+    pub(crate) scriptlets: Vec<(String, String, String)>,
     pub(crate) entries: BTreeMap<PathBuf, Entry>,
 }
 
@@ -189,13 +191,20 @@ impl PackageBuilder {
 
     /// Adds a shell scriptlet: `post`, `postun`, `posttrans`, ... The text is taken as it is; macros are not expanded.
     pub fn scriptlet(mut self, phase: &str, text: &str) -> Self {
-        self.scriptlets.push((phase.into(), None, text.into()));
+        self.scriptlets.push((phase.into(), String::new(), text.into()));
+        self
+    }
+
+    /// Adds a shell scriptlet that other packages' files below these directories trigger: `transfiletriggerin`,
+    /// `filetriggerpostun`, ...
+    pub fn file_trigger(mut self, phase: &str, directories: &[&str], text: &str) -> Self {
+        self.scriptlets.push((phase.into(), format!(" -- {}", directories.join(" ")), text.into()));
         self
     }
 
     /// Adds a Lua scriptlet: rpm runs it itself, so it needs nothing in the root.
     pub fn lua_scriptlet(mut self, phase: &str, text: &str) -> Self {
-        self.scriptlets.push((phase.into(), Some("<lua>".into()), text.into()));
+        self.scriptlets.push((phase.into(), " -p <lua>".into(), text.into()));
         self
     }
 
@@ -217,6 +226,11 @@ impl PackageBuilder {
     /// Adds a symbolic link.
     pub fn symlink(self, path: impl AsRef<Path>, target: impl Into<PathBuf>) -> Self {
         self.entry(path.as_ref(), Entry::Link(target.into()))
+    }
+
+    /// Adds a path that the package owns without bringing it (`%ghost`): erasing takes away what is there then.
+    pub fn ghost(self, path: impl AsRef<Path>) -> Self {
+        self.entry(path.as_ref(), Entry::Ghost)
     }
 
     fn entry(mut self, path: &Path, entry: Entry) -> Self {

@@ -205,6 +205,21 @@ impl TestRoot {
         self.add_program(&path, &path);
     }
 
+    /// Adds librpm, for a kmp that runs inside of the root, and as much of rpm's configuration as it needs.
+    ///
+    /// # Panics
+    /// When the machine has no librpm.
+    #[track_caller]
+    pub fn add_librpm(&self) {
+        let known = run(command("ldconfig").arg("-p")).expect_success().stdout;
+        let is_known = |name: &&str| known.lines().any(|l| l.trim_start().starts_with(&format!("{name} ")));
+        let name = ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(is_known);
+        self.add_library(name.expect("librpm on this machine"));
+        // Without them librpm does not start; the machine's own macros would run programs.
+        self.copy(Path::new("/usr/lib/rpm/rpmrc"), Path::new("/usr/lib/rpm/rpmrc"));
+        self.write("usr/lib/rpm/macros", format!("%_dbpath {DBPATH}\n"));
+    }
+
     /// The libraries and the loader that ldd names; none for a static program.
     fn libraries(&self, program: &Path) -> Vec<PathBuf> {
         let output = run(command("ldd").arg(program)).stdout;

@@ -15,7 +15,7 @@ use crate::package::{Entry, Package, PackageBuilder};
 use crate::tools::{Output, run};
 
 /// Part of every cache key: raise it when the way packages are built changes.
-const CACHE_FORMAT: u32 = 1;
+const CACHE_FORMAT: u32 = 2;
 
 /// Builds one package, or finds it built.
 pub(crate) fn build(package: &PackageBuilder) -> Result<Package, Output> {
@@ -64,9 +64,8 @@ impl PackageBuilder {
             line(format!("{tag}: {}", literal(value)));
         }
         line(format!("%description -n {name}\nA package for tests."));
-        for (phase, interpreter, text) in &self.scriptlets {
-            let interpreter = interpreter.as_ref().map(|i| format!(" -p {i}")).unwrap_or_default();
-            line(format!("%{phase} -n {name}{interpreter}\n{}", literal(text)));
+        for (phase, rest, text) in &self.scriptlets {
+            line(format!("%{phase} -n {name}{rest}\n{}", literal(text)));
         }
         line(format!("%files -n {name}\n%defattr(0644,root,root,0755)"));
         for (path, entry) in &self.entries {
@@ -75,6 +74,7 @@ impl PackageBuilder {
                 Entry::File { .. } => "",
                 Entry::Link(_) => "%attr(-,root,root) ",
                 Entry::Directory => "%dir ",
+                Entry::Ghost => "%ghost ",
             };
             line(format!("{kind}/{}", pattern(path)));
         }
@@ -87,6 +87,7 @@ impl PackageBuilder {
             match entry {
                 Entry::File { bytes, .. } => crate::write_file(&path, bytes),
                 Entry::Directory => fs::create_dir_all(&path).expect("a directory below a temporary one"),
+                Entry::Ghost => crate::write_file(&path, b""),
                 Entry::Link(target) => {
                     fs::create_dir_all(path.parent().expect("not the root")).expect("a temporary directory");
                     if path.symlink_metadata().is_err() {

@@ -70,7 +70,7 @@ impl Demo {
         self.rpm(&["-i"], &[old_kernel, nic, cam]);
         self.kmp(&["sync"], 0);
         let status = self.kmp(&["status"], 0);
-        self.check("both drivers are the kernel's own", status.stdout.matches("native").count() == 2);
+        self.check("both drivers are the kernel's own", status.stdout.matches("  native").count() == 2);
 
         head("A kernel update: one driver fits, the other does not");
         self.rpm(&["-i"], &[new_kernel]);

@@ -1,21 +1,148 @@
-//! `cargo xtask install --destdir DIR [--libdir /usr/lib64] [--debug]`: everything as an installed system has it.
+//! `cargo xtask install --destdir DIR`: everything as an installed system has it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::install::project;
 
 #[path = "../../kmp-capi/link.rs"]
 mod link;
 
-const USAGE: &str = "usage: cargo xtask install --destdir DIR [--libdir /usr/lib64] [--debug]";
+const USAGE: &str = "usage: cargo xtask install --destdir DIR [--libdir /usr/lib64] [--docdir /usr/share/doc]
+                           [--dialect suse|redhat] [--debug]";
+
+/// What is installed as it is: from, to, and the mode. `*` stands for each file's name. A row whose files are not there
+/// is an error.
+#[rustfmt::skip]
+const FILES: &[(&str, &str, u32)] = &[
+    ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
+    ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
+    ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
+    ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
+    ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
+    ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
+    ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
+    ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
+    ("crates/kmp-capi/include/kmp.h",    "/usr/include/kmp.h",                0o644),
+];
+
+/// The names besides `kmp` that the command goes by.
+#[rustfmt::skip]
+const LINKS: &[(&str, &str)] = &[
+    ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
+    ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
+    ("/usr/sbin/weak-modules",                      "../bin/kmp"),
+];
+
+/// What is empty at first.
+const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d"];
+
+/// A shell, and where it looks for the completions of a command.
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("bash", "/usr/share/bash-completion/completions/NAME"),
+    ("zsh", "/usr/share/zsh/site-functions/_NAME"),
+    ("fish", "/usr/share/fish/vendor_completions.d/NAME.fish"),
+];
+
+/// The commands that complete.
+const COMMANDS: &[&str] = &["kmp", "weak-modules2", "weak-modules"];
+
+/// What is built, always in one call: asked for one by one, crates are built anew for each with the features it wants.
+pub const PACKAGES: &[&str] = &["--package", "kmp-cli", "--package", "kmp-capi", "--package", "xtask"];
 
 struct Tree {
     destdir: PathBuf,
     libdir: PathBuf,
+    docdir: PathBuf,
+    dialect: String,
+    debug: bool,
+}
+
+/// Builds, and lays everything out below `--destdir`.
+pub fn run(args: &[String]) -> Result<(), String> {
+    let tree = Tree::from(args)?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
+    cargo.args((!tree.debug).then_some("--release"));
+    let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
+    if !status.success() {
+        return Err("the build failed".into());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from);
+    let built = target.join(if tree.debug { "debug" } else { "release" });
+    tree.file(&built.join("kmp"), Path::new("/usr/bin/kmp"), 0o755)?;
+    tree.library(&built)?;
+    tree.plugin()?;
+    tree.completions(&built.join("kmp"))?;
+    for (from, to, mode) in FILES {
+        tree.files(from, to, *mode)?;
+    }
+    for (link, target) in LINKS {
+        tree.link(Path::new(link), target)?;
+    }
+    for directory in DIRECTORIES {
+        tree.place(&Path::new(directory).join("x"))?;
+    }
+    Ok(())
 }
 
 impl Tree {
+    fn from(args: &[String]) -> Result<Self, String> {
+        let mut tree = Self {
+            destdir: PathBuf::new(),
+            libdir: "/usr/lib64".into(),
+            docdir: "/usr/share/doc".into(),
+            dialect: "suse".into(),
+            debug: false,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().cloned().ok_or_else(|| format!("{arg} needs a value; {USAGE}"));
+            match arg.as_str() {
+                "--destdir" => tree.destdir = value()?.into(),
+                "--libdir" => tree.libdir = value()?.into(),
+                "--docdir" => tree.docdir = value()?.into(),
+                "--dialect" => tree.dialect = value()?,
+                "--debug" => tree.debug = true,
+                other => return Err(format!("there is no option {other}; {USAGE}")),
+            }
+        }
+        let dialect_known = ["suse", "redhat"].contains(&tree.dialect.as_str());
+        if tree.destdir.as_os_str().is_empty()
+            || !tree.libdir.is_absolute()
+            || !tree.docdir.is_absolute()
+            || !dialect_known
+        {
+            return Err(USAGE.into());
+        }
+        Ok(tree)
+    }
+
+    /// The files of a row of [`FILES`].
+    fn files(&self, from: &str, to: &str, mode: u32) -> Result<(), String> {
+        let from = project().join(from.replace("DIALECT", &self.dialect));
+        let to = to.replace("DOCDIR", &self.docdir.display().to_string());
+        let pattern = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some((start, end)) = pattern.split_once('*') else {
+            return self.file(&from, Path::new(&to), mode);
+        };
+        let directory = from.parent().unwrap_or(Path::new("/"));
+        let mut any = false;
+        for entry in fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let fits =
+                name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
+            if fits && entry.path().is_file() {
+                self.file(&entry.path(), Path::new(&to.replace('*', &name)), mode)?;
+                any = true;
+            }
+        }
+        any.then_some(()).ok_or_else(|| format!("no file is named {}", from.display()))
+    }
+
     /// Copies a file to an absolute path of the installed system.
     fn file(&self, from: &Path, to: &Path, mode: u32) -> Result<(), String> {
         let bytes = fs::read(from).map_err(|e| format!("{}: {e}", from.display()))?;
@@ -44,12 +171,8 @@ impl Tree {
         Ok(to)
     }
 
-    fn command(&self, built: &Path) -> Result<(), String> {
-        self.file(&built.join("kmp"), Path::new("/usr/bin/kmp"), 0o755)
-    }
-
-    fn library(&self, source: &Path, built: &Path) -> Result<(), String> {
-        let capi = source.join("crates/kmp-capi");
+    fn library(&self, built: &Path) -> Result<(), String> {
+        let capi = project().join("crates/kmp-capi");
         let version = env!("CARGO_PKG_VERSION");
         let made = built.join(link::SONAME);
         link::link(&capi, &built.join("libkmp_capi.a"), &made)?;
@@ -58,7 +181,6 @@ impl Tree {
         self.file(&made, &self.libdir.join(&real), 0o755)?;
         self.link(&self.libdir.join(link::SONAME), &real)?;
         self.link(&self.libdir.join("libkmp.so"), link::SONAME)?;
-        self.file(&capi.join("include/kmp.h"), Path::new("/usr/include/kmp.h"), 0o644)?;
         let template = capi.join("kmp.pc.in");
         let text = fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
         let text = text
@@ -69,73 +191,29 @@ impl Tree {
         self.write(&self.libdir.join("pkgconfig/kmp.pc"), text.as_bytes(), 0o644)
     }
 
-    /// rpm's plugin, where its sources are there: the chore `plugin` builds it and prints where it is.
-    fn plugin(&self, source: &Path, debug: bool) -> Result<(), String> {
-        if !source.join("rpm-plugin").is_dir() {
-            return Ok(());
-        }
+    /// rpm's plugin: the chore `plugin` builds it and prints where it is.
+    fn plugin(&self) -> Result<(), String> {
         let own = std::env::current_exe().map_err(|e| format!("xtask itself is not found: {e}"))?;
-        let mut chore = Command::new(own);
-        chore.arg("plugin").args(debug.then_some("--debug"));
-        let output = chore.output().map_err(|e| format!("cargo xtask plugin cannot be run: {e}"))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        let path = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        self.file(Path::new(&path), &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
+        let path = call(Command::new(own).arg("plugin").args(self.debug.then_some("--debug")))?;
+        self.file(Path::new(path.trim()), &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
     }
 
-    /// Macros and man pages, by their names.
-    fn texts(&self, source: &Path) -> Result<(), String> {
-        for dir in ["packaging", "packaging/man", "crates/kmp-capi/doc"] {
-            let Ok(entries) = fs::read_dir(source.join(dir)) else { continue };
-            for file in entries.flatten().map(|e| e.path()).filter(|p| p.is_file()) {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let section = name.rsplit_once('.').map(|(_, s)| s).filter(|s| s.len() == 1);
-                if name == "zypp-commit-plugin" {
-                    self.file(&file, Path::new("/usr/lib/zypp/plugins/commit/kmp"), 0o755)?;
-                } else if name.starts_with("macros.") {
-                    self.file(&file, &Path::new("/usr/lib/rpm/macros.d").join(&name), 0o644)?;
-                } else if let Some(section) = section.filter(|s| ("1".."9").contains(s)) {
-                    let man = Path::new("/usr/share/man").join(format!("man{section}"));
-                    self.file(&file, &man.join(&name), 0o644)?;
-                }
-            }
+    /// The command itself tells what a shell reads for it.
+    fn completions(&self, command: &Path) -> Result<(), String> {
+        for (name, (shell, place)) in COMMANDS.iter().flat_map(|n| COMPLETIONS.iter().map(move |c| (n, c))) {
+            let text = call(Command::new(command).arg0(name).env("KMP_COMPLETE", shell))?;
+            self.write(Path::new(&place.replace("NAME", name)), text.as_bytes(), 0o644)?;
         }
         Ok(())
     }
 }
 
-/// Builds, and lays everything out below `--destdir`.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let mut tree = Tree { destdir: PathBuf::new(), libdir: "/usr/lib64".into() };
-    let mut debug = false;
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut value =
-            || args.next().map(PathBuf::from).ok_or_else(|| format!("{arg} needs a directory; {USAGE}"));
-        match arg.as_str() {
-            "--destdir" => tree.destdir = value()?,
-            "--libdir" => tree.libdir = value()?,
-            "--debug" => debug = true,
-            other => return Err(format!("there is no option {other}; {USAGE}")),
-        }
+/// What a program prints.
+fn call(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
+    let output = command.output().map_err(|e| format!("{name} cannot be run: {e}"))?;
+    match output.status.success() {
+        true => String::from_utf8(output.stdout).map_err(|e| format!("{name}: {e}")),
+        false => Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim())),
     }
-    if tree.destdir.as_os_str().is_empty() || !tree.libdir.is_absolute() {
-        return Err(USAGE.into());
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).args(["build", "--quiet", "--package", "kmp-cli", "--package", "kmp-capi"]);
-    cargo.args((!debug).then_some("--release"));
-    let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
-    if !status.success() {
-        return Err("the build failed".into());
-    }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
-    let built = target.join(if debug { "debug" } else { "release" });
-    tree.command(&built)?;
-    tree.library(source, &built)?;
-    tree.plugin(source, debug)?;
-    tree.texts(source)
 }

@@ -9,6 +9,7 @@ mod judge;
 mod packages;
 mod plugin;
 mod privilege;
+mod rpm;
 mod test;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),
     ("install", "lay out everything below --destdir DIR", install_tree::run),
+    ("rpm", "build the packages of packaging/kmp.spec", rpm::run),
     ("_measure", "", bench::measure::run),
     ("_inflate", "", bench::measure::inflate),
 ];

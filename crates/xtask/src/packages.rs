@@ -17,6 +17,8 @@ pub enum Use {
     Test,
     /// `cargo xtask judge`.
     Judge,
+    /// `cargo xtask rpm`.
+    Rpm,
 }
 
 /// One thing that is needed. It is there when `program` is found in PATH or an sbin directory, or when the
@@ -67,11 +69,26 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "sqlite3",            "sqlite3",         "sqlite3",      "sqlite"),
     need(Use::Test,  "strace",             "strace",          "strace",       "strace"),
     need(Use::Test,  "shellcheck",         "shellcheck",      "ShellCheck",   "ShellCheck"),
+    need(Use::Test,  "dash",               "dash",            "dash",         "dash"),
+    need(Use::Test,  "bash",               "bash",            "bash",         "bash"),
+    need(Use::Test,  "busybox",            "busybox",         "busybox",      "busybox"),
     need(Use::Test,  "c++",                "g++",             "gcc-c++",      "gcc-c++"),
     need(Use::Test,  "nm",                 "binutils",        "binutils",     "binutils"),
     need(Use::Test,  "chattr",             "e2fsprogs",       "e2fsprogs",    "e2fsprogs"),
     need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
+    need(Use::Test,  "script",             "bsdutils",        "util-linux",   "util-linux-script"),
+    need(Use::Test,  "man",                "man-db groff-base", "man",        "man-db"),
+    need(Use::Test,  "mandoc",             "mandoc",          "mandoc",       "mandoc"),
+    need(Use::Test,  "bash",               "bash",            "bash",         "bash"),
+    need(Use::Test,  "zsh",                "zsh",             "zsh",          "zsh"),
+    need(Use::Test,  "fish",               "fish",            "fish",         "fish"),
+    need(Use::Rpm,   "git",                "git",             "git-core",     "git-core"),
+    need(Use::Rpm,   "tar",                "tar",             "tar",          "tar"),
+    need(Use::Rpm,   "gzip",               "gzip",            "gzip",         "gzip"),
+    need(Use::Rpm,   "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
+    need(Use::Rpm,   "find-debuginfo",     "debugedit",       "debugedit",    "debugedit"),
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),
     need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),

@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The system libraries that Rust's standard library needs.
-const LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+use crate::install_tree;
+
+/// The system libraries that Rust's standard library needs. The unwinder comes from gcc's archive: a plugin that cannot be
+/// loaded blocks rpm, so it needs nothing that librpm does not need as well.
+const LIBRARIES: &[&str] =
+    &["-static-libgcc", "-lgcc_eh", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
 /// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--debug`: unoptimised.
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -24,10 +28,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
 fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
-    // Features change the library; each has a directory of its own.
-    let target = if faults { target.join("plugin-faults") } else { target };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).args(["build", "--quiet", "--package", "kmp-capi", "--lib"]);
+    let packages = if faults { &["--package", "kmp-capi", "--lib"] } else { install_tree::PACKAGES };
+    cargo.current_dir(source).args(["build", "--quiet"]).args(packages);
     cargo.arg("--target-dir").arg(&target);
     if profile == "release" {
         cargo.arg("--release");
@@ -37,7 +40,8 @@ fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     }
     call(&mut cargo)?;
 
-    let directory = target.join(profile).join("rpm-plugin");
+    // rpm wants the file to have the plugin's name; so the two kinds have a directory each.
+    let directory = target.join(profile).join(if faults { "rpm-plugin-faults" } else { "rpm-plugin" });
     std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let result = directory.join("kmp.so");
     let plugin = source.join("rpm-plugin");

@@ -129,7 +129,7 @@ fn shellcheck() -> Result<(), String> {
 }
 
 /// The shell scripts of the project, among the files that git has: named `*.sh`, or with a shell in their
-/// first line.
+/// first line. Of a link only what it leads to.
 fn scripts(project: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(project).output();
     let listed = listed.map_err(|e| format!("git ls-files: {e}"))?;
@@ -142,6 +142,9 @@ fn scripts(project: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn is_script(path: &Path) -> bool {
+    if path.is_symlink() {
+        return false;
+    }
     if path.extension().is_some_and(|e| e == "sh") {
         return true;
     }

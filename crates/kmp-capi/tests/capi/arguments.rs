@@ -35,6 +35,7 @@ fn null_is_never_followed() {
     assert_fails(kmp_transaction_new(null_mut(), null_mut()), code::E_ARGUMENT, "out is NULL");
     assert_fails(kmp_transaction_add(null_mut(), null()), code::E_ARGUMENT, "transaction is NULL");
     assert_fails(kmp_transaction_add_file(null_mut(), null()), code::E_ARGUMENT, "transaction is NULL");
+    assert_fails(kmp_transaction_add_fd(null_mut(), 0), code::E_ARGUMENT, "transaction is NULL");
     assert_fails(kmp_transaction_remove(null_mut(), 1, 0), code::E_ARGUMENT, "transaction is NULL");
     let symvers = kmp_transaction_symvers(null_mut(), null(), null(), 0);
     assert_fails(symvers, code::E_ARGUMENT, "transaction is NULL");
@@ -59,7 +60,7 @@ fn what_is_wrong_is_named() {
     let kmp = open(&root);
     let mut report = null_mut();
     let out = &raw mut report;
-    assert_fails(kmp_sync(kmp, 4, out), code::E_ARGUMENT, "0x4");
+    assert_fails(kmp_sync(kmp, 8, out), code::E_ARGUMENT, "0x8");
     assert_fails(kmp_check(kmp, null(), 1, null(), out), code::E_ARGUMENT, "names is NULL");
     let names: [*const c_char; 2] = [c"a".as_ptr(), null()];
     assert_fails(kmp_check(kmp, names.as_ptr(), 2, null(), out), code::E_ARGUMENT, "a name is NULL");
@@ -76,6 +77,8 @@ fn what_is_wrong_is_named() {
     assert_fails(kmp_transaction_remove(transaction, 0, 0), code::E_ARGUMENT, "no instance");
     let not_there = kmp_transaction_add_file(transaction, c"/no/file.rpm".as_ptr());
     assert_fails(not_there, code::E_PACKAGE, "/no/file.rpm");
+    assert_fails(kmp_transaction_add_fd(transaction, -1), code::E_ARGUMENT, "no open file");
+    assert_fails(kmp_transaction_add_fd(transaction, c_int::MAX), code::E_PACKAGE, "descriptor");
     let text = b"not symvers\n";
     let symvers = kmp_transaction_symvers(transaction, c"1".as_ptr(), text.as_ptr().cast(), text.len());
     assert_fails(symvers, code::E_SYMVERS, "symbol versions");

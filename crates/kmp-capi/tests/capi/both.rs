@@ -101,7 +101,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     for item in items {
         let (kind, rest) = item.split_at(1);
         match kind {
-            "+" => elements.add_file(&rpm, Path::new(rest)).unwrap(),
+            "+" | "=" => elements.add_file(&rpm, Path::new(rest)).unwrap(),
             ":" => {
                 let (package, requires) = described(&fs::read_to_string(rest).unwrap());
                 elements.add_package(package, &requires, None).unwrap();
@@ -204,6 +204,7 @@ fn judging_gives_the_same_through_rust_and_through_c() {
     };
     let (kernel, kmp) =
         (format!("+{}", new_kernel.path().display()), format!("+{}", new_kmp.path().display()));
+    let open = format!("={}", new_kernel.path().display());
     let told = describe(
         "kernel.txt",
         "name kernel-default\nversion 6.4.0\nrelease 3\nfile /usr/lib/modules/6.4.0-3-default/modules.order\n\
@@ -227,6 +228,9 @@ fn judging_gives_the_same_through_rust_and_through_c() {
         ("warn", vec![&kernel], 1),
         ("off", vec![&kernel], 0),
         ("-", vec![&kernel, &kmp], 0),
+        // The same, open already.
+        ("-", vec![&open], 1),
+        ("-", vec![&open, &kmp], 0),
         // The same, told by dependencies.
         ("-", vec![&told], 1),
         ("-", vec![&told, &fitting], 0),

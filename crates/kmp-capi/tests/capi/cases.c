@@ -1,10 +1,12 @@
 /* The main job in C, for the tests: cases ROOT check [-k KERNEL] NAME... | sync [dry] [no-depmod] | judge POLICY ITEM...
- * An ITEM: +FILE comes, :FILE comes as FILE describes it, -N goes, ~N goes and is replaced. */
+ * An ITEM: +FILE comes, =FILE comes and is passed on open, :FILE comes as FILE describes it, -N goes, ~N goes and is replaced. */
 #include <kmp.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MANY 64
 
@@ -39,6 +41,16 @@ static int print(const kmp_report_t *report)
 		}
 	}
 	return kmp_report_verdict(report);
+}
+
+static int add_open(kmp_transaction_t *transaction, const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	int code = kmp_transaction_add_fd(transaction, fd);
+	/* Neither closed nor moved. */
+	if (code == KMP_OK && (lseek(fd, 0, SEEK_CUR) != 0 || close(fd) != 0))
+		return KMP_E_INTERNAL;
+	return code;
 }
 
 /* Lines of: name X, version X, release X, provides NAME EVR, requires NAME EVR, file PATH. */
@@ -85,6 +97,8 @@ static int judge(kmp_t *kmp, char **items, kmp_report_t **report)
 		const char *item = *items + 1;
 		if (**items == '+')
 			code = kmp_transaction_add_file(transaction, item);
+		else if (**items == '=')
+			code = add_open(transaction, item);
 		else if (**items == ':')
 			code = describe(transaction, item);
 		else

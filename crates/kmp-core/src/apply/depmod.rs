@@ -1,4 +1,4 @@
-//! Runs depmod. The only place that runs another program.
+//! Runs depmod.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
@@ -14,10 +13,10 @@ use nix::sys::stat::{Mode, mkdirat};
 
 use crate::dialect::IN_TREE;
 use crate::inventory::{MODULES_DEP, ModulesDirs, Release};
-use crate::report::printable;
 use crate::root::{FileType, Root};
 
 use super::leftovers::PREFIX;
+use super::program::{self, Failure};
 use super::switch::remove_tree;
 
 /// Beside the release directories, so that what depmod writes can be moved. The holder of the lock alone uses it.
@@ -44,9 +43,6 @@ impl Default for Depmod {
     }
 }
 
-/// Where depmod is, in case PATH does not tell: cron and su leave the sbin directories out.
-const DIRECTORIES: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
-
 impl Depmod {
     /// The program that the environment variable `DEPMOD` names, if it does.
     pub fn from_environment() -> Self {
@@ -71,34 +67,13 @@ impl Depmod {
     }
 
     fn call(&self, arguments: &[&OsStr]) -> Result<String, String> {
-        let named = Path::new(&self.program);
-        let candidates = std::iter::once(named.to_path_buf()).chain(
-            DIRECTORIES.iter().filter(|_| named.components().count() == 1).map(|d| Path::new(d).join(named)),
-        );
-        let mut last = String::new();
-        for program in candidates {
-            // Not Stdio::null(): the chroot of a scriptlet may have no /dev/null.
-            let piped = || Stdio::piped();
-            let started =
-                Command::new(&program).args(arguments).stdin(piped()).stdout(piped()).stderr(piped()).spawn();
-            match started.and_then(|child| child.wait_with_output()) {
-                Ok(output) => {
-                    let said = String::from_utf8_lossy(&output.stderr);
-                    // Names of files are in it.
-                    let lines: Vec<String> = said.trim().lines().map(|l| printable(l.as_ref())).collect();
-                    let said = lines.join("\n");
-                    return match output.status.success() {
-                        true => Ok(said),
-                        false => Err(format!("{}: {}", output.status, first_lines(&said))),
-                    };
-                }
-                Err(e) => last = format!("{} cannot be run: {e}", named.display()),
+        program::run(&self.program, arguments).map_err(|failure| {
+            let why = failure.told(&self.program, program::first_lines);
+            match failure {
+                Failure::NotRun(_) => format!("{why}. Install kmod, or name another with DEPMOD"),
+                Failure::Ended(..) => why,
             }
-            if !last.contains("No such file") && !last.contains("not found") {
-                break;
-            }
-        }
-        Err(format!("{last}. Install kmod, or name another with DEPMOD"))
+        })
     }
 
     /// depmod with a base directory follows absolute links, such as ours, into the running system instead.
@@ -141,15 +116,6 @@ impl Depmod {
         let said = self.call(&arguments)?;
         collect(root, release, &picture).map_err(|e| cannot("cannot put the index into place", e))?;
         Ok(said)
-    }
-}
-
-fn first_lines(text: &str) -> String {
-    let mut lines = text.lines();
-    let first: Vec<&str> = lines.by_ref().take(3).collect();
-    match lines.count() {
-        0 => first.join("; "),
-        more => format!("{}; and {more} lines more", first.join("; ")),
     }
 }
 

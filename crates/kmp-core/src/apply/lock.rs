@@ -19,10 +19,18 @@ const FILE: &str = "lock";
 
 /// The lock could not be taken.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot lock {path}: {source}. Is /run writable?")]
-pub struct LockError {
-    path: PathBuf,
-    source: io::Error,
+pub enum LockError {
+    /// And it was not to be waited for.
+    #[error("another run of kmp is at work (it holds {0})")]
+    Busy(PathBuf),
+    /// There is no place for it.
+    #[error("cannot lock {path}: {source}. Is /run writable?")]
+    Failed {
+        /// The lock's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// Held until dropped, and gone with the process.
@@ -38,13 +46,13 @@ impl Drop for Lock {
 
 impl Lock {
     /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet and `create` is not set.
-    /// Waits as long as another run holds it, and calls `waiting` once after a second.
+    /// Waits as long as another run holds it, and calls `waiting` once after a second; without it, waits not at all.
     ///
     /// # Errors
     /// [`LockError`], when the file cannot be made, opened or locked.
-    pub fn take(root: &Root, create: bool, waiting: &dyn Fn()) -> Result<Option<Self>, LockError> {
+    pub fn take(root: &Root, create: bool, waiting: Option<&dyn Fn()>) -> Result<Option<Self>, LockError> {
         let path = root.display(&Path::new(DIRECTORY).join(FILE));
-        let error = |source: io::Error| LockError { path: path.clone(), source };
+        let error = |source: io::Error| LockError::Failed { path: path.clone(), source };
         let Some(file) = open(root, create).map_err(error)? else {
             return Ok(None);
         };
@@ -57,6 +65,7 @@ impl Lock {
                 Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
                 Err((_, errno)) => return Err(error(errno.into())),
             }
+            let Some(waiting) = waiting else { return Err(LockError::Busy(path)) };
             if !told && start.elapsed() >= Duration::from_secs(1) {
                 told = true;
                 waiting();

@@ -1,13 +1,21 @@
-//! The only part that writes: the lock, the switch of a kernel's links, depmod.
+//! The only part that writes: the lock, the switch of a kernel's links, depmod, initrds and the markers that ask for them.
 
 mod depmod;
+mod initrd;
 mod leftovers;
 mod lock;
+mod notes;
+mod program;
+mod read_only;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
+pub use initrd::{
+    ALL, Generator, GeneratorError, MARKERS, NoGenerator, forget_wish, mark, markers, unmark, wish, wishes,
+};
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
+pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};
 pub use switch::{Wanted, switch};
 
 #[cfg(test)]

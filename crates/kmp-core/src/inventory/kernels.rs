@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::weak_updates::{self, Item};
 use super::{Problem, module_name};
-use crate::dialect::{IN_TREE, Suse, WEAK_UPDATES};
+use crate::dialect::{IN_TREE, WEAK_UPDATES, search_rank};
 use crate::root::{FileType, Root};
 
 /// A module file.
@@ -57,7 +57,8 @@ const NOT_OWN: &[&str] = &[IN_TREE, WEAK_UPDATES, "build", "source"];
 pub(super) const SYMVERS_SUFFIXES: &[&str] = &[".zst", ".xz", ".gz", ""];
 
 impl Release {
-    pub(super) fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
+    /// Reads the directory `dir` of a release, and what was left out of it.
+    pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut in_tree = Vec::new();
         let in_tree_is_plain = walk(root, dir, &dir.join(IN_TREE), &mut in_tree, &mut problems);
@@ -83,9 +84,7 @@ impl Release {
                 problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
             }
         }
-        third_party.sort_by(|a, b| {
-            (Suse.search_rank(&a.below), &a.below).cmp(&(Suse.search_rank(&b.below), &b.below))
-        });
+        third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
         let there =
             |name, suffixes| kernel_files(dir, release, name, suffixes).iter().any(|f| root.exists(f));
         let is_kernel =

@@ -5,9 +5,10 @@ mod kernels;
 mod load;
 mod modules_dirs;
 mod packages;
+mod unpackaged;
 mod weak_updates;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub use modules_dirs::ModulesDirs;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
+use crate::abi::Module;
+use crate::dialect::Dialect;
 use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
 
@@ -39,9 +42,27 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What is linked: by the dialect, and by what somebody asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Conventions {
+    /// The dialect.
+    pub dialect: Dialect,
+    /// Modules that are linked in this run wherever they are below a release directory, by their paths.
+    pub asked: HashSet<PathBuf>,
+}
+
+impl Conventions {
+    /// May the module at `path`, which is `below` its release directory, be linked?
+    fn may_link(&self, path: &Path, below: &Path) -> bool {
+        self.dialect.is_eligible(below) || self.asked.contains(path)
+    }
+}
+
 /// What a file system root holds.
 #[derive(Debug)]
 pub struct Inventory {
+    /// What is linked.
+    pub conventions: Conventions,
     /// Where modules are.
     pub dirs: ModulesDirs,
     /// All release directories, kernels or not, sorted by release.
@@ -58,32 +79,63 @@ pub struct Inventory {
 
 impl Inventory {
     /// Takes stock of `root`. Without a library or a database of packages, all modules are taken for
-    /// unpackaged, and [`Self::packages_unknown`] says why.
-    pub fn take(root: &Root, rpm: Result<&Librpm, &librpm_rt::Error>, workers: &dyn Workers) -> Self {
+    /// unpackaged, and [`Self::packages_unknown`] says why. `asked`: modules that are linked though they
+    /// would not be by the dialect, in Red Hat's.
+    pub fn take(
+        root: &Root,
+        rpm: Result<&Librpm, &librpm_rt::Error>,
+        asked: &[PathBuf],
+        workers: &dyn Workers,
+    ) -> Self {
         let mut problems = Vec::new();
+        let dialect = crate::config::dialect(root, &mut problems);
         let dirs = ModulesDirs::find(root);
-        let found = dirs.releases(root, &mut problems);
-        let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
-        let mut releases = Vec::with_capacity(scanned.len());
-        for (release, trouble) in scanned {
-            problems.extend(trouble);
-            releases.push(release);
-        }
-        let (kmps, packages_unknown) = match packages::find(root, rpm, &dirs, &releases) {
+        let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
+        let conventions = Conventions { dialect, asked: asked.collect() };
+        let releases = releases(root, &dirs, workers, &mut problems);
+        let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
+        let (kmps, packages_unknown) = match found {
             Ok(kmps) => (kmps, None),
             Err(e) => (Vec::new(), Some(e)),
         };
-        let mut owners = HashMap::new();
-        for (index, kmp) in kmps.iter().enumerate() {
+        let mut inventory =
+            Self { conventions, dirs, releases, kmps, owners: HashMap::new(), packages_unknown, problems };
+        inventory.set_in_order(rpm);
+        inventory
+    }
+
+    fn set_in_order(&mut self, rpm: Result<&Librpm, &librpm_rt::Error>) {
+        packages::sort(&mut self.kmps, rpm);
+        self.owners.clear();
+        for (index, kmp) in self.kmps.iter().enumerate() {
             for module in &kmp.modules {
-                owners.entry(module.path.clone()).or_insert(index);
+                self.owners.entry(module.path.clone()).or_insert(index);
             }
-            problems.extend(kmp.broken.iter().map(|what| Problem {
-                path: root.display(&dirs.path().join(&kmp.origin)),
-                what: format!("package {}: {what}", kmp.package.nvra()),
-            }));
         }
-        Self { dirs, releases, kmps, owners, packages_unknown, problems }
+    }
+
+    /// Modules that are linked though no package owns them, release by release, in depmod's order: none in SUSE's
+    /// dialect, and none as long as the packages are not known.
+    pub fn unpackaged(&self) -> Vec<&FoundModule> {
+        let taken = self.conventions.dialect.takes_unpackaged() && self.packages_unknown.is_none();
+        let modules = self.releases.iter().filter(|_| taken).flat_map(|r| &r.third_party);
+        modules
+            .filter(|m| self.owner(&m.path).is_none() && self.conventions.may_link(&m.path, &m.below))
+            .collect()
+    }
+
+    /// Takes the [unpackaged](Self::unpackaged) modules in among the KMPs, in groups of those that depend on each
+    /// other. `module` has their contents.
+    pub fn add_unpackaged<'m>(
+        &mut self,
+        rpm: Result<&Librpm, &librpm_rt::Error>,
+        module: &dyn Fn(&Path) -> Option<&'m Module>,
+    ) {
+        let groups = unpackaged::groups(&self.dirs, &self.unpackaged(), module);
+        if !groups.is_empty() {
+            self.kmps.extend(groups);
+            self.set_in_order(rpm);
+        }
     }
 
     /// The kernels among the releases.
@@ -109,12 +161,55 @@ impl Inventory {
             return None;
         };
         let target = self.dirs.canonical(target)?;
-        if let Some(kmp) = self.owner(&target) {
+        if let Some(kmp) = self.owner(&target)
+            && let Some((_, below)) = self.dirs.split(&target)
+            && self.conventions.may_link(&target, &below)
+        {
             return Some(Some(kmp));
         }
-        // A link to something that exists and that no package owns is somebody else's.
+        // A link to something that exists and that is not ours to link is somebody else's.
         let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
         (leads_nowhere && item.name.is_some()).then_some(None)
+    }
+}
+
+/// Reads all release directories, sorted by release.
+pub fn releases(
+    root: &Root,
+    dirs: &ModulesDirs,
+    workers: &dyn Workers,
+    problems: &mut Vec<Problem>,
+) -> Vec<Release> {
+    let found = dirs.releases(root, problems);
+    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+    let mut releases = Vec::with_capacity(scanned.len());
+    for (release, trouble) in scanned {
+        problems.extend(trouble);
+        releases.push(release);
+    }
+    releases
+}
+
+/// Is there a kernel of each of these releases among `all`, which are those of `root`?
+///
+/// # Errors
+/// Which one is missing, and which there are, in words.
+pub fn has_kernels<'k>(
+    root: &Root,
+    dirs: &ModulesDirs,
+    all: &[Release],
+    releases: impl IntoIterator<Item = &'k String>,
+) -> Result<(), String> {
+    let there: Vec<&str> = all.iter().filter(|r| r.is_kernel).map(|r| r.release.as_str()).collect();
+    let dir = root.display(dirs.path());
+    match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
+        None => Ok(()),
+        Some(missing) if there.is_empty() => {
+            Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
+        }
+        Some(missing) => {
+            Err(format!("there is no kernel {missing} in {}; there are: {}", dir.display(), there.join(", ")))
+        }
     }
 }
 

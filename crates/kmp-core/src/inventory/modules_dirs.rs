@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Problem;
+use crate::dialect::Dialect;
 use crate::root::{FileType, Root};
 
 const USR: &str = "/usr/lib/modules";
@@ -45,6 +46,13 @@ impl ModulesDirs {
     pub fn spellings(&self, path: &Path) -> Vec<PathBuf> {
         let other = self.merged.then(|| path.strip_prefix(USR).ok()).flatten();
         std::iter::once(path.to_path_buf()).chain(other.map(|rest| Path::new(LIB).join(rest))).collect()
+    }
+
+    /// The target of a link to the module at `path`, as a dialect's original spells it.
+    pub fn target(&self, dialect: Dialect, path: &Path) -> PathBuf {
+        let in_lib = || path.strip_prefix(USR).ok().map(|rest| Path::new(LIB).join(rest));
+        let other = (dialect == Dialect::RedHat && self.merged).then(in_lib).flatten();
+        other.unwrap_or_else(|| path.to_path_buf())
     }
 
     /// Our spelling of an absolute path below a directory of modules; `None` for any other path, and for

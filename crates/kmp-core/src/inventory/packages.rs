@@ -9,8 +9,9 @@ use std::path::Path;
 use librpm_rt::Librpm;
 
 use super::kernels::{FoundModule, Release};
-use super::{ModulesDirs, module_name};
-use crate::dialect::{IN_TREE, KMP_IN_KERNEL, Suse, WEAK_UPDATES};
+use super::{Conventions, ModulesDirs, Problem, module_name};
+use crate::dialect::{EXTRA, IN_TREE, KMP_IN_KERNEL, WEAK_UPDATES};
+use crate::report::printable;
 use crate::root::Root;
 
 pub use librpm_rt::Package;
@@ -20,10 +21,12 @@ pub use librpm_rt::Package;
 #[error("{0}")]
 pub struct PackageError(String);
 
-/// The modules that an installed package has for one kernel release.
+/// The modules that an installed package has for one kernel release; in Red Hat's dialect also modules that no
+/// package owns (see [`super::unpackaged`]).
 #[derive(Clone, Debug)]
 pub struct InstalledKmp {
-    /// The package.
+    /// The package. For unpackaged modules a made-up one that is not from a database: `NAME.ko` of the first
+    /// of them, with their release as its version.
     pub package: Package,
     /// The release in whose directory the modules are.
     pub origin: String,
@@ -35,6 +38,20 @@ pub struct InstalledKmp {
     pub broken: Option<String>,
 }
 
+impl InstalledKmp {
+    /// Does a package own these modules?
+    pub fn is_packaged(&self) -> bool {
+        self.package.instance != 0
+    }
+}
+
+/// depmod cannot take a module of such a name.
+pub(super) fn name_fault(below: &Path) -> Option<String> {
+    let name = || printable(below.as_os_str());
+    (!below.as_os_str().is_ascii())
+        .then(|| format!("its module {} has a name that depmod cannot take (not ASCII)", name()))
+}
+
 /// Finds the KMPs. Only directories that hold third-party modules are asked for, by rpm's index of
 /// directory names; no other package's header is read.
 pub(super) fn find(
@@ -42,6 +59,8 @@ pub(super) fn find(
     rpm: Result<&Librpm, &librpm_rt::Error>,
     dirs: &ModulesDirs,
     releases: &[Release],
+    conventions: &Conventions,
+    problems: &mut Vec<Problem>,
 ) -> Result<Vec<InstalledKmp>, PackageError> {
     let on_disk: HashMap<&Path, &FoundModule> =
         releases.iter().flat_map(|r| &r.third_party).map(|m| (m.path.as_path(), m)).collect();
@@ -75,28 +94,51 @@ pub(super) fn find(
     let mut kmps = Vec::new();
     for instance in instances {
         let package = database.package(instance, &below_modules).map_err(|e| failed(&e))?;
-        kmps.extend(of_package(dirs, &on_disk, package));
+        for (kmp, is_fault) in of_package(dirs, &on_disk, package, conventions) {
+            if let (true, Some(what)) = (is_fault, &kmp.broken) {
+                problems.push(Problem {
+                    path: root.display(&dirs.path().join(&kmp.origin)),
+                    what: format!("package {}: {what}", kmp.package.nvra()),
+                });
+            }
+            kmps.push(kmp);
+        }
     }
-    kmps.sort_by(|a, b| {
-        let name = a.package.name.cmp(&b.package.name);
-        let newest = || rpm.compare_evr(&b.package.evr, &a.package.evr);
-        let origin = || rpm.vercmp(&b.origin, &a.origin);
-        name.then_with(newest).then_with(origin).then_with(|| a.package.arch.cmp(&b.package.arch))
-    });
-    debug_assert!(kmps.is_sorted_by(|a, b| a.package.name.cmp(&b.package.name) != Ordering::Greater));
     Ok(kmps)
 }
 
-/// One KMP for each release that the package has modules for; none for a package of the kernel itself.
+/// Sorts by name, the newest version first. Without rpm there are no versions but releases, and they are compared
+/// as text.
+pub(super) fn sort(kmps: &mut [InstalledKmp], rpm: Result<&Librpm, &librpm_rt::Error>) {
+    kmps.sort_by(|a, b| {
+        let name = a.package.name.cmp(&b.package.name);
+        let version = || rpm.map_or(Ordering::Equal, |rpm| rpm.compare_evr(&b.package.evr, &a.package.evr));
+        let origin = || rpm.map_or_else(|_| b.origin.cmp(&a.origin), |rpm| rpm.vercmp(&b.origin, &a.origin));
+        name.then_with(version).then_with(origin).then_with(|| a.package.arch.cmp(&b.package.arch))
+    });
+}
+
+/// What a package has for one release.
+#[derive(Default)]
+struct Contents {
+    modules: Vec<FoundModule>,
+    broken: Option<String>,
+    /// Modules that are never linked, by the dialect.
+    others: Vec<FoundModule>,
+}
+
+/// One KMP for each release that the package has modules for, and whether what breaks it is a fault; none for a
+/// package of the kernel itself.
 fn of_package(
     dirs: &ModulesDirs,
     on_disk: &HashMap<&Path, &FoundModule>,
     package: Package,
-) -> Vec<InstalledKmp> {
+    conventions: &Conventions,
+) -> Vec<(InstalledKmp, bool)> {
     if package.provides.iter().any(|p| p.name == KMP_IN_KERNEL) {
         return Vec::new();
     }
-    let mut by_origin: BTreeMap<String, (Vec<FoundModule>, Option<String>)> = BTreeMap::new();
+    let mut by_origin: BTreeMap<String, Contents> = BTreeMap::new();
     for file in &package.files {
         let Some(path) = dirs.canonical(file) else { continue };
         let Some((origin, below)) = dirs.split(&path) else { continue };
@@ -107,27 +149,33 @@ fn of_package(
         if first == IN_TREE {
             return Vec::new();
         }
-        let (modules, broken) = by_origin.entry(origin).or_default();
-        if !below.as_os_str().is_ascii() {
-            let name = crate::report::printable(below.as_os_str());
-            broken.get_or_insert_with(|| {
-                format!("its module {name} has a name that depmod cannot take (not ASCII)")
-            });
+        let contents = by_origin.entry(origin).or_default();
+        let found = on_disk.get(path.as_path()).map(|module| (*module).clone());
+        if !conventions.may_link(&path, &below) {
+            contents.others.extend(found);
+            continue;
         }
-        match on_disk.get(path.as_path()) {
-            Some(module) => modules.push((*module).clone()),
-            None => {
-                let name = crate::report::printable(below.as_os_str());
-                broken.get_or_insert_with(|| format!("its module {name} is not on disk"));
-            }
-        }
+        let missing = || {
+            let name = printable(below.as_os_str());
+            found.is_none().then(|| format!("its module {name} is not on disk"))
+        };
+        contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
+        contents.modules.extend(found);
     }
-    let kmp = |(origin, (mut modules, broken)): (String, (Vec<FoundModule>, Option<String>))| {
+    let kmp = |(origin, contents): (String, Contents)| {
+        let Contents { mut modules, mut broken, others } = contents;
+        let is_fault = !modules.is_empty();
+        if let (false, Some(other)) = (is_fault, others.first()) {
+            let name = printable(other.below.as_os_str());
+            broken =
+                Some(format!("its module {name} is not below {EXTRA}/, and only what is there is linked"));
+            modules = others;
+        }
         modules.sort_by(|a, b| a.below.cmp(&b.below));
         modules.dedup();
-        let flavour = Suse.flavour(&package.name, &origin).map(String::from);
-        InstalledKmp { package: package.clone(), origin, flavour, modules, broken }
+        let flavour = conventions.dialect.flavour(&package.name, &origin).map(String::from);
+        (InstalledKmp { package: package.clone(), origin, flavour, modules, broken }, is_fault)
     };
     // What has no module on disk at all is being removed.
-    by_origin.into_iter().filter(|(_, (modules, _))| !modules.is_empty()).map(kmp).collect()
+    by_origin.into_iter().map(kmp).filter(|(kmp, _)| !kmp.modules.is_empty()).collect()
 }

@@ -37,6 +37,7 @@ impl Disk {
         let inventory = Inventory::take(
             &self.root,
             Err(&librpm_rt::Error::NoLibrary { tried: vec![] }),
+            &[],
             &crate::workers::Serial,
         );
         let release = inventory.releases.iter().find(|r| DIR.ends_with(&r.release)).unwrap();
@@ -156,6 +157,7 @@ fn a_weak_updates_that_is_no_directory_is_left_alone() {
     let inventory = Inventory::take(
         &disk.root,
         Err(&librpm_rt::Error::NoLibrary { tried: vec![] }),
+        &[],
         &crate::workers::Serial,
     );
     let links = BTreeMap::from([(Path::new("a.ko"), Path::new("/x/a.ko"))]);

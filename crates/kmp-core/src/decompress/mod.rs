@@ -1,4 +1,5 @@
-//! Unpacks `.gz`, `.xz` and `.zst`, told apart by their first bytes and never by a file's name.
+//! Unpacks `.gz`, `.xz` and `.zst`, and what else initrds are packed with (lz4, lzop, bzip2), told apart by their first bytes
+//! and never by a file's name. [`Inflater`] is for whole files in memory, [`stream`] for one stream among others.
 //!
 //! Decompression is most of the cost of reading a kernel's modules, so it goes straight to the libraries: output lands in one
 //! vector that is as large as the data says it will be (a hint, and never trusted), and contexts are kept in an [`Inflater`].
@@ -6,11 +7,17 @@
 //! Input is not trusted. Nothing grows past the caller's limit, and a claim of size only counts as far as the format could pack
 //! that much into that few bytes.
 
+mod lz4;
+mod lzop;
+mod stream;
+
 use flate2::{Decompress, FlushDecompress};
 use liblzma::stream as lzma;
 use std::borrow::Cow;
 use std::fmt;
 use zstd::zstd_safe::{self as zs, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
+pub use stream::{Source, stream};
 
 /// The limit for one module or table, in bytes after unpacking: 512 MiB. The largest modules of today, with debug information,
 /// are a tenth of it.
@@ -39,16 +46,31 @@ pub enum Kind {
     Xz,
     /// RFC 8878.
     Zstd,
+    /// LZ4's frame format.
+    Lz4,
+    /// LZ4's older format, `lz4 -l`: the one that the kernel knows.
+    Lz4Legacy,
+    /// The file format of lzop.
+    Lzop,
+    /// bzip2.
+    Bzip2,
 }
 
 impl Kind {
-    /// The format of data that begin with `bytes`; six bytes are enough.
+    /// How many bytes [`Kind::of`] looks at.
+    pub const LOOK: usize = 9;
+
+    /// The format of data that begin with `bytes`; [`Kind::LOOK`] bytes are enough.
     pub fn of(bytes: &[u8]) -> Kind {
         match bytes {
             [0x1f, 0x8b, ..] => Kind::Gzip,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
             // A frame, or a skippable frame before the first.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Kind::Zstd,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Kind::Lz4,
+            [0x02, 0x21, 0x4c, 0x18, ..] => Kind::Lz4Legacy,
+            [0x89, b'L', b'Z', b'O', 0, 0x0d, 0x0a, 0x1a, 0x0a, ..] => Kind::Lzop,
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, ..] => Kind::Bzip2,
             _ => Kind::Plain,
         }
     }
@@ -61,6 +83,9 @@ impl fmt::Display for Kind {
             Kind::Gzip => "gzip",
             Kind::Xz => "xz",
             Kind::Zstd => "zstd",
+            Kind::Lz4 | Kind::Lz4Legacy => "lz4",
+            Kind::Lzop => "lzop",
+            Kind::Bzip2 => "bzip2",
         })
     }
 }
@@ -157,6 +182,10 @@ impl Inflater {
             Kind::Gzip => gunzip(&bytes, &mut out)?,
             Kind::Xz => unxz(&bytes, &mut out)?,
             Kind::Zstd => self.unzstd(&bytes, &mut out)?,
+            // No kernel packs its modules so; an image in an initrd may be.
+            Kind::Lz4 | Kind::Lz4Legacy | Kind::Lzop | Kind::Bzip2 => {
+                stream::to_end(kind, &bytes, &mut out)?;
+            }
         }
         if out.bytes.len() as u64 > limit {
             return Err(out.too_big());
@@ -443,6 +472,7 @@ mod tests {
             Kind::Gzip => gz(data),
             Kind::Xz => xz(data),
             Kind::Zstd => zst(data),
+            other => panic!("{other} is for the programs to pack"),
         }
     }
 

@@ -1,0 +1,134 @@
+//! The drop-in for SUSE's `regenerate-initrd-posttrans`: makes the initrds that markers in `/run/regenerate-initrd/` ask for.
+//!
+//! A marker is named for a kernel's release (older packages: for its image, `vmlinuz-RELEASE`), or `all`. It goes when its
+//! initrd is made, and stays when that failed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use kmp_core::apply::{self, Generator, GeneratorError};
+use kmp_core::initrd::{Settings, System, places};
+use kmp_core::inventory::Release;
+
+use crate::context::Context;
+use crate::messages;
+
+/// Makes the initrds that markers in /run/regenerate-initrd ask for.
+#[derive(Debug, Parser)]
+#[command(name = "regenerate-initrd-posttrans")]
+struct Args {
+    /// Say what is done
+    #[arg(short, long)]
+    verbose: bool,
+    /// Work on the system below this directory
+    #[arg(long, default_value = "/", value_name = "DIR")]
+    root: PathBuf,
+}
+
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Nobody can be told that stdout or stderr is closed.
+            let _ = e.print();
+            return ExitCode::from(u8::from(e.kind() != ErrorKind::DisplayHelp));
+        }
+    };
+    messages::init("regenerate-initrd-posttrans", i16::from(args.verbose));
+    match run(&args) {
+        Ok(status) => ExitCode::from(status),
+        Err(message) => {
+            log::error!("{message}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<u8, String> {
+    let context = Context::open(&args.root)?;
+    let markers = apply::markers(&context.root);
+    if markers.is_empty() {
+        return Ok(0);
+    }
+    let settings = Settings::from_environment();
+    let generator = match Generator::find(&context.root, &settings) {
+        Ok(generator) => generator,
+        Err(fault) if fault.is_configuration() => return Err(fault.to_string()),
+        Err(fault) => {
+            log::warn!("no initrd is made: {fault}");
+            return Ok(0);
+        }
+    };
+    if let Some(why) = System::fault(&context.root) {
+        log::warn!("{why}");
+        markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
+        return Ok(0);
+    }
+    if settings.transactional && generator.is_sdbootutil() {
+        log::info!("the markers are served when the transaction is over");
+        return Ok(0);
+    }
+    let (_, releases) = context.releases();
+    let kernels: Vec<&Release> = releases.iter().filter(|r| r.is_kernel).collect();
+    let is_all = markers.iter().any(|m| m == apply::ALL);
+    if is_all && settings.skip_all {
+        markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
+        return Ok(0);
+    }
+    if is_all && let Some(built) = generator.build_all(&context.root) {
+        let status = told(built);
+        if status == 0 {
+            markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
+        }
+        return Ok(status);
+    }
+    // Several markers may mean one kernel, and one of them all kernels.
+    let mut wanted: BTreeMap<&str, (&Release, Vec<&String>)> = BTreeMap::new();
+    for marker in &markers {
+        let meant: Vec<&&Release> =
+            kernels.iter().filter(|k| marker == apply::ALL || means(marker, &k.release)).collect();
+        if meant.is_empty() {
+            log::warn!("{}/{marker}: there is no such kernel; the marker is removed", apply::MARKERS);
+            apply::unmark(&context.root, marker);
+        }
+        for kernel in meant {
+            wanted.entry(&kernel.release).or_insert((kernel, Vec::new())).1.push(marker);
+        }
+    }
+    let mut status = 0;
+    let mut kept: Vec<&String> = Vec::new();
+    for (kernel, asking) in wanted.values() {
+        let path = places::find(&context.root, &kernel.release, &kernel.dir);
+        let failed = told(generator.build(&context.root, &kernel.release, path.as_deref()));
+        if failed != 0 {
+            status = failed;
+            kept.extend(asking);
+        }
+    }
+    for marker in wanted.values().flat_map(|(_, asking)| asking).filter(|m| !kept.contains(m)) {
+        apply::unmark(&context.root, marker);
+    }
+    Ok(status)
+}
+
+/// Is a marker of that name for this kernel?
+fn means(marker: &str, release: &str) -> bool {
+    marker == release || marker.strip_suffix(release).is_some_and(places::is_image_prefix)
+}
+
+/// Passes on what a generator said; its exit status.
+fn told(built: Result<String, GeneratorError>) -> u8 {
+    match built {
+        Ok(said) => {
+            said.lines().for_each(|line| log::info!("{line}"));
+            0
+        }
+        Err(e) => {
+            log::error!("{e}");
+            e.status.and_then(|status| u8::try_from(status).ok()).filter(|status| *status != 0).unwrap_or(1)
+        }
+    }
+}

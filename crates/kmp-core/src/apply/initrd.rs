@@ -1,0 +1,184 @@
+//! Markers that ask for initrds, and the programs that make them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::notes::{forget, note, noted};
+use super::program::{self, Failure, find_in, last_lines};
+use crate::initrd::{Assignments, Settings};
+use crate::report::printable;
+use crate::root::Root;
+
+/// Where markers are: empty files, named for the kernel's release.
+pub const MARKERS: &str = "/run/regenerate-initrd";
+
+/// The marker for all kernels.
+pub const ALL: &str = "all";
+
+/// Where wishes are noted: of KMPs (NAME-VERSION-RELEASE) for the initrds of all kernels that have them, and of kernels. A wish outlives
+/// the process that was told of it, until links are made.
+const WISHES: &str = "/run/kmp/needs-initrd";
+
+/// Where SUSE's boot loader tools are configured.
+const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
+
+/// A generator failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{program} could not make {what}: {why}")]
+pub struct GeneratorError {
+    program: String,
+    what: String,
+    why: String,
+    /// Its exit status.
+    pub status: Option<i32>,
+}
+
+/// There is no generator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoGenerator {
+    /// The one that is configured is not known.
+    #[error("INITRD_GENERATOR is \"{0}\", and neither dracut nor mkosi-initrd")]
+    Unknown(String),
+    /// The one that is wanted is not there.
+    #[error("{0} is not installed")]
+    NotInstalled(String),
+}
+
+impl NoGenerator {
+    /// Is it the configuration that is wrong?
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tool {
+    Dracut,
+    MkosiInitrd,
+    Sdbootutil,
+}
+
+/// The program that makes initrds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generator {
+    tool: Tool,
+    program: PathBuf,
+}
+
+impl Generator {
+    /// Looks which it is: sdbootutil where it is in use, else the one that is configured, else dracut.
+    ///
+    /// # Errors
+    /// [`NoGenerator`].
+    pub fn find(root: &Root, settings: &Settings) -> Result<Self, NoGenerator> {
+        let sdbootutil = settings.sdbootutil.clone().unwrap_or_else(|| "sdbootutil".into());
+        if let Some(program) = find_in(root, &sdbootutil)
+            && program::run_in(root, &program, &["is-installed"]).is_ok()
+        {
+            return Ok(Self { tool: Tool::Sdbootutil, program });
+        }
+        let configured = settings.generator.clone().or_else(|| configured(root));
+        let (tool, named) = match configured.as_deref() {
+            None | Some("dracut") => {
+                (Tool::Dracut, settings.dracut.clone().unwrap_or_else(|| "dracut".into()))
+            }
+            Some("mkosi" | "mkosi-initrd") => {
+                (Tool::MkosiInitrd, settings.mkosi_initrd.clone().unwrap_or_else(|| "mkosi-initrd".into()))
+            }
+            Some(other) => {
+                return Err(NoGenerator::Unknown(printable(other.as_ref())));
+            }
+        };
+        match find_in(root, &named) {
+            Some(program) => Ok(Self { tool, program }),
+            None => Err(NoGenerator::NotInstalled(printable(&named))),
+        }
+    }
+
+    /// Does it make boot entries, too?
+    pub fn is_sdbootutil(&self) -> bool {
+        self.tool == Tool::Sdbootutil
+    }
+
+    /// Makes the initrd of one kernel, anew at `path` if there is one. Returns what it said.
+    ///
+    /// # Errors
+    /// [`GeneratorError`].
+    pub fn build(&self, root: &Root, release: &str, path: Option<&Path>) -> Result<String, GeneratorError> {
+        let name = format!("initrd-{release}");
+        let path = path.map_or_else(|| Path::new("/boot").join(&name), Path::to_path_buf);
+        let path = path.to_string_lossy();
+        let arguments: &[&str] = match self.tool {
+            Tool::Dracut => &["-f", &path, release],
+            Tool::MkosiInitrd => &["--kernel-version", release, "-O", "/boot", "-o", &name],
+            Tool::Sdbootutil => &["--no-reuse-initrd", "add-kernel", release],
+        };
+        self.run(root, arguments, format!("the initrd of kernel {release}"))
+    }
+
+    /// Makes the initrds of all kernels, if it can do so by itself: `None` otherwise, then each has to be asked for.
+    pub fn build_all(&self, root: &Root) -> Option<Result<String, GeneratorError>> {
+        let arguments: &[&str] = match self.tool {
+            Tool::Dracut => &["-f", "--regenerate-all"],
+            Tool::MkosiInitrd => return None,
+            Tool::Sdbootutil => &["--no-reuse-initrd", "add-all-kernels"],
+        };
+        Some(self.run(root, arguments, "the initrds of all kernels".into()))
+    }
+
+    fn run(&self, root: &Root, arguments: &[&str], what: String) -> Result<String, GeneratorError> {
+        program::run_in(root, &self.program, arguments).map_err(|failure| GeneratorError {
+            program: self.program.display().to_string(),
+            what,
+            why: failure.told(self.program.as_os_str(), last_lines),
+            status: match failure {
+                Failure::Ended(status, ..) => status,
+                Failure::NotRun(_) => None,
+            },
+        })
+    }
+}
+
+/// `INITRD_GENERATOR` of `/etc/sysconfig/bootloader`.
+fn configured(root: &Root) -> Option<String> {
+    let text = root.read(Path::new(SYSCONFIG), 1 << 20).ok()?;
+    let mut read = Assignments::default();
+    read.read(&String::from_utf8_lossy(&text));
+    Some(read.get("INITRD_GENERATOR").trim().to_string()).filter(|name| !name.is_empty())
+}
+
+/// Leaves the marker for a kernel.
+///
+/// # Errors
+/// The system's.
+pub fn mark(root: &Root, release: &str) -> io::Result<()> {
+    note(root, Path::new(MARKERS), release)
+}
+
+/// Takes away a marker; that it is not there is as good.
+pub fn unmark(root: &Root, name: &str) {
+    forget(root, Path::new(MARKERS), name);
+}
+
+/// The markers' names.
+pub fn markers(root: &Root) -> Vec<String> {
+    noted(root, Path::new(MARKERS))
+}
+
+/// Notes that a KMP asks for the initrds of all kernels that have it, or a kernel for its own.
+///
+/// # Errors
+/// The system's; `InvalidInput` for what is no package's name.
+pub fn wish(root: &Root, nvr: &str) -> io::Result<()> {
+    note(root, Path::new(WISHES), nvr)
+}
+
+/// The KMPs that asked.
+pub fn wishes(root: &Root) -> Vec<String> {
+    noted(root, Path::new(WISHES))
+}
+
+/// The KMP's wish is granted.
+pub fn forget_wish(root: &Root, nvr: &str) {
+    forget(root, Path::new(WISHES), nvr);
+}

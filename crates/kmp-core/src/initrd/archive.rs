@@ -1,0 +1,289 @@
+//! Reads which modules an initrd holds.
+//!
+//! An initrd is one archive after the other, with zeros between: cpio as it is ("early" ones, with microcode), and packed
+//! streams of cpio archives. What the kernel's `unpack_to_rootfs` (init/initramfs.c) takes is taken here, and lz4's newer
+//! format besides. Nothing is unpacked to disk, and memory is bounded whatever the file says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use super::cpio;
+use super::digest::Digest;
+use crate::abi::name::module_name;
+use crate::decompress::{Inflater, Kind, Source, stream};
+use crate::dialect::IN_TREE;
+
+/// The most that all streams together may unpack to, in bytes. Initrds have some hundred MiB.
+const UNPACKED: u64 = 4 << 30;
+
+/// The most entries, in all archives together.
+const ENTRIES: usize = 1 << 20;
+
+/// The most bytes that the paths of modules may have together.
+const PATHS: usize = 32 << 20;
+
+/// The largest module file that is looked into, in bytes as it is in the archive.
+const MODULE: u32 = 128 << 20;
+
+/// The longest target of a link, in bytes: PATH_MAX.
+const TARGET: u32 = 4096;
+
+/// Links followed before it counts as a loop.
+const LINKS: usize = 8;
+
+/// Images in which dracut can put a part of the initrd. They are not looked into.
+const IMAGES: &[&[u8]] = &[b"squash-root.img", b"squashfs-root.img", b"erofs-root.img"];
+
+/// Why an initrd cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}, at byte {offset}")]
+pub struct ArchiveError {
+    /// Where, in bytes from the file's start; in a packed stream: where that begins.
+    pub offset: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A module in an initrd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Archived {
+    /// A file whose contents nobody asked for.
+    NotRead,
+    /// A file.
+    File(Digest),
+    /// A file that cannot be read, and why.
+    Broken(String),
+    /// A symbolic link.
+    Link(PathBuf),
+}
+
+/// The modules of an initrd.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// By their path below `/lib/modules` or `/usr/lib/modules`, which are one in an initrd.
+    pub modules: BTreeMap<PathBuf, Archived>,
+    /// The name of an image in it that may hold more modules.
+    pub image: Option<String>,
+}
+
+impl Contents {
+    /// What `path`, one of [`Self::modules`], is in the end; `None` for a link that leads nowhere.
+    pub fn resolve(&self, path: &Path) -> Option<&Archived> {
+        let mut at = path.to_path_buf();
+        for _ in 0..LINKS {
+            match self.modules.get(&at)? {
+                Archived::Link(target) => at = below_modules(&joined(&at, target))?,
+                other => return Some(other),
+            }
+        }
+        None
+    }
+}
+
+/// Where a link at `at` (below the directory of modules) leads, from the initrd's root.
+fn joined(at: &Path, target: &Path) -> PathBuf {
+    let from = Path::new("lib/modules").join(at.parent().unwrap_or(Path::new("")));
+    let mut path = PathBuf::new();
+    for component in from.join(target).components() {
+        match component {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::Normal(name) => path.push(name),
+            _ => {}
+        }
+    }
+    path
+}
+
+/// The path below the directory of modules.
+fn below_modules(path: &Path) -> Option<PathBuf> {
+    let path = path.strip_prefix("usr").unwrap_or(path);
+    path.strip_prefix("lib/modules").ok().map(Path::to_path_buf)
+}
+
+/// Reads an initrd. `wanted` is asked for the path of each file of a module (as in [`Contents::modules`]) that is below a
+/// kernel's `kernel/`, whether its contents matter; those of all others are read.
+///
+/// # Errors
+/// [`ArchiveError`]: the file is cut, damaged, no initrd, or larger than any should be.
+pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents, ArchiveError> {
+    let mut source = Source::new(input);
+    let mut reader = Reader {
+        wanted,
+        contents: Contents::default(),
+        names: HashMap::new(),
+        inflater: Inflater::new(),
+        entries: 0,
+        paths: 0,
+    };
+    let mut left = UNPACKED;
+    let mut is_empty = true;
+    loop {
+        let told = |offset| move |e: io::Error| ArchiveError { offset, what: in_words(&e) };
+        let offset = source.offset();
+        skip_zeros(&mut source).map_err(told(offset))?;
+        let offset = source.offset();
+        let begin = source.peek(Kind::LOOK).map_err(told(offset))?;
+        if begin.is_empty() {
+            break;
+        }
+        is_empty = false;
+        if begin.starts_with(cpio::MAGIC) {
+            reader.archive(&mut source).map_err(told(source.offset()))?;
+            continue;
+        }
+        let kind = Kind::of(begin);
+        if kind == Kind::Plain {
+            let what = format!("neither a cpio archive nor a known compression ({})", hex(begin));
+            return Err(ArchiveError { offset, what });
+        }
+        let told = |e: io::Error| ArchiveError { offset, what: format!("{kind} data: {}", in_words(&e)) };
+        let mut unpacked =
+            Source::new(Limited { inner: stream(kind, &mut source).map_err(told)?, left: &mut left });
+        loop {
+            skip_zeros(&mut unpacked).map_err(told)?;
+            let begin = unpacked.peek(cpio::MAGIC.len()).map_err(told)?;
+            if begin.is_empty() {
+                break;
+            }
+            reader.archive(&mut unpacked).map_err(told)?;
+        }
+    }
+    if is_empty {
+        return Err(ArchiveError { offset: 0, what: "the file is empty".into() });
+    }
+    Ok(reader.contents)
+}
+
+fn skip_zeros<R: Read>(source: &mut Source<R>) -> io::Result<()> {
+    loop {
+        let there = source.peek(512)?;
+        let zeros = there.iter().take_while(|b| **b == 0).count();
+        if zeros == 0 {
+            return Ok(());
+        }
+        source.skip(zeros as u64)?;
+    }
+}
+
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it ends early, the file is cut off".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// A reader of which no more than so much may be read.
+struct Limited<'a, R> {
+    inner: R,
+    left: &'a mut u64,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(out)?;
+        *self.left = self.left.checked_sub(len as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::FileTooLarge, format!("it unpacks to more than {UNPACKED} bytes"))
+        })?;
+        Ok(len)
+    }
+}
+
+struct Reader<'w> {
+    wanted: &'w dyn Fn(&Path) -> bool,
+    contents: Contents,
+    /// Files with several names, of which one is a module's: those that wait for the contents.
+    names: HashMap<[u32; 3], Vec<PathBuf>>,
+    inflater: Inflater,
+    entries: usize,
+    paths: usize,
+}
+
+impl Reader<'_> {
+    /// Reads one cpio archive, up to and with its trailer.
+    fn archive<R: Read>(&mut self, source: &mut Source<R>) -> io::Result<()> {
+        // Inode numbers are those of one archive.
+        self.names.clear();
+        while let Some(entry) = cpio::next(source)? {
+            self.entries += 1;
+            if self.entries > ENTRIES {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has too many entries"));
+            }
+            let size = u64::from(entry.size);
+            let before = source.offset();
+            self.entry(&entry, source)?;
+            let taken = source.offset() - before;
+            source.skip(size - taken + cpio::padding(size))?;
+        }
+        Ok(())
+    }
+
+    fn entry<R: Read>(&mut self, entry: &cpio::Entry, source: &mut Source<R>) -> io::Result<()> {
+        let name = OsStr::from_bytes(&entry.name);
+        let path: PathBuf =
+            Path::new(name).components().filter(|c| matches!(c, Component::Normal(_))).collect();
+        let Some(file) = path.file_name() else { return Ok(()) };
+        if IMAGES.contains(&file.as_bytes()) {
+            self.contents.image = Some(String::from_utf8_lossy(file.as_bytes()).into_owned());
+        }
+        let Some(path) = below_modules(&path).filter(|p| p.file_name().is_some_and(is_module)) else {
+            return Ok(());
+        };
+        self.paths += path.as_os_str().len();
+        if self.paths > PATHS {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has too many modules"));
+        }
+        let module = match entry.kind {
+            cpio::Kind::Other => return Ok(()),
+            cpio::Kind::Link if entry.size > TARGET => Archived::Broken("its link is too long".into()),
+            cpio::Kind::Link => {
+                let mut target = Vec::new();
+                source.take(entry.size.into()).read_to_end(&mut target)?;
+                Archived::Link(OsString::from_vec(target).into())
+            }
+            cpio::Kind::File if entry.names > 1 && entry.size == 0 => {
+                self.names.entry(entry.inode).or_default().push(path.clone());
+                Archived::Broken("its contents are missing".into())
+            }
+            // One of its other names may be one that matters.
+            cpio::Kind::File if entry.names > 1 || self.matters(&path) => self.file(entry, source)?,
+            cpio::Kind::File => Archived::NotRead,
+        };
+        if entry.names > 1 && entry.size > 0 {
+            for other in self.names.remove(&entry.inode).unwrap_or_default() {
+                self.contents.modules.insert(other, module.clone());
+            }
+        }
+        self.contents.modules.insert(path, module);
+        Ok(())
+    }
+
+    fn matters(&self, path: &Path) -> bool {
+        let is_in_tree = path.components().nth(1).is_some_and(|c| c.as_os_str() == IN_TREE);
+        !is_in_tree || (self.wanted)(path)
+    }
+
+    fn file<R: Read>(&mut self, entry: &cpio::Entry, source: &mut Source<R>) -> io::Result<Archived> {
+        if entry.size > MODULE {
+            return Ok(Archived::Broken(format!("it has {} bytes", entry.size)));
+        }
+        let mut bytes = Vec::new();
+        source.take(entry.size.into()).read_to_end(&mut bytes)?;
+        if bytes.len() < entry.size as usize {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Digest::of(bytes, &mut self.inflater).map_or_else(Archived::Broken, Archived::File))
+    }
+}
+
+fn is_module(file: &OsStr) -> bool {
+    module_name(file).is_some()
+}

@@ -1,0 +1,136 @@
+//! A kernel's modules on disk beside those in its initrd.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::archive::{self, Archived, Contents};
+use super::decide::{Compared, Present, State};
+use super::digest::Digest;
+use super::places;
+use crate::abi::name::module_name;
+use crate::decompress::{Inflater, MODULE_LIMIT};
+use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
+use crate::inventory::Release;
+use crate::root::Root;
+
+/// A module that a new initrd could get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Where it is inside the root.
+    pub path: PathBuf,
+    /// Its path below the kernel's directory.
+    pub below: PathBuf,
+}
+
+/// By module name, the file that modprobe would take.
+pub type Modules = BTreeMap<Box<str>, Installed>;
+
+/// What a kernel has on disk.
+pub fn on_disk(dialect: Dialect, release: &Release) -> Modules {
+    let items = release.weak_updates.as_deref().unwrap_or_default();
+    let links = items.iter().filter_map(|item| {
+        let below = Path::new(WEAK_UPDATES).join(&item.below);
+        Some((item.name.clone()?, release.dir.join(&below), below))
+    });
+    collect(dialect, release, links)
+}
+
+/// What a kernel will have with these links, each with the file it leads to.
+pub fn planned<'p>(
+    dialect: Dialect,
+    release: &Release,
+    links: impl Iterator<Item = (&'p Path, &'p Path)>,
+) -> Modules {
+    let links = links.filter_map(|(link, target)| {
+        let below = Path::new(WEAK_UPDATES).join(link);
+        Some((module_name(link.file_name()?)?.into(), target.to_path_buf(), below))
+    });
+    collect(dialect, release, links)
+}
+
+fn collect(
+    dialect: Dialect,
+    release: &Release,
+    links: impl Iterator<Item = (Box<str>, PathBuf, PathBuf)>,
+) -> Modules {
+    let rank = |below: &Path| dialect.load_rank(below);
+    let mut modules = Modules::new();
+    let own = release.third_party.iter().chain(&release.in_tree);
+    let own = own.map(|m| (m.name.clone(), m.path.clone(), m.below.clone()));
+    for (name, path, below) in own.chain(links) {
+        let wins = modules.get(&name).is_none_or(|there| rank(&below) < rank(&there.below));
+        if wins {
+            modules.insert(name, Installed { path, below });
+        }
+    }
+    modules
+}
+
+fn is_third_party(below: &Path) -> bool {
+    !below.starts_with(IN_TREE)
+}
+
+/// Compares `modules` with what is in the kernel's initrd.
+pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &Modules) -> Present {
+    let Some(path) = places::find(root, &release.release, &release.dir) else { return Present::Missing };
+    let told = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
+    let third_party: BTreeSet<&str> =
+        modules.iter().filter(|(_, m)| is_third_party(&m.below)).map(|(name, _)| &**name).collect();
+    let wanted = |path: &Path| {
+        path.starts_with(&release.release)
+            && path.file_name().and_then(module_name).is_some_and(|name| third_party.contains(name.as_str()))
+    };
+    let file = match root.open_file(&path) {
+        Ok(file) => file,
+        Err(e) => return told(e.to_string()),
+    };
+    let contents = match archive::read(file, &wanted) {
+        Ok(contents) => contents,
+        Err(e) => return told(e.to_string()),
+    };
+    if let Some(image) = &contents.image {
+        return told(format!("a part of it is in {image}, which is not looked into"));
+    }
+    let packed = of_kernel(dialect, &contents, &release.release);
+    let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());
+    let names: BTreeSet<&str> = third_party.iter().copied().chain(of_initrd).collect();
+    let mut inflater = Inflater::new();
+    let compared = names.into_iter().map(|name| {
+        let packed = packed.get(name).map_or(State::Absent, |below| {
+            match contents.resolve(&Path::new(&release.release).join(below)) {
+                Some(Archived::File(digest)) => State::Read(*digest),
+                Some(Archived::Broken(why)) => State::Broken(why.clone()),
+                Some(_) => State::NotRead,
+                None => State::Broken("a link that leads nowhere".into()),
+            }
+        });
+        let installed = match modules.get(name) {
+            None => State::Absent,
+            Some(_) if packed == State::Absent => State::NotRead,
+            Some(module) => read(root, &module.path, &mut inflater),
+        };
+        Compared { name: name.into(), installed, packed }
+    });
+    Present::Read(compared.collect())
+}
+
+/// Of each module of a kernel in the initrd the file that would be loaded, by its path below the kernel's directory.
+fn of_kernel<'c>(dialect: Dialect, contents: &'c Contents, release: &str) -> BTreeMap<String, &'c Path> {
+    let mut modules: BTreeMap<String, &Path> = BTreeMap::new();
+    for path in contents.modules.keys() {
+        let Ok(below) = path.strip_prefix(release) else { continue };
+        let Some(name) = below.file_name().and_then(module_name) else { continue };
+        let there = modules.entry(name).or_insert(below);
+        if dialect.load_rank(below) < dialect.load_rank(there) {
+            *there = below;
+        }
+    }
+    modules
+}
+
+fn read(root: &Root, path: &Path, inflater: &mut Inflater) -> State {
+    match root.read(path, MODULE_LIMIT) {
+        Ok(bytes) => Digest::of(bytes, inflater).map_or_else(State::Broken, State::Read),
+        Err(e) => State::Broken(format!("{}: {e}", root.display(path).display())),
+    }
+}

@@ -1,0 +1,286 @@
+//! Does a kernel need a new initrd? Pure: the rules of `weak-modules2`, in its order, but that modules are compared by what
+//! they are, and not by name alone.
+
+use std::fmt;
+
+use super::digest::Digest;
+use super::dracut_conf::Drivers;
+
+/// A module, in the initrd or on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is not there.
+    Absent,
+    /// It is there, and nobody has to look closer.
+    NotRead,
+    /// It was read.
+    Read(Digest),
+    /// It cannot be read, and why.
+    Broken(String),
+}
+
+/// A module that may make the difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Its name, `_` for `-`.
+    pub name: String,
+    /// What a new initrd would get.
+    pub installed: State,
+    /// What the initrd has.
+    pub packed: State,
+}
+
+/// The initrd that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// None.
+    Missing,
+    /// One that cannot be read as a whole, and why.
+    Unreadable(String),
+    /// One that was read.
+    Read(Vec<Compared>),
+}
+
+/// All that the decision rests on.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The kernel's release.
+    pub release: &'a str,
+    /// Why this is no complete system, if so: there is no `/etc/fstab`, there is a `/.buildenv`, or there is no generator.
+    pub incomplete: Option<&'a str>,
+    /// Is there an image of the kernel?
+    pub has_image: bool,
+    /// Who asks for it in any case, if so: a package (`KMP_NEEDS_MKINITRD`), a marker.
+    pub forced: Option<&'a str>,
+    /// The kernel was installed, or modules of its own came or went.
+    pub whole_kernel: bool,
+    /// Looked into last.
+    pub drivers: &'a Drivers,
+}
+
+/// Why a module makes a new initrd needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The initrd has another build of it.
+    Differs,
+    /// The initrd has it, and it is not installed any more.
+    Gone,
+    /// dracut's configuration wants it, and the initrd lacks it.
+    Lacking,
+    /// It could not be compared.
+    Unknown(String),
+}
+
+/// The answer's reason; [`Reason::needed`] is the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Initrds of kdump kernels are kdump's own affair.
+    Kdump,
+    /// The system is not complete: somebody has to make the initrds when it is.
+    Incomplete(String),
+    /// There is nothing that could boot it.
+    NoImage,
+    /// Somebody asks for it.
+    Forced(String),
+    /// The kernel itself is new.
+    WholeKernel,
+    /// There is none.
+    Missing,
+    /// There is one that cannot be read.
+    Unreadable(String),
+    /// Modules, by name.
+    Changed(Vec<(String, Change)>),
+    /// It has what a new one would have.
+    Same,
+}
+
+impl Reason {
+    /// Is a new initrd needed?
+    pub fn needed(&self) -> bool {
+        !matches!(self, Self::Kdump | Self::Incomplete(_) | Self::NoImage | Self::Same)
+    }
+
+    /// The modules that make the difference.
+    pub fn modules(&self) -> Vec<&str> {
+        match self {
+            Self::Changed(modules) => modules.iter().map(|(name, _)| name.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Differs => f.write_str("the initrd has another build"),
+            Self::Gone => f.write_str("in the initrd, but not installed any more"),
+            Self::Lacking => f.write_str("wanted by dracut's configuration, but not in the initrd"),
+            Self::Unknown(why) => write!(f, "cannot be compared ({why})"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kdump => f.write_str("initrds of kdump kernels are left to kdump"),
+            Self::Incomplete(why) => f.write_str(why),
+            Self::NoImage => f.write_str("there is no kernel image"),
+            Self::Forced(who) => write!(f, "{who} asks for it"),
+            Self::WholeKernel => f.write_str("the kernel was installed"),
+            Self::Missing => f.write_str("there is no initrd"),
+            Self::Unreadable(why) => write!(f, "the initrd cannot be read: {why}"),
+            Self::Changed(modules) => {
+                for (i, (name, change)) in modules.iter().enumerate() {
+                    write!(f, "{}{name}: {change}", if i > 0 { "; " } else { "" })?;
+                }
+                Ok(())
+            }
+            Self::Same => f.write_str("the initrd is up to date"),
+        }
+    }
+}
+
+/// Decides. `present` is called only where the initrd has to be looked into.
+pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
+    if facts.release.contains("kdump") {
+        return Reason::Kdump;
+    }
+    if let Some(why) = facts.incomplete {
+        return Reason::Incomplete(why.into());
+    }
+    if !facts.has_image {
+        return Reason::NoImage;
+    }
+    if let Some(who) = facts.forced {
+        return Reason::Forced(who.into());
+    }
+    if facts.whole_kernel {
+        return Reason::WholeKernel;
+    }
+    let modules = match present() {
+        Present::Missing => return Reason::Missing,
+        Present::Unreadable(why) => return Reason::Unreadable(why),
+        Present::Read(modules) => modules,
+    };
+    let mut changed: Vec<(String, Change)> = modules
+        .into_iter()
+        .filter(|m| !facts.drivers.omitted.contains(&m.name))
+        .filter_map(|m| Some((change(&m, facts.drivers)?, m.name)))
+        .map(|(change, name)| (name, change))
+        .collect();
+    changed.sort_by(|a, b| a.0.cmp(&b.0));
+    if changed.is_empty() { Reason::Same } else { Reason::Changed(changed) }
+}
+
+fn change(module: &Compared, drivers: &Drivers) -> Option<Change> {
+    match (&module.packed, &module.installed) {
+        (State::Absent, State::Absent) => None,
+        (State::Absent, _) => drivers.wanted.contains(&module.name).then_some(Change::Lacking),
+        (_, State::Absent) => Some(Change::Gone),
+        (State::Read(packed), State::Read(installed)) => {
+            (!packed.is_same(installed)).then_some(Change::Differs)
+        }
+        (State::Broken(why), _) => Some(Change::Unknown(format!("in the initrd: {why}"))),
+        (_, State::Broken(why)) => Some(Change::Unknown(why.clone())),
+        (State::NotRead, _) | (_, State::NotRead) => Some(Change::Unknown("not read".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decompress::Inflater;
+
+    fn digest(text: &str) -> State {
+        State::Read(Digest::of(text.as_bytes(), &mut Inflater::new()).unwrap())
+    }
+
+    fn facts(drivers: &Drivers) -> Facts<'_> {
+        Facts {
+            release: "6.4.0-1-default",
+            incomplete: None,
+            has_image: true,
+            forced: None,
+            whole_kernel: false,
+            drivers,
+        }
+    }
+
+    fn one(installed: State, packed: State) -> Present {
+        Present::Read(vec![Compared { name: "foo".into(), installed, packed }])
+    }
+
+    #[test]
+    fn each_rule_goes_over_those_after_it() {
+        let drivers = Drivers::default();
+        let mut facts = Facts {
+            release: "6.4.0-1-kdump",
+            incomplete: Some("no fstab"),
+            has_image: false,
+            forced: Some("foo"),
+            whole_kernel: true,
+            drivers: &drivers,
+        };
+        let ask = |facts: &Facts<'_>| decide(facts, || Present::Missing);
+        assert_eq!(ask(&facts), Reason::Kdump);
+        facts.release = "6.4.0-1-default";
+        assert_eq!(ask(&facts), Reason::Incomplete("no fstab".into()));
+        facts.incomplete = None;
+        assert_eq!(ask(&facts), Reason::NoImage);
+        facts.has_image = true;
+        assert_eq!(ask(&facts), Reason::Forced("foo".into()));
+        facts.forced = None;
+        assert_eq!(ask(&facts), Reason::WholeKernel);
+        facts.whole_kernel = false;
+        assert_eq!(ask(&facts), Reason::Missing);
+        let answers = [Reason::Kdump, Reason::Incomplete(String::new()), Reason::NoImage, Reason::Same];
+        assert!(answers.iter().all(|a| !a.needed()));
+        let answers = [
+            Reason::Forced(String::new()),
+            Reason::WholeKernel,
+            Reason::Missing,
+            Reason::Unreadable(String::new()),
+        ];
+        assert!(answers.iter().all(Reason::needed));
+    }
+
+    #[test]
+    fn an_initrd_that_cannot_be_read_is_made_anew() {
+        let drivers = Drivers::default();
+        let reason = decide(&facts(&drivers), || Present::Unreadable("cut".into()));
+        assert!(reason.needed() && reason.to_string().contains("cut"), "{reason}");
+    }
+
+    #[test]
+    fn modules_are_compared_by_what_they_are() {
+        let drivers = Drivers::default();
+        let broken = || State::Broken("cut".into());
+        for (installed, packed, expected) in [
+            (digest("a"), digest("a"), None),
+            (digest("a"), digest("b"), Some(Change::Differs)),
+            (State::Absent, digest("a"), Some(Change::Gone)),
+            (State::Absent, broken(), Some(Change::Gone)),
+            (digest("a"), State::Absent, None),
+            (State::Absent, State::Absent, None),
+            (digest("a"), broken(), Some(Change::Unknown("in the initrd: cut".into()))),
+            (broken(), digest("a"), Some(Change::Unknown("cut".into()))),
+            (State::NotRead, digest("a"), Some(Change::Unknown("not read".into()))),
+        ] {
+            let expected = expected.map_or(Reason::Same, |c| Reason::Changed(vec![("foo".into(), c)]));
+            assert_eq!(decide(&facts(&drivers), || one(installed, packed)), expected);
+        }
+    }
+
+    #[test]
+    fn dracuts_configuration_adds_and_omits() {
+        let mut drivers = Drivers::default();
+        drivers.wanted.insert("foo".into());
+        let reason = decide(&facts(&drivers), || one(State::NotRead, State::Absent));
+        assert_eq!(reason, Reason::Changed(vec![("foo".into(), Change::Lacking)]));
+        assert_eq!(decide(&facts(&drivers), || one(State::Absent, State::Absent)), Reason::Same);
+        let mut drivers = Drivers::default();
+        drivers.omitted.insert("foo".into());
+        assert_eq!(decide(&facts(&drivers), || one(digest("a"), digest("b"))), Reason::Same);
+    }
+}

@@ -1,0 +1,162 @@
+//! Which kernels need a new initrd, and why.
+//!
+//! [`archive`] lists an initrd's modules, [`compare`] puts them beside those on disk, [`decide`] answers by the rules of
+//! `weak-modules2`. [`Request`] is how [`sync`](crate::sync) and the command ask; [`crate::apply`] makes what is needed.
+
+pub mod archive;
+mod assignments;
+pub mod compare;
+mod cpio;
+pub mod decide;
+mod digest;
+pub mod dracut_conf;
+pub mod places;
+mod settings;
+
+use std::path::Path;
+
+pub use assignments::Assignments;
+pub use decide::{Change, Reason};
+pub use digest::Digest;
+pub use dracut_conf::Drivers;
+pub use settings::Settings;
+
+use crate::apply::{self, Generator, NoGenerator};
+use crate::dialect::Dialect;
+use crate::inventory::{Problem, Release};
+use crate::root::Root;
+use compare::Modules;
+
+/// Who asks where `KMP_NEEDS_MKINITRD` is set.
+pub const PACKAGE: &str = "a package (KMP_NEEDS_MKINITRD)";
+
+/// For whom initrds are asked for, beside the kernels of which modules changed.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// What the environment says.
+    pub settings: Settings,
+    /// A kernel that was installed, or of which its own modules changed.
+    pub kernel: Option<String>,
+    /// A KMP that was installed, by NAME-VERSION-RELEASE: every kernel that has it is looked at.
+    pub package: Option<String>,
+}
+
+/// What was done about a kernel's initrd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing: none is needed.
+    Nothing,
+    /// Nothing: a dry run.
+    Due,
+    /// A marker asks `regenerate-initrd-posttrans` for it.
+    Marked,
+    /// The generator made it; what it said.
+    Built(String),
+    /// It failed, and a marker is left where that was possible.
+    Failed(String),
+}
+
+/// The answer for one kernel, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// Needed or not, and why.
+    pub reason: Reason,
+    /// What was done.
+    pub done: Done,
+}
+
+/// What all kernels of a root have in common.
+#[derive(Debug)]
+pub struct System<'a> {
+    root: &'a Root,
+    settings: &'a Settings,
+    generator: Option<Result<Generator, NoGenerator>>,
+    incomplete: Option<String>,
+    drivers: Drivers,
+    dialect: Dialect,
+    /// What of dracut's configuration was left out.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> System<'a> {
+    /// Looks at the root. Where initrds may be made at once the generator is looked for, and asked whether it is in use.
+    pub fn look(root: &'a Root, dialect: Dialect, settings: &'a Settings) -> Self {
+        let mut problems = Vec::new();
+        let generator = (!settings.markers_only).then(|| Generator::find(root, settings));
+        let missing = || generator.as_ref()?.as_ref().err().map(|fault| hint(&fault.to_string()));
+        let incomplete = Self::fault(root).or_else(missing);
+        let drivers = Drivers::load(root, &mut problems);
+        Self { root, settings, generator, incomplete, drivers, dialect, problems }
+    }
+
+    /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
+    pub fn fault(root: &Root) -> Option<String> {
+        let has = |path| root.exists(Path::new(path));
+        match (has("/.buildenv"), has("/etc/fstab")) {
+            (true, _) => Some(hint("there is a /.buildenv")),
+            (_, false) => Some(hint("there is no /etc/fstab")),
+            _ => None,
+        }
+    }
+
+    /// Does this kernel, which has or will have `modules`, need a new initrd? `forced`: who asks for it in any case.
+    pub fn assess(
+        &self,
+        release: &Release,
+        modules: &Modules,
+        whole_kernel: bool,
+        forced: Option<&str>,
+    ) -> Reason {
+        let facts = decide::Facts {
+            release: &release.release,
+            incomplete: self.incomplete.as_deref(),
+            has_image: places::has_image(self.root, &release.release, &release.dir),
+            forced,
+            whole_kernel,
+            drivers: &self.drivers,
+        };
+        decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))
+    }
+
+    /// Makes the initrd that `reason` asks for, or leaves a marker. The marker comes first, so that what is cut short is
+    /// made up for.
+    pub fn serve(&self, release: &Release, reason: Reason, dry_run: bool) -> Fate {
+        let done = match reason.needed() {
+            false => Done::Nothing,
+            true if dry_run => Done::Due,
+            true => self.make(release),
+        };
+        Fate { reason, done }
+    }
+
+    fn make(&self, release: &Release) -> Done {
+        let marked = apply::mark(self.root, &release.release).map_err(|e| {
+            format!(
+                "cannot leave a marker in {}: {e}",
+                self.root.display(Path::new(apply::MARKERS)).display()
+            )
+        });
+        let generator = match &self.generator {
+            Some(Ok(generator)) if !self.settings.in_posttrans => generator,
+            _ => return marked.map_or_else(Done::Failed, |()| Done::Marked),
+        };
+        if self.settings.transactional && generator.is_sdbootutil() {
+            return marked.map_or_else(Done::Failed, |()| Done::Marked);
+        }
+        let path = places::find(self.root, &release.release, &release.dir);
+        match generator.build(self.root, &release.release, path.as_deref()) {
+            Ok(said) => {
+                apply::unmark(self.root, &release.release);
+                Done::Built(said)
+            }
+            Err(e) => Done::Failed(e.to_string()),
+        }
+    }
+}
+
+fn hint(fault: &str) -> String {
+    format!("no initrd is made: {fault}. Please run \"kmp initrd\" as soon as the system is complete")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! What the environment says about initrds: the variables of `weak-modules2`.
+
+use std::ffi::OsString;
+
+/// How initrds are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `KMP_NEEDS_MKINITRD`: the package at hand needs one whatever the rules say.
+    pub forced: bool,
+    /// `INITRD_IN_POSTTRANS`: only markers; who asks will have them built.
+    pub in_posttrans: bool,
+    /// `TRANSACTIONAL_UPDATE`: a snapshot is being changed, in a chroot of its own.
+    pub transactional: bool,
+    /// `SKIP_REGENERATE_INITRD_ALL`: the marker `all` is not served.
+    pub skip_all: bool,
+    /// Never build: a guest in rpm's process.
+    pub markers_only: bool,
+    /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` tells.
+    pub generator: Option<String>,
+    /// `DRACUT`.
+    pub dracut: Option<OsString>,
+    /// `MKOSI_INITRD`.
+    pub mkosi_initrd: Option<OsString>,
+    /// `SDBOOTUTIL`.
+    pub sdbootutil: Option<OsString>,
+}
+
+impl Settings {
+    /// By the process's environment.
+    pub fn from_environment() -> Self {
+        Self::of(&|name| std::env::var_os(name))
+    }
+
+    /// Markers, and nothing run.
+    pub fn markers_only() -> Self {
+        Self { markers_only: true, ..Self::from_environment() }
+    }
+
+    /// By variables; an empty one counts as not set.
+    pub fn of(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+        let value = |name| variable(name).filter(|v: &OsString| !v.is_empty());
+        // `0` and `00` are no, and so is nothing; every other word is yes.
+        let is_zero = |v: &OsString| v.to_str().is_some_and(|v| v.trim().parse::<i64>() == Ok(0));
+        Self {
+            forced: value("KMP_NEEDS_MKINITRD").is_some_and(|v| !is_zero(&v)),
+            in_posttrans: value("INITRD_IN_POSTTRANS").is_some(),
+            transactional: value("TRANSACTIONAL_UPDATE").is_some(),
+            skip_all: value("SKIP_REGENERATE_INITRD_ALL").is_some_and(|v| v == "1"),
+            markers_only: false,
+            generator: value("INITRD_GENERATOR").and_then(|v| v.into_string().ok()),
+            dracut: value("DRACUT"),
+            mkosi_initrd: value("MKOSI_INITRD"),
+            sdbootutil: value("SDBOOTUTIL"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables() {
+        let of = |pairs: &[(&str, &str)]| {
+            Settings::of(&|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| v.into()))
+        };
+        assert_eq!(of(&[]), Settings::default());
+        assert_eq!(of(&[("KMP_NEEDS_MKINITRD", ""), ("INITRD_IN_POSTTRANS", "")]), Settings::default());
+        for (value, forced) in [("0", false), ("00", false), ("1", true), ("yes", true), ("no", true)] {
+            assert_eq!(of(&[("KMP_NEEDS_MKINITRD", value)]).forced, forced, "{value}");
+        }
+        let all = of(&[("INITRD_IN_POSTTRANS", "1"), ("TRANSACTIONAL_UPDATE", "true"), ("DRACUT", "/d")]);
+        assert!(all.in_posttrans && all.transactional && all.dracut == Some("/d".into()));
+    }
+}

@@ -1,0 +1,97 @@
+//! Modules that no package owns, as dkms and akmods leave them: what stands for a package, in Red Hat's dialect.
+//!
+//! `weak-modules` is told of them by a list, keeps no record of it, and finds them again by their directory when a
+//! kernel comes; then it judges those together that depend on each other. So here: modules of one release that
+//! depend on each other are a group, and groups of several releases that share a module's name are versions of
+//! one thing. Pure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use librpm_rt::{Evr, Package};
+
+use super::packages::{InstalledKmp, name_fault};
+use super::{FoundModule, ModulesDirs};
+use crate::abi::Module;
+
+/// The groups of `modules`, which are in depmod's order: of two in one release with one name the first counts.
+pub(super) fn groups<'m>(
+    dirs: &ModulesDirs,
+    modules: &[&FoundModule],
+    contents: &dyn Fn(&Path) -> Option<&'m Module>,
+) -> Vec<InstalledKmp> {
+    let mut releases: BTreeMap<String, BTreeMap<&str, &FoundModule>> = BTreeMap::new();
+    for found in modules {
+        if let Some((release, _)) = dirs.split(&found.path) {
+            releases.entry(release).or_default().entry(&*found.name).or_insert(*found);
+        }
+    }
+    let mut families = Families::default();
+    for there in releases.values() {
+        let read = || there.iter().filter_map(|(name, found)| Some((*name, contents(&found.path)?)));
+        let offers: HashMap<&str, &str> =
+            read().flat_map(|(name, m)| m.offers.iter().map(move |o| (&*o.symbol, name))).collect();
+        for (name, module) in read() {
+            let depends = module.depends.iter().filter_map(|d| there.get_key_value(&**d)).map(|(d, _)| *d);
+            let needs = module.needs.iter().filter_map(|n| offers.get(&*n.symbol).copied());
+            depends.chain(needs).for_each(|other| families.join(name, other));
+        }
+    }
+    let mut groups = Vec::new();
+    for (release, there) in &releases {
+        let mut of_release: BTreeMap<&str, Vec<FoundModule>> = BTreeMap::new();
+        for (name, found) in there {
+            of_release.entry(families.name_of(name)).or_default().push((*found).clone());
+        }
+        groups.extend(of_release.into_iter().map(|(family, mut modules)| {
+            modules.sort_by(|a, b| a.below.cmp(&b.below));
+            let evr = Evr { epoch: None, version: release.clone(), release: String::new() };
+            InstalledKmp {
+                package: Package {
+                    instance: 0,
+                    name: format!("{family}.ko"),
+                    evr,
+                    arch: String::new(),
+                    provides: Vec::new(),
+                    files: Vec::new(),
+                },
+                origin: release.clone(),
+                flavour: None,
+                broken: modules.iter().find_map(|m| name_fault(&m.below)),
+                modules,
+            }
+        }));
+    }
+    groups
+}
+
+/// Names that belong together, each family named after the first of them.
+#[derive(Default)]
+struct Families<'n>(BTreeMap<&'n str, &'n str>);
+
+impl<'n> Families<'n> {
+    fn name_of<'s>(&'s self, name: &'s str) -> &'s str
+    where
+        'n: 's,
+    {
+        let mut seen = HashSet::new();
+        let mut at = name;
+        while let Some(next) = self.0.get(at).filter(|_| seen.insert(at)) {
+            at = next;
+        }
+        at
+    }
+
+    fn join(&mut self, one: &'n str, other: &'n str) {
+        let first = |mut at: &'n str| {
+            while let Some(next) = self.0.get(at) {
+                at = next;
+            }
+            at
+        };
+        let (one, other) = (first(one), first(other));
+        if one != other {
+            self.0.insert(one.max(other), one.min(other));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `cargo xtask rpm [--out DIR] [--release N]`: the sources, and the packages that rpmbuild makes of them.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::install::{ensure, project, target};
+use crate::packages::Use;
+
+const USAGE: &str = "usage: cargo xtask rpm [--out DIR] [--release N]
+
+Builds the packages of packaging/kmp.spec, and their sources, into DIR (target/rpm/out where none is given).
+--release: the packages' release, 1 where none is given.";
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Builds, and prints each package's path.
+pub fn run(args: &[String]) -> Result<(), String> {
+    let mut out = target().join("rpm/out");
+    let mut release = "1".to_string();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().cloned().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
+        match arg.as_str() {
+            "--out" => out = std::path::absolute(value()?).map_err(|e| e.to_string())?,
+            "--release" => release = value()?,
+            other => return Err(format!("there is no option {other}\n{USAGE}")),
+        }
+    }
+    if !release.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') || release.is_empty() {
+        return Err(format!("{release} is no release\n{USAGE}"));
+    }
+    ensure(&[Use::Demo, Use::Rpm])?;
+    let work = target().join("rpm");
+    let sources = work.join("SOURCES");
+    for dir in [&sources, &out] {
+        fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    }
+    pack(&sources)?;
+    vendor(&sources)?;
+    build(&work, &release)?;
+    collect(&work, &out)
+}
+
+/// The files that git has, as they are on disk: their times tell cargo what has changed.
+fn pack(sources: &Path) -> Result<(), String> {
+    let listed = output(Command::new("git").args(["ls-files", "-z"]).current_dir(project()))?;
+    let names = listed.split(|b| *b == 0).map(|n| String::from_utf8_lossy(n).into_owned());
+    let there: Vec<String> =
+        names.filter(|n| !n.is_empty() && project().join(n).symlink_metadata().is_ok()).collect();
+    let list = sources.join("files");
+    fs::write(&list, there.join("\0")).map_err(|e| format!("{}: {e}", list.display()))?;
+    let mut tar = Command::new("tar");
+    tar.current_dir(project()).args(["--create", "--gzip", "--owner=0", "--group=0", "--null"]);
+    tar.arg(format!("--transform=s,^,kmp-{VERSION}/,"));
+    tar.arg("--file").arg(sources.join(format!("kmp-{VERSION}.tar.gz")));
+    output(tar.arg("--files-from").arg(&list))?;
+    let _ = fs::remove_file(&list);
+
+    let template = project().join("packaging/kmp.spec");
+    let spec = fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
+    let place = sources.join("kmp.spec");
+    fs::write(&place, spec.replace("@VERSION@", VERSION)).map_err(|e| format!("{}: {e}", place.display()))
+}
+
+/// The crates of Cargo.lock; made again when it changes.
+fn vendor(sources: &Path) -> Result<(), String> {
+    let lock = fs::read(project().join("Cargo.lock")).map_err(|e| format!("Cargo.lock: {e}"))?;
+    let mut hasher = DefaultHasher::new();
+    lock.hash(&mut hasher);
+    let mark = sources.join("vendor.mark");
+    let wanted = format!("{:016x}", hasher.finish());
+    let tarball = sources.join(format!("kmp-{VERSION}-vendor.tar.gz"));
+    if tarball.is_file() && fs::read_to_string(&mark).is_ok_and(|m| m == wanted) {
+        return Ok(());
+    }
+    let place = sources.join("vendored");
+    let _ = fs::remove_dir_all(&place);
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    output(cargo.current_dir(project()).args(["vendor", "--locked", "--quiet"]).arg(place.join("vendor")))?;
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--gzip", "--owner=0", "--group=0", "--sort=name"]).arg("--file").arg(&tarball);
+    output(tar.arg("--directory").arg(&place).arg("vendor"))?;
+    let _ = fs::remove_dir_all(&place);
+    fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
+}
+
+fn build(work: &Path, release: &str) -> Result<(), String> {
+    for dir in ["RPMS", "SRPMS", "BUILD", "BUILDROOT"] {
+        let _ = fs::remove_dir_all(work.join(dir));
+    }
+    let mut rpmbuild = Command::new("rpmbuild");
+    rpmbuild.arg("-ba").arg(work.join("SOURCES/kmp.spec"));
+    let defines = [
+        ("_topdir", work.display().to_string()),
+        ("kmp_release", release.into()),
+        // Built there before, most of it is built already.
+        ("kmp_target", work.join("target").display().to_string()),
+    ];
+    for (name, value) in defines {
+        rpmbuild.arg("--define").arg(format!("{name} {value}"));
+    }
+    // Where rpm itself did not come as its package, nor did the compiler.
+    let known = Command::new("rpm").args(["--query", "--quiet", "rpm-build"]).stderr(Stdio::null()).status();
+    if !known.is_ok_and(|status| status.success()) {
+        rpmbuild.arg("--nodeps");
+    }
+    // The cargo that runs this chore has settings of its own.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO") && name != "CARGO_HOME" {
+            rpmbuild.env_remove(name);
+        }
+    }
+    output(&mut rpmbuild).map(drop)
+}
+
+fn collect(work: &Path, out: &Path) -> Result<(), String> {
+    for package in packages(work) {
+        let name = package.file_name().unwrap_or_default();
+        let place = out.join(name);
+        fs::copy(&package, &place).map_err(|e| format!("{}: {e}", place.display()))?;
+        println!("{}", place.display());
+    }
+    Ok(())
+}
+
+fn packages(work: &Path) -> Vec<PathBuf> {
+    let below = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    let binary = below(work.join("RPMS")).flat_map(below);
+    let mut found: Vec<PathBuf> = binary.chain(below(work.join("SRPMS"))).collect();
+    found.retain(|p| p.extension().is_some_and(|e| e == "rpm"));
+    found.sort();
+    found
+}
+
+/// Runs a program to its end, and returns what it printed.
+fn output(command: &mut Command) -> Result<Vec<u8>, String> {
+    let name = command.get_program().display().to_string();
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{name} cannot be run: {e}"))?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => {
+            let said = [output.stdout, output.stderr].concat();
+            Err(format!("{name}: {}\n{}", output.status, String::from_utf8_lossy(&said).trim()))
+        }
+    }
+}

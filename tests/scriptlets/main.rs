@@ -1,0 +1,18 @@
+//! The scriptlets of kernels and KMPs, run by real rpm in throwaway roots, with each shell that is /bin/sh somewhere.
+//! Programs that would touch a machine are stand-ins that note how they were called.
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
+
+mod boot;
+mod boot_faults;
+mod certificates;
+mod in_kernel_modules;
+mod kernels;
+mod kmps;
+mod packages;
+mod site;
+mod triggers;
+mod with_plugin;
+
+#[path = "../plugin/support.rs"]
+#[allow(dead_code, reason = "shared with the plugin's tests, which use the rest")]
+mod support;
