@@ -183,20 +183,20 @@ pub struct Deps {
     #[arg(long, value_name = "NAME")]
     pub package: Option<String>,
     /// Where the package's files are laid out; RPM_BUILD_ROOT where none is given
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub build_root: Option<PathBuf>,
     /// The flavour in the dependencies; by each module's kernel release where none is given
     #[arg(long, value_name = "FLAVOR")]
     pub flavor: Option<String>,
     /// The kernel release; the one that each module was built for where none is given
-    #[arg(long, value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub krel: Option<String>,
     /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
     /// KERNEL/Module.symvers (Red Hat)
-    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels")]
+    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels", value_hint = ValueHint::AnyPath)]
     pub symvers: PathBuf,
     /// Where archives of symbol sets are: symsets-KERNEL.tar.gz (SUSE)
-    #[arg(long, value_name = "DIR", default_value = "/boot")]
+    #[arg(long, value_name = "DIR", default_value = "/boot", value_hint = ValueHint::DirPath)]
     pub symset_dir: PathBuf,
     /// Leave out Requires that the package's own modules fulfil
     #[arg(long)]
