@@ -3,7 +3,7 @@
 use testkit::Package;
 
 use crate::packages::{NEW, OLD, kernel_package, kmp};
-use crate::site::{SHELLS, Site, boot_with};
+use crate::site::{REGENERATE, SHELLS, Site, WEAK_MODULES, boot_with};
 use crate::support::kernel;
 
 fn package(krel: &str) -> Package {
@@ -89,8 +89,8 @@ fn what_failed_is_the_exit_status() {
     for shell in SHELLS {
         for (program, status, told) in [
             ("usr/lib/bootloader/bootloader_entry", 7, FAILED_POST),
-            ("usr/lib/module-init-tools/regenerate-initrd-posttrans", 5, FAILED_POSTTRANS),
-            ("usr/lib/module-init-tools/weak-modules2", 3, FAILED_POST),
+            (REGENERATE, 5, FAILED_POSTTRANS),
+            (WEAK_MODULES, 3, FAILED_POST),
         ] {
             let site = Site::new(shell);
             site.root.write(format!("boot/initrd-{OLD}"), "");
@@ -98,7 +98,9 @@ fn what_failed_is_the_exit_status() {
             let output = site.rpm(&["-i"], &[&package(OLD)]).expect_success();
             assert_eq!(output.stderr, format!("{told} {status}\n"), "{program}");
             // The other steps were taken.
-            assert_eq!(site.calls().len(), 3);
+            let mut calls = site.calls();
+            calls.retain(|call| !call.starts_with("dracut"));
+            assert_eq!(calls.len(), 3, "{calls:?}");
             assert_eq!(site.boot(), boot_with(&[OLD]));
         }
     }
@@ -108,8 +110,8 @@ fn what_failed_is_the_exit_status() {
 fn without_weak_modules2_the_kernel_is_not_made_usable() {
     for shell in SHELLS {
         let site = Site::new(shell);
-        site.without("usr/lib/module-init-tools/weak-modules2");
-        site.without("usr/lib/module-init-tools/regenerate-initrd-posttrans");
+        site.without(WEAK_MODULES);
+        site.without(REGENERATE);
         let old = kernel(OLD, 7);
         let driver = kmp("foo", "1", &old);
         let output = site.rpm(&["-i"], &[&package(OLD), &driver]).expect_success();
@@ -131,7 +133,10 @@ fn a_name_that_is_none_ends_with_255() {
         for name in ["rpm-verify", "post", "kmp-", "foo-post", "cert-trans"] {
             site.root.symlink(format!("usr/lib/module-init-tools/kernel-scriptlets/{name}"), "scriptlet");
             let output = site.scriptlet(&[], name, &["--name", "foo", "1"]);
-            assert_eq!((output.status, &*output.stderr), (Some(255), &*format!("{name}: there is no such scriptlet\n")));
+            assert_eq!(
+                (output.status, &*output.stderr),
+                (Some(255), &*format!("{name}: there is no such scriptlet\n"))
+            );
         }
     }
 }
@@ -140,7 +145,8 @@ fn a_name_that_is_none_ends_with_255() {
 fn options_may_be_missing_or_without_a_value() {
     for shell in SHELLS {
         let site = Site::new(shell);
-        for args in [&[][..], &["--name"], &["--kernelrelease", "6.4.0-1", "--flavor"], &["--certs", "", "x"]] {
+        for args in [&[][..], &["--name"], &["--kernelrelease", "6.4.0-1", "--flavor"], &["--certs", "", "x"]]
+        {
             for name in ["rpm-pre", "rpm-preun", "kmp-pre", "cert-post"] {
                 assert_eq!(site.scriptlet(&[], name, args).status, Some(0), "{name} {args:?}");
             }
@@ -160,6 +166,9 @@ fn debug_and_trace_tell_what_is_done() {
         assert!(!quiet.stderr.contains("weak-modules2 --add-kernel"), "{quiet}");
         assert!(debug.stderr.contains(&format!("rpm-post: weak-modules2 --add-kernel {OLD}\n")), "{debug}");
         assert!(debug.stderr.contains("kernel 6.4.0-1, flavour default"), "{debug}");
-        assert!(trace.stderr.lines().any(|line| line.starts_with("+ ") && line.contains("--add-kernel")), "{trace}");
+        assert!(
+            trace.stderr.lines().any(|line| line.starts_with("+ ") && line.contains("--add-kernel")),
+            "{trace}"
+        );
     }
 }
