@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+pub use testkit::same_tree;
 use testkit::{KernelBuilder, ModuleBuilder, Output, Package, PackageBuilder, TestRoot, run};
 
 /// The command under test.
@@ -146,19 +147,6 @@ pub fn tree(root: &TestRoot) -> BTreeMap<PathBuf, String> {
     let mut tree = root.tree();
     tree.retain(|path, _| !path.starts_with("run/kmp"));
     tree
-}
-
-/// Panics with what differs.
-#[track_caller]
-pub fn same_tree(left: &BTreeMap<PathBuf, String>, right: &BTreeMap<PathBuf, String>, what: &str) {
-    let mut differences = String::new();
-    for path in left.keys().chain(right.keys().filter(|p| !left.contains_key(*p))) {
-        let (one, other) = (left.get(path), right.get(path));
-        if one != other {
-            differences.push_str(&format!("{}: {one:?} is not {other:?}\n", path.display()));
-        }
-    }
-    assert!(differences.is_empty(), "{what}\n{differences}");
 }
 
 /// `rpm -i` also of what is older than what is there.

@@ -6,6 +6,7 @@ mod check;
 mod completion;
 mod context;
 mod deferred;
+mod deps;
 mod explain;
 mod initrd;
 mod json;
@@ -95,6 +96,10 @@ fn run(args: &Args) -> Result<Outcome, String> {
     if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
         return Ok(Outcome::Good);
     }
+    // Needs no root: the files of a package that is being built are outside any.
+    if let Verb::Deps(what) = &args.verb {
+        return deps::run(what);
+    }
     let context = Context::open(&args.root)?;
     let quiet = args.quiet > 0;
     match &args.verb {
@@ -109,6 +114,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
+        Verb::Deps(what) => deps::run(what),
         Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
     }
 }
