@@ -213,6 +213,7 @@ bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
     kmp_transaction_t *transaction = NULL;
     kmp_report_t *report = NULL;
     bool allowed = true;
+    bool may_stop = part == ZYPP_NONE;
     char policy[8];
     int code;
 
@@ -225,11 +226,10 @@ bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)
     if (code == KMP_OK) {
         describe(run, transaction, ts);
         if (part == ZYPP_FIRST)
-            zypp_describe(run, transaction, ts);
+            may_stop = run->is_known = zypp_describe(run, transaction, ts);
         code = kmp_transaction_judge(transaction, policy[0] == '\0' ? NULL : policy, &report);
     }
     if (code == KMP_OK) {
-        bool may_stop = part == ZYPP_NONE || part == ZYPP_FIRST;
         tell(run, report, may_stop);
         allowed = !may_stop || kmp_report_verdict(report) != KMP_VERDICT_ABORT;
     } else {

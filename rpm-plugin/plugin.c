@@ -65,11 +65,13 @@ static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
         return RPMRC_OK;
     log_root(librpm_root(ts));
     run->concerns_us = guard_concerns(ts);
-    part = zypp_part(librpm_root(ts));
+    part = zypp_part(run, ts);
     if ((!run->concerns_us && part != ZYPP_FIRST) || part == ZYPP_JUDGED || guard_allows(run, ts, part))
         rc = RPMRC_OK;
     if ((flags & RPMTRANS_FLAG_TEST) != 0)
-        run->concerns_us = false;
+        run->concerns_us = run->in_commit = false;
+    else if (rc == RPMRC_OK && part == ZYPP_FIRST)
+        zypp_allowed(run, librpm_root(ts));
     return rc;
 }
 
@@ -118,7 +120,7 @@ static rpmRC tsm_post(rpmPlugin plugin, rpmts ts, int res)
 
     /* -1 for a veto, and also where one package of many failed: that something has changed tells more. */
     (void)res;
-    if (run == NULL || !run->concerns_us)
+    if (run == NULL || !(run->concerns_us || run->in_commit))
         return RPMRC_OK;
     fault(run, "tsm_post");
     sync_at_end(run, librpm_root(ts));

@@ -8,6 +8,9 @@ struct run {
     bool concerns_us;  /* it has packages with kernels or drivers, and really changes the disk */
     bool has_changed;  /* packages were installed or erased */
     bool is_synced;    /* the links are right since */
+    bool in_commit;    /* one of the many calls that a commit of libzypp makes */
+    bool is_known;     /* all that it brings could be looked at */
+    bool more_comes;   /* and there will be other calls */
     bool has_warned;   /* a fault of ours was told */
     int told;          /* the KMP_E_ code for which the transaction was not judged; KMP_OK */
     int waited;        /* for another run of kmp, in tenths of a second */

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "log.h"
 #include "rpm.h"
+#include "zypp.h"
 
 #define DIRECTORY "/run/kmp"
 #define TRANSACTION "transaction"
@@ -156,8 +157,13 @@ void sync_in_scriptlet(const struct run *run)
 void sync_at_end(struct run *run, const char *root)
 {
     bool requested = run->directory >= 0 && take_requests(run);
+    bool is_due = run->has_changed && (!run->is_synced || requested);
 
-    if (run->has_changed && (!run->is_synced || requested))
+    if (run->in_commit && run->more_comes)
+        is_due = is_due && !zypp_leave(root);
+    else if (run->in_commit)
+        is_due |= zypp_take_left(root);
+    if (is_due)
         synchronise(run, root, RPMLOG_WARNING);
     sync_close(run);
 }

@@ -13,75 +13,185 @@
 #include "librpm.h"
 #include "log.h"
 
+/* Made by the commit plugin (crates/kmp-cli/src/zypp.rs); and by us when the commit may go on: "?" in it means that not all
+ * that comes was known, "+" (once or more) that links are left to the last call. */
 #define PENDING "/run/kmp/commit"
 #define JUDGED "/run/kmp/commit-judged"
-#define PACKAGES "/var/cache/zypp/packages"
+/* Where libzypp puts packages that it downloads, and zypper those that it is given as files. */
+#define DOWNLOADED "/var/cache/zypp/packages"
+#define GIVEN "/var/cache/zypper"
 
 static bool is_classic(void)
 {
     const char *classic = secure_getenv("ZYPP_CLASSIC_RPMTRANS");
-    const char *single = secure_getenv("ZYPP_SINGLE_RPMTRANS");
     char program[PATH_MAX];
     ssize_t length;
 
     if (classic != NULL && strcmp(classic, "1") == 0)
         return true;
-    if (secure_getenv("ZYPP_IS_RUNNING") == NULL || (single != NULL && strcmp(single, "1") == 0))
+    if (secure_getenv("ZYPP_IS_RUNNING") == NULL)
         return false;
-    /* Before 17.37.14 it did not say; its helper for single transactions has another name. */
+    /* Before 17.37.14 it did not say. ZYPP_SINGLE_RPMTRANS=1 is no more than a wish: only zypper follows it, and not always.
+     * Who does runs zypp-rpm. */
     length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length < 0 ? 0 : length] = '\0';
     return strcmp(basename(program), "rpm") == 0;
 }
 
-/* The list, if who wrote it still lives: it holds a lock on it. */
-static FILE *open_pending(const char *root)
+static int open_file(const char *root, const char *file, int flags)
 {
     char path[PATH_MAX];
-    int fd;
 
-    snprintf(path, sizeof path, "%s%s", root, PENDING);
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    snprintf(path, sizeof path, "%s%s", root, file);
+    return open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* What is to be done, in order: "+ NAME-VERSION-RELEASE.ARCH" or "- ...". */
+struct steps {
+    char **list;
+    size_t count;
+};
+
+static void free_steps(struct steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++)
+        free(steps->list[i]);
+    free(steps->list);
+    *steps = (struct steps){NULL, 0};
+}
+
+/* False where there is no list, or who wrote it is dead: alive, it holds a lock on it. */
+static bool read_steps(const char *root, struct steps *steps)
+{
+    int fd = open_file(root, PENDING, O_RDONLY);
+    FILE *file = NULL;
+    char *line = NULL;
+    size_t size = 0, room = 0;
+    ssize_t length;
+
+    *steps = (struct steps){NULL, 0};
     if (fd < 0)
-        return NULL;
-    if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        return false;
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        file = fdopen(fd, "re");
+    if (file == NULL) {
         close(fd);
-        return NULL;
+        return false;
     }
-    return fdopen(fd, "re");
+    while ((length = getline(&line, &size, file)) > 2) {
+        if (line[length - 1] == '\n')
+            line[length - 1] = '\0';
+        if (steps->count == room) {
+            char **more = realloc(steps->list, (room = 2 * room + 64) * sizeof *more);
+            if (more == NULL)
+                break;
+            steps->list = more;
+        }
+        steps->list[steps->count] = strdup(line);
+        if (steps->list[steps->count] == NULL)
+            break;
+        steps->count++;
+    }
+    free(line);
+    fclose(file);
+    /* Half a list would be judged wrongly. */
+    if (length > 2)
+        free_steps(steps);
+    return length <= 2;
 }
 
-enum zypp_part zypp_part(const char *root)
-{
-    char path[PATH_MAX];
-    FILE *pending;
-    int judged;
-
-    if (!is_classic())
-        return ZYPP_NONE;
-    pending = open_pending(root);
-    if (pending == NULL)
-        return ZYPP_UNKNOWN;
-    fclose(pending);
-    snprintf(path, sizeof path, "%s%s", root, JUDGED);
-    judged = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (judged < 0)
-        return errno == EEXIST ? ZYPP_JUDGED : ZYPP_UNKNOWN;
-    close(judged);
-    return ZYPP_FIRST;
-}
-
-/* Is it among the transaction's own elements, which were told already? */
-static bool is_own(rpmts ts, const char *nevra)
+/* Is it among the transaction's own elements? rpmteNEVRA() has an epoch, which the list has not. */
+static bool is_own(rpmts ts, const char *step)
 {
     int count = librpm.rpmtsNElements(ts);
+    char name[PATH_MAX];
 
     for (int i = 0; i < count; i++) {
         rpmte te = librpm.rpmtsElement(ts, i);
-        if (te != NULL && strcmp(librpm.rpmteNEVRA(te), nevra) == 0)
+        if (te == NULL)
+            continue;
+        snprintf(name, sizeof name, "%s-%s-%s.%s", librpm.rpmteN(te), librpm.rpmteV(te), librpm.rpmteR(te),
+                 librpm.rpmteA(te));
+        if (strcmp(name, step + 2) == 0)
             return true;
     }
     return false;
+}
+
+/* What was noted of a commit that may go on. */
+enum { NO_MARKS = -1, UNKNOWN = 1 << 0, LEFT = 1 << 1 };
+
+static int read_marks(const char *root)
+{
+    int fd = open_file(root, JUDGED, O_RDONLY);
+    int marks = 0;
+    char mark;
+
+    if (fd < 0)
+        return errno == ENOENT ? NO_MARKS : UNKNOWN;
+    while (read(fd, &mark, 1) == 1)
+        marks |= mark == '+' ? LEFT : UNKNOWN;
+    close(fd);
+    return marks;
+}
+
+enum zypp_part zypp_part(struct run *run, rpmts ts)
+{
+    const char *root = librpm_root(ts);
+    struct steps steps;
+
+    run->in_commit = is_classic();
+    if (!run->in_commit)
+        return ZYPP_NONE;
+    if (!read_steps(root, &steps))
+        return ZYPP_UNKNOWN;
+    run->more_comes = steps.count > 0 && !is_own(ts, steps.list[steps.count - 1]);
+    free_steps(&steps);
+    switch (read_marks(root)) {
+    case NO_MARKS:
+        return ZYPP_FIRST;
+    case 0:
+    case LEFT:
+        return ZYPP_JUDGED;
+    default:
+        return ZYPP_UNKNOWN;
+    }
+}
+
+void zypp_allowed(const struct run *run, const char *root)
+{
+    int fd = open_file(root, JUDGED, O_WRONLY | O_CREAT | O_EXCL);
+
+    if (fd < 0)
+        return;
+    if (!run->is_known)
+        (void)!write(fd, "?", 1);
+    close(fd);
+}
+
+bool zypp_leave(const char *root)
+{
+    int fd = open_file(root, JUDGED, O_WRONLY | O_APPEND);
+    bool noted = fd >= 0 && write(fd, "+", 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    return noted;
+}
+
+bool zypp_take_left(const char *root)
+{
+    int marks = read_marks(root), fd;
+
+    if (marks == NO_MARKS || (marks & LEFT) == 0)
+        return false;
+    fd = open_file(root, JUDGED, O_WRONLY | O_TRUNC);
+    if (fd < 0)
+        return true;
+    if ((marks & UNKNOWN) != 0)
+        (void)!write(fd, "?", 1);
+    close(fd);
+    return true;
 }
 
 static void add_removed(kmp_transaction_t *transaction, rpmts ts, const char *nevra)
@@ -93,24 +203,36 @@ static void add_removed(kmp_transaction_t *transaction, rpmts ts, const char *ne
     librpm.rpmdbFreeIterator(mi);
 }
 
+/* A package that comes, by the name of its file. */
+struct coming {
+    const char *name;
+    bool updates; /* in the place of what is installed by that name; other versions stay beside each other */
+    bool is_found;
+};
+
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct coming *)a)->name, ((const struct coming *)b)->name);
 }
 
-/* All of them were downloaded before the first call of rpm. */
-static void add_files(struct run *run, kmp_transaction_t *transaction, const char *root, char **names, size_t count)
+/* Looks for their files. Returns how many it found. */
+static size_t add_files(struct run *run, kmp_transaction_t *transaction, const char *root, struct coming *coming,
+                        size_t count)
 {
-    char directory[PATH_MAX], *directories[] = {directory, NULL};
+    char downloaded[PATH_MAX], given[PATH_MAX], *directories[] = {downloaded, given, NULL};
+    size_t found = 0;
     FTS *tree;
     FTSENT *entry;
 
-    snprintf(directory, sizeof directory, "%s%s", root, PACKAGES);
+    snprintf(downloaded, sizeof downloaded, "%s%s", root, DOWNLOADED);
+    snprintf(given, sizeof given, "%s%s", root, GIVEN);
     tree = fts_open(directories, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
     if (tree == NULL)
-        return;
+        return 0;
     while ((entry = fts_read(tree)) != NULL) {
-        char name[NAME_MAX + 1], *end, *key = name;
+        char name[NAME_MAX + 1], *end;
+        struct coming key = {.name = name}, *one;
+        int code;
         if (entry->fts_info == FTS_D || entry->fts_info == FTS_DP)
             continue;
         snprintf(name, sizeof name, "%s", entry->fts_name);
@@ -118,48 +240,45 @@ static void add_files(struct run *run, kmp_transaction_t *transaction, const cha
         if (end == NULL || strcmp(end, ".rpm") != 0)
             continue;
         *end = '\0';
-        if (bsearch(&key, names, count, sizeof *names, by_name) != NULL
-            && kmp_transaction_add_file(transaction, entry->fts_path) != KMP_OK)
+        one = bsearch(&key, coming, count, sizeof *coming, by_name);
+        if (one == NULL || one->is_found)
+            continue;
+        one->is_found = true;
+        found++;
+        code = one->updates ? kmp_transaction_update_file(transaction, entry->fts_path)
+                            : kmp_transaction_add_file(transaction, entry->fts_path);
+        if (code != KMP_OK)
             run_fault(run, entry->fts_name, kmp_last_error());
     }
     fts_close(tree);
+    return found;
 }
 
-void zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
+bool zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
 {
     const char *root = librpm_root(ts);
-    FILE *pending = open_pending(root);
-    char **names = NULL, *line = NULL;
-    size_t count = 0, room = 0, size = 0;
-    ssize_t length;
+    struct steps steps;
+    struct coming *coming;
+    size_t count = 0;
+    bool is_all = false;
 
-    if (pending == NULL)
-        return;
-    while ((length = getline(&line, &size, pending)) > 2) {
-        if (line[length - 1] == '\n')
-            line[length - 1] = '\0';
-        if (is_own(ts, line + 2))
+    if (!read_steps(root, &steps))
+        return false;
+    coming = calloc(steps.count + 1, sizeof *coming);
+    for (size_t i = 0; coming != NULL && i < steps.count; i++) {
+        const char *step = steps.list[i];
+        if (is_own(ts, step))
             continue;
-        if (line[0] == '-')
-            add_removed(transaction, ts, line + 2);
-        if (line[0] != '+')
-            continue;
-        if (count == room) {
-            char **more = realloc(names, (room = 2 * room + 64) * sizeof *names);
-            if (more == NULL)
-                break;
-            names = more;
-        }
-        names[count] = strdup(line + 2);
-        count += names[count] != NULL;
+        if (step[0] == '-')
+            add_removed(transaction, ts, step + 2);
+        else
+            coming[count++] = (struct coming){.name = step + 2, .updates = step[0] == '+'};
     }
-    free(line);
-    fclose(pending);
-    if (count > 0) {
-        qsort(names, count, sizeof *names, by_name);
-        add_files(run, transaction, root, names, count);
+    if (coming != NULL) {
+        qsort(coming, count, sizeof *coming, by_name);
+        is_all = count == 0 || add_files(run, transaction, root, coming, count) == count;
     }
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
+    free(coming);
+    free_steps(&steps);
+    return is_all;
 }

@@ -3,7 +3,7 @@
 
 use testkit::{Package, PackageBuilder, TestRoot};
 
-use crate::support::{kernel, kmp, one_module, write};
+use crate::support::{driver, kernel, kmp, one_module, write};
 
 fn path(package: &Package) -> &str {
     package.path().to_str().unwrap()
@@ -73,6 +73,46 @@ fn a_kmps_package_is_judged_against_each_installed_kernel() {
     let found = verdicts(&root, &[path(&foo)]);
     let fits: Vec<_> = found.iter().map(|(release, .., fits)| (release.as_str(), *fits)).collect();
     assert_eq!(fits, [("6.4.0-1-default", false), ("6.4.0-2-default", true)]);
+    // A kernel of another flavour only if it is named.
+    let found = verdicts(&root, &[path(&foo), "--kernel", "6.4.0-2-rt"]);
+    assert_eq!(found.iter().map(|f| (f.0.as_str(), f.3)).collect::<Vec<_>>(), [("6.4.0-2-rt", true)]);
+}
+
+/// A module file beside a kernel's package is judged against that kernel, too, with what comes with it.
+#[test]
+fn a_module_file_is_judged_against_a_kernel_that_comes() {
+    let root = TestRoot::new();
+    let (old, new) = (kernel("6.4.0-1-default", 7), kernel("6.4.0-2-default", 8));
+    write(&old, &root);
+    root.install(&[&one_module("foo", "1.0", &old, 7)]);
+    let package = PackageBuilder::kernel(&new).build();
+    let other = driver("base", &new, 8).export("base_open", 5);
+    let other = crate::support::package("base", "1.0", &new, &[("base", other)]);
+    let file = root.home().join("foo.ko");
+    let file = file.to_str().unwrap();
+    for (module, offered, fits) in [
+        (driver("foo", &old, 7), None, [true, false]),
+        (driver("foo", &new, 8), None, [false, true]),
+        (driver("foo", &new, 8).need("base_open", 5), None, [false, false]),
+        (driver("foo", &new, 8).need("base_open", 5), Some(path(&other)), [false, true]),
+        (driver("foo", &new, 8).need("base_open", 6), Some(path(&other)), [false, false]),
+    ] {
+        std::fs::write(file, module.build()).unwrap();
+        let mut args = vec![path(&package), file];
+        args.extend(offered);
+        let found = verdicts(&root, &args);
+        let of_file: Vec<_> = found.iter().filter(|f| f.2 == file).map(|f| (f.0.as_str(), f.3)).collect();
+        assert_eq!(of_file, [("6.4.0-1-default", fits[0]), ("6.4.0-2-default", fits[1])], "{found:?}");
+        // Who names files does not ask for what is installed.
+        assert!(found.iter().all(|f| !f.2.starts_with("/usr/lib")), "{found:?}");
+        args.extend(["--kernel", "6.4.0-2-default"]);
+        assert!(verdicts(&root, &args).contains(&(
+            "6.4.0-2-default".into(),
+            "foo".into(),
+            file.into(),
+            fits[1]
+        )));
+    }
 }
 
 #[test]

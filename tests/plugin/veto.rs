@@ -155,11 +155,11 @@ fn a_transaction_without_modules_leaves_no_trace() {
 fn a_single_call_of_libzypp_among_many_is_warned_of_only() {
     let package = breaking();
     let classic = [("ZYPP_IS_RUNNING", "1"), ("ZYPP_CLASSIC_RPMTRANS", "1")];
-    for environment in [&classic[..], &classic[1..], &classic[..1]] {
+    // Not every user of libzypp follows this wish, and who does calls another program.
+    let single = [("ZYPP_IS_RUNNING", "1"), ("ZYPP_SINGLE_RPMTRANS", "1")];
+    for environment in [&classic[..], &classic[1..], &classic[..1], &single] {
         let root = site();
         let output = rpm_env(&root, environment, &["-i"], &[&package]).expect_success();
         assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{output}");
     }
-    let single = [("ZYPP_IS_RUNNING", "1"), ("ZYPP_SINGLE_RPMTRANS", "1")];
-    assert!(!rpm_env(&site(), &single, &["-i"], &[&package]).success());
 }

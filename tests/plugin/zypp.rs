@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use testkit::{Output, Package, TestRoot};
 
-use crate::support::{NEW, OLD, kernel, kmp, link, rpm_env, site, telling};
+use crate::support::{NEW, OLD, depmods, kernel, kmp, link, rpm_env, site, telling};
 
 struct Commit(Child);
 
@@ -63,15 +63,15 @@ fn the_first_call_is_stopped_for_what_comes_later() {
     let plain = testkit::PackageBuilder::new("plain", "1", "1").build();
     let new = telling(&kernel(NEW, 8)).build();
     download(&root, &[&plain, &new]);
-    let commit = Commit::begin(&root, &[("+", &plain), ("+", &new)]);
-    let output = call(&root, &["-i"], &[&plain]);
-    assert!(!output.success() && output.stderr.contains("foo-kmp-default-1.0"), "{output}");
-    // Somebody goes on all the same.
-    let output = call(&root, &["-i"], &[&new]).expect_success();
-    assert_eq!(output.stderr, "");
+    let commit = Commit::begin(&root, &[("M", &plain), ("M", &new)]);
+    // As long as nothing was done, it is stopped as often as somebody tries again, or leaves a package out.
+    for package in [&plain, &plain, &new] {
+        let output = call(&root, &["-i"], &[package]);
+        assert!(!output.success() && output.stderr.contains("foo-kmp-default-1.0"), "{output}");
+    }
     commit.end();
     assert!(!root.exists("run/kmp/commit") && !root.exists("run/kmp/commit-judged"));
-    assert!(root.exists(link(NEW, "bar")));
+    assert!(!root.exists(format!("usr/lib/modules/{NEW}")) && depmods(&root).is_empty());
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_driver_that_comes_later_counts() {
     let packages = [telling(&new).build(), kmp("foo", "2.0", &new, 8).build()];
     let root = site();
     download(&root, &[&packages[0], &packages[1]]);
-    let commit = Commit::begin(&root, &[("+", &packages[0]), ("+", &packages[1])]);
+    let commit = Commit::begin(&root, &[("M", &packages[0]), ("M", &packages[1])]);
     for package in &packages {
         assert_eq!(call(&root, &["-i"], &[package]).expect_success().stderr, "");
     }
@@ -94,7 +94,7 @@ fn a_driver_that_is_to_go_is_not_missed() {
     let new = telling(&kernel(NEW, 8)).build();
     let foo = kmp("foo", "1.0", &kernel(OLD, 7), 7).build();
     download(&root, &[&new]);
-    let commit = Commit::begin(&root, &[("-", &foo), ("+", &new)]);
+    let commit = Commit::begin(&root, &[("-", &foo), ("M", &new)]);
     assert_eq!(call(&root, &["-i"], &[&new]).expect_success().stderr, "");
     commit.end();
 }

@@ -82,13 +82,15 @@ impl Site {
     /// Ours, with a note of how it was called and of what it was given on stdin. Where it made no initrd, its caller
     /// does: it is not what is tested here.
     fn real_weak_modules(&self) {
-        self.root.symlink("usr/lib/real/weak-modules2", "/usr/bin/kmp");
+        self.root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/lib/real/kmp");
+        self.root.symlink("usr/lib/real/weak-modules2", "kmp");
         self.stand_in(
             &format!("{TOOLS}/weak-modules2"),
             "given=\ncase $1 in --remove-kmp | --*-modules)\n\
              while read -r line; do printf '  < %s\\n' \"$line\" >> /calls; given=\"$given$line\n\"; done ;;\nesac\n\
              printf '%s' \"$given\" | /usr/lib/real/weak-modules2 \"$@\" || exit\n\
              [ \"$1\" = --add-kernel ] || exit 0\n\
+             [ -e /boot/initrd-$2 ] && exit\n\
              if [ -z \"$INITRD_IN_POSTTRANS$KMP_TRANSACTION\" ]; then printf made > /boot/initrd-$2\n\
              else x=$(FILE=$2 rpm --eval \"%{lua: posix.mkdir('/run/regenerate-initrd') \
              io.open('/run/regenerate-initrd/' .. os.getenv('FILE'), 'w'):close()}\"); fi",
@@ -100,6 +102,11 @@ impl Site {
         self
     }
 
+    /// Calls of the command kmp are noted, too.
+    pub fn note_kmp(&self) {
+        self.without("usr/bin/kmp").stand_in("usr/bin/kmp", "exec /usr/lib/real/kmp \"$@\"");
+    }
+
     /// A system with UEFI and mokutil, which knows these options.
     pub fn with_uefi(&self, options: &str) {
         self.root.mkdir("sys/firmware/efi/efivars");
@@ -107,8 +114,8 @@ impl Site {
     }
 
     /// A system whose boot loader follows the Boot Loader Specification.
-    pub fn with_sdbootutil(&self) {
-        self.stand_in("usr/bin/sdbootutil", "");
+    pub fn with_sdbootutil(&self, then: &str) {
+        self.stand_in("usr/bin/sdbootutil", then);
     }
 
     pub fn rpm(&self, options: &[&str], packages: &[&Package]) -> Output {
@@ -124,12 +131,22 @@ impl Site {
         run_rpm(command.args(packages.iter().map(|p| p.path())))
     }
 
-    /// The same after this shell command, in a mount namespace of its own; the root is `$1`.
-    pub fn rpm_after(&self, mounts: &str, options: &[&str], packages: &[&Package]) -> Output {
+    /// The same between two shell commands, in a mount namespace of its own; the root is `$R`. The second need not
+    /// succeed.
+    pub fn rpm_between(&self, before: &str, after: &str, options: &[&str], packages: &[&Package]) -> Output {
         let mut command = self.root.command("unshare");
-        let script = format!("set -e; R=$1; shift; {mounts}; exec rpm --root $R --nodeps \"$@\"");
+        let script = format!(
+            "R=$1; shift; {before} || exit 99; rpm --root $R --nodeps \"$@\"; status=$?; {after}; exit $status"
+        );
         command.args(["-m", "sh", "-c", &script, "sh"]).arg(self.root.path()).args(options);
         run_rpm(command.args(packages.iter().map(|p| p.path())))
+    }
+
+    /// A scriptlet by itself, called by this name.
+    pub fn scriptlet(&self, env: &[(&str, &str)], name: &str, args: &[&str]) -> Output {
+        let mut command = self.root.command("chroot");
+        command.envs(env.iter().copied()).arg(self.root.path());
+        run(command.arg(format!("/{TOOLS}/kernel-scriptlets/{name}")).args(args))
     }
 
     /// rpm, which ends well and says nothing.

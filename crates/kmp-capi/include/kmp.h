@@ -165,6 +165,12 @@ int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);
 int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);
 
 /*
+ * A package file that comes as with rpm -U: what is installed of its name goes, and what it obsoletes; that is looked
+ * up when judging and need not be told. As kmp_transaction_add_file() otherwise.
+ */
+int kmp_transaction_update_file(kmp_transaction_t *transaction, const char *path);
+
+/*
  * A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel
  * offers from its Provides, or from kmp_transaction_symvers(). What is not told is unknown, and no driver is called
  * lost for it. KMP_E_SIZE, KMP_E_SPENT, KMP_E_ARGUMENT.

@@ -28,7 +28,7 @@ pub use sync::kmp_sync;
 pub use transaction::{
     Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_fd,
     kmp_transaction_add_file, kmp_transaction_free, kmp_transaction_judge, kmp_transaction_new,
-    kmp_transaction_remove, kmp_transaction_symvers,
+    kmp_transaction_remove, kmp_transaction_symvers, kmp_transaction_update_file,
 };
 
 /// Flags.

@@ -122,6 +122,18 @@ pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_in
     })
 }
 
+/// `int kmp_transaction_update_file(kmp_transaction_t *transaction, const char *path);`
+#[unsafe(no_mangle)]
+pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
+    ret::answer(|| {
+        let transaction = arg::exclusive(transaction, "transaction")?;
+        let path = arg::path(path, "path")?;
+        let rpm = *transaction.shared.needed_rpm()?;
+        let added = transaction.elements()?.update_file(&rpm, path);
+        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+    })
+}
+
 /// `int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package *package);`
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *const Package) -> c_int {
@@ -284,11 +296,14 @@ fn remove(
     removed: &[(u32, bool)],
     report: &mut Report,
 ) -> Result<(), Error> {
-    if removed.is_empty() {
+    if removed.is_empty() && !elements.has_updates() {
         return Ok(());
     }
-    let database = shared.needed_rpm()?.open(shared.root.path());
-    let database = database.map_err(|e| Error::new(code::E_DATABASE, e))?;
+    let rpm = shared.needed_rpm()?;
+    let database = rpm.open(shared.root.path()).map_err(|e| Error::new(code::E_DATABASE, e))?;
+    if let Err(e) = elements.take_updated(rpm, &database) {
+        report.entries.push(Entry::new(kind::PROBLEM, state::NONE, &e.to_string()));
+    }
     for &(instance, replaced) in removed {
         match database.package(instance, &concerns) {
             Ok(package) if package.files.is_empty() => {}

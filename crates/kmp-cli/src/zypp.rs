@@ -15,9 +15,10 @@ use serde_json::Value;
 use crate::Outcome;
 
 const DIRECTORY: &str = "/run/kmp";
-/// `+ NAME-VERSION-RELEASE.ARCH` or `-`, a line each; locked as long as the commit goes on.
+/// `+ NAME-VERSION-RELEASE.ARCH` (an update), `M` (beside other versions) or `-`, a line each, in the order in which they
+/// will be carried out; locked as long as the commit goes on.
 const PENDING: &str = "commit";
-/// Made by rpm's plugin when it has judged the commit.
+/// Made by rpm's plugin when it has let the commit go on.
 const JUDGED: &str = "commit-judged";
 /// Frames are lists of packages: some megabytes at most.
 const LIMIT: u64 = 64 << 20;
@@ -25,37 +26,45 @@ const LIMIT: u64 = 64 << 20;
 /// Answers libzypp until it ends. `synchronise` is what is done after a commit.
 pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<Outcome, String> {
     let mut stdin = io::stdin().lock();
-    let mut pending: Option<Flock<File>> = None;
-    while let Some((command, body)) =
-        read_frame(&mut stdin).map_err(|e| format!("cannot read from libzypp: {e}"))?
-    {
+    // A commit that is under way, with its list if there is one.
+    let mut commit: Option<Option<Flock<File>>> = None;
+    // A commit that breaks off has no COMMITEND; libzypp that is killed says nothing at all.
+    let finish = |commit: &mut Option<Option<Flock<File>>>, body: &[u8]| {
+        let Some(list) = commit.take() else { return };
+        // Nothing is touched after a commit that was stopped.
+        if end(root, list) || has_done_something(body) {
+            // An error in reply would make libzypp leave the plugin; it could not help it either.
+            let _ = synchronise().map_err(|why| log::error!("{why}"));
+        }
+    };
+    loop {
+        let Some((command, body)) = read_frame(&mut stdin).unwrap_or_else(|e| {
+            log::warn!("cannot read from libzypp: {e}");
+            None
+        }) else {
+            break;
+        };
         match command.as_str() {
             "COMMITBEGIN" => {
-                pending = note(root, &steps(&body))
-                    .map_err(|e| log::warn!("what is coming cannot be noted: {e}"))
-                    .ok();
+                let list = note(root, &steps(&body));
+                commit = Some(list.map_err(|e| log::warn!("what is coming cannot be noted: {e}")).ok());
             }
-            "COMMITEND" => {
-                end(root, pending.take());
-                // An error in reply would make libzypp leave the plugin; it could not help it either.
-                let _ = synchronise().map_err(|why| log::error!("{why}"));
-            }
-            "_DISCONNECT" | "PLUGINEND" => {
-                reply()?;
-                break;
-            }
+            "COMMITEND" | "PLUGINEND" => finish(&mut commit, &body),
             _ => {}
         }
-        reply()?;
+        // Whoever is gone needs no answer.
+        if reply().is_err() || command == "_DISCONNECT" {
+            break;
+        }
     }
-    end(root, pending);
+    finish(&mut commit, &[]);
     Ok(Outcome::Good)
 }
 
-fn reply() -> Result<(), String> {
+fn reply() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(b"ACK\n\n\0").and_then(|()| stdout.flush());
-    written.map_err(|e| format!("cannot answer libzypp: {e}"))
+    stdout.write_all(b"ACK\n\n\0")?;
+    stdout.flush()
 }
 
 /// A frame's command and body; `None` at the end.
@@ -80,8 +89,9 @@ fn steps(body: &[u8]) -> String {
     let line = |step: &Value| {
         let of = |key: &str| step["solvable"][key].as_str().filter(|t| !t.contains(['\n', '/']));
         let kind = step["type"].as_str().filter(|t| ["+", "-", "M"].contains(t))?;
-        let kind = if kind == "-" { '-' } else { '+' };
-        Some(format!("{kind} {}-{}-{}.{}\n", of("n")?, of("v")?, of("r")?, of("a")?))
+        // `patch:NAME` and its like are no packages.
+        let name = of("n").filter(|name| !name.contains(':'))?;
+        Some(format!("{kind} {name}-{}-{}.{}\n", of("v")?, of("r")?, of("a")?))
     };
     steps.iter().filter_map(line).collect()
 }
@@ -103,12 +113,22 @@ fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
     Ok(file)
 }
 
-fn end(root: &Path, pending: Option<Flock<File>>) {
-    if pending.is_none() {
-        return;
+/// Did one of a commit's steps succeed?
+fn has_done_something(body: &[u8]) -> bool {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    document["TransactionStepList"].as_array().into_iter().flatten().any(|step| step["stage"] == "ok")
+}
+
+/// Takes away the list, which stays locked until then. True if the commit was let go on.
+fn end(root: &Path, list: Option<Flock<File>>) -> bool {
+    if list.is_none() {
+        return false;
     }
-    let directory = Root::open(root).ok().and_then(|root| root.dir(Path::new(DIRECTORY)).ok());
-    for (directory, file) in directory.iter().flat_map(|d| [(d, PENDING), (d, JUDGED)]) {
-        let _ = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir);
-    }
+    let Ok(directory) =
+        Root::open(root).map_err(io::Error::other).and_then(|root| root.dir(Path::new(DIRECTORY)))
+    else {
+        return false;
+    };
+    let _ = unlinkat(&directory, PENDING, UnlinkatFlags::NoRemoveDir);
+    unlinkat(&directory, JUDGED, UnlinkatFlags::NoRemoveDir).is_ok()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
-use crate::guard::{self, Source, Transaction};
+use crate::guard::{self, Present, Source, Transaction};
 use crate::inventory::{Loader, ModulesDirs, Package, Problem};
 use crate::plan::Site;
 use crate::report::printable;
@@ -124,23 +124,29 @@ pub fn check(
         let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
         let asked =
             |release: &str| request.kernels.is_empty() || request.kernels.iter().any(|k| k == release);
-        let found = guard::preview(root, &survey, &transaction, &compare, &asked, any_flavour);
+        let mut files: Vec<(String, Vec<Verdict>)> = Vec::new();
+        let mut judge = |site: &Site<'_>, present: &[Present<'_>]| {
+            let verdicts = judge_together(&targets.files, |set| judge_files(site, present, set));
+            files.push((site.kernel.release.clone(), verdicts));
+        };
+        let found = guard::preview(root, &survey, &transaction, &compare, &asked, any_flavour, &mut judge);
+        let mut index = |release: &String| {
+            releases.iter().position(|r| r == release).unwrap_or_else(|| {
+                releases.push(release.clone());
+                releases.len() - 1
+            })
+        };
         for package in found {
             let Some(modules) = modules_of(&survey, &transaction, package.kmp, &targets, &kmps) else {
                 continue;
             };
-            let kernel = releases.iter().position(|r| *r == package.release).unwrap_or_else(|| {
-                releases.push(package.release.clone());
-                releases.len() - 1
-            });
+            let kernel = index(&package.release);
             lines.extend(modules.into_iter().zip(package.verdicts).map(|((name, path, nvr), verdict)| {
                 Line { kernel, name, path, package: Some(nvr), verdict }
             }));
         }
-        for kernel in transaction.kernels.iter().map(|k| &k.kernel.release).filter(|k| asked(k)) {
-            if !releases.contains(kernel) {
-                releases.push(kernel.clone());
-            }
+        for (release, verdicts) in files {
+            lines.extend(of_files(index(&release), &targets, verdicts));
         }
     }
     lines.sort_by_key(|l| l.kernel);
@@ -176,7 +182,7 @@ fn modules_of(
     match kmp {
         Source::Installed(i) => {
             // Where nothing but package files is named, all that is installed is meant.
-            let all = targets.packages.is_empty();
+            let all = targets.packages.is_empty() && targets.files.is_empty();
             let kmp = &survey.inventory.kmps[i];
             let modules = kmp.modules.iter();
             (all || kmps.contains(&i))
@@ -247,32 +253,29 @@ fn of_kernel(
             });
         }
     }
-    let verdicts = judge_together(&targets.files, |set| judge_files(survey, &site, kernel, set));
-    lines.extend(targets.files.iter().zip(verdicts).map(|(file, verdict)| Line {
-        kernel: index,
+    let present: Vec<Present<'_>> =
+        survey.present_in(kernel).map(|found| (&*found.name, survey.module(&found.path))).collect();
+    let verdicts = judge_together(&targets.files, |set| judge_files(&site, &present, set));
+    lines.extend(of_files(index, targets, verdicts));
+    lines
+}
+
+fn of_files(kernel: usize, targets: &Targets, verdicts: Vec<Verdict>) -> impl Iterator<Item = Line> {
+    targets.files.iter().zip(verdicts).map(move |(file, verdict)| Line {
+        kernel,
         name: file.name.clone(),
         path: file.path.clone(),
         package: None,
         verdict,
-    }));
-    lines
+    })
 }
 
-/// Judges files beside the kernel's own third-party modules and those that are to be linked; a file takes
-/// the place of an installed module of its name.
-fn judge_files<'m>(
-    survey: &'m Survey,
-    site: &Site<'m>,
-    kernel: &'m SurveyedKernel,
-    set: &[&'m File],
-) -> Vec<Verdict> {
+/// Judges files beside the third-party modules that a kernel has or is to have; a file takes the place of
+/// one of its name.
+fn judge_files<'m>(site: &Site<'_>, present: &[Present<'m>], set: &[&'m File]) -> Vec<Verdict> {
     let mut names: HashSet<&str> = set.iter().map(|f| f.name.as_str()).collect();
-    let mut modules: Vec<_> = Vec::new();
-    for installed in survey.present_in(kernel) {
-        if names.insert(&installed.name) {
-            modules.push((&*installed.name, survey.module(&installed.path)));
-        }
-    }
+    let mut modules: Vec<Present<'m>> =
+        present.iter().copied().filter(|(name, _)| names.insert(name)).collect();
     let skip = modules.len();
     modules.extend(set.iter().map(|f| (f.name.as_str(), f.module.as_ref())));
     site.judge_modules(modules.into_iter()).split_off(skip)

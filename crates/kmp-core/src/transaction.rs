@@ -1,12 +1,13 @@
 //! An rpm transaction, told package by package, for the guard.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use librpm_rt::{Dependency, Librpm, PackageFile};
+use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
 
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
@@ -74,6 +75,10 @@ pub struct Elements {
     removed: BTreeSet<u32>,
     replaced: BTreeSet<u32>,
     removed_kernels: BTreeSet<String>,
+    /// What packages that come obsolete.
+    obsoletes: HashSet<String>,
+    /// What goes because of packages that come as updates: a name, with versions where only some do.
+    updated: Vec<Dependency>,
 }
 
 /// What the packages of one kernel tell of it.
@@ -109,6 +114,8 @@ impl Elements {
             removed: BTreeSet::new(),
             replaced: BTreeSet::new(),
             removed_kernels: BTreeSet::new(),
+            obsoletes: HashSet::new(),
+            updated: Vec::new(),
         }
     }
 
@@ -134,8 +141,50 @@ impl Elements {
         if file.is_source() {
             return Ok(());
         }
-        let contents = file.contents(&|dir| Self::concerns(Path::new(OsStr::from_bytes(dir))))?;
+        let contents = file.contents(&Self::concerns_bytes)?;
+        self.obsoletes.extend(contents.obsoletes.into_iter().map(|o| o.name));
         self.add_package(contents.package, &contents.requires, Some(&mut file))
+    }
+
+    /// A package file that comes as with `rpm -U`: what is installed of its name goes, and what it obsoletes.
+    /// [`take_updated`](Self::take_updated) looks that up.
+    ///
+    /// # Errors
+    /// As [`add_file`](Self::add_file).
+    pub fn update_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
+        let file = rpm.open_package(path)?;
+        if file.is_source() {
+            return Ok(());
+        }
+        let name = file.package(&|_| false)?.name;
+        self.updated.push(Dependency { name, flags: 0, evr: String::new() });
+        self.updated.extend(file.obsoletes()?);
+        self.add_opened(file)
+    }
+
+    /// Is there something for [`take_updated`](Self::take_updated) to look up?
+    pub fn has_updates(&self) -> bool {
+        !self.updated.is_empty()
+    }
+
+    /// Takes away what goes because of [updates](Self::update_file).
+    ///
+    /// # Errors
+    /// librpm's: the database or a package in it cannot be read.
+    pub fn take_updated(&mut self, rpm: &Librpm, database: &Database) -> Result<(), librpm_rt::Error> {
+        for old in std::mem::take(&mut self.updated) {
+            for instance in database.by_name(&old.name)? {
+                let package = database.package(instance, &Self::concerns_bytes)?;
+                if !package.files.is_empty() && is_meant(rpm, &old, &package.evr) {
+                    self.remove(&package, true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn concerns_bytes(path: &[u8]) -> bool {
+        Self::concerns(Path::new(OsStr::from_bytes(path)))
     }
 
     /// A package that comes, with its file if that can be read. Without it, what a KMP's modules need is
@@ -226,10 +275,11 @@ impl Elements {
         Ok(())
     }
 
-    /// A package that goes. `replaced`: by a newer version, or one that obsoletes it.
+    /// A package that goes. `replaced`: by a newer version, or one that obsoletes it; that is taken from files that come,
+    /// too: libzypp erases what others obsolete as if somebody had asked for it.
     pub fn remove(&mut self, package: &Package, replaced: bool) {
         self.removed.insert(package.instance);
-        if replaced {
+        if replaced || self.obsoletes.contains(&package.name) {
             self.replaced.insert(package.instance);
         }
         self.removed_kernels.extend(self.sort(package).kernels);
@@ -307,6 +357,29 @@ impl Elements {
             }
         }
         contents
+    }
+}
+
+/// Does a dependency on a package's name mean this version?
+fn is_meant(rpm: &Librpm, dependency: &Dependency, evr: &Evr) -> bool {
+    const LESS: u32 = 2;
+    const GREATER: u32 = 4;
+    const EQUAL: u32 = 8;
+    let mut wanted = Evr::parse(&dependency.evr);
+    if wanted.release.is_empty() {
+        wanted.release.clone_from(&evr.release);
+    }
+    match dependency.flags & (LESS | GREATER | EQUAL) {
+        0 => true,
+        flags => {
+            flags
+                & match rpm.compare_evr(evr, &wanted) {
+                    Ordering::Less => LESS,
+                    Ordering::Greater => GREATER,
+                    Ordering::Equal => EQUAL,
+                }
+                != 0
+        }
     }
 }
 

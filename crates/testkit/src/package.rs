@@ -155,6 +155,12 @@ impl PackageBuilder {
         self
     }
 
+    /// Gives the package another name.
+    pub fn renamed(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Sets the epoch.
     pub fn epoch(mut self, epoch: u32) -> Self {
         self.epoch = Some(epoch);

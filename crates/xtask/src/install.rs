@@ -94,7 +94,7 @@ fn commands<'a>(family: Family, packages: &[&'a str]) -> Vec<Vec<&'a str>> {
 }
 
 /// What to put before a command to run it as root: nothing for root; `None`: there is no way.
-fn sudo() -> Option<Vec<&'static str>> {
+pub fn sudo() -> Option<Vec<&'static str>> {
     if crate::privilege::is_root() {
         return Some(Vec::new());
     }

@@ -9,6 +9,7 @@ mod judge;
 mod packages;
 mod plugin;
 mod privilege;
+mod releases;
 mod rpm;
 mod test;
 
@@ -22,6 +23,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("demo", "show the main job on real packages in a throwaway root", demo::run),
     ("test", "install what is needed, then run every check and test", test::run),
     ("judge", "boot real kernels and compare their word with kmp's", judge::run),
+    ("releases", "run the tests of rpm's plugin inside of newer Debian releases", releases::run),
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),
     ("install", "lay out everything below --destdir DIR", install_tree::run),

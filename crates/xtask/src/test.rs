@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::packages::Use;
-use crate::{install, privilege};
+use crate::{install, privilege, releases};
 
 const USAGE: &str = "usage: cargo xtask test [--no-judge] [--bench]
 
@@ -16,7 +16,20 @@ the tests that boot kernels; --bench measures speed as well.";
 struct Step {
     name: &'static str,
     took: Duration,
-    failure: Option<String>,
+    end: End,
+}
+
+enum End {
+    Ok,
+    /// In whole or in part, and why.
+    NotRun(String),
+    Failed(String),
+}
+
+impl From<Result<(), String>> for End {
+    fn from(result: Result<(), String>) -> Self {
+        result.map_or_else(Self::Failed, |()| Self::Ok)
+    }
 }
 
 pub fn run(arguments: &[String]) -> Result<(), String> {
@@ -54,6 +67,12 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         let namespace = privilege::namespace()?;
         cargo(&namespace, &["test", "--workspace", "--no-fail-fast", "--locked"], &[])
     });
+    // Behind the tests out here, which have built what is run there.
+    step(&mut steps, "releases", || match releases::check() {
+        Ok(None) => End::Ok,
+        Ok(Some(why)) => End::NotRun(why),
+        Err(why) => End::Failed(why),
+    });
     step(&mut steps, "packages", || {
         let namespace = privilege::namespace()?;
         cargo(&namespace, &["test", "-p", "xtask", "--test", "packages", "--locked"], &[])
@@ -67,24 +86,31 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     summary(&steps, start.elapsed())
 }
 
-fn step(steps: &mut Vec<Step>, name: &'static str, run: impl FnOnce() -> Result<(), String>) {
+fn step<E: Into<End>>(steps: &mut Vec<Step>, name: &'static str, run: impl FnOnce() -> E) {
     println!("\n=== {name}");
     let start = Instant::now();
-    let failure = run().err();
-    if let Some(why) = &failure {
-        println!("=== {name} FAILED: {why}");
+    let end = run().into();
+    match &end {
+        End::Ok => {}
+        End::NotRun(why) => println!("=== {name} NOT RUN: {why}"),
+        End::Failed(why) => println!("=== {name} FAILED: {why}"),
     }
-    steps.push(Step { name, took: start.elapsed(), failure });
+    steps.push(Step { name, took: start.elapsed(), end });
 }
 
 fn summary(steps: &[Step], total: Duration) -> Result<(), String> {
     println!("\n=== summary");
-    for Step { name, took, failure } in steps {
-        let result = failure.as_ref().map_or("ok".into(), |why| format!("FAILED: {why}"));
+    for Step { name, took, end } in steps {
+        let result = match end {
+            End::Ok => "ok".into(),
+            End::NotRun(why) => format!("not run: {why}"),
+            End::Failed(why) => format!("FAILED: {why}"),
+        };
         println!("{name:12} {:>7.1} s  {result}", took.as_secs_f64());
     }
     println!("{:12} {:>7.1} s", "in all", total.as_secs_f64());
-    let failed: Vec<&str> = steps.iter().filter(|s| s.failure.is_some()).map(|s| s.name).collect();
+    let failed: Vec<&str> =
+        steps.iter().filter(|s| matches!(s.end, End::Failed(_))).map(|s| s.name).collect();
     match failed.is_empty() {
         true => Ok(()),
         false => Err(format!("failed: {}", failed.join(", "))),
@@ -93,20 +119,24 @@ fn summary(steps: &[Step], total: Duration) -> Result<(), String> {
 
 /// Runs cargo in the project, after the words of `before`.
 pub fn cargo(before: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let shown = [&["cargo"], arguments].concat().join(" ");
+    println!("$ {shown}");
+    finish(&shown, cargo_command(before, arguments).envs(environment.iter().copied()))
+}
+
+/// The same, not run yet.
+pub fn cargo_command(before: &[&str], arguments: &[&str]) -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let words: Vec<&str> = before.iter().copied().chain([cargo.as_str()]).collect();
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(arguments).envs(environment.iter().copied());
-    command.current_dir(install::project());
+    command.args(&words[1..]).args(arguments).current_dir(install::project());
     // cargo found its own settings for this program; the next cargo finds them anew.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
             command.env_remove(name);
         }
     }
-    let shown = [&["cargo"], arguments].concat().join(" ");
-    println!("$ {shown}");
-    finish(&shown, &mut command)
+    command
 }
 
 fn this(arguments: &[&str]) -> Result<(), String> {
@@ -116,7 +146,7 @@ fn this(arguments: &[&str]) -> Result<(), String> {
     finish(&shown, Command::new(program).args(arguments))
 }
 
-fn finish(shown: &str, command: &mut Command) -> Result<(), String> {
+pub fn finish(shown: &str, command: &mut Command) -> Result<(), String> {
     match command.stdin(Stdio::null()).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{shown}: {status}")),

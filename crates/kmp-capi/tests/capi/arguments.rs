@@ -35,6 +35,7 @@ fn null_is_never_followed() {
     assert_fails(kmp_transaction_new(null_mut(), null_mut()), code::E_ARGUMENT, "out is NULL");
     assert_fails(kmp_transaction_add(null_mut(), null()), code::E_ARGUMENT, "transaction is NULL");
     assert_fails(kmp_transaction_add_file(null_mut(), null()), code::E_ARGUMENT, "transaction is NULL");
+    assert_fails(kmp_transaction_update_file(null_mut(), null()), code::E_ARGUMENT, "transaction is NULL");
     assert_fails(kmp_transaction_add_fd(null_mut(), 0), code::E_ARGUMENT, "transaction is NULL");
     assert_fails(kmp_transaction_remove(null_mut(), 1, 0), code::E_ARGUMENT, "transaction is NULL");
     let symvers = kmp_transaction_symvers(null_mut(), null(), null(), 0);

@@ -102,6 +102,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
         let (kind, rest) = item.split_at(1);
         match kind {
             "+" | "=" => elements.add_file(&rpm, Path::new(rest)).unwrap(),
+            "^" => elements.update_file(&rpm, Path::new(rest)).unwrap(),
             ":" => {
                 let (package, requires) = described(&fs::read_to_string(rest).unwrap());
                 elements.add_package(package, &requires, None).unwrap();
@@ -112,6 +113,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
             }
         }
     }
+    elements.take_updated(&rpm, &database).unwrap();
     let survey =
         Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default());
     let config = Config::load(&opened, &mut Vec::new());
@@ -221,6 +223,12 @@ fn judging_gives_the_same_through_rust_and_through_c() {
         )
     };
     let (fitting, other) = (told_kmp(9), told_kmp(5));
+    let update = kmp.replacen('+', "^", 1);
+    let obsoletes = |what| PackageBuilder::new("other", "1", "1").tag("Obsoletes", what).build();
+    let obsoleting = obsoletes("foo-kmp-default < 2");
+    let beside = format!("+{}", obsoleting.path().display());
+    let obsoleting = format!("^{}", obsoleting.path().display());
+    let not_this = format!("^{}", obsoletes("foo-kmp-default < 1").path().display());
     let (gone, replaced) = (format!("-{foo}"), format!("~{foo}"));
     for (policy, items, lost) in [
         // A kernel alone loses the driver; with its KMP, none is lost.
@@ -239,6 +247,12 @@ fn judging_gives_the_same_through_rust_and_through_c() {
         ("-", vec![&kmp, &replaced], 1),
         ("-", vec![&gone], 0),
         ("-", vec![], 0),
+        // As with rpm -U: by its name; obsoleted, or too new for that.
+        ("-", vec![&update], 1),
+        ("-", vec![&obsoleting], 1),
+        ("-", vec![&not_this], 0),
+        // Erased because of what comes.
+        ("-", vec![&beside, &gone], 1),
     ] {
         let items: Vec<String> = items.into_iter().cloned().collect();
         let mut args = vec!["judge", policy];

@@ -99,6 +99,8 @@ static int judge(kmp_t *kmp, char **items, kmp_report_t **report)
 			code = kmp_transaction_add_file(transaction, item);
 		else if (**items == '=')
 			code = add_open(transaction, item);
+		else if (**items == '^')
+			code = kmp_transaction_update_file(transaction, item);
 		else if (**items == ':')
 			code = describe(transaction, item);
 		else

@@ -328,10 +328,15 @@ fn a_damaged_package_ends_nothing() {
 fn a_link_of_absurd_size_never_reaches_librpm() {
     // librpm would allocate it, and end the process if it cannot.
     let mut bytes = fs::read(package("w.ufdio")).unwrap();
-    // Sizes of hard/c.ko, link.ko, m00.ko and m01.ko, as the header has them.
-    let sizes: Vec<u8> = [5_u32, 6, 10, 1010].into_iter().flat_map(u32::to_be_bytes).collect();
-    let at = bytes.windows(sizes.len()).position(|window| window == sizes).unwrap();
-    bytes[at + 4..at + 8].copy_from_slice(&u32::MAX.to_be_bytes());
+    // Sizes of hard/c.ko, link.ko, m00.ko and m01.ko, as the header has them: 4 bytes each, in rpm 6's format 8.
+    let (at, width) = [4, 8]
+        .into_iter()
+        .find_map(|width| {
+            let sizes = [5_u64, 6, 10, 1010].map(|size| size.to_be_bytes()[8 - width..].to_vec()).concat();
+            Some((bytes.windows(sizes.len()).position(|window| window == sizes)?, width))
+        })
+        .unwrap();
+    bytes[at + 2 * width - 4..at + 2 * width].fill(0xff);
     let (_dir, path) = file_of(&bytes);
     let error = read(&mut open(&path).unwrap(), is_module).unwrap_err();
     assert!(error.to_string().contains("a symbolic link in it claims 4294967295 bytes"), "{error}");

@@ -2,6 +2,7 @@
 //! in turns, and judged by the median.
 
 pub mod measure;
+mod plugin;
 mod roots;
 mod trace;
 
@@ -27,24 +28,26 @@ struct Row {
 }
 
 pub fn run(arguments: &[String]) -> Result<(), String> {
-    let rounds = match arguments {
-        [] => 15,
-        [release, rounds] if release == "_release" => rounds.parse().map_err(|_| "not a number of rounds")?,
-        [option, rounds] if option == "--rounds" => rounds.parse().map_err(|_| "not a number of rounds")?,
+    let (rounds, plugin) = match arguments {
+        [] => ("15", None),
+        [option, rounds] if option == "--rounds" => (rounds.as_str(), None),
+        [release, rounds, plugin] if release == "_release" => (rounds.as_str(), Some(plugin)),
         _ => return Err("usage: cargo xtask bench [--rounds N]".into()),
     };
-    if arguments.first().is_none_or(|a| a != "_release") {
+    let rounds: usize = rounds.parse().map_err(|_| "not a number of rounds")?;
+    let Some(plugin) = plugin else {
         install::ensure(&[Use::Demo, Use::Test])?;
         test::cargo(&[], &["build", "--release", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
+        let plugin = crate::plugin::build(false, "release")?;
         let program = install::target().join("release/xtask");
         let mut words = privilege::namespace()?;
         let program = program.to_string_lossy();
         words.push(&program);
         let mut command = std::process::Command::new(words[0]);
-        command.args(&words[1..]).args(["bench", "_release", &rounds.to_string()]);
+        command.args(&words[1..]).args(["bench", "_release", &rounds.to_string()]).arg(plugin);
         let status = command.status().map_err(|e| format!("{program}: {e}"))?;
         return if status.success() { Ok(()) } else { Err("not within the bounds".into()) };
-    }
+    };
 
     let base = install::target().join("bench");
     std::fs::create_dir_all(&base).map_err(|e| format!("{}: {e}", base.display()))?;
@@ -54,6 +57,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     check(&base, &kmp, &check_root, rounds.max(3), &mut rows)?;
     changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
     idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
+    plugin::rows(rounds.max(3), Path::new(plugin), &mut rows)?;
 
     println!("\n| what | bound | measured: median (min–max) | |\n| --- | --- | --- | --- |");
     for Row { what, bound, measured, good } in &rows {

@@ -1,0 +1,30 @@
+//! The real zypper, in throwaway roots with a repository on disk.
+
+/// Tests in both of libzypp's modes. Only newer versions have the second: `tests/plugin/next-release.sh` runs it there.
+macro_rules! in_both_modes {
+    ($($case:ident),* $(,)?) => {
+        mod classic {
+            $(#[test]
+            fn $case() {
+                super::$case(crate::support::Mode::Classic);
+            })*
+        }
+        mod single {
+            $(#[test]
+            #[ignore = "needs a libzypp that has zypp-rpm (17.27 or later): next-release.sh runs it"]
+            fn $case() {
+                super::$case(crate::support::Mode::Single);
+            })*
+        }
+    };
+}
+
+#[path = "../plugin/support.rs"]
+#[expect(dead_code, reason = "what concerns rpm alone")]
+mod packages;
+mod support;
+mod system;
+
+mod broken;
+mod stopped;
+mod updates;

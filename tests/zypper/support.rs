@@ -1,0 +1,126 @@
+//! A system with zypper, a repository on disk, and kmp.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use testkit::{Output, Package, PackageBuilder, TestRoot, run};
+
+use crate::packages::{OLD, kernel, kmp, make_executable, plain_kmp};
+use crate::system::{System, installed};
+
+/// How libzypp carries out a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A call of rpm for each package.
+    Classic,
+    /// All in one transaction, by `zypp-rpm`.
+    Single,
+}
+
+/// A system on which zypper works with the repository `/repo`.
+pub struct Site {
+    pub system: System,
+    mode: Mode,
+}
+
+/// The commit plugin, as it is installed.
+pub const COMMIT_PLUGIN: &str = "usr/lib/zypp/plugins/commit/kmp";
+
+impl Site {
+    /// Nothing is installed but a package that stands for the system; kmp is there as `cargo xtask install` has it.
+    pub fn bare(mode: Mode) -> Self {
+        let site = Self { system: System::new(&[installed()]), mode };
+        let root = site.root();
+        root.write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
+        let repository = "[repo]\nname=repo\nenabled=1\nautorefresh=1\nbaseurl=dir:///repo\ngpgcheck=0\n";
+        root.write("etc/zypp/repos.d/repo.repo", repository);
+        root.write(
+            "usr/sbin/depmod",
+            "#!/bin/sh\necho \"$@\" >>/depmod.log\nexec /usr/libexec/as/depmod \"$@\"\n",
+        );
+        make_executable(&root.join("usr/sbin/depmod"));
+        root.symlink("usr/libexec/as/depmod", "/usr/bin/kmod");
+        root.symlink("usr/bin/weak-modules2", "kmp");
+        site.install(&[&PackageBuilder::new("system", "1", "1").provides("/bin/sh").build()]);
+        site
+    }
+
+    /// With an old kernel, and drivers for it: `foo`, which needs what the new kernel changes, and `bar`, which does not.
+    pub fn new(mode: Mode) -> Self {
+        let site = Self::bare(mode);
+        let old = kernel(OLD, 7);
+        let packages =
+            [PackageBuilder::kernel(&old), kmp("foo", "1.0", &old, 7), plain_kmp("bar", "1.0", &old)];
+        site.install(&PackageBuilder::build_all(&packages).iter().collect::<Vec<_>>());
+        site
+    }
+
+    pub fn root(&self) -> &TestRoot {
+        &self.system.root
+    }
+
+    /// Runs a shell's line in it.
+    pub fn sh(&self, line: &str) -> Output {
+        self.system.run(&[], &["sh", "-c", line])
+    }
+
+    /// Puts packages there by rpm, without plugins.
+    pub fn install(&self, packages: &[&Package]) {
+        for package in packages {
+            self.copy(package, "var/tmp");
+        }
+        self.sh("rpm -i --nodeps --noplugins --noscripts /var/tmp/*.rpm && rm /var/tmp/*.rpm")
+            .expect_success();
+    }
+
+    /// Copies a package's file into a directory.
+    pub fn copy(&self, package: &Package, directory: &str) {
+        let file = package.path().file_name().unwrap().to_str().unwrap();
+        self.root().write(format!("{directory}/{file}"), std::fs::read(package.path()).unwrap());
+    }
+
+    /// Adds packages to the repository.
+    pub fn offer(&self, packages: &[PackageBuilder]) {
+        for package in PackageBuilder::build_all(packages) {
+            self.copy(&package, "repo");
+        }
+        run(Command::new("createrepo_c").arg("--quiet").arg(self.root().join("repo"))).expect_success();
+    }
+
+    /// `zypper --non-interactive ARGUMENTS`.
+    pub fn zypper(&self, arguments: &[&str]) -> Output {
+        self.zypper_with(&[], arguments)
+    }
+
+    /// The same, with variables.
+    pub fn zypper_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut variables = variables.to_vec();
+        if self.mode == Mode::Single {
+            variables.push(("ZYPP_SINGLE_RPMTRANS", "1"));
+        }
+        let output = self.system.run(&variables, &[&["zypper", "--non-interactive"], arguments].concat());
+        let is_single = output.stdout.contains("single_rpmtrans");
+        assert_eq!(is_single, self.mode == Mode::Single, "this libzypp has no such mode: {output}");
+        output
+    }
+
+    /// All of the disk that concerns us, and the database.
+    pub fn state(&self) -> (BTreeMap<PathBuf, String>, Vec<u8>) {
+        let mut tree = self.root().tree();
+        tree.retain(|path, _| path.starts_with("usr/lib/modules") || path.starts_with("boot"));
+        (tree, std::fs::read(self.root().join("var/lib/rpm/rpmdb.sqlite")).unwrap())
+    }
+
+    /// Is a package of that name and version there?
+    pub fn has(&self, name: &str) -> bool {
+        self.sh(&format!("rpm -q {name}")).success()
+    }
+}
+
+/// Did zypper do it? It has codes of its own for what is to be restarted afterwards.
+#[track_caller]
+pub fn goes_through(output: Output) -> Output {
+    assert!(matches!(output.status, Some(0 | 102 | 103)), "{output}");
+    output
+}
