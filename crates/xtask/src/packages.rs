@@ -72,7 +72,6 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "strace",             "strace",          "strace",       "strace"),
     need(Use::Test,  "shellcheck",         "shellcheck",      "ShellCheck",   "ShellCheck"),
     need(Use::Test,  "dash",               "dash",            "dash",         "dash"),
-    need(Use::Test,  "bash",               "bash",            "bash",         "bash"),
     need(Use::Test,  "busybox",            "busybox",         "busybox",      "busybox"),
     need(Use::Test,  "c++",                "g++",             "gcc-c++",      "gcc-c++"),
     need(Use::Test,  "nm",                 "binutils",        "binutils",     "binutils"),
