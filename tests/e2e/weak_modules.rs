@@ -126,14 +126,13 @@ fn kernels_come_and_go() {
 }
 
 #[test]
-fn the_running_kernel_is_meant_where_none_is_named() {
+fn another_root_has_no_running_kernel() {
     let (root, _) = with_foo();
-    let running = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    write(&kernel(running.trim(), 7), &root);
-    wm(&root, &["--add-kernel"], "");
-    assert_eq!(links(&root, running.trim()), foo_linked());
-    wm(&root, &["--remove-kernel"], "");
-    assert!(links(&root, running.trim()).is_empty());
+    for mode in ["--add-kernel", "--remove-kernel"] {
+        let output = writes_nothing(&root, || run(&mut wm_command(&root, &[mode], "")));
+        assert_eq!(output.status, Some(1), "{output}");
+        assert!(output.stderr.contains("name a kernel"), "{output}");
+    }
 }
 
 #[test]
@@ -192,7 +191,10 @@ fn a_dracut_that_is_not_there_ends_with_1() {
     command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--add-modules").stdin(piped(FOO));
     let output = writes_nothing(&root, || run(command.args(["--dracut", "/nowhere/dracut"])));
     assert_eq!(output.status, Some(1), "{output}");
-    assert!(output.stderr.contains("there is no dracut at /nowhere/dracut"), "{output}");
+    assert!(
+        output.stderr.contains("/nowhere/dracut is not installed; name another with --dracut"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -282,6 +284,109 @@ fn rpm_ostree_1091_a_read_only_root_says_so() {
     let output = on_read_only();
     assert_eq!(output.status, Some(1), "{output}");
     assert!(output.stderr.contains("Read-only file system"), "{output}");
+}
+
+/// A root whose kernels have an image and, but for the last, an initramfs with nothing in it; its dracut takes notes.
+fn bootable() -> TestRoot {
+    let root = red_hat();
+    root.add_program("/bin/sh", "/bin/sh");
+    root.write("etc/fstab", "");
+    executable(&root, "usr/bin/dracut", "#!/bin/sh\necho \"$@\" >> /dracut.log\n");
+    let old = kernel(EL_OLD, 7);
+    for krel in [EL_OLD, EL_SAME, LATER] {
+        write(&kernel(krel, 7).file("vmlinuz", "image"), &root);
+    }
+    for krel in [EL_OLD, EL_SAME] {
+        pack(&root, krel, None);
+    }
+    root.install(&[&kmod_one("foo", "1", &old, 7)]);
+    root
+}
+
+const LATER: &str = "5.14.0-170.el9.x86_64";
+
+fn executable(root: &TestRoot, path: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    root.write(path, text);
+    std::fs::set_permissions(root.join(path), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// An initramfs of a kernel, with one module of it.
+fn pack(root: &TestRoot, krel: &str, module: Option<(&str, &[u8])>) {
+    let dir = root.home().join("initramfs");
+    let modules = dir.join("usr/lib/modules").join(krel);
+    std::fs::create_dir_all(&modules).unwrap();
+    if let Some((path, bytes)) = module {
+        let path = modules.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let image = root.join(format!("boot/initramfs-{krel}.img"));
+    let script = "cd \"$0\" && find . | cpio --quiet -o -H newc > \"$1\"";
+    run(root.command("sh").args(["-c", script]).arg(&dir).arg(image)).expect_success();
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+fn wm_with_initramfs(root: &TestRoot, args: &[&str], list: &str) -> testkit::Output {
+    use std::os::unix::process::CommandExt;
+    let mut command = root.command(KMP);
+    command.arg0("weak-modules").arg("--basedir").arg(root.path()).args(args).stdin(piped(list));
+    run(&mut command)
+}
+
+/// The kernels that dracut ran for since it was asked last, sorted.
+fn dracuts(root: &TestRoot) -> Vec<String> {
+    let log = root.join("dracut.log");
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    let _ = std::fs::remove_file(log);
+    let mut runs: Vec<String> = text.lines().map(Into::into).collect();
+    runs.sort();
+    runs
+}
+
+fn made(krel: &str) -> String {
+    format!("-f /boot/initramfs-{krel}.img {krel}")
+}
+
+/// As the original: where modules changed, and where there is an initramfs; dracut decides what gets in.
+#[test]
+fn initramfs_of_kernels_whose_modules_changed() {
+    let root = bootable();
+    wm_with_initramfs(&root, &["--add-modules", "--no-initramfs"], FOO).expect_success();
+    assert!(dracuts(&root).is_empty());
+    root.rpm(["-e", "--noscripts", "kmod-foo"]).expect_success();
+    wm_with_initramfs(&root, &["--remove-modules", "--no-initramfs"], FOO).expect_success();
+    root.install(&[&kmod_one("foo", "1", &kernel(EL_OLD, 7), 7)]);
+    let dry = wm_with_initramfs(&root, &["--add-modules", "--verbose", "--dry-run"], FOO).expect_success();
+    assert!(dry.stdout.contains(&format!("Kernel {EL_SAME}: a new initrd is needed")), "{dry}");
+    assert!(dracuts(&root).is_empty());
+    // The kernel that the module was built for got it, the other the link; the third has no initramfs.
+    wm_with_initramfs(&root, &["--add-modules"], FOO).expect_success();
+    assert_eq!(dracuts(&root), [made(EL_SAME), made(EL_OLD)]);
+    // Nothing changes: those that have the very module in them need no new one.
+    let module = std::fs::read(root.join(FOO.trim())).unwrap();
+    pack(&root, EL_OLD, Some(("extra/foo/foo.ko", &module)));
+    wm_with_initramfs(&root, &["--add-modules"], FOO).expect_success();
+    assert!(dracuts(&root).is_empty());
+}
+
+#[test]
+fn another_dracut_and_another_check() {
+    let root = bootable();
+    executable(&root, "opt/dracut", "#!/bin/sh\necho other \"$@\" >> /dracut.log\n");
+    wm_with_initramfs(&root, &["--add-modules", "--dracut", "/opt/dracut"], FOO).expect_success();
+    assert_eq!(dracuts(&root), [made(EL_SAME), made(EL_OLD)].map(|line| format!("other {line}")));
+    let root = bootable();
+    let log = root.join("dracut.log");
+    executable(&root, "opt/check", &format!("#!/bin/sh\necho check \"$@\" >> '{}'\n", log.display()));
+    let check = root.join("opt/check").display().to_string();
+    let args = ["--add-modules", "--dracut", "/nowhere", "--check-initramfs-prog", &check];
+    wm_with_initramfs(&root, &args, FOO).expect_success();
+    assert_eq!(dracuts(&root), [EL_SAME, LATER, EL_OLD].map(|krel| format!("check {krel}")));
+    executable(&root, "opt/check", "#!/bin/sh\necho no >&2\nexit 3\n");
+    let output = wm_with_initramfs(&root, &args, FOO);
+    assert_eq!(output.status, Some(1), "{output}");
+    assert!(output.stderr.contains("is not looked after"), "{output}");
 }
 
 /// What packages run, in rpm's own order, in a chroot.

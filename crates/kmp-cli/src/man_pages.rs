@@ -93,8 +93,11 @@ fn kmp_8_has_every_verb_and_every_option() {
 
 #[test]
 fn each_other_name_has_every_option_in_its_page() {
-    let commands: [(&str, fn() -> Command); 2] =
-        [("weak-modules2.8", weak_modules2::command), ("regenerate-initrd-posttrans.8", regenerate::command)];
+    let commands: [(&str, fn() -> Command); 3] = [
+        ("weak-modules.8", weak_modules::command),
+        ("weak-modules2.8", weak_modules2::command),
+        ("regenerate-initrd-posttrans.8", regenerate::command),
+    ];
     for (name, command) in commands {
         let page = page(name);
         let mut command = command();
