@@ -45,12 +45,12 @@ const LOOK: &str = "depmod --version >/dev/null && readelf --version >/dev/null 
 const ENTER: &str = r#"set -eu
 chroot=$1 source=$2 target=$3
 shift 3
+mount -t proc proc "$chroot/proc"
+mount -t tmpfs tmpfs "$chroot/tmp"
 mkdir -p "$chroot$source" "$chroot$target"
 mount --bind "$source" "$chroot$source"
 mount -o remount,bind,ro "$chroot$source"
 mount --bind "$target" "$chroot$target"
-mount -t proc proc "$chroot/proc"
-mount -t tmpfs tmpfs "$chroot/tmp"
 exec chroot "$chroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C RUST_BACKTRACE=0 "$@""#;
 
 pub fn run(arguments: &[String]) -> Result<(), String> {
