@@ -80,6 +80,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
     need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
+    need(Use::Test,  "cpio",               "cpio",            "cpio",         "cpio"),
     need(Use::Test,  "script",             "bsdutils",        "util-linux",   "util-linux-script"),
     need(Use::Test,  "man",                "man-db groff-base", "man",        "man-db"),
     need(Use::Test,  "mandoc",             "mandoc",          "mandoc",       "mandoc"),
