@@ -15,6 +15,7 @@ mod hostile_fuzz;
 mod hostile_modules;
 mod hostile_paths;
 mod hostile_rpmdb;
+mod initrd;
 mod killed;
 mod links;
 mod order;

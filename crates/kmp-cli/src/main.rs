@@ -104,7 +104,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
     }
     // Needs no root: the files of a package that is being built are outside any.
     if let Verb::Deps(what) = &args.verb {
-        return deps::run(what);
+        return deps::run(&args.root, what);
     }
     let context = Context::open(&args.root)?;
     let quiet = args.quiet > 0;
@@ -120,7 +120,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
-        Verb::Deps(what) => deps::run(what),
+        Verb::Deps(what) => deps::run(&args.root, what),
         Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
     }
 }
