@@ -3,7 +3,7 @@
 use testkit::Package;
 
 use crate::packages::{NEW, OLD, kernel_package, kmp};
-use crate::site::{SHELLS, Site, boot_with};
+use crate::site::{REGENERATE, SHELLS, Site, WEAK_MODULES, boot_with};
 use crate::support::kernel;
 
 fn package(krel: &str) -> Package {
@@ -89,8 +89,8 @@ fn what_failed_is_the_exit_status() {
     for shell in SHELLS {
         for (program, status, told) in [
             ("usr/lib/bootloader/bootloader_entry", 7, FAILED_POST),
-            ("usr/lib/module-init-tools/regenerate-initrd-posttrans", 5, FAILED_POSTTRANS),
-            ("usr/lib/module-init-tools/weak-modules2", 3, FAILED_POST),
+            (REGENERATE, 5, FAILED_POSTTRANS),
+            (WEAK_MODULES, 3, FAILED_POST),
         ] {
             let site = Site::new(shell);
             site.root.write(format!("boot/initrd-{OLD}"), "");
@@ -98,7 +98,9 @@ fn what_failed_is_the_exit_status() {
             let output = site.rpm(&["-i"], &[&package(OLD)]).expect_success();
             assert_eq!(output.stderr, format!("{told} {status}\n"), "{program}");
             // The other steps were taken.
-            assert_eq!(site.calls().len(), 3);
+            let mut calls = site.calls();
+            calls.retain(|call| !call.starts_with("dracut"));
+            assert_eq!(calls.len(), 3, "{calls:?}");
             assert_eq!(site.boot(), boot_with(&[OLD]));
         }
     }
@@ -108,8 +110,8 @@ fn what_failed_is_the_exit_status() {
 fn without_weak_modules2_the_kernel_is_not_made_usable() {
     for shell in SHELLS {
         let site = Site::new(shell);
-        site.without("usr/lib/module-init-tools/weak-modules2");
-        site.without("usr/lib/module-init-tools/regenerate-initrd-posttrans");
+        site.without(WEAK_MODULES);
+        site.without(REGENERATE);
         let old = kernel(OLD, 7);
         let driver = kmp("foo", "1", &old);
         let output = site.rpm(&["-i"], &[&package(OLD), &driver]).expect_success();

@@ -124,8 +124,11 @@ fn efivars_that_cannot_be_written_are_told_of_once() {
         let packages = ["foo", "bar"].map(|name| certificate_package(name, name).build());
         let output = site.rpm_between(frozen, "true", &["-i"], &packages.each_ref()).expect_success();
         let told = "cert-post: /sys/firmware/efi/efivars cannot be written to, nothing is done about keys\n";
-        assert_eq!(output.stderr, told);
-        assert_eq!(calls(&site), [PROBE, PROBE]);
+        // Its `[ -w ]` asks for the mode only: there mokutil is left to fail.
+        let is_blind = shell == Shell::Busybox;
+        assert_eq!(output.stderr, if is_blind { "" } else { told });
+        let called = if is_blind { 4 } else { 2 };
+        assert_eq!(calls(&site).len(), called);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A kernel comes and goes.
 
 use crate::packages::{NEW, OLD, kernel_files, kernel_lines, kernel_package, kmp};
-use crate::site::{SHELLS, Site, boot_with, entry};
+use crate::site::{SHELLS, Site, boot_with, dracut, entry};
 use crate::support::kernel;
 
 const REGENERATE: &str = "regenerate-initrd-posttrans";
@@ -24,7 +24,11 @@ fn from_the_first_installation_to_removal() {
             // First: no flag for purge-kernels.
             let first = kernel_package(&old).build();
             site.good(&["-i"], &[&first]);
-            assert_eq!(site.calls(), [add(OLD), entry("add", OLD), REGENERATE.into()], "{shell:?}");
+            assert_eq!(
+                site.calls(),
+                [add(OLD), dracut(OLD), entry("add", OLD), REGENERATE.into()],
+                "{shell:?}"
+            );
             assert_eq!(site.boot(), boot_with(&[OLD]));
             assert_eq!(site.depmods(OLD), 1);
             site.good(&["-i"], &[&kmp("foo", "1", &old)]);
@@ -33,7 +37,7 @@ fn from_the_first_installation_to_removal() {
             // A second beside it.
             let second = kernel_package(&new).build();
             site.good(&["-i"], &[&second]);
-            assert_eq!(site.calls(), [add(NEW), entry("add", NEW), REGENERATE.into()]);
+            assert_eq!(site.calls(), [add(NEW), dracut(NEW), entry("add", NEW), REGENERATE.into()]);
             let mut both = boot_with(&[OLD, NEW]);
             both.push("do_purge_kernels".into());
             both.sort();
@@ -63,7 +67,8 @@ fn an_update_takes_the_old_away() {
         site.good(&["-i"], &[&packages[0], &kmp("foo", "1", &kernel(OLD, 7))]);
         site.calls();
         site.good(&["-U"], &[&packages[1]]);
-        let expected = [add(NEW), entry("add", NEW), remove(OLD), entry("remove", OLD), REGENERATE.into()];
+        let expected =
+            [add(NEW), dracut(NEW), entry("add", NEW), remove(OLD), entry("remove", OLD), REGENERATE.into()];
         assert_eq!(site.calls(), expected);
         assert_eq!(site.boot(), boot_with(&[NEW]));
         assert_eq!(site.linked(NEW), ["foo.ko"]);
@@ -83,7 +88,7 @@ fn a_reinstalled_or_rebuilt_kernel_keeps_everything() {
         let rebuilt = kernel_package(&new.clone().file("rebuilt", "")).build();
         for (options, package) in [(["-U", "--reinstall"], &package), (["-U", "--force"], &rebuilt)] {
             site.good(&options[..], &[package]);
-            assert_eq!(site.calls()[..2], [add(NEW), entry("add", NEW)]);
+            assert_eq!(site.calls()[..3], [add(NEW), dracut(NEW), entry("add", NEW)]);
             let mut names = boot_with(&[OLD, NEW]);
             if options[1] == "--force" {
                 names = boot_with(&[NEW]);
@@ -126,7 +131,7 @@ fn boo_1213822_an_initrd_in_posttrans_comes_before_the_boot_entry() {
         let package = kernel_package(&kernel(OLD, 7)).build();
         let output = site.rpm_env(&[("INITRD_IN_POSTTRANS", "1")], &["-i"], &[&package]).expect_success();
         assert_eq!(output.stderr, "");
-        assert_eq!(site.calls(), [add(OLD), REGENERATE.into(), entry("add", OLD)]);
+        assert_eq!(site.calls(), [add(OLD), REGENERATE.into(), dracut(OLD), entry("add", OLD)]);
         assert_eq!(site.boot(), boot_with(&[OLD]));
         assert_eq!(site.left_in_run(), [""; 0]);
     }
@@ -144,9 +149,9 @@ fn a_kernel_that_brings_its_own_files_in_boot() {
             .ghost(format!("boot/initrd-{OLD}"));
         let package = kernel_lines(package, OLD, "").build();
         site.good(&["-i"], &[&package]);
-        assert_eq!(site.calls(), [add(OLD), entry("add", OLD), REGENERATE.into()]);
+        assert_eq!(site.calls(), [add(OLD), dracut(OLD), entry("add", OLD), REGENERATE.into()]);
         site.good(&["-U", "--reinstall"], &[&package]);
-        assert_eq!(site.calls(), [add(OLD), entry("add", OLD), REGENERATE.into()]);
+        assert_eq!(site.calls(), [add(OLD), dracut(OLD), entry("add", OLD), REGENERATE.into()]);
         let names = ["vmlinuz", "initrd"].map(|name| format!("{name} -> {name}-{OLD}"));
         assert!(names.iter().all(|name| site.boot().contains(name)), "{:?}", site.boot());
     }

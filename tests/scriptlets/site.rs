@@ -18,6 +18,8 @@ pub enum Shell {
 
 pub const SHELLS: [Shell; 3] = [Shell::Dash, Shell::Bash, Shell::Busybox];
 const TOOLS: &str = "usr/lib/module-init-tools";
+pub const WEAK_MODULES: &str = "usr/lib/module-init-tools/weak-modules2";
+pub const REGENERATE: &str = "usr/lib/module-init-tools/regenerate-initrd-posttrans";
 
 /// A root with this shell, rpm, depmod, kmp, the scriptlets, and stand-ins for all other programs they call. Of
 /// coreutils there is nothing.
@@ -43,12 +45,6 @@ impl Site {
         run(Command::new("cp").arg("-a").arg(source).arg(root.join(TOOLS))).expect_success();
         let site = Self { root };
         site.real_weak_modules();
-        site.stand_in(
-            "usr/lib/module-init-tools/regenerate-initrd-posttrans",
-            "for marker in /run/regenerate-initrd/*; do [ -e \"$marker\" ] || continue\n\
-             printf made > /boot/initrd-${marker##*/}\n\
-             x=$(FILE=$marker rpm --eval '%{lua: os.remove(os.getenv(\"FILE\"))}'); done",
-        );
         site.stand_in("usr/lib/bootloader/bootloader_entry", "");
         site
     }
@@ -79,21 +75,28 @@ impl Site {
         make_executable(&self.root.join(path));
     }
 
-    /// Ours, with a note of how it was called and of what it was given on stdin. Where it made no initrd, its caller
-    /// does: it is not what is tested here.
+    /// Ours, with a note of how it was called and of what it was given on stdin.
     fn real_weak_modules(&self) {
-        self.root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/lib/real/kmp");
-        self.root.symlink("usr/lib/real/weak-modules2", "kmp");
+        self.root.mkdir("usr/lib/real");
+        std::fs::rename(self.root.join("usr/bin/kmp"), self.root.join("usr/lib/real/kmp")).unwrap();
+        self.root.symlink("usr/bin/kmp", "../lib/real/kmp");
+        for name in ["weak-modules2", "regenerate-initrd-posttrans"] {
+            self.root.symlink(format!("usr/lib/real/{name}"), "kmp");
+        }
         self.stand_in(
-            &format!("{TOOLS}/weak-modules2"),
-            "given=\ncase $1 in --remove-kmp | --*-modules)\n\
-             while read -r line; do printf '  < %s\\n' \"$line\" >> /calls; given=\"$given$line\n\"; done ;;\nesac\n\
-             printf '%s' \"$given\" | /usr/lib/real/weak-modules2 \"$@\" || exit\n\
-             [ \"$1\" = --add-kernel ] || exit 0\n\
-             [ -e /boot/initrd-$2 ] && exit\n\
-             if [ -z \"$INITRD_IN_POSTTRANS$KMP_TRANSACTION\" ]; then printf made > /boot/initrd-$2\n\
-             else x=$(FILE=$2 rpm --eval \"%{lua: posix.mkdir('/run/regenerate-initrd') \
-             io.open('/run/regenerate-initrd/' .. os.getenv('FILE'), 'w'):close()}\"); fi",
+            WEAK_MODULES,
+            "case $1 in --remove-kmp | --*-modules) given=\n\
+             while read -r line; do printf '  < %s\\n' \"$line\" >> /calls; given=\"$given$line\n\"; done\n\
+             printf '%s' \"$given\" | /usr/lib/real/weak-modules2 \"$@\" ;;\n\
+             *) exec /usr/lib/real/weak-modules2 \"$@\" ;; esac",
+        );
+        self.stand_in(REGENERATE, "exec /usr/lib/real/regenerate-initrd-posttrans");
+        // An archive with nothing in it.
+        let archive =
+            format!("070701{:032}{:08}{:048}0000000b{:08}TRAILER!!!\\000\\000\\000\\000", 0, 1, 0, 0);
+        self.stand_in(
+            "usr/bin/dracut",
+            &format!("for last; do :; done\nprintf '{archive}' > /boot/initrd-$last"),
         );
     }
 
@@ -234,6 +237,11 @@ pub fn boot_with(kernels: &[&str]) -> Vec<String> {
     }
     names.sort();
     names
+}
+
+/// The generator's call for a kernel's initrd.
+pub fn dracut(krel: &str) -> String {
+    format!("dracut [-f] [/boot/initrd-{krel}] [{krel}]")
 }
 
 /// The boot loader's call for a kernel of flavour `default`.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::ArgValueCandidates;
+use kmp_core::dialect::Dialect;
 
 use crate::completion;
 
@@ -61,6 +62,8 @@ pub enum Verb {
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
+    /// Print a package's dependencies, from the list of its files on standard input (for rpm's generators)
+    Deps(Deps),
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
@@ -155,6 +158,53 @@ pub struct Initrd {
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub struct Deps {
+    /// Print Provides
+    #[arg(long, group = "which")]
+    pub provides: bool,
+    /// Print Requires
+    #[arg(long, group = "which")]
+    pub requires: bool,
+    /// Print Supplements (SUSE)
+    #[arg(long, group = "which")]
+    pub supplements: bool,
+    /// Print the table of symbol sets: RELEASE/CRC/SYMBOL, set and hash, of the archives in the list or,
+    /// where it names none, of those in the directory of --symset-dir
+    #[arg(long, group = "which")]
+    pub symsets: bool,
+    /// Whose syntax, suse or redhat; by kmp.conf and os-release where none is given
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
+    /// The package's name: a kernel's own packages need nothing of themselves
+    #[arg(long, value_name = "NAME")]
+    pub package: Option<String>,
+    /// Where the package's files are laid out; RPM_BUILD_ROOT where none is given
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub build_root: Option<PathBuf>,
+    /// The flavour in the dependencies; by each module's kernel release where none is given
+    #[arg(long, value_name = "FLAVOR")]
+    pub flavor: Option<String>,
+    /// The kernel release; the one that each module was built for where none is given
+    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
+    pub krel: Option<String>,
+    /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
+    /// KERNEL/Module.symvers (Red Hat)
+    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels", value_hint = ValueHint::AnyPath)]
+    pub symvers: PathBuf,
+    /// Where archives of symbol sets are: symsets-KERNEL.tar.gz (SUSE)
+    #[arg(long, value_name = "DIR", default_value = "/boot", value_hint = ValueHint::DirPath)]
+    pub symset_dir: PathBuf,
+    /// Leave out Requires that the package's own modules fulfil
+    #[arg(long)]
+    pub without_own: bool,
+}
+
+fn dialect(word: &str) -> Result<Dialect, String> {
+    Dialect::parse(word).ok_or_else(|| "neither suse nor redhat".into())
 }
 
 #[cfg(test)]

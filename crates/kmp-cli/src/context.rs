@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::progress::Progress;
 
 /// All cores.
-struct Cores;
+pub struct Cores;
 
 impl Workers for Cores {
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {

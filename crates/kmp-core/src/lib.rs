@@ -12,6 +12,7 @@ pub mod apply;
 pub mod check;
 pub mod config;
 pub mod decompress;
+pub mod deps;
 pub mod dialect;
 pub mod guard;
 pub mod initrd;

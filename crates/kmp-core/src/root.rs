@@ -197,6 +197,16 @@ impl Root {
         list(self.dir(path)?)
     }
 
+    /// As [`Root::read_dir`], with what the directory itself is.
+    ///
+    /// # Errors
+    /// As [`Root::read_dir`].
+    pub fn read_dir_stat(&self, path: &Path) -> io::Result<(Vec<DirEntry>, Stat)> {
+        let dir = self.dir(path)?;
+        let stat = fstat(&dir)?.into();
+        Ok((list(dir)?, stat))
+    }
+
     /// A directory's handle, opened for reading (O_RDONLY), for `*at` calls.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ pub use module::{
     Versions,
 };
 pub use package::{Package, PackageBuilder};
-pub use root::{TestRoot, run_rpm};
+pub use root::{TestRoot, run_rpm, same_tree};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, depmod, modinfo, run};
 

@@ -320,3 +320,19 @@ pub fn run_rpm(command: &mut Command) -> Output {
         .collect();
     output
 }
+
+/// Compares two [trees](TestRoot::tree).
+///
+/// # Panics
+/// With what differs.
+#[track_caller]
+pub fn same_tree(left: &BTreeMap<PathBuf, String>, right: &BTreeMap<PathBuf, String>, what: &str) {
+    let mut differences = String::new();
+    for path in left.keys().chain(right.keys().filter(|p| !left.contains_key(*p))) {
+        let (one, other) = (left.get(path), right.get(path));
+        if one != other {
+            differences.push_str(&format!("{}: {one:?} is not {other:?}\n", path.display()));
+        }
+    }
+    assert!(differences.is_empty(), "{what}\n{differences}");
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install::project;
+use crate::plugin;
 
 #[path = "../../kmp-capi/link.rs"]
 mod link;
@@ -21,6 +22,8 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
+    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kmp-modules", 0o644),
+    ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
@@ -34,6 +37,7 @@ const FILES: &[(&str, &str, u32)] = &[
 const LINKS: &[(&str, &str)] = &[
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
+    ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
     ("/usr/sbin/weak-modules",                      "../bin/kmp"),
 ];
 
@@ -46,6 +50,14 @@ const COMPLETIONS: &[(&str, &str)] = &[
     ("zsh", "/usr/share/zsh/site-functions/_NAME"),
     ("fish", "/usr/share/fish/vendor_completions.d/NAME.fish"),
 ];
+
+/// zsh loads a file of its path when it has to complete for the first time.
+const ZSH_FIRST: &str = "
+# Loaded by the first completion, which has to be answered, too.
+if [[ $funcstack[1] == _NAME ]]; then
+    _clap_dynamic_completer_FUNCTION \"$@\"
+fi
+";
 
 /// The commands that complete.
 const COMMANDS: &[&str] = &["kmp", "weak-modules2", "weak-modules"];
@@ -191,17 +203,18 @@ impl Tree {
         self.write(&self.libdir.join("pkgconfig/kmp.pc"), text.as_bytes(), 0o644)
     }
 
-    /// rpm's plugin: the chore `plugin` builds it and prints where it is.
     fn plugin(&self) -> Result<(), String> {
-        let own = std::env::current_exe().map_err(|e| format!("xtask itself is not found: {e}"))?;
-        let path = call(Command::new(own).arg("plugin").args(self.debug.then_some("--debug")))?;
-        self.file(Path::new(path.trim()), &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
+        let built = plugin::build(false, if self.debug { "debug" } else { "release" })?;
+        self.file(&built, &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
     }
 
     /// The command itself tells what a shell reads for it.
     fn completions(&self, command: &Path) -> Result<(), String> {
         for (name, (shell, place)) in COMMANDS.iter().flat_map(|n| COMPLETIONS.iter().map(move |c| (n, c))) {
-            let text = call(Command::new(command).arg0(name).env("KMP_COMPLETE", shell))?;
+            let mut text = call(Command::new(command).arg0(name).env("KMP_COMPLETE", shell))?;
+            if *shell == "zsh" {
+                text.push_str(&ZSH_FIRST.replace("NAME", name).replace("FUNCTION", &name.replace('-', "_")));
+            }
             self.write(Path::new(&place.replace("NAME", name)), text.as_bytes(), 0o644)?;
         }
         Ok(())

@@ -46,7 +46,11 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let judge = crate::knows("judge") && !given("--no-judge");
     let start = Instant::now();
     let mut steps = Vec::new();
-    let uses = if judge { vec![Use::Demo, Use::Test, Use::Judge] } else { vec![Use::Demo, Use::Test] };
+    let uses = if judge {
+        vec![Use::Demo, Use::Test, Use::Rpm, Use::Judge]
+    } else {
+        vec![Use::Demo, Use::Test, Use::Rpm]
+    };
     // Even where something cannot be installed, the other steps have something to say.
     step(&mut steps, "tools", || install::ensure(&uses).and_then(|()| install::ensure_components()));
     step(&mut steps, "format", || cargo(&[], &["fmt", "--all", "--check"], &[]));
@@ -68,6 +72,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         Ok(None) => End::Ok,
         Ok(Some(why)) => End::NotRun(why),
         Err(why) => End::Failed(why),
+    });
+    step(&mut steps, "packages", || {
+        let namespace = privilege::namespace()?;
+        cargo(&namespace, &["test", "-p", "xtask", "--test", "packages", "--locked"], &[])
     });
     if judge {
         step(&mut steps, "judge", || this(&["judge"]));

@@ -84,6 +84,8 @@ pub(super) struct Symbol<'d> {
 pub(super) struct Section<'d> {
     pub index: usize,
     pub name: &'d [u8],
+    /// Where it will be; 0 in a module.
+    pub address: u64,
     pub data: &'d [u8],
     pub size: u64,
 }
@@ -111,6 +113,18 @@ impl<'d> Object<'d> {
     /// # Errors
     /// What is wrong with the file, in words.
     pub fn parse(data: &'d [u8], relocated: &[&[u8]]) -> Result<Self, String> {
+        Self::parse_any(data, relocated, &[elf::ET_REL])
+    }
+
+    /// Reads a kernel's image (`vmlinux`, not what a boot loader takes).
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub fn parse_image(data: &'d [u8]) -> Result<Self, String> {
+        Self::parse_any(data, &[], &[elf::ET_EXEC, elf::ET_DYN])
+    }
+
+    fn parse_any(data: &'d [u8], relocated: &[&[u8]], kinds: &[elf::FileType]) -> Result<Self, String> {
         if data.is_empty() {
             return Err("the file is empty".into());
         }
@@ -118,8 +132,8 @@ impl<'d> Object<'d> {
             return Err("not an ELF file".into());
         }
         match data.get(4) {
-            Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated),
-            Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated),
+            Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated, kinds),
+            Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated, kinds),
             _ => Err("neither 32-bit nor 64-bit ELF".into()),
         }
     }
@@ -153,13 +167,15 @@ impl<'d> Object<'d> {
 fn parse<'d, H: FileHeader<Endian = Endianness>>(
     data: &'d [u8],
     relocated: &[&[u8]],
+    kinds: &[elf::FileType],
 ) -> Result<Object<'d>, String> {
     let text = |what: &str, e: object::read::Error| format!("{what}: {e}");
     let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
     let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
     let kind = header.e_type(endian);
-    if kind != elf::ET_REL {
-        return Err(format!("not a relocatable object (ELF type {})", kind.0));
+    if !kinds.contains(&kind) {
+        let wanted = if kinds == [elf::ET_REL] { "a relocatable object" } else { "a kernel's image" };
+        return Err(format!("not {wanted} (ELF type {})", kind.0));
     }
     let arch = Arch {
         is_64: header.is_type_64(),
@@ -181,7 +197,8 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         }
         let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
         let size = section.sh_size(endian).into();
-        sections.push(Section { index: index.0, name, data: contents, size });
+        let address = section.sh_addr(endian).into();
+        sections.push(Section { index: index.0, name, address, data: contents, size });
     }
 
     let symtab = table

@@ -5,6 +5,7 @@
 pub mod capability;
 mod config;
 mod elf;
+mod facts;
 mod kernel;
 mod loaded;
 mod modinfo;
@@ -17,6 +18,7 @@ mod verdict;
 
 pub use config::KernelConfig;
 pub use elf::Arch;
+pub use facts::{Exported, Facts, image_exports};
 pub use kernel::{Kernel, Traits};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};

@@ -105,7 +105,7 @@ pub struct Module {
 }
 
 /// Sections whose relocations tell where exports are, for modules without local symbols.
-const KSYMTABS: &[&[u8]] =
+pub(super) const KSYMTABS: &[&[u8]] =
     &[b"__ksymtab", b"__ksymtab_gpl", b"__ksymtab_gpl_future", b"__ksymtab_unused", b"__ksymtab_unused_gpl"];
 
 impl Module {
@@ -236,35 +236,18 @@ impl Module {
     fn read_versions<'d>(&mut self, object: &Object<'d>) -> Result<HashMap<&'d [u8], Crcs>, Malformed> {
         let mut versions: HashMap<&[u8], Crcs> = HashMap::new();
         let undot = |name: &'d [u8]| strip_dot(object.arch, name);
-        if let Some(section) = object.section(b"__versions") {
+        if let Some(records) = basic_versions(object) {
             self.has_versions = true;
-            // struct modversion_info: unsigned long crc; char name[64 - sizeof(unsigned long)].
-            let crc_size = if object.arch.is_64 { 8 } else { 4 };
-            for record in section.data.chunks_exact(64) {
-                let crc = object.ulong_at(record, 0).unwrap_or_default() as u32;
-                let name = until_nul(&record[crc_size..]);
-                // The loader takes the first record of a name.
+            // The loader takes the first record of a name.
+            for (name, crc) in records {
                 versions.entry(undot(name)).or_default().basic.get_or_insert(crc);
             }
         }
-        let crcs = object.section(b"__version_ext_crcs");
-        let names = object.section(b"__version_ext_names");
-        match (crcs, names) {
-            (Some(crcs), Some(names)) => {
-                self.has_extended_versions = true;
-                let count = crcs.data.len() / 4;
-                if names.data.iter().filter(|b| **b == 0).count() < count {
-                    return Err(Malformed("more extended versions than names for them".into()));
-                }
-                let listed = names.data.split(|b| *b == 0);
-                for (i, name) in listed.take(count).enumerate() {
-                    if let Some(crc) = object.u32_at(crcs.data, i * 4) {
-                        versions.entry(undot(name)).or_default().extended.get_or_insert(crc);
-                    }
-                }
+        if let Some(records) = extended_versions(object)? {
+            self.has_extended_versions = true;
+            for (name, crc) in records {
+                versions.entry(undot(name)).or_default().extended.get_or_insert(crc);
             }
-            (None, None) => {}
-            _ => return Err(Malformed("only one of __version_ext_crcs and __version_ext_names".into())),
         }
         self.layout = versions.get(&b"module_layout"[..]).copied().unwrap_or_default();
         Ok(versions)
@@ -293,6 +276,37 @@ impl Module {
     }
 }
 
+/// The records of `__versions`, in order: `struct modversion_info`, an unsigned long and a name, 64 bytes.
+pub(super) fn basic_versions<'o, 'd>(
+    object: &'o Object<'d>,
+) -> Option<impl Iterator<Item = (&'d [u8], u32)> + use<'o, 'd>> {
+    let crc_size = if object.arch.is_64 { 8 } else { 4 };
+    let section = object.section(b"__versions")?;
+    Some(section.data.chunks_exact(64).map(move |record| {
+        let crc = object.ulong_at(record, 0).unwrap_or_default() as u32;
+        (until_nul(&record[crc_size..]), crc)
+    }))
+}
+
+/// The records of `__version_ext_crcs` and `__version_ext_names`, in order.
+pub(super) fn extended_versions<'o, 'd>(
+    object: &'o Object<'d>,
+) -> Result<Option<impl Iterator<Item = (&'d [u8], u32)> + use<'o, 'd>>, Malformed> {
+    let crcs = object.section(b"__version_ext_crcs");
+    let names = object.section(b"__version_ext_names");
+    let (crcs, names) = match (crcs, names) {
+        (Some(crcs), Some(names)) => (crcs, names),
+        (None, None) => return Ok(None),
+        _ => return Err(Malformed("only one of __version_ext_crcs and __version_ext_names".into())),
+    };
+    let count = crcs.data.len() / 4;
+    if names.data.iter().filter(|b| **b == 0).count() < count {
+        return Err(Malformed("more extended versions than names for them".into()));
+    }
+    let listed = names.data.split(|b| *b == 0).take(count).enumerate();
+    Ok(Some(listed.filter_map(move |(i, name)| Some((name, object.u32_at(crcs.data, i * 4)?)))))
+}
+
 fn strip_dot(arch: Arch, name: &[u8]) -> &[u8] {
     match name {
         [b'.', rest @ ..] if arch.dots_names() => rest,
@@ -306,7 +320,7 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 
 /// Exports by the local symbols that `EXPORT_SYMBOL` leaves, or, where these were stripped, by the
 /// relocations of the tables themselves.
-fn offers(object: &Object<'_>) -> Vec<Offer> {
+pub(super) fn offers(object: &Object<'_>) -> Vec<Offer> {
     // Section number of a table: GPL-only? And the CRC of what has none: 0 where there are CRCs at all.
     let tables: HashMap<usize, (bool, Option<u32>)> = object
         .sections
@@ -421,9 +435,9 @@ fn offers_by_relocations(object: &Object<'_>, crcs: &HashMap<&[u8], u32>) -> Vec
     offers
 }
 
-fn value_at(object: &Object<'_>, section: usize, offset: u64) -> Option<u32> {
-    let data = object.sections.iter().find(|s| s.index == section)?.data;
-    object.u32_at(data, usize::try_from(offset).ok()?)
+pub(super) fn value_at(object: &Object<'_>, section: usize, value: u64) -> Option<u32> {
+    let section = object.sections.iter().find(|s| s.index == section)?;
+    object.u32_at(section.data, usize::try_from(value.checked_sub(section.address)?).ok()?)
 }
 
 fn string_at<'d>(object: &Object<'d>, section: usize, offset: u64) -> Option<&'d [u8]> {

@@ -23,6 +23,9 @@ pub use stream::{Source, stream};
 /// are a tenth of it.
 pub const MODULE_LIMIT: u64 = 512 << 20;
 
+/// What names of compressed files end in.
+pub const SUFFIXES: [&str; 3] = [".gz", ".xz", ".zst"];
+
 /// Memory that an xz stream's dictionary may take, in bytes. `xz -9` needs 65 MiB.
 const XZ_MEMORY: u64 = 128 << 20;
 

@@ -25,7 +25,7 @@ const ALSO_WRITTEN: &[&str] = &["modules.softdep"];
 const LIMIT: u64 = 256 << 20;
 
 /// Why depmod has to run for a kernel, if it has: there is no index; it names a third-party module that
-/// is gone; or one of them, a directory of theirs, or the kernel's own list of modules was changed after
+/// is gone; or one of them, a directory of modules, or the kernel's own list of modules was changed after
 /// it was written, by the change time, which cannot be set.
 pub fn stale(root: &Root, release: &Release) -> Option<String> {
     let items = release.weak_updates.as_deref().unwrap_or_default();
@@ -56,6 +56,10 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         return Some(format!("{MODULES_DEP} lists {}, which is gone", printable(gone.as_os_str())));
     }
 
+    // In-tree modules may come in packages of their own: kernel-default-extra.
+    if release.in_tree_changed_ns > index {
+        return Some(format!("{IN_TREE}/ is newer than {MODULES_DEP}"));
+    }
     let mut watched: BTreeSet<PathBuf> = BTreeSet::new();
     for below in &there {
         // A new directory on the way is a change, too; the release directory itself changes with depmod.

@@ -1,0 +1,103 @@
+//! What dependencies of packages are made of: a module's versions, exports and aliases as they stand in
+//! the file, in its order and with nothing left out.
+
+use super::elf::{Object, Place};
+use super::module::{KSYMTABS, Malformed, basic_versions, extended_versions, offers, value_at};
+use super::{modinfo, signature};
+
+/// A symbol that a module or a kernel's image exports with a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The symbol's name.
+    pub symbol: Box<str>,
+    /// Its version. Absolute symbols have the width of an address; what matters are 32 bits.
+    pub crc: u64,
+    /// Is `__crc_NAME` an absolute symbol, as before Linux 4.10?
+    pub absolute: bool,
+}
+
+/// A module as far as dependencies of its package follow from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The whole `vermagic`, release first.
+    pub vermagic: Option<Box<str>>,
+    /// The first `version`.
+    pub version: Option<Box<[u8]>>,
+    /// `alias` entries, in order.
+    pub aliases: Vec<Box<[u8]>>,
+    /// Symbols with the versions that the module wants of them, `module_layout` included: the records of
+    /// `__versions` in order, then those of `__version_ext_*` for names that have no other.
+    pub versions: Vec<(Box<str>, u32)>,
+    /// What it exports, in the order of the symbol table.
+    pub exports: Vec<Exported>,
+}
+
+impl Facts {
+    /// Reads the bytes of an inflated `.ko` file.
+    ///
+    /// # Errors
+    /// [`Malformed`]: it is not a module.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        // A trailer that cannot be read is the kernel's affair: the module is before it all the same.
+        let body = signature::split(bytes).map_or(bytes, |(body, _)| body);
+        let object = Object::parse(body, KSYMTABS).map_err(Malformed)?;
+        let mut facts = Self { exports: exports(&object), ..Self::default() };
+        let section = object.section(b".modinfo").map_or(&[][..], |s| s.data);
+        for (key, value) in modinfo::entries(section) {
+            match key {
+                b"vermagic" if facts.vermagic.is_none() => facts.vermagic = Some(modinfo::text(value).into()),
+                b"version" if facts.version.is_none() => facts.version = Some(value.into()),
+                b"alias" => facts.aliases.push(value.into()),
+                _ => {}
+            }
+        }
+        let basic: Vec<(&[u8], u32)> = basic_versions(&object).into_iter().flatten().collect();
+        let extended: Vec<(&[u8], u32)> = extended_versions(&object)?.into_iter().flatten().collect();
+        let known: std::collections::HashSet<&[u8]> = basic.iter().map(|(name, _)| *name).collect();
+        let more = extended.into_iter().filter(|(name, _)| !known.contains(name));
+        facts.versions = basic
+            .iter()
+            .copied()
+            .chain(more)
+            .map(|(name, crc)| (modinfo::text(name.strip_prefix(b".").unwrap_or(name)).into(), crc))
+            .collect();
+        Ok(facts)
+    }
+
+    /// The kernel release that it was built for: the first word of `vermagic`.
+    pub fn release(&self) -> Option<&str> {
+        self.vermagic.as_deref()?.split(' ').next().filter(|r| !r.is_empty())
+    }
+}
+
+/// What a kernel's image (`vmlinux`) exports.
+///
+/// # Errors
+/// [`Malformed`]: it is not a kernel's image.
+pub fn image_exports(bytes: &[u8]) -> Result<Vec<Exported>, Malformed> {
+    Object::parse_image(bytes).map(|object| exports(&object)).map_err(Malformed)
+}
+
+/// By the symbols `__crc_NAME`; where these were stripped, by the tables.
+fn exports(object: &Object<'_>) -> Vec<Exported> {
+    let mut found = Vec::new();
+    for symbol in &object.symbols {
+        let Some(name) = symbol.name.strip_prefix(b"__crc_") else { continue };
+        let (crc, absolute) = match symbol.place {
+            Place::Undefined | Place::Common => continue,
+            Place::Section(index) => match value_at(object, index, symbol.value) {
+                Some(crc) => (crc.into(), false),
+                None => continue,
+            },
+            Place::Absolute | Place::Other => (symbol.value, true),
+        };
+        found.push(Exported { symbol: modinfo::text(name).into(), crc, absolute });
+    }
+    if found.is_empty() {
+        let listed = offers(object).into_iter();
+        // Without __crc_NAME a 0 in the table stands for no version.
+        let versioned = listed.filter_map(|o| Some((o.symbol, o.crc.filter(|crc| *crc != 0)?)));
+        found.extend(versioned.map(|(symbol, crc)| Exported { symbol, crc: crc.into(), absolute: false }));
+    }
+    found
+}

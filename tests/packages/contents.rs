@@ -1,0 +1,188 @@
+//! Every file of every package, with its mode, and where links lead.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use testkit::run;
+
+use crate::support::*;
+
+/// Package, path, mode as rpm has it (a file 100644, a directory 40755, a link 120777), and what the link leads to.
+/// LIBDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
+const CONTENTS: &str = "
+kmp                /etc/kmp.conf                                               100644
+kmp                /etc/kmp.conf.d                                              40755
+kmp                /usr/bin/kmp                                                100755
+kmp                /usr/lib/depmod.d                                            40755
+kmp                /usr/lib/depmod.d/kmp.conf                                  100644
+kmp                /usr/lib/tmpfiles.d/kmp.conf                                100644
+kmp                /usr/share/bash-completion                                   40755
+kmp                /usr/share/bash-completion/completions                       40755
+kmp                /usr/share/bash-completion/completions/kmp                  100644
+kmp                /usr/share/fish                                              40755
+kmp                /usr/share/fish/vendor_completions.d                         40755
+kmp                /usr/share/fish/vendor_completions.d/kmp.fish               100644
+kmp                /usr/share/man/man5/kmp.conf.5*                             100644
+kmp                /usr/share/man/man8/kmp.8*                                  100644
+kmp                /usr/share/zsh                                               40755
+kmp                /usr/share/zsh/site-functions                                40755
+kmp                /usr/share/zsh/site-functions/_kmp                          100644
+kmp-scriptlets     /usr/lib/module-init-tools                                   40755
+kmp-weak-modules   /usr/sbin/weak-modules                                      120777 ../bin/kmp
+kmp-weak-modules   /usr/share/bash-completion/completions/weak-modules         100644
+kmp-weak-modules   /usr/share/fish/vendor_completions.d/weak-modules.fish      100644
+kmp-weak-modules   /usr/share/man/man8/weak-modules.8*                         100644
+kmp-weak-modules   /usr/share/zsh/site-functions/_weak-modules                 100644
+kmp-weak-modules2  /usr/lib/module-init-tools                                   40755
+kmp-weak-modules2  /usr/lib/module-init-tools/weak-modules2                    120777 ../../bin/kmp
+kmp-weak-modules2  /usr/sbin/weak-modules2                                     120777 ../bin/kmp
+kmp-weak-modules2  /usr/share/bash-completion/completions/weak-modules2        100644
+kmp-weak-modules2  /usr/share/fish/vendor_completions.d/weak-modules2.fish     100644
+kmp-weak-modules2  /usr/share/man/man8/weak-modules2.8*                        100644
+kmp-weak-modules2  /usr/share/zsh/site-functions/_weak-modules2                100644
+libkmp-devel       /usr/include/kmp.h                                          100644
+libkmp-devel       LIBDIR/libkmp.so                                            120777 libkmp.so.1
+libkmp-devel       LIBDIR/pkgconfig/kmp.pc                                     100644
+libkmp-devel       /usr/share/man/man3/libkmp.3*                               100644
+libkmp1            LIBDIR/libkmp.so.1                                          120777 libkmp.so.1.VERSION
+libkmp1            LIBDIR/libkmp.so.1.VERSION                                  100755
+rpm-plugin-kmp     /usr/lib/rpm/macros.d/macros.transaction_kmp                100644
+rpm-plugin-kmp     LIBDIR/rpm-plugins                                           40755
+rpm-plugin-kmp     LIBDIR/rpm-plugins/kmp.so                                   100755
+rpm-plugin-kmp     /usr/lib/zypp                                                40755
+rpm-plugin-kmp     /usr/lib/zypp/plugins                                        40755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/commit                                 40755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/commit/kmp                            100755
+rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       100644
+";
+
+/// (package, path) and the rest of a row.
+fn rows() -> BTreeMap<(String, String), String> {
+    let text = CONTENTS.replace("LIBDIR", &libdir()).replace("VERSION", env!("CARGO_PKG_VERSION"));
+    let row = |line: &str| {
+        let mut words = line.split_whitespace().map(String::from);
+        let key = (words.next()?, words.next()?);
+        Some((key, words.collect::<Vec<_>>().join(" ")))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// Without what compresses pages.
+fn plain(path: &str) -> String {
+    let is_page = path.starts_with("/usr/share/man/");
+    let path = [".gz", ".xz", ".zst", ".bz2"].iter().find_map(|s| path.strip_suffix(s)).unwrap_or(path);
+    if is_page { format!("{path}*") } else { path.into() }
+}
+
+#[test]
+fn each_package_has_its_files_and_no_other() {
+    let mut found = BTreeMap::new();
+    for name in NAMES {
+        let lines = query(
+            package(name, 1),
+            "[%{FILENAMES}\t%{FILEMODES:octal}\t%{FILEUSERNAME}:%{FILEGROUPNAME}\t%{FILELINKTOS}\n]",
+        );
+        for line in lines {
+            let words: Vec<&str> = line.split('\t').collect();
+            let [path, mode, owner, target] = words[..] else { panic!("{line}") };
+            assert_eq!(owner, "root:root", "{path}");
+            // Where these are is each distribution's own, as is what links a build to its debug information.
+            let others = ["/usr/lib/.build-id", "/usr/share/licenses", "/usr/share/doc"];
+            if !others.iter().any(|o| path.starts_with(o)) {
+                found.insert((name.to_string(), plain(path)), format!("{mode} {target}").trim().to_string());
+            }
+        }
+    }
+    let rows = rows();
+    for (key, value) in &rows {
+        assert_eq!(found.get(key), Some(value), "{key:?}");
+    }
+    for key in found.keys() {
+        assert!(rows.contains_key(key), "{key:?} is in no row");
+    }
+}
+
+#[test]
+fn configuration_is_kept_and_documentation_is_marked() {
+    let flags = query(package("kmp", 1), "[%{FILEFLAGS:fflags} %{FILENAMES}\n]");
+    let config: Vec<&String> = flags.iter().filter(|l| l.split(' ').next().unwrap().contains('c')).collect();
+    assert_eq!(config, ["cn /etc/kmp.conf"]);
+    for file in ["README.md", "CHANGELOG.md"] {
+        assert!(
+            flags.iter().any(|l| l.starts_with("d /usr/share/doc/") && l.ends_with(file)),
+            "{file}: {flags:?}"
+        );
+    }
+    assert!(flags.iter().any(|l| l.starts_with("d ") && plain(&l[2..]).ends_with("kmp.8*")), "{flags:?}");
+}
+
+#[test]
+fn what_is_compiled_comes_with_its_licence() {
+    for name in ["kmp", "libkmp1", "rpm-plugin-kmp"] {
+        let flags = query(package(name, 1), "[%{FILEFLAGS:fflags} %{FILENAMES}\n]");
+        let is_licence = |line: &String| line.starts_with("l ") && line.ends_with("/LICENSE");
+        assert!(flags.iter().any(is_licence), "{name}: {flags:?}");
+    }
+}
+
+/// `cargo xtask install` lays out the same as the packages have, and nothing else.
+#[test]
+fn the_chore_lays_out_what_the_packages_have() {
+    let place = tempfile::tempdir().unwrap();
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let destdir = place.path().join("tree");
+    xtask.args(["install", "--debug", "--libdir", &libdir(), "--destdir"]).arg(&destdir);
+    run(&mut xtask).expect_success();
+    let mut found = BTreeMap::new();
+    list(&destdir, "", &mut found);
+    let mut wanted: BTreeMap<String, String> =
+        rows().into_iter().map(|((_, path), rest)| (path, rest)).collect();
+    // Directories are there with what is in them.
+    wanted.retain(|_, rest| !rest.starts_with("40"));
+    assert_eq!(found.remove("/etc/kmp.conf.d").as_deref(), Some("40755"));
+    assert_eq!(
+        found.into_iter().filter(|(_, rest)| !rest.starts_with("40")).collect::<BTreeMap<_, _>>(),
+        wanted
+    );
+    // Twice is as good as once.
+    run(&mut xtask).expect_success();
+}
+
+fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(destdir.join(below.trim_start_matches('/'))).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{below}/{}", entry.file_name().to_str().unwrap());
+        let metadata = entry.metadata().unwrap();
+        let mode = format!("{:o}", metadata.permissions().mode());
+        if metadata.is_dir() {
+            list(destdir, &path, found);
+            found.insert(path, mode);
+        } else if metadata.is_symlink() {
+            let target = std::fs::read_link(entry.path()).unwrap();
+            found.insert(path, format!("{mode} {}", target.display()));
+        } else {
+            found.insert(plain(&path), mode);
+        }
+    }
+}
+
+#[test]
+fn names_and_dependencies_are_those_that_others_ask_for() {
+    let provides = |name: &str| query(package(name, 1), "[%{PROVIDES}\n]");
+    let requires = |name: &str| query(package(name, 1), "[%{REQUIRES}\n]");
+    assert!(provides("kmp-scriptlets").contains(&"suse-kernel-rpm-scriptlets".into()));
+    assert!(provides("kmp-weak-modules2").contains(&"weak-modules2".into()));
+    assert!(
+        provides("libkmp1").iter().any(|p| p.starts_with("libkmp.so.1(KMP_1.0)")),
+        "{:?}",
+        provides("libkmp1")
+    );
+    assert!(requires("rpm-plugin-kmp").contains(&"kmp".into()));
+    assert!(requires("kmp-scriptlets").contains(&"kmp".into()));
+    assert!(requires("libkmp-devel").iter().any(|r| r.starts_with("libkmp1")));
+    // rpm has to be able to load the plugin, whatever librpm it has.
+    for name in ["rpm-plugin-kmp", "libkmp1", "kmp"] {
+        assert!(!requires(name).iter().any(|r| r.starts_with("librpm")), "{:?}", requires(name));
+    }
+}

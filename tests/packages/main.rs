@@ -1,0 +1,10 @@
+//! The packages of packaging/kmp.spec: built as they are shipped, put into fresh roots by the real rpm, upgraded, removed.
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
+
+mod completions;
+mod contents;
+mod lifetime;
+mod lint;
+mod peers;
+mod plugin;
+mod support;

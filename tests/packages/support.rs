@@ -1,0 +1,154 @@
+//! The packages, built once, and roots to put them in.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use testkit::{Output, Package, PackageBuilder, TestRoot, run, run_rpm};
+
+/// All that are to be installed; the debug information and the sources are not.
+pub const NAMES: &[&str] = &[
+    "kmp",
+    "kmp-scriptlets",
+    "kmp-weak-modules",
+    "kmp-weak-modules2",
+    "libkmp-devel",
+    "libkmp1",
+    "rpm-plugin-kmp",
+];
+
+/// Directories that every distribution's own packages have.
+const DIRECTORIES: &[&str] = &[
+    "usr/include",
+    "usr/lib/rpm/macros.d",
+    "usr/lib/tmpfiles.d",
+    "usr/share/doc",
+    "usr/share/licenses",
+    "usr/share/man/man3",
+    "usr/share/man/man5",
+    "usr/share/man/man8",
+    "usr/share/man",
+    "usr/share",
+];
+
+/// All that rpmbuild made with this release.
+pub fn all_of(release: u8) -> &'static [PathBuf] {
+    static BUILT: [OnceLock<Vec<PathBuf>>; 2] = [const { OnceLock::new() }; 2];
+    // Both by the first that asks: they are built in one place.
+    static ORDER: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _order = ORDER.lock();
+    BUILT[usize::from(release) - 1].get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("packages-{release}"));
+        let _ = std::fs::remove_dir_all(&out);
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        xtask.args(["rpm", "--release", &release.to_string(), "--out"]).arg(&out);
+        run(&mut xtask).expect_success().lines().into_iter().map(PathBuf::from).collect()
+    })
+}
+
+/// One package of a release.
+pub fn package(name: &str, release: u8) -> &'static Path {
+    let start = format!("{name}-{}-{release}.", env!("CARGO_PKG_VERSION"));
+    let is_it = |p: &&PathBuf| {
+        let file = p.file_name().unwrap().to_str().unwrap();
+        file.starts_with(&start) && !file.ends_with(".src.rpm")
+    };
+    all_of(release)
+        .iter()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("there is no {start}*: {:?}", all_of(release)))
+}
+
+pub fn packages(release: u8) -> Vec<&'static Path> {
+    NAMES.iter().map(|name| package(name, release)).collect()
+}
+
+/// `rpm -qp`: what a query format makes of a package file, line by line.
+pub fn query(package: &Path, format: &str) -> Vec<String> {
+    let output = run_rpm(Command::new("rpm").args(["-qp", "--qf", format]).arg(package)).expect_success();
+    output.lines().into_iter().map(Into::into).collect()
+}
+
+pub fn libdir() -> String {
+    run(Command::new("rpm").args(["--eval", "%{_libdir}"])).stdout.trim().into()
+}
+
+/// What all our packages ask of others is in this one; dependencies among ours are left to rpm.
+pub fn base() -> &'static Package {
+    static BASE: OnceLock<Package> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let provided: Vec<String> = packages(1).iter().flat_map(|p| query(p, "[%{PROVIDENAME}\n]")).collect();
+        let mut package = PackageBuilder::new("base", "1", "1");
+        for directory in DIRECTORIES {
+            package = package.directory(directory);
+        }
+        package = package.directory(format!("{}/pkgconfig", libdir().trim_start_matches('/')));
+        let mut wanted: Vec<String> =
+            packages(1).iter().flat_map(|p| query(p, "[%{REQUIRENAME}\n]")).collect();
+        wanted.sort();
+        wanted.dedup();
+        wanted.retain(|name| !provided.contains(name) && !name.starts_with("rpmlib("));
+        assert!(wanted.contains(&"kmod".to_string()), "{wanted:?}");
+        for name in wanted {
+            package = match name.starts_with('/') {
+                // A file is provided by its package.
+                true => {
+                    package.file(name.trim_start_matches('/'), "stands for a program of the distribution\n")
+                }
+                false => package.provides(&name),
+            };
+        }
+        package.build()
+    })
+}
+
+/// A root with a shell, ldconfig, rpm and depmod, in which rpm runs chrooted as on a machine.
+pub fn root() -> TestRoot {
+    let root = TestRoot::new();
+    root.add_program("/usr/bin/rpm", "/usr/bin/rpm");
+    root.add_librpm();
+    let macros = std::fs::read_to_string("/usr/lib/rpm/macros").unwrap();
+    root.write("usr/lib/rpm/macros", macros + "\n%_dbpath /var/lib/rpm\n");
+    run(Command::new("cp").args(["-a", "/usr/lib/rpm/platform"]).arg(root.join("usr/lib/rpm")))
+        .expect_success();
+    root.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+    root.write("etc/group", "root:x:0:\n");
+    for dir in ["proc", "dev", "root", "packages", "var/cache"] {
+        root.mkdir(dir);
+    }
+    // What the distribution's packages have is there before ours come, and owned.
+    let file = base().path().to_path_buf();
+    root.rpm([OsStr::new("-i"), OsStr::new("--ignorearch"), file.as_os_str()]).expect_success();
+    root.add_program("/bin/sh", "/bin/sh");
+    root.add_program("/sbin/ldconfig", "/sbin/ldconfig");
+    root.add_program("/sbin/depmod", "/sbin/depmod");
+    root.add_library("libgcc_s.so.1");
+    run(Command::new("cp").args(["-a", "/dev/null"]).arg(root.join("dev"))).expect_success();
+    rpm(&root, &["--version"], &[]).expect_success();
+    root
+}
+
+/// A program of the root, chrooted, with /proc, as on a machine; in namespaces of its own.
+pub fn inside(root: &TestRoot, program: &str, args: &[OsString]) -> Output {
+    let mut command = root.command("unshare");
+    command.env("HOME", "/root").args(["--mount", "--pid", "--fork", "sh", "-ec"]);
+    command.arg("mount -t proc proc \"$1/proc\"; exec chroot \"$@\"").arg("sh").arg(root.path()).arg(program);
+    run_rpm(command.args(args))
+}
+
+/// `rpm OPTIONS FILES`, inside, with the files put in first.
+pub fn rpm(root: &TestRoot, options: &[&str], files: &[&Path]) -> Output {
+    let mut args: Vec<OsString> = options.iter().map(OsString::from).collect();
+    for file in files {
+        let name = Path::new("/packages").join(file.file_name().unwrap());
+        if !root.exists(&name) {
+            root.write(&name, std::fs::read(file).unwrap());
+        }
+        args.push(name.into());
+    }
+    let output = inside(root, "/usr/bin/rpm", &args);
+    std::fs::remove_dir_all(root.join("packages")).unwrap();
+    root.mkdir("packages");
+    output
+}

@@ -1,0 +1,10 @@
+//! What packagers use: `kmp deps`, the dependency generators and macros around it, and the examples, by
+//! the real rpmbuild and rpm.
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
+
+mod build;
+mod corpus;
+mod deps;
+mod examples;
+mod macros;
+mod peers;
