@@ -72,7 +72,7 @@ fn read_only_modules() {
     let before = root.tree_with_times();
     let output = in_namespace(&root, script);
     assert_eq!(output.status, Some(2), "{output}");
-    assert!(output.stderr.contains("Read-only file system") && output.stderr.contains(B), "{output}");
+    assert!(output.stderr.contains("is read-only") && output.stderr.contains(B), "{output}");
     let unchanged = |mut tree: std::collections::BTreeMap<_, _>| {
         tree.retain(|path: &std::path::PathBuf, _| path.starts_with("usr"));
         tree

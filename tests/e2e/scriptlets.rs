@@ -8,7 +8,7 @@ use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot};
 use crate::support::*;
 
 /// A root in which scriptlets run: a shell, kmp under both names, librpm and depmod.
-fn live() -> TestRoot {
+pub fn live() -> TestRoot {
     let root = TestRoot::new();
     root.add_program("/bin/sh", "/bin/sh");
     root.add_program("/sbin/depmod", "/usr/sbin/depmod");
@@ -62,7 +62,7 @@ fn kernel_package(kernel: &KernelBuilder) -> PackageBuilder {
 
 /// rpm with its scriptlets; none of them failed.
 #[track_caller]
-fn rpm(root: &TestRoot, options: &[&str], packages: &[&Package]) -> Output {
+pub fn rpm(root: &TestRoot, options: &[&str], packages: &[&Package]) -> Output {
     let files = packages.iter().map(|p| p.path().as_os_str());
     let options = options.iter().map(OsStr::new);
     let output = root.rpm(options.chain(["--nodeps".as_ref()]).chain(files)).expect_success();

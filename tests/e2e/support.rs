@@ -64,6 +64,57 @@ pub fn wm2(root: &TestRoot, args: &[&str]) -> Output {
     run(&mut wm2_command(root, args)).expect_success()
 }
 
+/// Kernels of Red Hat's kind, as [`OLD`], [`SAME`] and [`OTHER`] are of SUSE's; the first is what drivers are built for.
+pub const EL_OLD: &str = "5.14.0-70.el9.x86_64";
+pub const EL_SAME: &str = "5.14.0-162.el9.x86_64";
+pub const EL_OTHER: &str = "5.14.0-284.el9.x86_64";
+
+/// A root that says it is Red Hat's.
+pub fn red_hat() -> TestRoot {
+    let root = TestRoot::new();
+    root.write("etc/os-release", "NAME=\"AlmaLinux\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n");
+    root
+}
+
+/// [`EL_OLD`], [`EL_SAME`] and [`EL_OTHER`], written.
+pub fn el_kernels(root: &TestRoot) -> [KernelBuilder; 3] {
+    let kernels = [kernel(EL_OLD, 7), kernel(EL_SAME, 7), kernel(EL_OTHER, 8)];
+    kernels.iter().for_each(|k| write(k, root));
+    kernels
+}
+
+/// A package `kmod-BASE` with these modules, which use what `kernel` exports.
+pub fn kmod(base: &str, version: &str, kernel: &KernelBuilder, modules: &[(&str, ModuleBuilder)]) -> Package {
+    let files = modules.iter().map(|(name, module)| (format!("{name}.ko"), module.build()));
+    PackageBuilder::kmod(base, version, kernel.krel(), files).build()
+}
+
+/// `kmod-BASE` with one module `BASE.ko`.
+pub fn kmod_one(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> Package {
+    kmod(base, version, kernel, &[(base, driver(base, kernel, crc))])
+}
+
+/// The links that a kernel gets for modules in `extra/DIRECTORY/` of other kernels, in Red Hat's dialect.
+pub fn el_linked(modules: &[(&str, &str)]) -> Vec<String> {
+    let link = |(path, origin): &(&str, &str)| {
+        format!("weak-updates/{path}.ko -> /lib/modules/{origin}/extra/{path}.ko")
+    };
+    modules.iter().map(link).collect()
+}
+
+/// `weak-modules --basedir ROOT --no-initramfs ARGS` with a list on stdin.
+pub fn wm_command(root: &TestRoot, args: &[&str], list: &str) -> Command {
+    let mut command = root.command(KMP);
+    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--no-initramfs").args(args);
+    command.stdin(piped(list));
+    command
+}
+
+#[track_caller]
+pub fn wm(root: &TestRoot, args: &[&str], list: &str) -> Output {
+    run(&mut wm_command(root, args, list)).expect_success()
+}
+
 /// Some symbols that every kernel of these tests exports.
 pub fn kernel(krel: &str, crc: u32) -> KernelBuilder {
     KernelBuilder::new(krel).export("printk", 0x1000_0001).export("changing", crc)
@@ -219,6 +270,11 @@ impl DepmodLog {
     /// `weak-modules2 ARGS` with it.
     pub fn wm2(&self, root: &TestRoot, args: &[&str]) -> Output {
         run(wm2_command(root, args).env("DEPMOD", &self.program))
+    }
+
+    /// The program.
+    pub fn program(&self) -> &std::path::Path {
+        &self.program
     }
 
     /// The kernels that it ran for since it was asked last, sorted.

@@ -6,6 +6,7 @@ mod faults;
 mod inside;
 mod once;
 mod policy;
+mod redhat;
 mod support;
 mod trace;
 mod veto;

@@ -98,6 +98,21 @@ fn scriptlets_only_note_their_requests_and_depmod_runs_once() {
     assert!(root.weak_updates(NEW).is_empty());
 }
 
+/// rpm runs Lua in its own process, where there is no variable: what it starts does its work at once.
+#[test]
+fn a_lua_scriptlet_waits_for_nobody() {
+    let root = site();
+    add_command(&root);
+    let new = kernel(NEW, 8);
+    let at_once = format!("rpm.execute('/usr/bin/kmp', 'add-kernel', '{NEW}')");
+    let there = format!("io.open('/looked', 'w'):write(posix.readlink('{}') or 'missing')", link(NEW, "bar"));
+    let package = telling(&new).lua_scriptlet("post", &format!("{at_once}\n{there}")).build();
+    rpm(&root, &["-i"], &[&kmp("foo", "2.0", &new, 8).build(), &package]).expect_success();
+    assert_eq!(root.read("looked"), format!("/usr/lib/modules/{OLD}/updates/bar.ko"));
+    // And the plugin once more, if packages came after that; never for each of them.
+    assert!(matches!(depmods(&root).get(NEW), Some(1 | 2)));
+}
+
 #[test]
 fn without_the_plugin_a_left_over_variable_defers_nothing() {
     let root = bare();

@@ -1,6 +1,6 @@
 //! The real zypper, in throwaway roots with a repository on disk.
 
-/// Tests in both of libzypp's modes. Only newer versions have the second: `tests/plugin/next-release.sh` runs it there.
+/// Tests in both of libzypp's modes. Only newer versions have the second: `cargo xtask releases` runs it there.
 macro_rules! in_both_modes {
     ($($case:ident),* $(,)?) => {
         mod classic {
@@ -11,7 +11,7 @@ macro_rules! in_both_modes {
         }
         mod single {
             $(#[test]
-            #[ignore = "needs a libzypp that has zypp-rpm (17.27 or later): next-release.sh runs it"]
+            #[ignore = "needs a libzypp that has zypp-rpm (17.27 or later): cargo xtask releases runs it there"]
             fn $case() {
                 super::$case(crate::support::Mode::Single);
             })*

@@ -30,7 +30,12 @@ pub const COMMIT_PLUGIN: &str = "usr/lib/zypp/plugins/commit/kmp";
 impl Site {
     /// Nothing is installed but a package that stands for the system; kmp is there as `cargo xtask install` has it.
     pub fn bare(mode: Mode) -> Self {
-        let site = Self { system: System::new(&[installed()]), mode };
+        Self::on(System::new(&[installed()]), mode)
+    }
+
+    /// The same on a system of any kind, without kmp. What depmod is called for is noted.
+    pub fn on(system: System, mode: Mode) -> Self {
+        let site = Self { system, mode };
         let root = site.root();
         root.write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
         let repository = "[repo]\nname=repo\nenabled=1\nautorefresh=1\nbaseurl=dir:///repo\ngpgcheck=0\n";
@@ -41,7 +46,6 @@ impl Site {
         );
         make_executable(&root.join("usr/sbin/depmod"));
         root.symlink("usr/libexec/as/depmod", "/usr/bin/kmod");
-        root.symlink("usr/bin/weak-modules2", "kmp");
         site.install(&[&PackageBuilder::new("system", "1", "1").provides("/bin/sh").build()]);
         site
     }

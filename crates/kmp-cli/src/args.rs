@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::ArgValueCandidates;
+use kmp_core::dialect::Dialect;
 
 use crate::completion;
 
@@ -159,15 +160,6 @@ pub struct Initrd {
     pub json: bool,
 }
 
-/// Which distribution's dependencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Syntax {
-    /// ksym(FLAVOR:SYMBOL) = HEX
-    Suse,
-    /// ksym(SYMBOL) = 0xHEX and kernel(SYMBOL) = 0xHEX
-    Redhat,
-}
-
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct Deps {
@@ -184,31 +176,35 @@ pub struct Deps {
     /// where it names none, of those in the directory of --symset-dir
     #[arg(long, group = "which")]
     pub symsets: bool,
-    /// Whose syntax; by the file os-release where none is given
-    #[arg(long, value_name = "DIALECT")]
-    pub dialect: Option<Syntax>,
+    /// Whose syntax, suse or redhat; by kmp.conf and os-release where none is given
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
     /// The package's name: a kernel's own packages need nothing of themselves
     #[arg(long, value_name = "NAME")]
     pub package: Option<String>,
     /// Where the package's files are laid out; RPM_BUILD_ROOT where none is given
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub build_root: Option<PathBuf>,
     /// The flavour in the dependencies; by each module's kernel release where none is given
     #[arg(long, value_name = "FLAVOR")]
     pub flavor: Option<String>,
     /// The kernel release; the one that each module was built for where none is given
-    #[arg(long, value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub krel: Option<String>,
     /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
     /// KERNEL/Module.symvers (Red Hat)
-    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels")]
+    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels", value_hint = ValueHint::AnyPath)]
     pub symvers: PathBuf,
     /// Where archives of symbol sets are: symsets-KERNEL.tar.gz (SUSE)
-    #[arg(long, value_name = "DIR", default_value = "/boot")]
+    #[arg(long, value_name = "DIR", default_value = "/boot", value_hint = ValueHint::DirPath)]
     pub symset_dir: PathBuf,
     /// Leave out Requires that the package's own modules fulfil
     #[arg(long)]
     pub without_own: bool,
+}
+
+fn dialect(word: &str) -> Result<Dialect, String> {
+    Dialect::parse(word).ok_or_else(|| "neither suse nor redhat".into())
 }
 
 #[cfg(test)]

@@ -6,18 +6,21 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use kmp_core::abi::{Facts, image_exports};
+use kmp_core::config::dialect;
 use kmp_core::decompress::{MODULE_LIMIT, inflate};
 use kmp_core::deps::{Circumstances, Content, Entry, Kind, SymsetRow, kind, read_symsets, redhat, suse};
+use kmp_core::dialect::Dialect;
 use kmp_core::report::printable;
+use kmp_core::root::Root;
 use kmp_core::workers;
 
 use crate::Outcome;
-use crate::args::{Deps, Syntax};
+use crate::args::Deps;
 use crate::context::Cores;
 
 /// A file that cannot be read or is not what it should be fails the command, after all else was printed:
 /// a package that lacks dependencies is found out too late.
-pub fn run(args: &Deps) -> Result<Outcome, String> {
+pub fn run(root: &Path, args: &Deps) -> Result<Outcome, String> {
     let list = list()?;
     let known = Circumstances {
         package: args.package.clone(),
@@ -48,20 +51,20 @@ pub fn run(args: &Deps) -> Result<Outcome, String> {
                 Err(problem) => problems.push(problem),
             }
         }
-        match args.dialect.unwrap_or_else(of_this_system) {
-            Syntax::Suse if args.provides => suse::provides(&entries, &known),
-            Syntax::Suse if args.requires => {
+        match args.dialect.unwrap_or_else(|| of_this_system(root)) {
+            Dialect::Suse if args.provides => suse::provides(&entries, &known),
+            Dialect::Suse if args.requires => {
                 let has_modules = entries.iter().any(|e| e.kind == Kind::Module);
                 let archives = if has_modules { archives(&args.symset_dir) } else { Vec::new() };
                 suse::requires(&entries, &symsets(&archives, &mut problems), &known)
             }
-            Syntax::Suse => suse::supplements(&entries, &known),
-            Syntax::Redhat if args.provides => redhat::provides(&entries, &known),
-            Syntax::Redhat if args.requires => {
+            Dialect::Suse => suse::supplements(&entries, &known),
+            Dialect::RedHat if args.provides => redhat::provides(&entries, &known),
+            Dialect::RedHat if args.requires => {
                 let symvers = symvers(&args.symvers, redhat::release(&entries, &known), &mut problems);
                 redhat::requires(&entries, &symvers, &known)
             }
-            Syntax::Redhat => Vec::new(),
+            Dialect::RedHat => Vec::new(),
         }
     };
     print(&lines)?;
@@ -178,17 +181,12 @@ fn symvers(named: &Path, release: Option<String>, problems: &mut Vec<String>) ->
     Vec::new()
 }
 
-/// By os-release: what is or is like Fedora or Red Hat has their syntax, all else SUSE's.
-fn of_this_system() -> Syntax {
-    let text =
-        ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|p| std::fs::read_to_string(p).ok());
-    let text = text.unwrap_or_default();
-    let is_redhat = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
-        .flat_map(|value| value.trim_matches(['"', '\'']).split(' '))
-        .any(|id| ["fedora", "rhel", "centos"].contains(&id));
-    if is_redhat { Syntax::Redhat } else { Syntax::Suse }
+/// By `kmp.conf` and os-release of the system that packages are built on.
+fn of_this_system(root: &Path) -> Dialect {
+    let mut problems = Vec::new();
+    let dialect = Root::open(root).map(|root| dialect(&root, &mut problems)).unwrap_or_default();
+    problems.iter().for_each(|problem| log::warn!("{problem}"));
+    dialect
 }
 
 fn print(lines: &[Vec<u8>]) -> Result<(), String> {

@@ -101,7 +101,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             (_, true) => Some("a marker in /run/regenerate-initrd"),
             _ => None,
         };
-        let reason = system.assess(release, &compare::on_disk(dialect, release), false, forced);
+        let reason = system.assess(release, &compare::on_disk(dialect, release), false, false, forced);
         fates.push((release.release.as_str(), system.serve(release, reason, args.dry_run)));
     }
     context.done();

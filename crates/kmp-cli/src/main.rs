@@ -1,4 +1,4 @@
-//! The command `kmp`, and, under their names, `weak-modules2` and `regenerate-initrd-posttrans`.
+//! The command `kmp`, and, under their names, `weak-modules2`, `weak-modules` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -7,6 +7,7 @@ mod completion;
 mod context;
 mod deferred;
 mod deps;
+mod drop_in;
 mod explain;
 mod initrd;
 mod json;
@@ -20,6 +21,7 @@ mod status_page;
 mod sync;
 mod system_log;
 mod terminal;
+mod weak_modules;
 mod weak_modules2;
 mod zypp;
 
@@ -54,7 +56,11 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&name).file_name().map(OsString::from).unwrap_or_default();
-    let command = if name == "weak-modules2" { weak_modules2::command } else { Args::command };
+    let command = match name.to_str() {
+        Some("weak-modules") => weak_modules::command,
+        Some("weak-modules2") => weak_modules2::command,
+        _ => Args::command,
+    };
     match completion::answer(&name, command) {
         Ok(false) => {}
         Ok(true) => return Outcome::Good.into(),
@@ -63,11 +69,11 @@ fn main() -> ExitCode {
             return Outcome::Failed.into();
         }
     }
-    if name == "weak-modules2" {
-        return weak_modules2::main();
-    }
-    if name == "regenerate-initrd-posttrans" {
-        return regenerate::main();
+    match name.to_str() {
+        Some("weak-modules") => return weak_modules::main(),
+        Some("weak-modules2") => return weak_modules2::main(),
+        Some("regenerate-initrd-posttrans") => return regenerate::main(),
+        _ => {}
     }
     let args = Args::parse();
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
@@ -98,7 +104,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
     }
     // Needs no root: the files of a package that is being built are outside any.
     if let Verb::Deps(what) = &args.verb {
-        return deps::run(what);
+        return deps::run(&args.root, what);
     }
     let context = Context::open(&args.root)?;
     let quiet = args.quiet > 0;
@@ -114,7 +120,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
-        Verb::Deps(what) => deps::run(what),
+        Verb::Deps(what) => deps::run(&args.root, what),
         Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
     }
 }

@@ -8,7 +8,7 @@ use std::process::Command as Program;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::args::Args;
-use crate::weak_modules2;
+use crate::{weak_modules, weak_modules2};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
@@ -92,14 +92,19 @@ fn kmp_8_has_every_verb_and_every_option() {
 }
 
 #[test]
-fn the_drop_in_has_every_option_in_its_page() {
-    let page = page("weak-modules2.8");
-    let mut command = weak_modules2::command();
-    command.build();
-    documents(section(&page, ".SH OPTIONS"), &command.mut_arg("argument", |a| a.hide(true)), true);
-    let mut command = weak_modules2::command();
-    command.build();
-    names_no_other(&page, &command);
+fn the_drop_ins_have_every_option_in_their_pages() {
+    for (name, command, operand) in [
+        ("weak-modules2.8", weak_modules2::command as fn() -> Command, "argument"),
+        ("weak-modules.8", weak_modules::command, "kernel"),
+    ] {
+        let page = page(name);
+        let mut built = command();
+        built.build();
+        documents(section(&page, ".SH OPTIONS"), &built.mut_arg(operand, |a| a.hide(true)), true);
+        let mut built = command();
+        built.build();
+        names_no_other(&page, &built);
+    }
 }
 
 #[test]

@@ -1,14 +1,10 @@
 //! The drop-in for SUSE's weak-modules2: its command line, its exit codes and its messages, on kmp's engine.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::OpenOptions;
-use std::io::{IsTerminal, Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
 use kmp_core::apply::Depmod;
@@ -20,8 +16,8 @@ use kmp_core::sync::{NotLinked, Options, PackageChange, SyncReport};
 use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::deferred;
+use crate::drop_in::{self, Speaker, listed_on_stdin};
 use crate::initrd;
-use crate::messages;
 use crate::sync::{below_release, name_gone, package_name, reconcile};
 use crate::system_log::About;
 
@@ -119,49 +115,8 @@ impl Args {
     }
 }
 
-/// Messages to stdout and the log file.
-struct Speaker {
-    verbose: u8,
-    log: Option<std::fs::File>,
-}
-
-impl Speaker {
-    /// Said always.
-    fn say(&mut self, message: &str) {
-        let line = format!("{message}\n");
-        // A closed stdout is no reason to stop; scriptlets close it.
-        let _ = std::io::stdout().write_all(line.as_bytes());
-        if let Some(log) = &mut self.log {
-            let _ = log.write_all(line.as_bytes());
-        }
-    }
-
-    /// Said at -v.
-    fn tell(&mut self, message: &str) {
-        if self.verbose > 0 {
-            self.say(message);
-        }
-    }
-}
-
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(e) => {
-            // Nobody can be told that stdout or stderr is closed.
-            let _ = e.print();
-            let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return ExitCode::from(u8::from(!asked));
-        }
-    };
-    messages::init("weak-modules2", i16::from(args.verbosity().saturating_sub(1)));
-    match run(&args) {
-        Ok(failed) => ExitCode::from(u8::from(failed)),
-        Err(message) => {
-            log::error!("{message}");
-            ExitCode::from(1)
-        }
-    }
+    drop_in::main("weak-modules2", |args: &Args| args.verbosity().saturating_sub(1), run)
 }
 
 fn run(args: &Args) -> Result<bool, String> {
@@ -171,9 +126,11 @@ fn run(args: &Args) -> Result<bool, String> {
         let usage = Args::command().render_usage();
         return Err(format!("the mode needs a package or a kernel release\n{usage}"));
     }
-    let mut speaker = Speaker { verbose: args.verbosity(), log: log_file(args) };
+    let mut speaker = Speaker { verbose: args.verbosity() > 0, log: log_file(args) };
     let listed = match mode {
-        Mode::RemoveKmp | Mode::KernelModules => listed_on_stdin(),
+        Mode::RemoveKmp | Mode::KernelModules => {
+            listed_on_stdin().iter().filter_map(|path| below_release(path)).collect()
+        }
         _ => BTreeSet::new(),
     };
     let settings = Settings::from_environment();
@@ -198,6 +155,7 @@ fn run(args: &Args) -> Result<bool, String> {
             settings,
             kernel: is_whole.then(|| argument.clone()),
             package: (mode == Mode::AddKmp).then(|| argument.clone()),
+            touched: Vec::new(),
         }),
     };
     let about = match mode {
@@ -299,19 +257,6 @@ fn tell_removed(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
     if !linked {
         speaker.tell(&format!("Weak-updates symlinks to no other {name} package could be created"));
     }
-}
-
-/// The modules listed on stdin, by their paths below the release directory. All is taken, so that who
-/// writes it is not stopped.
-fn listed_on_stdin() -> BTreeSet<PathBuf> {
-    let mut list = Vec::new();
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        // A list that cannot be read is no list; it is for messages and the initrd only.
-        let _ = stdin.lock().take(64 << 20).read_to_end(&mut list);
-    }
-    let paths = list.split(|b| *b == b'\n').map(|line| Path::new(OsStr::from_bytes(line)));
-    paths.filter_map(below_release).collect()
 }
 
 fn log_file(args: &Args) -> Option<std::fs::File> {

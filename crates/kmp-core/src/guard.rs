@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Kernel, Malformed, Module, Reason, Rule, Verdict};
-use crate::inventory::Package;
+use crate::inventory::{Conventions, Package};
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
 use crate::survey::{Survey, SurveyedKernel};
@@ -271,6 +271,7 @@ struct After<'a> {
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
+    conventions: &'a Conventions,
 }
 
 impl<'a> After<'a> {
@@ -326,7 +327,7 @@ impl<'a> After<'a> {
         });
         let stays = stays.collect();
         let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        Self { kmps, sources, stays, wanted_gone }
+        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
     }
 
     /// Is every version erased, with nothing in its place?
@@ -353,6 +354,7 @@ impl<'a> After<'a> {
             in_tree: (!incoming.in_tree.is_empty()).then_some(&incoming.in_tree),
             natives: self.natives(&incoming.kernel.release, |_| true),
             foreign: Vec::new(),
+            inert: self.inert(Some(&incoming.in_tree), &incoming.kernel.release),
             users: HashMap::new(),
         }
     }
@@ -372,7 +374,13 @@ impl<'a> After<'a> {
         let mut natives: Vec<Native<'s>> = old.collect();
         let known: HashSet<usize> = self.stays.values().copied().collect();
         natives.extend(self.natives(&site.kernel.release, |i| !known.contains(&i)));
-        Site { natives, ..site }
+        Site { natives, inert: self.inert(site.in_tree, &site.kernel.release), ..site }
+    }
+
+    /// Names of linked modules that are loaded from the kernel's own tree all the same.
+    fn inert(&self, in_tree: Option<&HashSet<Box<str>>>, release: &str) -> HashSet<&'a str> {
+        let names = self.kmps.iter().flat_map(|k| &k.modules).map(|m| m.name);
+        names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
     }
 
     /// Is the driver of KMP `index` (of the survey's list) missing in a kernel's plan?

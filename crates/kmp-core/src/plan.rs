@@ -61,6 +61,8 @@ pub struct Site<'a> {
     pub natives: Vec<Native<'a>>,
     /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
     pub foreign: Vec<Box<str>>,
+    /// Names of modules that are loaded from the kernel's own tree even where they are linked.
+    pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
     pub users: HashMap<&'a str, Vec<(&'a str, &'a Module)>>,
 }
@@ -353,11 +355,14 @@ impl Site<'_> {
         for (name, module) in modules {
             places.push(module.is_ok().then_some(set.len()));
             if let Ok(module) = module {
-                set.push(Candidate { name, module, role: Role::Judged });
+                let is_native = || self.natives.iter().any(|n| n.name == *name);
+                let is_inert = self.inert.contains(name) && !is_native();
+                let role = if is_inert { Role::Inert } else { Role::Judged };
+                set.push(Candidate { name, module, role });
             }
         }
         let mut names: HashSet<&str> = set.iter().map(|c| c.name).collect();
-        let replacing: Vec<&str> = set.iter().map(|c| c.name).collect();
+        let replacing: Vec<&str> = set.iter().filter(|c| c.role == Role::Judged).map(|c| c.name).collect();
         for name in replacing {
             for (user, module) in self.users.get(name).into_iter().flatten() {
                 if names.insert(user) {

@@ -212,8 +212,13 @@ impl Survey {
             let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
             (&**replaced, readable.collect())
         });
+        let linked = self.inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name);
+        let conventions = &self.inventory.conventions;
         Site {
             kernel,
+            inert: linked
+                .filter(|name| conventions.is_inert(name, &release.in_tree_names, &release.release))
+                .collect(),
             in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
             natives: natives.collect(),
             foreign: foreign.filter_map(|i| i.name.clone()).collect(),

@@ -401,16 +401,24 @@ fn look_after_initrds(
         .filter_map(|report| {
             let release = survey.inventory.kernels().find(|r| r.release == report.release)?;
             let (whole, wished, named) = asked(&report.release);
-            let is_changed = report.index != Index::UpToDate;
+            let touched = request.touched.contains(&report.release);
+            let links_changed = touched || !report.changes.is_empty();
+            let is_changed = links_changed || report.index != Index::UpToDate;
             let forced = (wished || request.settings.forced).then_some(initrd::PACKAGE);
-            (is_changed || whole || wished || named).then_some((report, release, whole, forced))
+            (is_changed || whole || wished || named).then_some((
+                report,
+                release,
+                whole,
+                links_changed,
+                forced,
+            ))
         })
         .collect();
     if chosen.is_empty() {
         return Vec::new();
     }
     let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
-    for (report, release, whole, forced) in chosen {
+    for (report, release, whole, links_changed, forced) in chosen {
         // What is there now is not what was there before links were changed.
         let (release, modules) = if dry_run {
             (release.clone(), planned_modules(root, survey, release))
@@ -419,7 +427,7 @@ fn look_after_initrds(
             let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
             (release, modules)
         };
-        let reason = system.assess(&release, &modules, whole, forced);
+        let reason = system.assess(&release, &modules, whole, links_changed, forced);
         report.initrd = Some(system.serve(&release, reason, dry_run));
     }
     if !dry_run && !reports.iter().any(KernelReport::links_failed) {

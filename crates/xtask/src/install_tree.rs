@@ -22,6 +22,8 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
+    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kmp-modules", 0o644),
+    ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::packages::Use;
 use crate::test::finish;
-use crate::{install, plugin, test};
+use crate::{install, plugin, privilege, test};
 
 /// A release that debootstrap knows.
 struct Release {
@@ -20,7 +20,7 @@ const RELEASES: &[Release] =
     &[Release { name: "trixie", moves: false }, Release { name: "testing", moves: true }];
 
 /// What the tests run there.
-const PACKAGES: &str = "rpm,kmod,python3-rpm,binutils,sqlite3";
+const PACKAGES: &str = "rpm,kmod,python3-rpm,binutils,sqlite3,zypper,libzypp-bin,libzypp-config";
 
 /// A file in a finished chroot: [`PACKAGES`].
 const STAMP: &str = "kmp-packages";
@@ -45,12 +45,12 @@ const LOOK: &str = "depmod --version >/dev/null && readelf --version >/dev/null 
 const ENTER: &str = r#"set -eu
 chroot=$1 source=$2 target=$3
 shift 3
+mount -t proc proc "$chroot/proc"
+mount -t tmpfs tmpfs "$chroot/tmp"
 mkdir -p "$chroot$source" "$chroot$target"
 mount --bind "$source" "$chroot$source"
 mount -o remount,bind,ro "$chroot$source"
 mount --bind "$target" "$chroot$target"
-mount -t proc proc "$chroot/proc"
-mount -t tmpfs tmpfs "$chroot/tmp"
 exec chroot "$chroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C RUST_BACKTRACE=0 "$@""#;
 
 pub fn run(arguments: &[String]) -> Result<(), String> {
@@ -102,6 +102,20 @@ pub fn check() -> Result<Option<String>, String> {
             println!("$ (in {}) {name} {}", release.name, words.join(" "));
             failed.extend(finish(&format!("{name} in {}", release.name), &mut inside).err());
         }
+        // These stay out here, and take zypper and rpm from there.
+        let words = [
+            "test",
+            "--package",
+            "kmp-cli",
+            "--test",
+            "zypper",
+            "--locked",
+            "--",
+            "--quiet",
+            "--include-ignored",
+        ];
+        let system = place.chroot.display().to_string();
+        failed.extend(test::cargo(&privilege::namespace()?, &words, &[("KMP_SYSTEM", &system)]).err());
     }
     match failed.is_empty() {
         true => Ok((!not_run.is_empty()).then(|| not_run.join("; "))),

@@ -132,6 +132,8 @@ impl Verdict {
 pub enum Role {
     /// To be judged; it takes the place of an in-tree module of its name.
     Judged,
+    /// To be judged, but the in-tree module of its name is the one that is loaded: it serves nobody else.
+    Inert,
     /// An in-tree module that uses exports of a module that is replaced: where it would not load any
     /// more, the module that replaces is to blame.
     InTreeUser,
@@ -201,7 +203,7 @@ impl<'a> World<'a> {
         let mut offers = HashMap::new();
         for (i, candidate) in set.iter().enumerate() {
             // Of two files with one name only the first is ever loaded.
-            if *by_name.entry(candidate.name).or_insert(i) != i {
+            if candidate.role == Role::Inert || *by_name.entry(candidate.name).or_insert(i) != i {
                 continue;
             }
             for offer in &candidate.module.offers {

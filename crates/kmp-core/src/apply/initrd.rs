@@ -147,6 +147,15 @@ fn configured(root: &Root) -> Option<String> {
     Some(read.get("INITRD_GENERATOR").trim().to_string()).filter(|name| !name.is_empty())
 }
 
+/// Runs a program of the caller's that looks after the initrd of `release` in place of ours. Returns what it said.
+///
+/// # Errors
+/// In words: it cannot be run, or failed.
+pub fn check_with(program: &Path, release: &str) -> Result<String, String> {
+    program::run(program.as_os_str(), &[release])
+        .map_err(|failure| failure.told(program.as_os_str(), last_lines))
+}
+
 /// Leaves the marker for a kernel.
 ///
 /// # Errors

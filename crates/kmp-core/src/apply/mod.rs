@@ -11,7 +11,8 @@ mod switch;
 
 pub use depmod::{Depmod, DepmodError};
 pub use initrd::{
-    ALL, Generator, GeneratorError, MARKERS, NoGenerator, forget_wish, mark, markers, unmark, wish, wishes,
+    ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, forget_wish, mark, markers, unmark,
+    wish, wishes,
 };
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};

@@ -115,7 +115,7 @@ pub fn stream<'r, R: Read>(kind: Kind, input: &'r mut Source<R>) -> io::Result<B
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
-        Kind::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
+        Kind::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(lz4::OneFrame::open(input)?)),
         Kind::Lz4Legacy => Box::new(lz4::Legacy::open(input)?),
         Kind::Lzop => Box::new(lzop::Lzop::open(input)?),
         Kind::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),

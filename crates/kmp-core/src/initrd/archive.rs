@@ -144,6 +144,7 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
         let told = |e: io::Error| ArchiveError { offset, what: format!("{kind} data: {}", in_words(&e)) };
         let mut unpacked =
             Source::new(Limited { inner: stream(kind, &mut source).map_err(told)?, left: &mut left });
+        let mut holds_nothing = true;
         loop {
             skip_zeros(&mut unpacked).map_err(told)?;
             let begin = unpacked.peek(cpio::MAGIC.len()).map_err(told)?;
@@ -151,6 +152,11 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
                 break;
             }
             reader.archive(&mut unpacked).map_err(told)?;
+            holds_nothing = false;
+        }
+        // Not every format tells that it is cut.
+        if holds_nothing {
+            return Err(told(io::ErrorKind::UnexpectedEof.into()));
         }
     }
     if is_empty {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::digest::Digest;
 use super::dracut_conf::Drivers;
+use crate::dialect::Dialect;
 
 /// A module, in the initrd or on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,12 @@ pub struct Facts<'a> {
     pub forced: Option<&'a str>,
     /// The kernel was installed, or modules of its own came or went.
     pub whole_kernel: bool,
+    /// Whose rules. By Red Hat's, those of `weak-modules`, an initrd that is missing is not made, for that is what
+    /// `kernel-install` is for; and where links changed, a linked module that is not in the initrd may have to get
+    /// in, for dracut to tell.
+    pub dialect: Dialect,
+    /// Did links of this kernel, or third-party modules in its directory, change?
+    pub links_changed: bool,
     /// Looked into last.
     pub drivers: &'a Drivers,
 }
@@ -67,6 +74,8 @@ pub enum Change {
     Gone,
     /// dracut's configuration wants it, and the initrd lacks it.
     Lacking,
+    /// It is not in the initrd, and may be new to the kernel.
+    New,
     /// It could not be compared.
     Unknown(String),
 }
@@ -90,6 +99,8 @@ pub enum Reason {
     Unreadable(String),
     /// Modules, by name.
     Changed(Vec<(String, Change)>),
+    /// There is none, and somebody else makes it.
+    NotMissed,
     /// It has what a new one would have.
     Same,
 }
@@ -97,7 +108,7 @@ pub enum Reason {
 impl Reason {
     /// Is a new initrd needed?
     pub fn needed(&self) -> bool {
-        !matches!(self, Self::Kdump | Self::Incomplete(_) | Self::NoImage | Self::Same)
+        !matches!(self, Self::Kdump | Self::Incomplete(_) | Self::NoImage | Self::NotMissed | Self::Same)
     }
 
     /// The modules that make the difference.
@@ -114,6 +125,7 @@ impl fmt::Display for Change {
         match self {
             Self::Differs => f.write_str("the initrd has another build"),
             Self::Gone => f.write_str("in the initrd, but not installed any more"),
+            Self::New => f.write_str("linked, but not in the initrd"),
             Self::Lacking => f.write_str("wanted by dracut's configuration, but not in the initrd"),
             Self::Unknown(why) => write!(f, "cannot be compared ({why})"),
         }
@@ -136,6 +148,7 @@ impl fmt::Display for Reason {
                 }
                 Ok(())
             }
+            Self::NotMissed => f.write_str("there is none to be made anew"),
             Self::Same => f.write_str("the initrd is up to date"),
         }
     }
@@ -159,6 +172,7 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
         return Reason::WholeKernel;
     }
     let modules = match present() {
+        Present::Missing if facts.dialect == Dialect::RedHat => return Reason::NotMissed,
         Present::Missing => return Reason::Missing,
         Present::Unreadable(why) => return Reason::Unreadable(why),
         Present::Read(modules) => modules,
@@ -166,17 +180,20 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
     let mut changed: Vec<(String, Change)> = modules
         .into_iter()
         .filter(|m| !facts.drivers.omitted.contains(&m.name))
-        .filter_map(|m| Some((change(&m, facts.drivers)?, m.name)))
+        .filter_map(|m| Some((change(&m, facts)?, m.name)))
         .map(|(change, name)| (name, change))
         .collect();
     changed.sort_by(|a, b| a.0.cmp(&b.0));
     if changed.is_empty() { Reason::Same } else { Reason::Changed(changed) }
 }
 
-fn change(module: &Compared, drivers: &Drivers) -> Option<Change> {
+fn change(module: &Compared, facts: &Facts<'_>) -> Option<Change> {
     match (&module.packed, &module.installed) {
         (State::Absent, State::Absent) => None,
-        (State::Absent, _) => drivers.wanted.contains(&module.name).then_some(Change::Lacking),
+        (State::Absent, _) if facts.drivers.wanted.contains(&module.name) => Some(Change::Lacking),
+        (State::Absent, _) => {
+            (facts.links_changed && facts.dialect == Dialect::RedHat).then_some(Change::New)
+        }
         (_, State::Absent) => Some(Change::Gone),
         (State::Read(packed), State::Read(installed)) => {
             (!packed.is_same(installed)).then_some(Change::Differs)
@@ -203,6 +220,8 @@ mod tests {
             has_image: true,
             forced: None,
             whole_kernel: false,
+            dialect: Dialect::Suse,
+            links_changed: false,
             drivers,
         }
     }
@@ -220,6 +239,8 @@ mod tests {
             has_image: false,
             forced: Some("foo"),
             whole_kernel: true,
+            dialect: Dialect::Suse,
+            links_changed: false,
             drivers: &drivers,
         };
         let ask = |facts: &Facts<'_>| decide(facts, || Present::Missing);
@@ -270,6 +291,18 @@ mod tests {
             let expected = expected.map_or(Reason::Same, |c| Reason::Changed(vec![("foo".into(), c)]));
             assert_eq!(decide(&facts(&drivers), || one(installed, packed)), expected);
         }
+    }
+
+    #[test]
+    fn by_red_hats_rules_dracut_decides_where_links_changed() {
+        let drivers = Drivers::default();
+        let mut facts = Facts { dialect: Dialect::RedHat, links_changed: true, ..facts(&drivers) };
+        assert_eq!(decide(&facts, || Present::Missing), Reason::NotMissed);
+        let absent = || one(State::NotRead, State::Absent);
+        assert_eq!(decide(&facts, absent), Reason::Changed(vec![("foo".into(), Change::New)]));
+        assert_eq!(decide(&facts, || one(digest("a"), digest("a"))), Reason::Same);
+        facts.links_changed = false;
+        assert_eq!(decide(&facts, absent), Reason::Same);
     }
 
     #[test]

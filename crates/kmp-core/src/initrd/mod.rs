@@ -39,6 +39,8 @@ pub struct Request {
     pub kernel: Option<String>,
     /// A KMP that was installed, by NAME-VERSION-RELEASE: every kernel that has it is looked at.
     pub package: Option<String>,
+    /// Kernels of which third-party modules of their own came or went.
+    pub touched: Vec<String>,
 }
 
 /// What was done about a kernel's initrd.
@@ -100,11 +102,13 @@ impl<'a> System<'a> {
     }
 
     /// Does this kernel, which has or will have `modules`, need a new initrd? `forced`: who asks for it in any case.
+    /// `links_changed`: links, or third-party modules, of this kernel did.
     pub fn assess(
         &self,
         release: &Release,
         modules: &Modules,
         whole_kernel: bool,
+        links_changed: bool,
         forced: Option<&str>,
     ) -> Reason {
         let facts = decide::Facts {
@@ -113,6 +117,8 @@ impl<'a> System<'a> {
             has_image: places::has_image(self.root, &release.release, &release.dir),
             forced,
             whole_kernel,
+            dialect: self.dialect,
+            links_changed,
             drivers: &self.drivers,
         };
         decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))

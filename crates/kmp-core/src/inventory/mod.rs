@@ -4,6 +4,7 @@ mod index;
 mod kernels;
 mod load;
 mod modules_dirs;
+mod overrides;
 mod packages;
 mod unpackaged;
 mod weak_updates;
@@ -19,6 +20,7 @@ pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
+pub use overrides::Overrides;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
@@ -49,9 +51,19 @@ pub struct Conventions {
     pub dialect: Dialect,
     /// Modules that are linked in this run wherever they are below a release directory, by their paths.
     pub asked: HashSet<PathBuf>,
+    /// Where links win over the kernel's own modules all the same.
+    pub overrides: Overrides,
 }
 
 impl Conventions {
+    /// Is a linked module of this name inert in the kernel `release`, because the kernel's own is loaded?
+    /// `in_tree`: names of its own.
+    pub fn is_inert(&self, module: &str, in_tree: &HashSet<Box<str>>, release: &str) -> bool {
+        !self.dialect.links_beat_in_tree()
+            && in_tree.contains(module)
+            && !self.overrides.is_for_link(module, release)
+    }
+
     /// May the module at `path`, which is `below` its release directory, be linked?
     fn may_link(&self, path: &Path, below: &Path) -> bool {
         self.dialect.is_eligible(below) || self.asked.contains(path)
@@ -91,7 +103,11 @@ impl Inventory {
         let dialect = crate::config::dialect(root, &mut problems);
         let dirs = ModulesDirs::find(root);
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
-        let conventions = Conventions { dialect, asked: asked.collect() };
+        let overrides = match dialect.links_beat_in_tree() {
+            true => Overrides::default(),
+            false => Overrides::load(root),
+        };
+        let conventions = Conventions { dialect, asked: asked.collect(), overrides };
         let releases = releases(root, &dirs, workers, &mut problems);
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (kmps, packages_unknown) = match found {

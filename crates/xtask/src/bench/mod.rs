@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: speed and memory against their bounds. Times that are compared are taken in one run,
 //! in turns, and judged by the median.
 
+mod deps;
 pub mod measure;
 mod plugin;
 mod roots;
@@ -58,6 +59,8 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
     idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
     plugin::rows(rounds.max(3), Path::new(plugin), &mut rows)?;
+    // Minutes in shell: a few rounds tell enough.
+    deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), &mut rows)?;
 
     println!("\n| what | bound | measured: median (min–max) | |\n| --- | --- | --- | --- |");
     for Row { what, bound, measured, good } in &rows {

@@ -1,6 +1,9 @@
 //! Modules that would be there twice.
 
-use super::{Decision, Installed, linked, place};
+use testkit::{KernelBuilder, ModuleBuilder};
+
+use super::{Decision, Installed, Place, linked, place};
+use crate::abi::tests::KREL;
 
 fn driver(name: &str) -> testkit::ModuleBuilder {
     place().driver(name).need("printk", 1)
@@ -88,4 +91,31 @@ fn of_two_packages_with_one_export_the_first_by_name_is_linked() {
         let plan = place().plan(&mut kmps);
         assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1)]);
     }
+}
+
+/// Red Hat's dialect without an override: a linked module is judged, but the in-tree one of its name serves others.
+#[test]
+fn an_inert_module_is_linked_and_serves_nobody() {
+    let library = |crc: u32| ModuleBuilder::new("library").need("printk", 1).export("open", crc);
+    let builder = KernelBuilder::new(KREL).export("printk", 1);
+    let mut site = Place::new(builder.module("lib", library(1)));
+    site.in_tree = Some(["library".into()].into());
+    let user = |name: &'static str, crc| Installed::new(name, 1, &[site.driver(name).need("open", crc)]);
+    let mut kmps = vec![
+        Installed::new("library", 1, &[site.driver("library").need("printk", 1).export("open", 2)]),
+        user("of_in_tree", 1),
+        user("of_linked", 2),
+    ];
+    let names = |site: &Place, kmps: &mut Vec<Installed>| -> Vec<&str> {
+        let plan = site.plan(kmps);
+        linked(&plan, kmps).into_iter().map(|(name, _)| name).collect()
+    };
+    // It takes the in-tree module's place.
+    assert_eq!(names(&site, &mut kmps), ["library", "of_linked"]);
+    site.inert = vec!["library"];
+    assert_eq!(names(&site, &mut kmps), ["library", "of_in_tree"]);
+    // In the kernel's own extra/ it is loaded all the same.
+    kmps.remove(0);
+    site.native("library", &library(2), None);
+    assert_eq!(names(&site, &mut kmps), ["of_linked"]);
 }

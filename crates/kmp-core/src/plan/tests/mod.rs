@@ -56,13 +56,22 @@ struct Place {
     in_tree: Option<HashSet<Box<str>>>,
     natives: Vec<(&'static str, Module, Option<usize>)>,
     foreign: Vec<Box<str>>,
+    inert: Vec<&'static str>,
     users: Vec<(&'static str, &'static str, Module)>,
 }
 
 impl Place {
     fn new(builder: KernelBuilder) -> Self {
         let kernel = kernel(&builder);
-        Self { builder, kernel, in_tree: None, natives: vec![], foreign: vec![], users: vec![] }
+        Self {
+            builder,
+            kernel,
+            in_tree: None,
+            natives: vec![],
+            foreign: vec![],
+            inert: vec![],
+            users: vec![],
+        }
     }
 
     /// A driver as built with this kernel's symbols.
@@ -94,6 +103,7 @@ impl Place {
                 .map(|(name, module, kmp)| Native { name, module: Ok(module), kmp: *kmp })
                 .collect(),
             foreign: self.foreign.clone(),
+            inert: self.inert.iter().copied().collect(),
             users,
         }
     }

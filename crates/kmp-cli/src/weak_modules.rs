@@ -1,0 +1,272 @@
+//! The drop-in for Red Hat's weak-modules: its command line and its exit codes, on kmp's engine.
+//!
+//! Whose links are made is the root's dialect to tell, not the name: see [`kmp_core::config::dialect`].
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Command, CommandFactory, Parser};
+use clap_complete::ArgValueCandidates;
+use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::initrd::{Request, Settings};
+use kmp_core::inventory::InstalledKmp;
+use kmp_core::plan::Decision;
+use kmp_core::report::printable;
+use kmp_core::survey::Selection;
+use kmp_core::sync::{NotLinked, Options, SyncReport};
+
+use crate::completion;
+use crate::context::{Context, running_kernel};
+use crate::deferred;
+use crate::drop_in::{self, Speaker, listed_on_stdin};
+use crate::initrd;
+use crate::sync::{below_release, reconcile};
+use crate::system_log::About;
+
+/// Makes kernel modules that were built for one kernel available to the others that they fit.
+#[derive(Debug, Parser)]
+#[command(name = "weak-modules", infer_long_args = true, args_override_self = true)]
+struct Args {
+    /// Modules were installed; their paths are on stdin
+    #[arg(long)]
+    add_modules: bool,
+    /// Modules were removed; their paths are on stdin
+    #[arg(long)]
+    remove_modules: bool,
+    /// A kernel was installed; its release may follow
+    #[arg(long)]
+    add_kernel: bool,
+    /// A kernel is being removed; its release may follow
+    #[arg(long)]
+    remove_kernel: bool,
+    /// Build no initramfs
+    #[arg(long)]
+    no_initramfs: bool,
+    /// Change nothing, only tell
+    #[arg(long)]
+    dry_run: bool,
+    /// Say what is done
+    #[arg(long)]
+    verbose: bool,
+    /// Does nothing; for those who still say it
+    #[arg(long)]
+    delete_modules: bool,
+    /// Work on the system below this directory
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    basedir: PathBuf,
+    /// What builds an initramfs
+    #[arg(long, value_name = "FILE")]
+    dracut: Option<PathBuf>,
+    /// What is run for each kernel that may need a new initramfs, in place of our own check
+    #[arg(long, value_name = "FILE")]
+    check_initramfs_prog: Option<PathBuf>,
+    /// A kernel release; the running kernel's where none is given
+    #[arg(add = ArgValueCandidates::new(completion::kernels))]
+    kernel: Option<String>,
+    /// Not looked at, as by the original
+    #[arg(hide = true)]
+    more: Vec<String>,
+}
+
+/// The command line's definition.
+pub fn command() -> Command {
+    Args::command()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    AddModules,
+    RemoveModules,
+    AddKernel,
+    RemoveKernel,
+}
+
+impl Mode {
+    fn option(self) -> &'static str {
+        match self {
+            Mode::AddModules => "--add-modules",
+            Mode::RemoveModules => "--remove-modules",
+            Mode::AddKernel => "--add-kernel",
+            Mode::RemoveKernel => "--remove-kernel",
+        }
+    }
+}
+
+impl Args {
+    /// Of several the first in this order counts, as with the original.
+    fn mode(&self) -> Option<Mode> {
+        [
+            (self.add_modules, Mode::AddModules),
+            (self.remove_modules, Mode::RemoveModules),
+            (self.add_kernel, Mode::AddKernel),
+            (self.remove_kernel, Mode::RemoveKernel),
+        ]
+        .into_iter()
+        .find_map(|(given, mode)| given.then_some(mode))
+    }
+}
+
+pub fn main() -> ExitCode {
+    drop_in::main("weak-modules", |_: &Args| 0, run)
+}
+
+fn run(args: &Args) -> Result<bool, String> {
+    let Some(mode) = args.mode() else {
+        let usage = Args::command().render_usage();
+        return Err(format!("say what was done to which: --add-modules, --add-kernel, ...\n{usage}"));
+    };
+    if args.delete_modules {
+        log::warn!("--delete-modules has no effect any more");
+    }
+    let listed = match mode {
+        Mode::AddModules | Mode::RemoveModules => inside(&args.basedir, listed_on_stdin())?,
+        _ => Vec::new(),
+    };
+    // A module that is linked for the asking only is nothing that the transaction would find by itself.
+    let is_found = |path: &PathBuf| below_release(path).is_some_and(|below| below.starts_with("extra"));
+    let can_wait = !args.dry_run && (mode != Mode::AddModules || listed.iter().all(is_found));
+    let named = args.kernel.as_deref().unwrap_or_default();
+    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None) {
+        return Ok(false);
+    }
+    let context = Context::open(&args.basedir)?;
+    let settings = Settings { dracut: args.dracut.clone().map(Into::into), ..Settings::from_environment() };
+    find_dracut(args, &context, &settings)?;
+    let kernel = match (mode, &args.kernel) {
+        (Mode::AddModules | Mode::RemoveModules, _) => String::new(),
+        (_, Some(kernel)) => kernel.clone(),
+        (_, None) => running_kernel(&context.root)?,
+    };
+    let selection = Selection {
+        kernels: Vec::new(),
+        going: (mode == Mode::RemoveKernel).then(|| kernel.clone()),
+        asked: if mode == Mode::AddModules { listed.clone() } else { Vec::new() },
+    };
+    let touched = listed.iter().filter_map(|path| release_of(path)).collect();
+    let is_ours = !args.no_initramfs && args.check_initramfs_prog.is_none();
+    let options = Options {
+        selection,
+        dry_run: args.dry_run,
+        no_depmod: false,
+        depmod: Depmod::from_environment(),
+        initrd: is_ours.then_some(Request { settings, touched, ..Request::default() }),
+    };
+    let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
+    let report = reconcile(&context, &options, about)?;
+    let mut speaker = Speaker { verbose: args.verbose, log: None };
+    tell(&mut speaker, &report, mode, &kernel, &listed);
+    let mut failed = report.kernels.iter().any(|k| k.failed());
+    if mode == Mode::AddKernel {
+        context.known(&report.survey, std::slice::from_ref(&kernel))?;
+    }
+    if let Some(program) =
+        args.check_initramfs_prog.as_deref().filter(|_| !args.no_initramfs && !args.dry_run)
+    {
+        failed |= !check_with(program, &report, &listed);
+    }
+    Ok(failed)
+}
+
+/// Runs the program for each kernel whose modules changed. Did all of it work?
+fn check_with(program: &Path, report: &SyncReport, listed: &[PathBuf]) -> bool {
+    let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
+    let mut good = true;
+    for kernel in &report.kernels {
+        let is_kernel = report.survey.inventory.kernels().any(|r| r.release == kernel.release);
+        if !is_kernel || (kernel.changes.is_empty() && !touched.contains(&kernel.release)) {
+            continue;
+        }
+        match apply::check_with(program, &kernel.release) {
+            Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
+            Err(why) => {
+                log::error!("the initramfs of kernel {} is not looked after: {why}", kernel.release);
+                good = false;
+            }
+        }
+    }
+    good
+}
+
+/// The release in whose directory a listed module is.
+fn release_of(path: &Path) -> Option<String> {
+    let below = below_release(path)?;
+    let directory = path.ancestors().nth(below.components().count())?;
+    directory.file_name()?.to_str().map(Into::into)
+}
+
+/// The original does nothing without a dracut that can be run. Neither does this, where it may be needed.
+fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<(), String> {
+    if args.no_initramfs || args.check_initramfs_prog.is_some() {
+        return Ok(());
+    }
+    match Generator::find(&context.root, settings) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(format!("{why}; name another with --dracut, or say --no-initramfs")),
+    }
+}
+
+/// Listed paths as they are inside the root: relative ones are below the working directory, and those that begin with
+/// `basedir` lose it.
+fn inside(basedir: &Path, listed: Vec<PathBuf>) -> Result<Vec<PathBuf>, String> {
+    let absolute =
+        |path: &Path| std::path::absolute(path).map_err(|e| format!("{}: {e}", printable(path.as_os_str())));
+    let base = absolute(basedir)?;
+    let mut paths = Vec::with_capacity(listed.len());
+    for path in listed {
+        let path = absolute(&path)?;
+        paths.push(match path.strip_prefix(&base) {
+            Ok(below) => Path::new("/").join(below),
+            Err(_) => path,
+        });
+    }
+    Ok(paths)
+}
+
+fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, listed: &[PathBuf]) {
+    let survey = &report.survey;
+    for path in listed.iter().filter(|p| survey.inventory.dirs.canonical(p).is_none()) {
+        let path = printable(path.as_os_str());
+        speaker.say(&format!("{path} is in no kernel's directory of modules; it is left out"));
+    }
+    let canonical = |path: &PathBuf| survey.inventory.dirs.canonical(path);
+    let named: Vec<usize> =
+        listed.iter().filter_map(canonical).filter_map(|p| survey.inventory.owner(&p)).collect();
+    let concerns = |kmp: usize| match mode {
+        Mode::AddModules => named.contains(&kmp),
+        Mode::AddKernel => true,
+        Mode::RemoveModules | Mode::RemoveKernel => false,
+    };
+    for done in &report.kernels {
+        let release = &done.release;
+        for change in &done.changes {
+            speaker.tell(&format!("Kernel {release}: {change}"));
+        }
+        if let Some(line) = done.initrd.as_ref().and_then(|fate| initrd::line(release, fate)) {
+            speaker.tell(&format!("Kernel {line}"));
+        }
+        let Some(surveyed) = survey.kernels.iter().find(|k| k.kernel.release == *release) else { continue };
+        if mode == Mode::AddKernel && release != kernel {
+            continue;
+        }
+        for (index, decision) in surveyed.plan.decisions.iter().enumerate() {
+            if *decision == Decision::Link && concerns(index) {
+                for module in modules(&survey.inventory.kmps[index]) {
+                    speaker.tell(&format!("Module {module} is compatible with kernel {release}"));
+                }
+            }
+        }
+        for NotLinked { kmp, detail, .. } in report.not_linked(release) {
+            let index = survey.inventory.kmps.iter().position(|k| std::ptr::eq(k, kmp));
+            if index.is_some_and(concerns) {
+                let names: Vec<String> = modules(kmp).collect();
+                speaker.say(&format!("{} not linked in kernel {release}: {detail}", names.join(", ")));
+            }
+        }
+    }
+}
+
+/// File names, with the kernel that they were built for.
+fn modules(kmp: &InstalledKmp) -> impl Iterator<Item = String> {
+    let file = |m: &kmp_core::inventory::FoundModule| printable(m.below.file_name().unwrap_or_default());
+    kmp.modules.iter().map(move |m| format!("{} of {}", file(m), kmp.origin))
+}

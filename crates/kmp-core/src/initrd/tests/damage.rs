@@ -1,0 +1,56 @@
+//! Cut and damaged archives: an error or a list, never a panic, and never much memory.
+
+use super::archive::{KREL, PACKERS, Tree, early};
+use crate::initrd::archive::read;
+
+fn small() -> Tree {
+    let tree = Tree::new();
+    tree.write("init", b"#!/bin/sh\n");
+    tree.write(&format!("lib/modules/{KREL}/kernel/a.ko"), &[7; 3000]);
+    tree.write(&format!("lib/modules/{KREL}/updates/b.ko"), &[9; 500]);
+    tree
+}
+
+fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+#[test]
+fn every_cut_is_an_error_or_the_end_of_an_archive() {
+    let tree = small();
+    for packer in PACKERS {
+        let packed = tree.packed(packer);
+        let whole = read(&packed[..], &|_| true).unwrap();
+        // Every cut of what is short, and of what is long (cpio itself) one in seven.
+        for end in (1..packed.len()).step_by(if packed.len() > 2000 { 7 } else { 1 }) {
+            match read(&packed[..end], &|_| true) {
+                // Only padding is missing, or the checksum that comes last.
+                Ok(contents) => assert_eq!(contents, whole, "{packer} cut at {end} of {}", packed.len()),
+                Err(e) => assert!(!e.what.is_empty(), "{packer}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_never_panic() {
+    let tree = small();
+    let early = early();
+    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    for packer in PACKERS {
+        let packed = [&early[..1024], &[0; 512], &tree.packed(packer)].concat();
+        for packed in [&packed, &tree.packed(packer)] {
+            for _ in 0..100 {
+                let mut bytes = packed.clone();
+                for _ in 0..1 + random(&mut seed) % 3 {
+                    let at = random(&mut seed) as usize % bytes.len();
+                    bytes[at] ^= 1 << (random(&mut seed) % 8);
+                }
+                let _ = read(&bytes[..], &|_| true);
+            }
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! `kmp initrd`, `regenerate-initrd-posttrans`, and the initrds that the other verbs ask for. Generators are stand-ins that
+//! take note of their arguments, but for one test with the real dracut.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use testkit::{Compression, Output, Package, PackageBuilder, TestRoot, compress, run};
+
+use crate::support::*;
+
+/// A complete system: kernels with images, and a dracut that takes note of its arguments, and makes an empty file.
+struct Machine {
+    root: TestRoot,
+}
+
+const DRACUT: &str = "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\necho made > \"$2\"\n";
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self { root: TestRoot::new() };
+        let root = &machine.root;
+        root.write("etc/fstab", "");
+        root.add_program("/bin/sh", "/bin/sh");
+        machine.program("usr/bin/dracut", DRACUT);
+        machine
+    }
+
+    fn kernels() -> Self {
+        let machine = Self::new();
+        three_kernels(&machine.root);
+        for krel in [OLD, SAME, OTHER] {
+            machine.root.write(format!("usr/lib/modules/{krel}/vmlinuz"), "image");
+            machine.initrd(krel, &[]);
+        }
+        good(&machine.root, &["sync"]);
+        machine.calls();
+        machine
+    }
+
+    /// Installs a program of the root: a shell script.
+    fn program(&self, path: &str, text: &str) {
+        let made = Command::new("install")
+            .args(["-D", "-m", "755", "/dev/stdin"])
+            .arg(self.root.join(path))
+            .stdin(piped(&format!("#!/bin/sh\n{text}")))
+            .status();
+        assert!(made.unwrap().success());
+    }
+
+    /// Writes an initrd with these modules, by their paths below the kernel's directory: packed by zstd.
+    fn initrd(&self, krel: &str, modules: &[(&str, Vec<u8>)]) {
+        let dir = self.root.home().join("initrd");
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("init"), "").unwrap();
+        for (path, bytes) in modules {
+            let path = dir.join("usr/lib/modules").join(krel).join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let script = format!(
+            "cd '{}' && find . | cpio -o -H newc --quiet | zstd -q -f -o '{}'",
+            dir.display(),
+            self.root.join(format!("boot/initrd-{krel}")).display()
+        );
+        run(Command::new("sh").args(["-c", &script])).expect_success();
+    }
+
+    /// The generators' calls since it was asked last.
+    fn calls(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.root.join("calls")).unwrap_or_default();
+        let _ = std::fs::remove_file(self.root.join("calls"));
+        text.lines().map(Into::into).collect()
+    }
+
+    fn markers(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join("run/regenerate-initrd"));
+        let names = entries.into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    fn with(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
+        run(command(&self.root, args).envs(variables.iter().copied()))
+    }
+
+    fn wm2(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
+        run(wm2_command(&self.root, args).envs(variables.iter().copied())).expect_success()
+    }
+
+    fn posttrans(&self, variables: &[(&str, &str)]) -> Output {
+        let mut command = self.root.command(KMP);
+        command
+            .arg0("/usr/lib/module-init-tools/regenerate-initrd-posttrans")
+            .arg("--root")
+            .arg(self.root.path());
+        run(command.envs(variables.iter().copied()))
+    }
+
+    /// Runs a script in a namespace, with the root's path as `$1` and the command as `$2`.
+    fn in_namespace(&self, script: &str) -> Output {
+        let mut command = self.root.command("unshare");
+        run(command.args(["-m", "sh", "-c", script, "sh"]).arg(self.root.path()).arg(KMP))
+    }
+}
+
+/// A KMP `foo` for [`OLD`], and its module.
+fn foo(version: &str) -> (Package, Vec<u8>) {
+    let module = driver("foo", &kernel(OLD, 7), 7).info("version", version).build();
+    (PackageBuilder::kmp("foo", "default", version, OLD, [("foo.ko", module.clone())]).build(), module)
+}
+
+fn made(krel: &str) -> String {
+    format!("dracut -f /boot/initrd-{krel} {krel}")
+}
+
+/// Where the module of `foo` is in the initrd of [`SAME`].
+const LINK: &str = "weak-updates/updates/foo.ko";
+
+#[test]
+fn only_kernels_with_the_module_in_their_initrd_get_a_new_one() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, module) = foo("1");
+    root.install(&[&one]);
+    // No initrd has it.
+    assert!(!good(root, &["sync"]).stdout.contains("initrd"));
+    assert_eq!(machine.calls(), [""; 0]);
+    machine.initrd(SAME, &[(LINK, module)]);
+    let (two, _) = foo("2");
+    root.update(&[&two]);
+    let output = ends(root, &["sync", "--dry-run"], 1);
+    let due = format!("{SAME}: a new initrd is needed: foo: the initrd has another build\n");
+    assert!(output.stdout.contains(&due), "{output}");
+    assert!(machine.calls().is_empty() && machine.markers().is_empty());
+    let output = good(root, &["sync"]);
+    assert!(output.stdout.contains(&format!("{SAME}: a new initrd was made: foo: ")), "{output}");
+    assert_eq!(machine.calls(), [made(SAME)]);
+    assert!(machine.markers().is_empty());
+    // Once is enough.
+    good(root, &["sync"]);
+    assert!(machine.calls().is_empty());
+}
+
+/// bsc#1135854: the same module, packed in another way, is no change; another one is, however it is packed.
+#[test]
+fn bsc_1135854_packed_in_another_way() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, module) = foo("1");
+    root.install(&[&one]);
+    good(root, &["sync", "--no-initrd"]);
+    for compression in Compression::ALL {
+        let name = format!("{LINK}{}", compression.suffix());
+        machine.initrd(SAME, &[(&name, compress(&module, compression))]);
+        let output = good(root, &["initrd", "--dry-run", "--kernel", SAME]);
+        assert_eq!(output.stdout, format!("{SAME}: no new initrd: the initrd is up to date\n"));
+        machine.initrd(SAME, &[(&name, compress(&foo("2").1, compression))]);
+        let output = ends(root, &["initrd", "--dry-run", "--kernel", SAME], 1);
+        assert!(output.stdout.contains("foo: the initrd has another build"), "{output}");
+    }
+}
+
+#[test]
+fn a_module_that_goes_and_one_that_dracuts_configuration_wants() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, module) = foo("1");
+    root.install(&[&one]);
+    good(root, &["sync"]);
+    root.write("etc/dracut.conf.d/foo.conf", "force_drivers+=\" foo \"\n");
+    let output = ends(root, &["initrd", "--dry-run"], 1);
+    let lacks = |krel| {
+        format!(
+            "{krel}: a new initrd is needed: foo: wanted by dracut's configuration, but not in the initrd\n"
+        )
+    };
+    assert_eq!(
+        output.stdout,
+        format!("{}{}{OTHER}: no new initrd: the initrd is up to date\n", lacks(OLD), lacks(SAME))
+    );
+    root.write("etc/dracut.conf.d/foo.conf", "omit_drivers+=\" foo \"\n");
+    machine.initrd(SAME, &[(LINK, foo("2").1)]);
+    good(root, &["initrd", "--dry-run"]);
+    root.write("etc/dracut.conf.d/foo.conf", "");
+    machine.initrd(SAME, &[(LINK, module)]);
+    good(root, &["initrd", "--dry-run"]);
+    root.erase(&[one.name()]);
+    good(root, &["sync"]);
+    assert_eq!(machine.calls(), [made(SAME)]);
+}
+
+#[test]
+fn json() {
+    let machine = Machine::kernels();
+    machine.root.write(format!("boot/initrd-{SAME}"), "cut");
+    let value = crate::support::json(&machine.root, &["initrd", "--dry-run"]);
+    let kernel = &value["kernels"][1];
+    assert_eq!(kernel["release"], SAME);
+    assert_eq!((&kernel["needed"], &kernel["done"]), (&true.into(), &"due".into()), "{value}");
+    assert!(kernel["reason"].as_str().unwrap().contains("cannot be read"), "{value}");
+    assert_eq!(value["kernels"][0]["needed"], false);
+}
+
+#[test]
+fn markers_in_posttrans() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let later = [("INITRD_IN_POSTTRANS", "1")];
+    machine.wm2(&later, &["--add-kernel", SAME]);
+    assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
+    machine.wm2(&later, &["--add-kernel", SAME]);
+    assert_eq!(machine.markers(), [SAME]);
+    // It stays when the generator fails, and its exit status is passed on.
+    root.write("broken", "");
+    let output = machine.posttrans(&[]);
+    assert_eq!(output.status, Some(7), "{output}");
+    assert!(output.stderr.contains("no space left") && output.stderr.contains(SAME), "{output}");
+    assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![made(SAME)]));
+    std::fs::remove_file(root.join("broken")).unwrap();
+    machine.posttrans(&[]).expect_success();
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![made(SAME)]));
+    machine.posttrans(&[]).expect_success();
+    assert!(machine.calls().is_empty());
+}
+
+/// boo#1201378, bsc#1214877: markers were named by path, by version and by image.
+#[test]
+fn boo_1201378_names_of_markers() {
+    let machine = Machine::kernels();
+    for marker in [SAME.to_string(), format!("vmlinuz-{SAME}"), format!("Image-{OLD}"), "6.9-gone".into()] {
+        machine.root.write(format!("run/regenerate-initrd/{marker}"), "");
+    }
+    // No kernel: a KMP alone made the directory.
+    machine.root.mkdir("usr/lib/modules/6.8-default/updates");
+    machine.root.write("run/regenerate-initrd/6.8-default", "");
+    let output = machine.posttrans(&[]).expect_success();
+    assert!(output.stderr.contains("6.9-gone: there is no such kernel"), "{output}");
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![made(OLD), made(SAME)]));
+    machine.root.write("run/regenerate-initrd/all", "");
+    machine.posttrans(&[("SKIP_REGENERATE_INITRD_ALL", "1")]).expect_success();
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![]));
+    machine.root.write("run/regenerate-initrd/all", "");
+    machine.posttrans(&[]).expect_success();
+    assert_eq!(
+        (machine.markers(), machine.calls()),
+        (vec![], vec!["dracut -f --regenerate-all".to_string()])
+    );
+}
+
+#[test]
+fn a_system_that_is_not_complete() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    root.write(".buildenv", "");
+    let output = machine.wm2(&[], &["--add-kernel", SAME]);
+    assert!(
+        output.stderr.contains("Please run \"kmp initrd\" as soon as the system is complete"),
+        "{output}"
+    );
+    root.write("run/regenerate-initrd/all", "");
+    let output = machine.posttrans(&[]).expect_success();
+    assert!(output.stderr.contains("as soon as the system is complete"), "{output}");
+    assert!(machine.markers().is_empty() && machine.calls().is_empty());
+    std::fs::remove_file(root.join(".buildenv")).unwrap();
+    std::fs::remove_file(root.join("usr/bin/dracut")).unwrap();
+    assert!(machine.wm2(&[], &["--add-kernel", SAME]).stderr.contains("dracut is not installed"));
+    let output = good(root, &["initrd"]);
+    assert_eq!(output.stdout.matches("dracut is not installed").count(), 3, "{output}");
+    root.write("run/regenerate-initrd/all", "");
+    machine.posttrans(&[]).expect_success();
+    assert_eq!(machine.markers(), ["all"]);
+}
+
+/// boo#1212957, boo#1213822: a kernel without an initrd gets one, also where nothing else is to be done.
+#[test]
+fn boo_1212957_a_kernel_without_an_initrd() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
+    let output = good(root, &["initrd"]);
+    assert!(
+        output.stdout.contains(&format!("{SAME}: a new initrd was made: there is no initrd\n")),
+        "{output}"
+    );
+    assert_eq!(machine.calls(), [made(SAME)]);
+    good(root, &["add-kernel", SAME]);
+    assert_eq!(machine.calls(), [made(SAME)]);
+    // None for kdump, and none where nothing could boot it.
+    let kdump = "6.4.0-2-kdump";
+    write(&kernel(kdump, 7), root);
+    root.write(format!("usr/lib/modules/{kdump}/vmlinuz"), "");
+    good(root, &["add-kernel", kdump]);
+    std::fs::remove_file(root.join(format!("usr/lib/modules/{OLD}/vmlinuz"))).unwrap();
+    good(root, &["add-kernel", OLD]);
+    assert!(machine.calls().is_empty());
+}
+
+/// bsc#1208179: what a KMP's scriptlet asks for with KMP_NEEDS_MKINITRD is not lost between commands.
+#[test]
+fn bsc_1208179_a_package_asks_for_an_initrd() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, _) = foo("1");
+    root.install(&[&one]);
+    machine.wm2(&[("KMP_NEEDS_MKINITRD", "0")], &["--add-kmp", one.nvr()]);
+    assert!(machine.calls().is_empty());
+    let variables = [("KMP_NEEDS_MKINITRD", "1"), ("INITRD_IN_POSTTRANS", "1")];
+    machine.wm2(&variables, &["--add-kmp", one.nvr()]);
+    assert_eq!(machine.markers(), [OLD, SAME]);
+    // By another command, with nothing of that in its environment.
+    machine.posttrans(&[]).expect_success();
+    assert_eq!(machine.calls(), [made(OLD), made(SAME)]);
+    // In a transaction that rpm's plugin looks after only a note is taken; the sync at its end knows nothing else.
+    let script = format!(
+        "mkdir -p \"$1\"/run/kmp && exec flock \"$1\"/run/kmp/transaction env KMP_TRANSACTION=1 KMP_NEEDS_MKINITRD=1 \
+         \"$2\" --root \"$1\" add-kmp {}",
+        one.nvr()
+    );
+    let noted =
+        || run(root.command("sh").args(["-c", &script, "sh"]).arg(root.path()).arg(KMP)).expect_success();
+    noted();
+    assert!(machine.markers().is_empty() && machine.calls().is_empty());
+    machine.with(&[("INITRD_IN_POSTTRANS", "1")], &["sync"]).expect_success();
+    assert_eq!(machine.markers(), [OLD, SAME]);
+    machine.posttrans(&[]).expect_success();
+    machine.with(&[("INITRD_IN_POSTTRANS", "1")], &["sync"]).expect_success();
+    assert!(machine.markers().is_empty());
+}
+
+#[test]
+fn other_generators() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    machine.program("usr/bin/mkosi-initrd", "echo \"mkosi-initrd $*\" >> /calls\n");
+    machine.program("opt/other", "echo \"other $*\" >> /calls\n");
+    let mkosi = |krel| format!("mkosi-initrd --kernel-version {krel} -O /boot -o initrd-{krel}");
+    root.write("etc/sysconfig/bootloader", "# text\nINITRD_GENERATOR=\"mkosi\"\n");
+    machine.wm2(&[], &["--add-kernel", SAME]);
+    assert_eq!(machine.calls(), [mkosi(SAME)]);
+    root.write("run/regenerate-initrd/all", "");
+    machine.posttrans(&[]).expect_success();
+    assert_eq!(machine.calls(), [mkosi(OLD), mkosi(SAME), mkosi(OTHER)]);
+    machine.wm2(&[("INITRD_GENERATOR", "dracut"), ("DRACUT", "/opt/other")], &["--add-kernel", SAME]);
+    assert_eq!(machine.calls(), [made(SAME).replace("dracut", "other")]);
+    root.write("etc/sysconfig/bootloader", "INITRD_GENERATOR=booster\n");
+    root.write(format!("run/regenerate-initrd/{SAME}"), "");
+    let output = machine.posttrans(&[]);
+    assert_eq!(output.status, Some(1), "{output}");
+    assert!(output.stderr.contains("INITRD_GENERATOR is \"booster\""), "{output}");
+    assert_eq!(machine.markers(), [SAME]);
+    // sdbootutil goes over all, where it is in use; in a snapshot of transactional-update it has to wait.
+    let sdbootutil = "echo \"sdbootutil $*\" >> /calls\n";
+    machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 1\n{sdbootutil}"));
+    assert_eq!(machine.posttrans(&[]).status, Some(1));
+    machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 0\n{sdbootutil}"));
+    machine.posttrans(&[]).expect_success();
+    assert_eq!(machine.calls(), [format!("sdbootutil --no-reuse-initrd add-kernel {SAME}")]);
+    let snapshot = [("TRANSACTIONAL_UPDATE", "true")];
+    machine.wm2(&snapshot, &["--add-kernel", SAME]);
+    machine.posttrans(&snapshot).expect_success();
+    assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
+    root.write("run/regenerate-initrd/all", "");
+    machine.posttrans(&[]).expect_success();
+    assert_eq!((machine.markers().len(), machine.calls().len()), (0, 1));
+}
+
+#[test]
+fn a_failed_generator_is_told_and_leaves_a_marker() {
+    let machine = Machine::kernels();
+    machine.root.write("broken", "");
+    let output = ends(&machine.root, &["add-kernel", SAME], 2);
+    assert!(output.stderr.contains("no space left"), "{output}");
+    assert_eq!(machine.markers(), [SAME]);
+    let output = run(&mut wm2_command(&machine.root, &["--add-kernel", SAME]));
+    assert_eq!(output.status, Some(1), "{output}");
+    std::fs::remove_file(machine.root.join("broken")).unwrap();
+    // The marker says so, whatever is in the initrd.
+    assert!(
+        good(&machine.root, &["initrd"]).stdout.contains("a marker in /run/regenerate-initrd asks for it")
+    );
+    assert!(machine.markers().is_empty());
+}
+
+/// A snapshot of transactional-update: a chroot, in which everything is done as elsewhere, and the running kernel is the
+/// host's.
+#[test]
+fn in_a_snapshot() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    root.install(&[&foo("1").0]);
+    for program in ["/usr/sbin/depmod", "/usr/bin/cat"] {
+        root.add_program(program, program);
+    }
+    root.add_program(KMP, "/kmp");
+    root.add_library(&librpm());
+    std::fs::copy(root.home().join(".rpmmacros"), root.join(".rpmmacros")).unwrap();
+    let running = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    write(&kernel(running.trim(), 7), root);
+    let kmp = |args: &str| {
+        machine.in_namespace(&format!(
+            "mkdir -p \"$1\"/proc && mount -t proc proc \"$1\"/proc && TRANSACTIONAL_UPDATE=true HOME=/ exec chroot \"$1\" /kmp {args}"
+        ))
+    };
+    kmp("sync").expect_success();
+    assert_eq!(links(root, SAME), linked(&[("foo", OLD)]));
+    let output = kmp("remove-kernel");
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(output.stderr.contains("name a kernel"), "{output}");
+    assert!(kmp(&format!("remove-kernel {SAME}")).success());
+    assert!(links(root, SAME).is_empty());
+}
+
+fn librpm() -> String {
+    let known =
+        run(Command::new("sh").args(["-c", "PATH=/sbin:/usr/sbin:$PATH ldconfig -p"])).expect_success();
+    let of = |soname: &&str| known.stdout.contains(&format!("\t{soname} "));
+    ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(of).unwrap().into()
+}
+
+/// A `/usr` that is really read-only: it is said, a note is left, and the next run that can makes up for it.
+#[test]
+fn read_only_usr() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    root.install(&[&foo("1").0]);
+    let read_only = "mount --bind \"$1\"/usr \"$1\"/usr && mount -o remount,ro,bind \"$1\"/usr || exit 99";
+    let output = machine.in_namespace(&format!("{read_only}; \"$2\" --root \"$1\" sync"));
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(
+        output.stderr.contains("is read-only") && output.stderr.contains("transactional-update run kmp sync"),
+        "{output}"
+    );
+    assert!(root.exists(format!("run/kmp/pending/{SAME}")));
+    assert!(links(root, SAME).is_empty() && machine.markers().is_empty());
+    good(root, &["sync"]);
+    assert_eq!(links(root, SAME), linked(&[("foo", OLD)]));
+    assert!(!root.exists(format!("run/kmp/pending/{SAME}")));
+    // With nothing to do it is no fault.
+    machine.in_namespace(&format!("{read_only}; \"$2\" --root \"$1\" sync")).expect_success();
+}
+
+/// An initrd that claims to be endless, with no more memory than a small machine has.
+#[test]
+fn a_hostile_initrd_takes_no_memory() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let entry = "printf '07070100000001000081a40000000000000000000000010000000007f0000000000000000000000000000000000000003000000000usr/lib/modules/6.4.0-2-default/updates/huge.ko\\0\\0'; head -c 133169152 /dev/zero";
+    for (what, script) in [
+        ("zeros without end", "head -c 600M /dev/zero | zstd -q".to_string()),
+        ("a huge module", format!("{{ {entry}; }} | zstd -q")),
+        ("a greedy window", "head -c 20M /dev/urandom | zstd -q --long=31 --ultra -1".to_string()),
+    ] {
+        let file = root.join(format!("boot/initrd-{SAME}"));
+        run(Command::new("bash").args(["-c", &format!("{script} > '{}'", file.display())])).expect_success();
+        let output = machine.in_namespace(&format!(
+            "ulimit -v 1000000; exec \"$2\" --root \"$1\" initrd --dry-run --kernel {SAME}"
+        ));
+        assert_eq!(output.status, Some(1), "{what}: {output}");
+        assert!(output.stdout.contains("a new initrd is needed"), "{what}: {output}");
+    }
+}
+
+/// The real dracut, in a root of its own that is laid over the machine's: it packs the linked module, and kmp reads it back.
+#[test]
+fn the_real_dracut() {
+    let machine = Machine::new();
+    let root = &machine.root;
+    std::fs::remove_dir_all(root.join("usr/bin")).unwrap();
+    std::fs::remove_file(root.join("bin")).unwrap();
+    let _ = std::fs::remove_dir_all(root.join("lib64"));
+    three_kernels(root);
+    root.write(format!("usr/lib/modules/{SAME}/vmlinuz"), "image");
+    root.install(&[&foo("1").0]);
+    root.write("etc/dracut.conf.d/test.conf", "hostonly=no\ndracutmodules='base'\nadd_drivers+=' foo '\n");
+    let kmp = |args: &str| {
+        let dir = root.home();
+        machine.in_namespace(&format!(
+            "mkdir -p '{0}/work' '{0}/all' && mount -t overlay overlay -o lowerdir=/,upperdir=\"$1\",workdir='{0}/work' '{0}/all' \
+             && for d in proc dev sys; do mount --rbind /$d '{0}'/all/$d || exit 99; done; HOME='{0}' exec chroot '{0}/all' \"$2\" {args}",
+            dir.display()
+        ))
+    };
+    let output = kmp("sync").expect_success();
+    assert!(
+        output.stdout.contains(&format!("{SAME}: a new initrd was made: there is no initrd\n")),
+        "{output}"
+    );
+    assert_eq!(links(root, SAME), linked(&[("foo", OLD)]));
+    let up_to_date = format!("{SAME}: no new initrd: the initrd is up to date\n");
+    let asked = format!("initrd --dry-run --kernel {SAME}");
+    assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+    // Another build of the KMP, packed in another way, and then the same build packed.
+    root.update(&[&foo("2").0]);
+    kmp("sync --no-initrd").expect_success();
+    let output = kmp(&asked);
+    assert_eq!(output.status, Some(1), "{output}");
+    assert_eq!(output.stdout, format!("{SAME}: a new initrd is needed: foo: the initrd has another build\n"));
+    kmp(&format!("initrd --kernel {SAME}")).expect_success();
+    assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+    let packed = compress(&foo("2").1, Compression::Zst);
+    let same = PackageBuilder::kmp("foo", "default", "3", OLD, [("foo.ko.zst", packed)]).build();
+    root.update(&[&same]);
+    kmp("sync --no-initrd").expect_success();
+    assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+}
