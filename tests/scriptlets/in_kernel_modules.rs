@@ -11,10 +11,11 @@ fn they_come_are_rebuilt_and_go() {
         let old = kernel(OLD, 7);
         site.good(&["-i"], &[&kernel_package(&old).build()]);
         site.calls();
-        // Whether an initrd is made is another matter.
+        // Whether an initrd is made is another matter; rpm -ql tells of both packages in a reinstallation.
         let calls = || {
             let mut calls = site.calls();
             calls.retain(|call| !call.starts_with("dracut"));
+            calls.dedup();
             calls
         };
         let list = format!("  < /usr/lib/modules/{OLD}/kernel/in_tree.ko");

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use testkit::{Output, Package, TestRoot, run, run_rpm};
 
 use crate::packages::OLD;
-use crate::support::{add_command, bare, depmods, make_executable};
+use crate::support::{bare, depmods, make_executable};
 
 /// What may be /bin/sh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,21 @@ const TOOLS: &str = "usr/lib/module-init-tools";
 pub const WEAK_MODULES: &str = "usr/lib/module-init-tools/weak-modules2";
 pub const REGENERATE: &str = "usr/lib/module-init-tools/regenerate-initrd-posttrans";
 
+/// The command, without what only debuggers want: each root gets a copy.
+fn command() -> &'static Path {
+    static STRIPPED: OnceLock<PathBuf> = OnceLock::new();
+    STRIPPED.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let new = directory.join(format!("kmp-{}", std::process::id()));
+        let built = env!("CARGO_BIN_EXE_kmp");
+        run(Command::new("strip").arg("-o").arg(&new).arg(built)).expect_success();
+        // Another run of the tests may be at it, too.
+        let stripped = directory.join("kmp-stripped");
+        std::fs::rename(new, &stripped).unwrap();
+        stripped
+    })
+}
+
 /// A root with this shell, rpm, depmod, kmp, the scriptlets, and stand-ins for all other programs they call. Of
 /// coreutils there is nothing.
 pub struct Site {
@@ -30,14 +46,16 @@ pub struct Site {
 impl Site {
     pub fn new(shell: Shell) -> Self {
         let root = bare();
-        add_command(&root);
+        // With librpm, for kmp too.
+        root.add_program("/usr/bin/rpm", "/usr/bin/rpm");
+        root.write("usr/lib/rpm/rpmrc", std::fs::read("/usr/lib/rpm/rpmrc").unwrap());
+        root.write("usr/lib/rpm/macros", "%_dbpath /var/lib/rpm\n");
         let program = match shell {
             Shell::Dash => "/bin/dash",
             Shell::Bash => "/bin/bash",
             Shell::Busybox => "/bin/busybox",
         };
         root.add_program(program, "/usr/bin/sh");
-        root.add_program("/usr/bin/rpm", "/usr/bin/rpm");
         root.write("etc/fstab", "");
         root.write("proc/self/mountinfo", "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scriptlets/kernel-scriptlets");
@@ -77,8 +95,7 @@ impl Site {
 
     /// Ours, with a note of how it was called and of what it was given on stdin.
     fn real_weak_modules(&self) {
-        self.root.mkdir("usr/lib/real");
-        std::fs::rename(self.root.join("usr/bin/kmp"), self.root.join("usr/lib/real/kmp")).unwrap();
+        self.root.add_program(command(), "/usr/lib/real/kmp");
         self.root.symlink("usr/bin/kmp", "../lib/real/kmp");
         for name in ["weak-modules2", "regenerate-initrd-posttrans"] {
             self.root.symlink(format!("usr/lib/real/{name}"), "kmp");
