@@ -25,17 +25,15 @@ static bool is_classic(void)
 {
     const char *classic = secure_getenv("ZYPP_CLASSIC_RPMTRANS");
     char program[PATH_MAX];
-    ssize_t length;
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 
-    if (classic != NULL && strcmp(classic, "1") == 0)
-        return true;
-    if (secure_getenv("ZYPP_IS_RUNNING") == NULL)
-        return false;
-    /* Before 17.37.14 it did not say. ZYPP_SINGLE_RPMTRANS=1 is no more than a wish: only zypper follows it, and not always.
-     * Who does runs zypp-rpm. */
-    length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length < 0 ? 0 : length] = '\0';
-    return strcmp(basename(program), "rpm") == 0;
+    /* Before 17.37.14 libzypp did not say. ZYPP_SINGLE_RPMTRANS=1 is no more than a wish: only zypper follows it, and not
+     * always; who does runs zypp-rpm. */
+    if (strcmp(basename(program), "zypp-rpm") == 0)
+        return false;
+    return (classic != NULL && strcmp(classic, "1") == 0)
+           || (secure_getenv("ZYPP_IS_RUNNING") != NULL && strcmp(basename(program), "rpm") == 0);
 }
 
 static int open_file(const char *root, const char *file, int flags)

@@ -89,6 +89,8 @@ impl Side {
         root.write("etc/fstab", "");
         // What wm2 takes for dracut; ours, below another root, looks for it there.
         root.write("usr/bin/dracut", "#!/bin/sh\n");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(root.join("usr/bin/dracut"), executable).unwrap();
         root.mkdir("usr/lib/modules");
         Self { root, original, peer: peer.map(Path::to_path_buf) }
     }

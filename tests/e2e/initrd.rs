@@ -25,6 +25,33 @@ impl Machine {
         machine
     }
 
+    /// A root with nothing of its own that the machine has, to be laid over that: kernels, of which one can be booted, and a
+    /// KMP.
+    fn over_the_machine() -> Self {
+        let machine = Self { root: TestRoot::new() };
+        let root = &machine.root;
+        for link in ["lib", "lib64", "bin", "sbin"] {
+            std::fs::remove_file(root.join(link)).unwrap();
+        }
+        root.write("etc/fstab", "");
+        three_kernels(root);
+        root.write(format!("usr/lib/modules/{SAME}/vmlinuz"), "image");
+        root.install(&[&foo("1").0]);
+        machine
+    }
+
+    /// `VARIABLES kmp ARGS` in a chroot in the root laid over the machine's, where nothing of the machine is written.
+    fn chrooted(&self, variables: &str, args: &str) -> Output {
+        let home = self.root.home();
+        let home = home.display();
+        self.in_namespace(&format!(
+            "mkdir -p '{home}/work' '{home}/all' || exit 99; \
+             mount -t overlay overlay -o lowerdir=/,upperdir=\"$1\",workdir='{home}/work' '{home}/all' || exit 99; \
+             for d in proc dev sys; do mount --rbind /$d '{home}'/all/$d || exit 99; done; \
+             export HOME='{home}' {variables}; exec chroot '{home}/all' \"$2\" {args}"
+        ))
+    }
+
     fn kernels() -> Self {
         let machine = Self::new();
         three_kernels(&machine.root);
@@ -387,36 +414,18 @@ fn a_failed_generator_is_told_and_leaves_a_marker() {
 /// host's.
 #[test]
 fn in_a_snapshot() {
-    let machine = Machine::kernels();
+    let machine = Machine::over_the_machine();
     let root = &machine.root;
-    root.install(&[&foo("1").0]);
-    for program in ["/usr/sbin/depmod", "/usr/bin/cat"] {
-        root.add_program(program, program);
-    }
-    root.add_program(KMP, "/kmp");
-    root.add_library(&librpm());
-    std::fs::copy(root.home().join(".rpmmacros"), root.join(".rpmmacros")).unwrap();
     let running = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     write(&kernel(running.trim(), 7), root);
-    let kmp = |args: &str| {
-        machine.in_namespace(&format!(
-            "mkdir -p \"$1\"/proc && mount -t proc proc \"$1\"/proc && TRANSACTIONAL_UPDATE=true HOME=/ exec chroot \"$1\" /kmp {args}"
-        ))
-    };
-    kmp("sync").expect_success();
+    let kmp = |args: &str| machine.chrooted("TRANSACTIONAL_UPDATE=true", args);
+    kmp("sync --no-initrd").expect_success();
     assert_eq!(links(root, SAME), linked(&[("foo", OLD)]));
     let output = kmp("remove-kernel");
     assert_eq!(output.status, Some(2), "{output}");
     assert!(output.stderr.contains("name a kernel"), "{output}");
-    assert!(kmp(&format!("remove-kernel {SAME}")).success());
+    kmp(&format!("remove-kernel {SAME}")).expect_success();
     assert!(links(root, SAME).is_empty());
-}
-
-fn librpm() -> String {
-    let known =
-        run(Command::new("sh").args(["-c", "PATH=/sbin:/usr/sbin:$PATH ldconfig -p"])).expect_success();
-    let of = |soname: &&str| known.stdout.contains(&format!("\t{soname} "));
-    ["librpm.so.10", "librpm.so.9", "librpm.so.8"].into_iter().find(of).unwrap().into()
 }
 
 /// A `/usr` that is really read-only: it is said, a note is left, and the next run that can makes up for it.
@@ -448,9 +457,9 @@ fn a_hostile_initrd_takes_no_memory() {
     let root = &machine.root;
     let entry = "printf '07070100000001000081a40000000000000000000000010000000007f0000000000000000000000000000000000000003000000000usr/lib/modules/6.4.0-2-default/updates/huge.ko\\0\\0'; head -c 133169152 /dev/zero";
     for (what, script) in [
-        ("zeros without end", "head -c 600M /dev/zero | zstd -q".to_string()),
+        ("zeros without end", "head -c 400M /dev/zero | zstd -q".to_string()),
         ("a huge module", format!("{{ {entry}; }} | zstd -q")),
-        ("a greedy window", "head -c 20M /dev/urandom | zstd -q --long=31 --ultra -1".to_string()),
+        ("a greedy window", "head -c 20M /dev/urandom | zstd -q --long=31 -1".to_string()),
     ] {
         let file = root.join(format!("boot/initrd-{SAME}"));
         run(Command::new("bash").args(["-c", &format!("{script} > '{}'", file.display())])).expect_success();
@@ -465,23 +474,10 @@ fn a_hostile_initrd_takes_no_memory() {
 /// The real dracut, in a root of its own that is laid over the machine's: it packs the linked module, and kmp reads it back.
 #[test]
 fn the_real_dracut() {
-    let machine = Machine::new();
+    let machine = Machine::over_the_machine();
     let root = &machine.root;
-    std::fs::remove_dir_all(root.join("usr/bin")).unwrap();
-    std::fs::remove_file(root.join("bin")).unwrap();
-    let _ = std::fs::remove_dir_all(root.join("lib64"));
-    three_kernels(root);
-    root.write(format!("usr/lib/modules/{SAME}/vmlinuz"), "image");
-    root.install(&[&foo("1").0]);
     root.write("etc/dracut.conf.d/test.conf", "hostonly=no\ndracutmodules='base'\nadd_drivers+=' foo '\n");
-    let kmp = |args: &str| {
-        let dir = root.home();
-        machine.in_namespace(&format!(
-            "mkdir -p '{0}/work' '{0}/all' && mount -t overlay overlay -o lowerdir=/,upperdir=\"$1\",workdir='{0}/work' '{0}/all' \
-             && for d in proc dev sys; do mount --rbind /$d '{0}'/all/$d || exit 99; done; HOME='{0}' exec chroot '{0}/all' \"$2\" {args}",
-            dir.display()
-        ))
-    };
+    let kmp = |args: &str| machine.chrooted("", args);
     let output = kmp("sync").expect_success();
     assert!(
         output.stdout.contains(&format!("{SAME}: a new initrd was made: there is no initrd\n")),

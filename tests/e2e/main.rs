@@ -24,6 +24,7 @@ mod places;
 mod redhat;
 mod replaced;
 mod scriptlets;
+mod search_order;
 mod status;
 mod support;
 mod sync;

@@ -100,24 +100,40 @@ fn a_log_that_is_not_there_or_does_not_listen_is_no_fault() {
         std::fs::remove_dir_all(root.join(format!("usr/lib/modules/{SAME}/weak-updates"))).unwrap();
     };
     let root = site();
-    quiet(in_root(&root, &["sync"]));
+    quiet(in_root(&root, &["sync", "--no-initrd"]));
     // Nobody behind it any more.
     drop(log(&root));
     unlink(&root);
-    quiet(in_root(&root, &["sync"]));
+    quiet(in_root(&root, &["sync", "--no-initrd"]));
     // Somebody who does not read.
     let deaf = log(&root);
     let full = UnixDatagram::unbound().unwrap();
     full.set_nonblocking(true).unwrap();
     while full.send_to(b"x", root.join("dev/log")).is_ok() {}
     unlink(&root);
-    quiet(in_root(&root, &["sync"]));
+    quiet(in_root(&root, &["sync", "--no-initrd"]));
     drop(deaf);
     // No socket at all.
     std::fs::remove_file(root.join("dev/log")).unwrap();
     root.write("dev/log", "");
     unlink(&root);
-    quiet(in_root(&root, &["sync"]));
+    quiet(in_root(&root, &["sync", "--no-initrd"]));
+}
+
+#[test]
+fn an_initrd_that_is_asked_for_is_logged() {
+    let root = site();
+    root.write("etc/fstab", "");
+    root.write(format!("usr/lib/modules/{SAME}/vmlinuz"), "a kernel");
+    root.add_program("/bin/true", "/usr/bin/dracut");
+    let socket = log(&root);
+    let mut command = Command::new("chroot");
+    command.arg(root.path()).args(["/usr/bin/kmp", "add-kernel", SAME]).env("INITRD_IN_POSTTRANS", "1");
+    let output = run(&mut command).expect_success();
+    assert!(root.exists(format!("run/regenerate-initrd/{SAME}")), "{output}");
+    let said = heard(&socket);
+    let wanted = format!("<29>kmp: {SAME}: a new initrd was asked for: ");
+    assert_eq!(said.iter().filter(|m| m.starts_with(&wanted)).count(), 1, "{said:?}");
 }
 
 #[test]

@@ -283,7 +283,7 @@ fn rpm_ostree_1091_a_read_only_root_says_so() {
     root.erase(&[foo.name()]);
     let output = on_read_only();
     assert_eq!(output.status, Some(1), "{output}");
-    assert!(output.stderr.contains("Read-only file system"), "{output}");
+    assert!(output.stderr.contains("is read-only"), "{output}");
 }
 
 /// A root whose kernels have an image and, but for the last, an initramfs with nothing in it; its dracut takes notes.

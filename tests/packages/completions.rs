@@ -48,6 +48,8 @@ const CASES: &[(&str, &str)] = &[
     ("kmp --root $ROOT check foo-", "foo-kmp-default"),
     ("kmp --root $ROOT remove-kmp foo-", "foo-kmp-default-1_k6.4.0_1-1"),
     ("weak-modules2 --add-kernel-", "--add-kernel-modules"),
+    ("weak-modules --no-i", "--no-initramfs"),
+    ("weak-modules --basedir $ROOT --add-kernel 6.", "6.4.0-1-default"),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use testkit::run;
 use crate::support::*;
 
 /// Package, path, mode as rpm has it (a file 100644, a directory 40755, a link 120777), and what the link leads to.
-/// LIBDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
+/// LIBDIR, DOCDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
 const CONTENTS: &str = "
 kmp                /etc/kmp.conf                                               100644
 kmp                /etc/kmp.conf.d                                              40755
@@ -28,7 +28,43 @@ kmp                /usr/share/man/man8/kmp.8*                                  1
 kmp                /usr/share/zsh                                               40755
 kmp                /usr/share/zsh/site-functions                                40755
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
+kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      100644
+kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
+kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kmp-modules                    100644
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros                                40755
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples                       40755
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmod-kmp-hello.spec  100644
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp-hello.spec       100644
+kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp_hello.c          100644
 kmp-scriptlets     /usr/lib/module-init-tools                                   40755
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets                 40755
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-post      120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-posttrans 120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-postun    120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-pre       120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-preun     120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/inkmp-post     120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/inkmp-posttrans 120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/inkmp-postun   120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/inkmp-pre      120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/inkmp-preun    120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kmp-post       120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kmp-posttrans  120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kmp-postun     120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kmp-pre        120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kmp-preun      120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-post       120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-posttrans  120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-postun     120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-pre        120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-preun      120777 scriptlet
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/files.sh       100644
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kernel.sh      100644
+kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/scriptlet      100755
+kmp-scriptlets     /usr/lib/module-init-tools/regenerate-initrd-posttrans      120777 ../../bin/kmp
+kmp-scriptlets     /usr/lib/module-init-tools/transfiletrigger                 100755
+kmp-scriptlets     /usr/share/man/man8/regenerate-initrd-posttrans.8*          100644
 kmp-weak-modules   /usr/sbin/weak-modules                                      120777 ../bin/kmp
 kmp-weak-modules   /usr/share/bash-completion/completions/weak-modules         100644
 kmp-weak-modules   /usr/share/fish/vendor_completions.d/weak-modules.fish      100644
@@ -59,7 +95,10 @@ rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       1
 
 /// (package, path) and the rest of a row.
 fn rows() -> BTreeMap<(String, String), String> {
-    let text = CONTENTS.replace("LIBDIR", &libdir()).replace("VERSION", env!("CARGO_PKG_VERSION"));
+    let text = CONTENTS
+        .replace("LIBDIR", &libdir())
+        .replace("DOCDIR", &docdir())
+        .replace("VERSION", env!("CARGO_PKG_VERSION"));
     let row = |line: &str| {
         let mut words = line.split_whitespace().map(String::from);
         let key = (words.next()?, words.next()?);
@@ -88,8 +127,9 @@ fn each_package_has_its_files_and_no_other() {
             let [path, mode, owner, target] = words[..] else { panic!("{line}") };
             assert_eq!(owner, "root:root", "{path}");
             // Where these are is each distribution's own, as is what links a build to its debug information.
+            let is_example = path.starts_with(&format!("{}/kmp-rpm-macros", docdir()));
             let others = ["/usr/lib/.build-id", "/usr/share/licenses", "/usr/share/doc"];
-            if !others.iter().any(|o| path.starts_with(o)) {
+            if is_example || !others.iter().any(|o| path.starts_with(o)) {
                 found.insert((name.to_string(), plain(path)), format!("{mode} {target}").trim().to_string());
             }
         }
@@ -132,7 +172,9 @@ fn the_chore_lays_out_what_the_packages_have() {
     let place = tempfile::tempdir().unwrap();
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
     let destdir = place.path().join("tree");
-    xtask.args(["install", "--debug", "--libdir", &libdir(), "--destdir"]).arg(&destdir);
+    xtask
+        .args(["install", "--debug", "--libdir", &libdir(), "--docdir", &docdir(), "--destdir"])
+        .arg(&destdir);
     run(&mut xtask).expect_success();
     let mut found = BTreeMap::new();
     list(&destdir, "", &mut found);

@@ -10,6 +10,7 @@ use testkit::{Output, Package, PackageBuilder, TestRoot, run, run_rpm};
 /// All that are to be installed; the debug information and the sources are not.
 pub const NAMES: &[&str] = &[
     "kmp",
+    "kmp-rpm-macros",
     "kmp-scriptlets",
     "kmp-weak-modules",
     "kmp-weak-modules2",
@@ -21,6 +22,7 @@ pub const NAMES: &[&str] = &[
 /// Directories that every distribution's own packages have.
 const DIRECTORIES: &[&str] = &[
     "usr/include",
+    "usr/lib/rpm/fileattrs",
     "usr/lib/rpm/macros.d",
     "usr/lib/tmpfiles.d",
     "usr/share/doc",
@@ -72,6 +74,10 @@ pub fn query(package: &Path, format: &str) -> Vec<String> {
 
 pub fn libdir() -> String {
     run(Command::new("rpm").args(["--eval", "%{_libdir}"])).stdout.trim().into()
+}
+
+pub fn docdir() -> String {
+    run(Command::new("rpm").args(["--eval", "%{_docdir}"])).stdout.trim().into()
 }
 
 /// What all our packages ask of others is in this one; dependencies among ours are left to rpm.

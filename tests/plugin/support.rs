@@ -126,8 +126,11 @@ pub fn link(krel: &str, base: &str) -> String {
     format!("{MODULES}/{krel}/weak-updates/updates/{base}.ko")
 }
 
+/// Lines for files, the database's files, and the names of packages.
+pub type State = (BTreeMap<PathBuf, String>, BTreeMap<PathBuf, Vec<u8>>, Vec<String>);
+
 /// Everything on the disk, with the database's files byte for byte, and what rpm says is installed.
-pub fn state(root: &TestRoot) -> (BTreeMap<PathBuf, String>, BTreeMap<PathBuf, Vec<u8>>, Vec<String>) {
+pub fn state(root: &TestRoot) -> State {
     let installed = root.installed();
     let files = std::fs::read_dir(root.join("var/lib/rpm")).unwrap().map(|e| e.unwrap().path());
     let database = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();

@@ -1,4 +1,5 @@
 //! The real zypper, in throwaway roots with a repository on disk.
+#![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
 /// Tests in both of libzypp's modes. Only newer versions have the second: `cargo xtask releases` runs it there.
 macro_rules! in_both_modes {

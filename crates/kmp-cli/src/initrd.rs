@@ -10,6 +10,7 @@ use crate::Outcome;
 use crate::args::Initrd;
 use crate::context::Context;
 use crate::json::Document;
+use crate::system_log;
 use crate::terminal::Page;
 
 #[derive(Serialize)]
@@ -115,6 +116,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         all().filter_map(|(release, fate)| line(release, fate)).for_each(|line| page.line(line));
         page.print()?;
     }
+    system_log::tell_initrds(context, all());
     // The line says already why none is made.
     tell(all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
     Ok(match () {

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
     let command = match name.to_str() {
         Some("weak-modules") => weak_modules::command,
         Some("weak-modules2") => weak_modules2::command,
+        Some("regenerate-initrd-posttrans") => regenerate::command,
         _ => Args::command,
     };
     match completion::answer(&name, command) {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::initrd::{Settings, System, places};
 use kmp_core::inventory::Release;
@@ -26,6 +26,11 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
+}
+
+/// The command line's definition.
+pub fn command() -> Command {
+    Args::command()
 }
 
 pub fn main() -> ExitCode {

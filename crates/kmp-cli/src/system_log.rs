@@ -4,10 +4,12 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use kmp_core::initrd::{Done, Fate};
 use kmp_core::report::printable;
 use kmp_core::sync::{Index, KernelReport, SyncReport};
 
 use crate::context::Context;
+use crate::initrd;
 
 const SOCKET: &str = "/dev/log";
 const FACILITY_DAEMON: u8 = 3 << 3;
@@ -34,14 +36,22 @@ pub enum About<'a> {
 
 /// Tells of a run that has ended.
 pub fn tell(context: &Context, result: &Result<SyncReport, String>, about: About<'_>) {
-    if context.root.path() != Path::new("/") {
-        return;
-    }
-    let messages = match result {
-        Ok(report) => messages(report, about),
-        Err(why) => vec![(Level::Error, why.clone())],
-    };
-    if messages.is_empty() {
+    send(
+        context,
+        match result {
+            Ok(report) => messages(report, about),
+            Err(why) => vec![(Level::Error, why.clone())],
+        },
+    );
+}
+
+/// Tells of initrds that were made, asked for, or could not be.
+pub fn tell_initrds<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
+    send(context, fates.filter_map(|(release, fate)| of_initrd(release, fate)).collect());
+}
+
+fn send(context: &Context, messages: Vec<(Level, String)>) {
+    if messages.is_empty() || context.root.path() != Path::new("/") {
         return;
     }
     let Ok(socket) = UnixDatagram::unbound() else { return };
@@ -76,8 +86,19 @@ fn messages(report: &SyncReport, about: About<'_>) -> Vec<(Level, String)> {
                 messages.push((Level::Warning, format!("{release}: {missing}")));
             }
         }
+        messages.extend(kernel.initrd.as_ref().and_then(|fate| of_initrd(release, fate)));
     }
     messages
+}
+
+fn of_initrd(release: &str, fate: &Fate) -> Option<(Level, String)> {
+    match &fate.done {
+        Done::Nothing | Done::Due => None,
+        Done::Marked | Done::Built(_) => Some((Level::Notice, initrd::line(release, fate)?)),
+        Done::Failed(why) => {
+            Some((Level::Error, format!("{release}: a new initrd is needed ({}), but {why}", fate.reason)))
+        }
+    }
 }
 
 fn has_changed(kernel: &KernelReport) -> bool {

@@ -159,6 +159,8 @@ impl SyncReport {
         };
         decisions()
             .filter(|(k, _)| !served(&kmps[*k].package.name))
+            // What is never linked is missed nowhere.
+            .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
                 let (kmp, verdicts) = (&kmps[k], kernel.plan.verdicts[k].as_slice());
                 let detail = match decision {

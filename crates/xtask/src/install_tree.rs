@@ -25,6 +25,10 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kmp-modules", 0o644),
     ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
+    ("packaging/examples/*",             "DOCDIR/kmp-rpm-macros/examples/*",  0o644),
+    ("scriptlets/transfiletrigger",      "/usr/lib/module-init-tools/transfiletrigger", 0o755),
+    ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),
+    ("scriptlets/kernel-scriptlets/*.sh", "/usr/lib/module-init-tools/kernel-scriptlets/*", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
@@ -37,8 +41,13 @@ const FILES: &[(&str, &str, u32)] = &[
 const LINKS: &[(&str, &str)] = &[
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
+    ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
     ("/usr/sbin/weak-modules",                      "../bin/kmp"),
 ];
+
+/// Whose scriptlets there are, and of which phases; one script does all.
+const SCRIPTLETS: (&[&str], &[&str]) =
+    (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
 /// What is empty at first.
 const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d"];
@@ -93,6 +102,11 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
     for (link, target) in LINKS {
         tree.link(Path::new(link), target)?;
+    }
+    let (whose, phases) = SCRIPTLETS;
+    for (whose, phase) in whose.iter().flat_map(|w| phases.iter().map(move |p| (w, p))) {
+        let link = format!("/usr/lib/module-init-tools/kernel-scriptlets/{whose}-{phase}");
+        tree.link(Path::new(&link), "scriptlet")?;
     }
     for directory in DIRECTORIES {
         tree.place(&Path::new(directory).join("x"))?;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -167,7 +167,7 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
 
 fn skip_zeros<R: Read>(source: &mut Source<R>) -> io::Result<()> {
     loop {
-        let there = source.peek(512)?;
+        let there = source.fill_buf()?;
         let zeros = there.iter().take_while(|b| **b == 0).count();
         if zeros == 0 {
             return Ok(());

@@ -130,6 +130,11 @@ impl Inventory {
         }
     }
 
+    /// May a KMP's modules be linked, as far as it is for the dialect to say?
+    pub fn is_eligible(&self, kmp: &InstalledKmp) -> bool {
+        kmp.modules.iter().any(|m| self.conventions.may_link(&m.path, &m.below))
+    }
+
     /// Modules that are linked though no package owns them, release by release, in depmod's order: none in SUSE's
     /// dialect, and none as long as the packages are not known.
     pub fn unpackaged(&self) -> Vec<&FoundModule> {
