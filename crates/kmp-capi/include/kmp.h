@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Made of the library's sources by `cargo xtask header`: change it there. */
 /*
  * libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
  *
  * Returns
  *   A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. kmp_concerns()
  *   and kmp_report_verdict(), which cannot fail, are the exceptions. No function ends the process, prints, or
- *   throws; a fault inside the library is KMP_E_INTERNAL.
+ *   throws; a fault inside the library is KMP_E_INTERNAL, of any function.
  *
  * Ownership
  *   What a function makes through a parameter `out` is the caller's, to be freed with the function named there; on
@@ -33,37 +34,31 @@ extern "C" {
 
 /* An opened root: its kernels, modules and rpm database. */
 typedef struct kmp kmp_t;
-/* What was found, as a list of findings. */
-typedef struct kmp_report kmp_report_t;
 /* An rpm transaction, described element by element. */
 typedef struct kmp_transaction kmp_transaction_t;
+/* What was found, as a list of findings. */
+typedef struct kmp_report kmp_report_t;
 
-/* Codes, in blocks by what is concerned. A number is never used again for something else. */
-#define KMP_OK 0
-/* 1..99: the call itself */
-#define KMP_E_ARGUMENT 1   /* a null pointer, unknown flag or word, text that is not UTF-8 */
-#define KMP_E_SIZE 2       /* a struct's size is too small, or it uses members that this version does not know */
-#define KMP_E_INDEX 3      /* there is no finding or reason of that number */
-#define KMP_E_SPENT 4      /* the transaction was judged already */
-/* 100..199: files */
-#define KMP_E_ROOT 100     /* the root cannot be opened */
-#define KMP_E_FILE 101     /* a named file is not there or cannot be read */
-/* 200..299: rpm */
-#define KMP_E_RPM 200      /* no librpm can be used in this process */
-#define KMP_E_DATABASE 201 /* the installed packages are not known */
-#define KMP_E_PACKAGE 202  /* a package file cannot be read, or is damaged */
-/* 300..399: kernels and drivers */
+/*
+ * Codes, in blocks by what is concerned: 1..99 the call itself, 100..199 files, 200..299 rpm, 300..399 kernels and
+ * drivers, 400..499 changing links, 900..999 faults of libkmp's own. A number is never used again for something else.
+ */
+#define KMP_OK 0            /* it was done */
+#define KMP_E_ARGUMENT 1    /* a null pointer, unknown flag or word, text that is not UTF-8 */
+#define KMP_E_SIZE 2        /* a struct's size is too small, or it uses members that this version does not know */
+#define KMP_E_INDEX 3       /* there is no finding or reason of that number */
+#define KMP_E_SPENT 4       /* the transaction was judged already */
+#define KMP_E_ROOT 100      /* the root cannot be opened */
+#define KMP_E_FILE 101      /* a named file is not there or cannot be read */
+#define KMP_E_RPM 200       /* no librpm can be used in this process */
+#define KMP_E_DATABASE 201  /* the installed packages are not known */
+#define KMP_E_PACKAGE 202   /* a package file cannot be read, or is damaged */
 #define KMP_E_NO_KERNEL 300 /* no kernel, or none of that release */
 #define KMP_E_NO_KMP 301    /* no package of that name owns third-party modules */
 #define KMP_E_SYMVERS 302   /* the bytes are no symvers */
-/* 400..499: changing links */
-#define KMP_E_LOCK 400     /* there is no place for the lock */
-#define KMP_E_BUSY 401     /* another run holds the lock, and KMP_NO_WAIT was set */
-/* 900..999 */
-#define KMP_E_INTERNAL 900 /* a fault of libkmp's own; the handle concerned must only be freed from now on */
-
-/* The library's version, such as "0.1.0". Never NULL; static. */
-const char *kmp_version(void);
+#define KMP_E_LOCK 400      /* there is no place for the lock */
+#define KMP_E_BUSY 401      /* another run holds the lock, and KMP_NO_WAIT was set */
+#define KMP_E_INTERNAL 900  /* a fault of libkmp's own; the handle concerned must only be freed from now on */
 
 /*
  * What the last failed call of this thread has to say, in one line; "" if none failed. Never NULL; valid until
@@ -73,6 +68,9 @@ const char *kmp_last_error(void);
 
 /* A few words for a code, also for an unknown one. Never NULL; static. */
 const char *kmp_strerror(int code);
+
+/* The library's version, such as "0.1.0". Never NULL; static. */
+const char *kmp_version(void);
 
 /* Flags of kmp_open(). */
 #define KMP_GUEST 1u /* this process has librpm already (a plugin): use that one, load none, leave its settings alone */
@@ -91,8 +89,7 @@ void kmp_close(kmp_t *kmp);
  * Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
  *
  * names: module files and directories of them (a name with a "/" or of a module's form, seen from the process, not
- * from the root),
- * package files (*.rpm), or installed packages (NAME, NAME-VERSION-RELEASE); n = 0: all installed KMPs.
+ * from the root), package files (*.rpm), or installed packages (NAME, NAME-VERSION-RELEASE); n = 0: all installed KMPs.
  * kernel: a release; NULL: all installed ones, as far as they are of the driver's flavour.
  * A package file of a KMP is judged as if it were installed; one of a kernel gives a finding for each module of
  * each installed KMP, against the kernel that it brings.
@@ -119,24 +116,24 @@ int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);
 
 /* A capability. Does not grow. */
 struct kmp_dependency {
-	const char *name; /* such as "ksym(default:printk)" */
-	const char *evr;  /* [epoch:]version[-release]; NULL or "" if none */
+	const char *name; /* such as "ksym(default:printk)"; must not be NULL */
+	const char *evr;  /* `[epoch:]version[-release]`; NULL or "" if none */
 };
 
 /* A package that comes. Set size, and zero what is not used. */
 struct kmp_package {
-	size_t size;
-	const char *name;    /* must not be NULL; nor version and release */
-	int64_t epoch;       /* -1: none */
-	const char *version;
-	const char *release;
-	const char *arch;    /* may be NULL */
-	const struct kmp_dependency *provides;
-	size_t provides_count;
-	const struct kmp_dependency *requires_; /* (`requires` is a word of C++) */
-	size_t requires_count;
-	const char *const *files; /* absolute paths; those that kmp_concerns() declines may be left out */
-	size_t files_count;
+	size_t size;                            /* set by the caller */
+	const char *name;                       /* must not be NULL */
+	int64_t epoch;                          /* -1: none */
+	const char *version;                    /* must not be NULL */
+	const char *release;                    /* must not be NULL */
+	const char *arch;                       /* may be NULL */
+	const struct kmp_dependency *provides;  /* its Provides */
+	size_t provides_count;                  /* how many */
+	const struct kmp_dependency *requires_; /* its Requires (`requires` is a word of C++) */
+	size_t requires_count;                  /* how many */
+	const char *const *files;               /* absolute paths; those that kmp_concerns() declines may be left out */
+	size_t files_count;                     /* how many */
 };
 
 /* Begins a description. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT. */
@@ -160,13 +157,14 @@ int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);
 
 /*
  * The same of a package file that is open already, from where it stands, such as the one that rpm's callback gives.
- * It is not closed, and its position is put back.
+ * It is not closed, and its position is put back. KMP_E_PACKAGE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);
 
 /*
  * A package file that comes as with rpm -U: what is installed of its name goes, and what it obsoletes; that is looked
- * up when judging and need not be told. As kmp_transaction_add_file() otherwise.
+ * up when judging and need not be told. As kmp_transaction_add_file() otherwise. KMP_E_PACKAGE, KMP_E_RPM,
+ * KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_update_file(kmp_transaction_t *transaction, const char *path);
 
@@ -200,38 +198,47 @@ int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, in
  */
 int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);
 
-/* Kinds of findings, and their states. */
+/* Kinds of findings, and the states that each may have. */
 #define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT */
-#define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_FAILED */
+#define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
 #define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
 #define KMP_LOST 5u       /* a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
 #define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
 
-#define KMP_NONE 0u
-#define KMP_FITS 1u
-#define KMP_DOES_NOT_FIT 2u
-#define KMP_ADDED 10u    /* it gets links */
-#define KMP_REPLACED 11u /* another version gets them */
-#define KMP_REMOVED 12u  /* its links go */
-#define KMP_REPAIRED 13u /* some links were missing or wrong */
-#define KMP_DANGLING 14u /* a link to nowhere goes */
-#define KMP_DONE 20u     /* depmod ran, an initrd was asked for */
-#define KMP_DUE 21u      /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd to be asked for */
-#define KMP_FAILED 22u
-#define KMP_NEW_KERNEL 30u /* the kernel comes with the transaction */
-#define KMP_OLD_KERNEL 31u /* the kernel stays */
+/* States of findings. */
+#define KMP_NONE 0u         /* nothing to tell */
+#define KMP_FITS 1u         /* the kernel would load it */
+#define KMP_DOES_NOT_FIT 2u /* the kernel would refuse it */
+#define KMP_ADDED 10u       /* it gets links */
+#define KMP_REPLACED 11u    /* another version gets them */
+#define KMP_REMOVED 12u     /* its links go */
+#define KMP_REPAIRED 13u    /* some links were missing or wrong */
+#define KMP_DANGLING 14u    /* a link to nowhere goes */
+#define KMP_DONE 20u        /* depmod ran, an initrd was asked for */
+#define KMP_DUE 21u         /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd to be asked for */
+#define KMP_FAILED 22u      /* it could not be done; the finding's text says why */
+#define KMP_NEW_KERNEL 30u  /* the kernel comes with the transaction */
+#define KMP_OLD_KERNEL 31u  /* the kernel stays */
 
 /* Policies. */
-#define KMP_POLICY_ABORT 1u
-#define KMP_POLICY_WARN 2u
+#define KMP_POLICY_ABORT 1u /* stop the transaction */
+#define KMP_POLICY_WARN 2u  /* let it go on, and tell */
 
-/* One thing that was found. Strings are NULL where there is nothing to tell, and never to be freed. */
+/* Verdicts of a report as a whole. */
+#define KMP_VERDICT_GOOD 0  /* all is well */
+#define KMP_VERDICT_WARN 1  /* something to tell */
+#define KMP_VERDICT_ABORT 2 /* something failed, or is to be stopped */
+
+/*
+ * One thing that was found. Strings are NULL where there is nothing to tell, and never to be freed: they belong to
+ * the report.
+ */
 struct kmp_finding {
-	size_t size;
-	uint32_t kind;
-	uint32_t state;
+	size_t size;         /* set by the caller */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_INITRD */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_OLD_KERNEL */
 	const char *release; /* the kernel's */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* name; of a lost driver all names, with a blank between */
@@ -245,20 +252,16 @@ struct kmp_finding {
 
 /* Why something does not fit. Strings as in kmp_finding. */
 struct kmp_reason {
-	size_t size;
-	const char *rule;   /* "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL */
-	const char *symbol;
-	uint32_t has_wanted;
-	uint32_t wanted;    /* the version that the module was built with, if has_wanted */
-	uint32_t has_offered;
-	uint32_t offered;   /* the version that there is, if has_offered */
+	size_t size;          /* set by the caller */
+	const char *rule;     /* "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL */
+	const char *symbol;   /* the symbol concerned */
+	uint32_t has_wanted;  /* 1 if there is a version in `wanted`; else 0 */
+	uint32_t wanted;      /* the version that the module was built with */
+	uint32_t has_offered; /* 1 if there is a version in `offered`; else 0 */
+	uint32_t offered;     /* the version that there is */
 	const char *exporter; /* who exports the symbol: "vmlinux", a module */
 	const char *detail;   /* all of it in words; never NULL; safe to print */
 };
-
-#define KMP_VERDICT_GOOD 0
-#define KMP_VERDICT_WARN 1
-#define KMP_VERDICT_ABORT 2
 
 /* The report as a whole: a KMP_VERDICT_; NULL: KMP_VERDICT_GOOD. What it means is said where reports are made. */
 int kmp_report_verdict(const kmp_report_t *report);
@@ -266,10 +269,16 @@ int kmp_report_verdict(const kmp_report_t *report);
 /* How many findings there are; NULL: 0. */
 size_t kmp_report_count(const kmp_report_t *report);
 
-/* Finding number `finding`, from 0. finding_out->size is set by the caller. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT. */
+/*
+ * Finding number `finding`, from 0, into the caller's struct, of which size is set. Its strings are the report's.
+ * KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
+ */
 int kmp_report_get(const kmp_report_t *report, size_t finding, struct kmp_finding *finding_out);
 
-/* Reason number `reason` of a finding, from 0. reason_out->size is set by the caller. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT. */
+/*
+ * Reason number `reason` of a finding, from 0, into the caller's struct, of which size is set. Its strings are the
+ * report's. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
+ */
 int kmp_report_reason(const kmp_report_t *report, size_t finding, size_t reason, struct kmp_reason *reason_out);
 
 /* Frees a report, with all strings that came from it. */

@@ -10,9 +10,9 @@ use kmp_core::workers::Serial;
 use librpm_rt::Librpm;
 
 use crate::error::{Error, code};
-use crate::{arg, flag, ret};
+use crate::{arg, ret};
 
-/// `kmp_t`.
+/// An opened root: its kernels, modules and rpm database.
 #[derive(Debug)]
 pub struct Kmp(pub(crate) Arc<Shared>);
 
@@ -63,23 +63,31 @@ impl Shared {
     }
 }
 
-/// `const char *kmp_version(void);`
+/// The library's version, such as "0.1.0". Never NULL; static.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// `int kmp_open(const char *root, uint32_t flags, kmp_t **out);`
+/// Flags of kmp_open().
+pub mod open_flag {
+    /// this process has librpm already (a plugin): use that one, load none, leave its settings alone
+    pub const GUEST: u32 = 1;
+}
+
+/// Opens a root directory; NULL is "/". Reads nothing yet. *out is freed with kmp_close().
+/// KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST, and there is no usable librpm in the process. (Without
+/// KMP_GUEST a missing librpm shows only where packages are asked for.) KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_open(root: *const c_char, flags: u32, out: *mut *mut Kmp) -> c_int {
     ret::make(out, || {
-        check_flags(flags, flag::GUEST)?;
+        check_flags(flags, open_flag::GUEST)?;
         let root = if root.is_null() { Path::new("/") } else { arg::path(root, "root")? };
-        Ok(Kmp(Arc::new(Shared::open(root, flags & flag::GUEST != 0)?)))
+        Ok(Kmp(Arc::new(Shared::open(root, flags & open_flag::GUEST != 0)?)))
     })
 }
 
-/// `void kmp_close(kmp_t *kmp);`
+/// Frees a root.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_close(kmp: *mut Kmp) {
     ret::value((), || arg::free(kmp));

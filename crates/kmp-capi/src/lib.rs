@@ -1,8 +1,29 @@
-//! libkmp: what kmp-core does, as a C API. What each function does is said in `include/kmp.h`, for those who
-//! call it; here is how.
+//! libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
 //!
-//! Every exported function is one call of `ret::answer`, `ret::make` or `ret::value`, which turn a Result
-//! into a C return and catch panics. Pointers are looked at in `arg` alone.
+//! # Returns
+//! A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. kmp_concerns()
+//! and kmp_report_verdict(), which cannot fail, are the exceptions. No function ends the process, prints, or
+//! throws; a fault inside the library is KMP_E_INTERNAL, of any function.
+//!
+//! # Ownership
+//! What a function makes through a parameter `out` is the caller's, to be freed with the function named there; on
+//! failure *out is NULL. What is passed in stays the caller's and is not kept after the call. Strings and structs
+//! that are given out belong to the report they came from and live as long as it. Handles may be freed in any
+//! order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
+//!
+//! # Threads
+//! A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in its
+//! thread. The library starts no thread, and changes no locale, signal, directory or umask.
+//!
+//! # Growth
+//! Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the library
+//! touches no byte beyond it. New codes, kinds and states may come: take an unknown one for "something else".
+
+// The comments of public items are for those who call them: `cargo xtask header` makes `include/kmp.h` of the items and
+// their comments.
+//
+// Every exported function is one call of `ret::answer`, `ret::make` or `ret::value`, which turn a Result into a C
+// return and catch panics. Pointers are looked at in `arg` alone.
 #![allow(unsafe_code, reason = "a C API takes and gives raw pointers")]
 #![deny(missing_docs)]
 
@@ -19,34 +40,14 @@ mod transaction;
 
 pub use check::kmp_check;
 pub use error::{code, kmp_last_error, kmp_strerror};
-pub use handle::{Kmp, kmp_close, kmp_open, kmp_version};
+pub use handle::{Kmp, kmp_close, kmp_open, kmp_version, open_flag};
 pub use report::{
     Finding, Reason, Report, kind, kmp_report_count, kmp_report_free, kmp_report_get, kmp_report_reason,
-    kmp_report_verdict, state, verdict,
+    kmp_report_verdict, policy, state, verdict,
 };
-pub use sync::kmp_sync;
+pub use sync::{kmp_sync, sync_flag};
 pub use transaction::{
     Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_fd,
     kmp_transaction_add_file, kmp_transaction_free, kmp_transaction_judge, kmp_transaction_new,
     kmp_transaction_remove, kmp_transaction_symvers, kmp_transaction_update_file,
 };
-
-/// Flags.
-pub mod flag {
-    /// Of [`kmp_open`](crate::kmp_open).
-    pub const GUEST: u32 = 1;
-    /// Of [`kmp_sync`](crate::kmp_sync).
-    pub const DRY_RUN: u32 = 1;
-    /// Of [`kmp_sync`](crate::kmp_sync).
-    pub const NO_DEPMOD: u32 = 2;
-    /// Of [`kmp_sync`](crate::kmp_sync).
-    pub const NO_WAIT: u32 = 4;
-}
-
-/// Policies in a [`Finding`].
-pub mod policy {
-    /// Stop it.
-    pub const ABORT: u32 = 1;
-    /// Tell, and let it go on.
-    pub const WARN: u32 = 2;
-}

@@ -12,79 +12,127 @@ use crate::arg::{self, growing};
 use crate::error::{Error, c_text, code};
 use crate::ret;
 
-/// Kinds of findings.
-#[allow(missing_docs, reason = "said in kmp.h")]
+/// Kinds of findings, and the states that each may have.
 pub mod kind {
+    /// a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT
     pub const MODULE: u32 = 1;
+    /// what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     pub const CHANGE: u32 = 2;
+    /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
+    /// a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT
     pub const NOT_LINKED: u32 = 4;
+    /// a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL
     pub const LOST: u32 = 5;
+    /// what was left out of account: KMP_NONE
     pub const PROBLEM: u32 = 6;
+    /// a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED
     pub const INITRD: u32 = 7;
 }
 
 /// States of findings.
-#[allow(missing_docs, reason = "said in kmp.h")]
 pub mod state {
+    /// nothing to tell
     pub const NONE: u32 = 0;
+    /// the kernel would load it
     pub const FITS: u32 = 1;
+    /// the kernel would refuse it
     pub const DOES_NOT_FIT: u32 = 2;
+    /// it gets links
     pub const ADDED: u32 = 10;
+    /// another version gets them
     pub const REPLACED: u32 = 11;
+    /// its links go
     pub const REMOVED: u32 = 12;
+    /// some links were missing or wrong
     pub const REPAIRED: u32 = 13;
+    /// a link to nowhere goes
     pub const DANGLING: u32 = 14;
+    /// depmod ran, an initrd was asked for
     pub const DONE: u32 = 20;
+    /// depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd to be asked for
     pub const DUE: u32 = 21;
+    /// it could not be done; the finding's text says why
     pub const FAILED: u32 = 22;
+    /// the kernel comes with the transaction
     pub const NEW_KERNEL: u32 = 30;
+    /// the kernel stays
     pub const OLD_KERNEL: u32 = 31;
 }
 
-/// A report as a whole.
-#[allow(missing_docs, reason = "said in kmp.h")]
+/// Policies.
+pub mod policy {
+    /// stop the transaction
+    pub const ABORT: u32 = 1;
+    /// let it go on, and tell
+    pub const WARN: u32 = 2;
+}
+
+/// Verdicts of a report as a whole.
 pub mod verdict {
     use std::ffi::c_int;
 
+    /// all is well
     pub const GOOD: c_int = 0;
+    /// something to tell
     pub const WARN: c_int = 1;
+    /// something failed, or is to be stopped
     pub const ABORT: c_int = 2;
 }
 
-/// `struct kmp_finding`.
+/// One thing that was found. Strings are NULL where there is nothing to tell, and never to be freed: they belong to
+/// the report.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "said in kmp.h")]
 pub struct Finding {
+    /// set by the caller
     pub size: usize,
+    /// a kind: KMP_MODULE ... KMP_INITRD
     pub kind: u32,
+    /// a state: KMP_NONE ... KMP_OLD_KERNEL
     pub state: u32,
+    /// the kernel's
     pub release: *const c_char,
+    /// NAME-VERSION-RELEASE
     pub package: *const c_char,
+    /// name; of a lost driver all names, with a blank between
     pub module: *const c_char,
+    /// of the module or package file, or of what the problem is about; bytes as they are
     pub path: *const c_char,
+    /// one line for people; never NULL; safe to print
     pub text: *const c_char,
+    /// the way out, for people
     pub advice: *const c_char,
+    /// how many kmp_report_reason() has
     pub reasons: usize,
+    /// KMP_LOST: KMP_POLICY_ABORT, KMP_POLICY_WARN; else 0
     pub policy: u32,
+    /// KMP_LOST: 1 if a module of it is loaded now; else 0
     pub loaded: u32,
 }
 growing!(Finding, last: loaded: u32);
 
-/// `struct kmp_reason`.
+/// Why something does not fit. Strings as in kmp_finding.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "said in kmp.h")]
 pub struct Reason {
+    /// set by the caller
     pub size: usize,
+    /// "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL
     pub rule: *const c_char,
+    /// the symbol concerned
     pub symbol: *const c_char,
+    /// 1 if there is a version in `wanted`; else 0
     pub has_wanted: u32,
+    /// the version that the module was built with
     pub wanted: u32,
+    /// 1 if there is a version in `offered`; else 0
     pub has_offered: u32,
+    /// the version that there is
     pub offered: u32,
+    /// who exports the symbol: "vmlinux", a module
     pub exporter: *const c_char,
+    /// all of it in words; never NULL; safe to print
     pub detail: *const c_char,
 }
 growing!(Reason, last: detail: *const c_char);
@@ -157,7 +205,7 @@ impl Entry {
     }
 }
 
-/// `kmp_report_t`.
+/// What was found, as a list of findings.
 #[derive(Debug, Default)]
 pub struct Report {
     pub(crate) verdict: c_int,
@@ -177,19 +225,20 @@ fn pointer(text: &Option<CString>) -> *const c_char {
     text.as_deref().map_or(null(), |t| t.as_ptr())
 }
 
-/// `int kmp_report_verdict(const kmp_report_t *report);`
+/// The report as a whole: a KMP_VERDICT_; NULL: KMP_VERDICT_GOOD. What it means is said where reports are made.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_verdict(report: *const Report) -> c_int {
     ret::value(verdict::GOOD, || arg::shared(report, "report").map_or(verdict::GOOD, |r| r.verdict))
 }
 
-/// `size_t kmp_report_count(const kmp_report_t *report);`
+/// How many findings there are; NULL: 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_count(report: *const Report) -> usize {
     ret::value(0, || arg::shared(report, "report").map_or(0, |r| r.entries.len()))
 }
 
-/// `int kmp_report_get(const kmp_report_t *report, size_t finding, struct kmp_finding *finding_out);`
+/// Finding number `finding`, from 0, into the caller's struct, of which size is set. Its strings are the report's.
+/// KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_get(report: *const Report, finding: usize, finding_out: *mut Finding) -> c_int {
     ret::answer(|| {
@@ -212,7 +261,8 @@ pub extern "C" fn kmp_report_get(report: *const Report, finding: usize, finding_
     })
 }
 
-/// `int kmp_report_reason(const kmp_report_t *report, size_t finding, size_t reason, struct kmp_reason *reason_out);`
+/// Reason number `reason` of a finding, from 0, into the caller's struct, of which size is set. Its strings are the
+/// report's. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_reason(
     report: *const Report,
@@ -240,7 +290,7 @@ pub extern "C" fn kmp_report_reason(
     })
 }
 
-/// `void kmp_report_free(kmp_report_t *report);`
+/// Frees a report, with all strings that came from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_free(report: *mut Report) {
     ret::value((), || arg::free(report));

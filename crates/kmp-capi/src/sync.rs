@@ -8,23 +8,40 @@ use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncRepo
 
 use crate::handle::{Kmp, check_flags};
 use crate::report::{Entry, Report, kind, state, verdict};
-use crate::{arg, flag, ret};
+use crate::{arg, ret};
 
-/// `int kmp_sync(kmp_t *kmp, uint32_t flags, kmp_report_t **out);`
+/// Flags of kmp_sync().
+pub mod sync_flag {
+    /// change nothing, write nothing, only tell
+    pub const DRY_RUN: u32 = 1;
+    /// change links, and leave depmod to the caller
+    pub const NO_DEPMOD: u32 = 2;
+    /// do not wait for another run
+    pub const NO_WAIT: u32 = 4;
+}
+use sync_flag::{DRY_RUN, NO_DEPMOD, NO_WAIT};
+
+/// Takes stock, judges, plans, and makes the weak-updates links what they should be; depmod for each changed kernel.
+/// Waits for another run, however long that takes, unless KMP_NO_WAIT is set. Findings: KMP_CHANGE, KMP_DEPMOD,
+/// KMP_INITRD, KMP_NOT_LINKED, KMP_PROBLEM. Where a kernel needs a new initrd a marker is left in
+/// /run/regenerate-initrd/, and nothing is built.
+/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD nothing was to be done, KMP_VERDICT_WARN
+/// something was (or would be) done, KMP_VERDICT_ABORT a kernel's links, depmod or marker failed; the others went on.
+/// KMP_E_DATABASE (nothing was changed), KMP_E_LOCK and KMP_E_BUSY (nothing was changed), KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> c_int {
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
-        check_flags(flags, flag::DRY_RUN | flag::NO_DEPMOD | flag::NO_WAIT)?;
+        check_flags(flags, DRY_RUN | NO_DEPMOD | NO_WAIT)?;
         let options = Options {
-            dry_run: flags & flag::DRY_RUN != 0,
-            no_depmod: flags & flag::NO_DEPMOD != 0,
+            dry_run: flags & DRY_RUN != 0,
+            no_depmod: flags & NO_DEPMOD != 0,
             depmod: Depmod::from_environment(),
             // A guest builds nothing: scripts at the end of the transaction do.
             initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
             ..Options::default()
         };
-        let waiting: Option<&dyn Fn()> = if flags & flag::NO_WAIT == 0 { Some(&|| {}) } else { None };
+        let waiting: Option<&dyn Fn()> = if flags & NO_WAIT == 0 { Some(&|| {}) } else { None };
         let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
         Ok(report(&done))
     })

@@ -14,42 +14,54 @@ use librpm_rt::Evr;
 use crate::arg::{self, growing};
 use crate::error::{Error, code};
 use crate::handle::{Kmp, Shared};
-use crate::report::{Entry, Report, kind, state, verdict};
-use crate::{policy, ret};
+use crate::report::{Entry, Report, kind, policy, state, verdict};
+use crate::ret;
 
 /// rpm's flag of a dependency with "=".
 const EQUAL: u32 = 8;
 
-/// `struct kmp_dependency`.
+/// A capability. Does not grow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "said in kmp.h")]
 pub struct Dependency {
+    /// such as "ksym(default:printk)"; must not be NULL
     pub name: *const c_char,
+    /// `[epoch:]version[-release]`; NULL or "" if none
     pub evr: *const c_char,
 }
 
-/// `struct kmp_package`.
+/// A package that comes. Set size, and zero what is not used.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "said in kmp.h")]
 pub struct Package {
+    /// set by the caller
     pub size: usize,
+    /// must not be NULL
     pub name: *const c_char,
+    /// -1: none
     pub epoch: i64,
+    /// must not be NULL
     pub version: *const c_char,
+    /// must not be NULL
     pub release: *const c_char,
+    /// may be NULL
     pub arch: *const c_char,
+    /// its Provides
     pub provides: *const Dependency,
+    /// how many
     pub provides_count: usize,
+    /// its Requires (`requires` is a word of C++)
     pub requires_: *const Dependency,
+    /// how many
     pub requires_count: usize,
+    /// absolute paths; those that kmp_concerns() declines may be left out
     pub files: *const *const c_char,
+    /// how many
     pub files_count: usize,
 }
 growing!(Package, last: files_count: usize);
 
-/// `kmp_transaction_t`.
+/// An rpm transaction, described element by element.
 #[derive(Debug)]
 pub struct Transaction {
     shared: Arc<Shared>,
@@ -69,7 +81,7 @@ fn spent() -> Error {
     Error::new(code::E_SPENT, "the transaction was judged already; describe it anew")
 }
 
-/// `int kmp_transaction_new(kmp_t *kmp, kmp_transaction_t **out);`
+/// Begins a description. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction) -> c_int {
     ret::make(out, || {
@@ -79,13 +91,14 @@ pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction)
     })
 }
 
-/// `void kmp_transaction_free(kmp_transaction_t *transaction);`
+/// Frees a description.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_free(transaction: *mut Transaction) {
     ret::value((), || arg::free(transaction));
 }
 
-/// `int kmp_concerns(const char *path);`
+/// Might a package that owns this path concern kernels or their drivers? 1 or 0; NULL: 0. For a first look at file
+/// lists: takes some nanoseconds. A package without any such file need not be described.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_concerns(path: *const c_char) -> c_int {
     ret::value(0, || c_int::from(arg::optional(path).is_some_and(|p| concerns(p.to_bytes()))))
@@ -97,7 +110,9 @@ fn concerns(path: &[u8]) -> bool {
     near && Elements::concerns(Path::new(OsStr::from_bytes(path)))
 }
 
-/// `int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);`
+/// A package file that comes. Its payload is read where it has to be: this tells the most.
+/// Signatures are not checked. KMP_E_PACKAGE: it was left out, and may be described with kmp_transaction_add().
+/// KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
     ret::answer(|| {
@@ -109,7 +124,8 @@ pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: 
     })
 }
 
-/// `int kmp_transaction_add_fd(kmp_transaction_t *transaction, int fd);`
+/// The same of a package file that is open already, from where it stands, such as the one that rpm's callback gives.
+/// It is not closed, and its position is put back. KMP_E_PACKAGE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_int) -> c_int {
     ret::answer(|| {
@@ -122,7 +138,9 @@ pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_in
     })
 }
 
-/// `int kmp_transaction_update_file(kmp_transaction_t *transaction, const char *path);`
+/// A package file that comes as with rpm -U: what is installed of its name goes, and what it obsoletes; that is looked
+/// up when judging and need not be told. As kmp_transaction_add_file() otherwise. KMP_E_PACKAGE, KMP_E_RPM,
+/// KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
     ret::answer(|| {
@@ -134,7 +152,9 @@ pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, pat
     })
 }
 
-/// `int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package *package);`
+/// A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel
+/// offers from its Provides, or from kmp_transaction_symvers(). What is not told is unknown, and no driver is called
+/// lost for it. KMP_E_SIZE, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *const Package) -> c_int {
     ret::answer(|| {
@@ -194,7 +214,8 @@ fn dependencies(
     arg::array(first, count, what)?.iter().map(read).collect()
 }
 
-/// `int kmp_transaction_symvers(kmp_transaction_t *transaction, const char *release, const void *bytes, size_t length);`
+/// What a coming kernel exports: the bytes of its symvers (Module.symvers, .gz, .xz or .zst too).
+/// KMP_E_SYMVERS, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_symvers(
     transaction: *mut Transaction,
@@ -210,7 +231,9 @@ pub extern "C" fn kmp_transaction_symvers(
     })
 }
 
-/// `int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, int replaced);`
+/// An installed package that goes, by its instance in the rpm database. replaced: something takes its place (an
+/// update, a downgrade, an obsoletes), so that losing it is not what somebody asked for. The package is looked up
+/// when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_remove(
     transaction: *mut Transaction,
@@ -228,7 +251,12 @@ pub extern "C" fn kmp_transaction_remove(
     })
 }
 
-/// `int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);`
+/// Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_PROBLEM for what could
+/// not be looked at.
+/// policy: "abort", "warn" or "off" for all; NULL: as kmp.conf says for each package.
+/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD let it go on, KMP_VERDICT_WARN let it go on
+/// and tell, KMP_VERDICT_ABORT stop it. The transaction is spent, whatever comes of it, and can only be freed.
+/// KMP_E_DATABASE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_judge(
     transaction: *mut Transaction,

@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod header;
 mod install;
 mod install_tree;
 mod judge;
@@ -27,6 +28,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),
     ("install", "lay out everything below --destdir DIR", install_tree::run),
+    ("header", "write kmp.h from the items and comments of libkmp's sources", header::run),
     ("rpm", "build the packages of packaging/kmp.spec", rpm::run),
     ("_measure", "", bench::measure::run),
     ("_inflate", "", bench::measure::inflate),
