@@ -14,6 +14,9 @@ fn kernel(release: &str, crc: u32) -> KernelBuilder {
 /// With a kernel, a driver for it, and the package of a kernel that would lose it.
 fn site() -> (TestRoot, testkit::Package) {
     let root = root();
+    // A system that can make initrds, so that nobody is told of one that is not made.
+    root.write("etc/fstab", "");
+    root.add_program("/bin/true", "/usr/bin/dracut");
     let (old, new) = (kernel(OLD, 7), kernel(NEW, 8));
     let module = old.driver("foo").need("printk", 1).need("changing", 7).build();
     let kmp = PackageBuilder::kmp("foo", "default", "1", OLD, [("foo.ko", module)]);
