@@ -87,7 +87,8 @@ impl Side {
         };
         root.write("etc/os-release", format!("ID={id}\n"));
         root.write("etc/fstab", "");
-        // What wm2 takes for dracut; ours, below another root, looks for it there.
+        // Ours, below another root, looks for dracut there, and runs it there.
+        root.add_program("/bin/sh", "/bin/sh");
         root.write("usr/bin/dracut", "#!/bin/sh\n");
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(root.join("usr/bin/dracut"), executable).unwrap();

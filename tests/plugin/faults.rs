@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use nix::fcntl::{Flock, FlockArg};
 use testkit::{Package, PackageBuilder, TestRoot, run};
 
 use crate::support::{NEW, OLD, kernel, kmp, link, plugin, rpm_env, site, telling};
@@ -101,11 +102,10 @@ fn a_module_that_cannot_be_read_is_one_warning() {
 }
 
 /// Another run of kmp has the lock.
-fn busy(root: &TestRoot) -> File {
+fn busy(root: &TestRoot) -> Flock<File> {
     root.write("run/kmp/lock", "");
     let file = File::open(root.join("run/kmp/lock")).unwrap();
-    file.lock().unwrap();
-    file
+    Flock::lock(file, FlockArg::LockExclusive).unwrap()
 }
 
 #[test]

@@ -14,5 +14,5 @@ mod triggers;
 mod with_plugin;
 
 #[path = "../plugin/support.rs"]
-#[allow(dead_code, reason = "shared with the plugin's tests, which use the rest")]
+#[allow(dead_code, clippy::type_complexity, reason = "shared with the plugin's tests, which use the rest")]
 mod support;
