@@ -282,9 +282,15 @@ pub fn driver(name: &str, kernel: &KernelBuilder, crc: u32) -> ModuleBuilder {
     kernel.driver(name).need("printk", 0x1000_0001).need("changing", crc)
 }
 
+/// Describes a package by base, version, release and files.
+pub type Build = fn(&str, &str, &str, Vec<(String, Vec<u8>)>) -> PackageBuilder;
+
+/// A case's name and what it does.
+pub type Named = (&'static str, fn(&mut Case));
+
 /// A package of either distribution with these modules.
 pub fn package(
-    build: fn(&str, &str, &str, Vec<(String, Vec<u8>)>) -> PackageBuilder,
+    build: Build,
     base: &str,
     version: &str,
     kernel: &KernelBuilder,

@@ -2,14 +2,14 @@
 
 use testkit::{Compression, KernelBuilder, ModuleBuilder, Package, PackageBuilder};
 
-use crate::case::{self, Case, driver, kernel};
+use crate::case::{self, Case, Named, driver, kernel};
 
 const OLD: &str = "5.14.0-70.el9.x86_64";
 const SAME: &str = "5.14.0-162.el9.x86_64";
 const OTHER: &str = "5.14.0-284.el9.x86_64";
 const LAST: &str = "5.14.0-362.el9.x86_64";
 
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Named] = &[
     ("modules come and go", comes_and_goes),
     ("an update relinks", update),
     ("an update in place keeps links", update_in_place),
@@ -51,7 +51,7 @@ pub const CASES: &[(&str, fn(&mut Case))] = &[
 ];
 
 fn package(base: &str, version: &str, kernel: &KernelBuilder, modules: &[(&str, ModuleBuilder)]) -> Package {
-    case::package(|b, v, k, files| PackageBuilder::kmod(b, v, k, files), base, version, kernel, modules)
+    case::package(PackageBuilder::kmod, base, version, kernel, modules)
 }
 
 /// A package with one module of its own name.

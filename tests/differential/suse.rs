@@ -2,14 +2,14 @@
 
 use testkit::{Compression, KernelBuilder, ModuleBuilder, Package, PackageBuilder, Versions};
 
-use crate::case::{self, Case, driver, kernel};
+use crate::case::{self, Case, Named, driver, kernel};
 
 const OLD: &str = "6.4.0-1-default";
 const SAME: &str = "6.4.0-2-default";
 const OTHER: &str = "6.4.0-3-default";
 const LAST: &str = "6.4.0-4-default";
 
-pub const CASES: &[(&str, fn(&mut Case))] = &[
+pub const CASES: &[Named] = &[
     ("a KMP comes and goes", comes_and_goes),
     ("the newest version that fits is linked", versions),
     ("an older version takes the place of one that goes", older_takes_over),

@@ -77,7 +77,7 @@ pub fn libdir() -> String {
 }
 
 pub fn docdir() -> String {
-    run(Command::new("rpm").args(["--eval", "%{_docdir}"])).stdout.trim().into()
+    run(Command::new("rpm").args(["--eval", "%{_defaultdocdir}"])).stdout.trim().into()
 }
 
 /// What all our packages ask of others is in this one; dependencies among ours are left to rpm.

@@ -21,8 +21,8 @@ const VARIABLE: &str = "KMP_COMPLETE";
 /// # Errors
 /// In words: it was asked, and cannot answer.
 pub fn answer(name: &OsStr, command: fn() -> Command) -> Result<bool, String> {
-    let shell = std::env::var_os(VARIABLE);
-    if !shell.and_then(|s| s.into_string().ok()).is_some_and(|s| Shells::builtins().completer(&s).is_some()) {
+    let shell = std::env::var(VARIABLE).unwrap_or_default();
+    if Shells::builtins().completer(&shell).is_none() {
         return Ok(false);
     }
     let name = name.to_string_lossy();

@@ -93,14 +93,12 @@ fn kmp_8_has_every_verb_and_every_option() {
 
 #[test]
 fn each_other_name_has_every_option_in_its_page() {
-    let commands: [(&str, fn() -> Command); 3] = [
-        ("weak-modules.8", weak_modules::command),
-        ("weak-modules2.8", weak_modules2::command),
-        ("regenerate-initrd-posttrans.8", regenerate::command),
-    ];
-    for (name, command) in commands {
+    for (name, mut command) in [
+        ("weak-modules2.8", weak_modules2::command()),
+        ("weak-modules.8", weak_modules::command()),
+        ("regenerate-initrd-posttrans.8", regenerate::command()),
+    ] {
         let page = page(name);
-        let mut command = command();
         command.build();
         names_no_other(&page, &command);
         // Operands are in the synopsis.

@@ -236,7 +236,7 @@ kmp check has every reason, kmp explain each symbol.
                 let states =
                     || releases.iter().map(|r| Some(if *r == KERNELS[2] { &misfit } else { &LINKED }));
                 let name = |n: usize| {
-                    if n % 3 == 0 { long.into() } else { format!("foo{n}-kmp-default-{n}.0_k1-1") }
+                    if n.is_multiple_of(3) { long.into() } else { format!("foo{n}-kmp-default-{n}.0_k1-1") }
                 };
                 let rows: Vec<Row<'_>> =
                     (0..count).map(|n| Row { name: name(n), states: states().collect() }).collect();

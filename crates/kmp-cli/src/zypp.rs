@@ -37,13 +37,13 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
             let _ = synchronise().map_err(|why| log::error!("{why}"));
         }
     };
-    loop {
-        let Some((command, body)) = read_frame(&mut stdin).unwrap_or_else(|e| {
+    let mut next = || {
+        read_frame(&mut stdin).unwrap_or_else(|e| {
             log::warn!("cannot read from libzypp: {e}");
             None
-        }) else {
-            break;
-        };
+        })
+    };
+    while let Some((command, body)) = next() {
         match command.as_str() {
             "COMMITBEGIN" => {
                 let list = note(root, &steps(&body));
