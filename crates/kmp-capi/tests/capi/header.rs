@@ -11,6 +11,10 @@ use testkit::run;
 
 use crate::library::SOURCE;
 
+fn size_of_member<T, M>(_: impl Fn(&T) -> &M) -> usize {
+    size_of::<M>()
+}
+
 #[test]
 fn every_layout_is_that_of_the_code() {
     // As C++ too, in the oldest dialect that has stdint.h.
@@ -28,6 +32,8 @@ fn every_layout_is_that_of_the_code() {
             $(
                 let (c, member, offset) = ($c, stringify!($member), offset_of!($rust, $member));
                 let _ = writeln!(program, "same(offsetof(struct {c}, {member}) == {offset});");
+                let size = size_of_member(|of: &$rust| &of.$member);
+                let _ = writeln!(program, "same(sizeof(((struct {c} *)0)->{member}) == {size});");
             )+
         };
     }
