@@ -134,10 +134,17 @@ static void synchronise(struct run *run, const char *root, int level)
     kmp_close(kmp);
 }
 
-/* After the last package and before the first script that may make an initrd. */
+/* After the last package and before the first script that may make an initrd. A transaction may have but file triggers. */
 static bool is_at_the_end(const char *name)
 {
-    return strncmp(name, "%posttrans(", 11) == 0 || strncmp(name, "%postuntrans(", 13) == 0;
+    static const char *const SCRIPTLETS[] = {
+        "%posttrans(", "%postuntrans(", "%transfiletriggerin(", "%transfiletriggerpostun(",
+    };
+
+    for (size_t i = 0; i < sizeof SCRIPTLETS / sizeof *SCRIPTLETS; i++)
+        if (strncmp(name, SCRIPTLETS[i], strlen(SCRIPTLETS[i])) == 0)
+            return true;
+    return false;
 }
 
 void sync_before_scriptlet(struct run *run, const char *name)

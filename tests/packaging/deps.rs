@@ -10,7 +10,7 @@ fn prints(corpus: &Corpus, args: &[&str], list: &[std::path::PathBuf], expect: &
 }
 
 #[test]
-pub fn suse_packages_of_modules() {
+fn suse_packages_of_modules() {
     let corpus = Corpus::new();
     let list = corpus.package();
     prints(
@@ -86,7 +86,7 @@ fn suse_kernels() {
 }
 
 #[test]
-pub fn red_hat_packages_of_modules() {
+fn red_hat_packages_of_modules() {
     let corpus = Corpus::new();
     let list = corpus.package();
     // By generator: kmod, modalias (length as text, then name), then each module's symbols.

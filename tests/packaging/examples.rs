@@ -219,13 +219,11 @@ fn samples_are_clean_for_rpmlint() {
     }
 }
 
-/// With a real kernel's headers (`KMP_KERNEL_TREE`, prepared for building there) the module itself is
-/// built, too. Without, the made up tree's module is all there is.
+/// The module itself is built, too, not taken from a tree that is made up.
 #[test]
+#[ignore = "needs a real kernel's headers, prepared for building, in KMP_KERNEL_TREE; cargo xtask judge has them"]
 fn built_by_a_real_kernels_build_system() {
-    let Some(tree) = std::env::var_os("KMP_KERNEL_TREE").map(PathBuf::from) else {
-        return suse_form();
-    };
+    let tree = PathBuf::from(std::env::var_os("KMP_KERNEL_TREE").expect("KMP_KERNEL_TREE"));
     let workshop = Workshop::new("suse");
     let release = std::fs::read_to_string(tree.join("include/generated/utsrelease.h")).unwrap();
     let (kver, flavor) = release.split('"').nth(1).unwrap().rsplit_once('-').unwrap();

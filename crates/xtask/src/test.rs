@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::packages::Use;
-use crate::{install, privilege, releases};
+use crate::{install, judge, privilege, releases};
 
 const USAGE: &str = "usage: cargo xtask test [--no-judge] [--bench]
 
@@ -29,6 +29,17 @@ enum End {
 impl From<Result<(), String>> for End {
     fn from(result: Result<(), String>) -> Self {
         result.map_or_else(Self::Failed, |()| Self::Ok)
+    }
+}
+
+/// `Some`: why it was not run.
+impl From<Result<Option<String>, String>> for End {
+    fn from(result: Result<Option<String>, String>) -> Self {
+        match result {
+            Ok(None) => Self::Ok,
+            Ok(Some(why)) => Self::NotRun(why),
+            Err(why) => Self::Failed(why),
+        }
     }
 }
 
@@ -68,17 +79,13 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         cargo(&namespace, &["test", "--workspace", "--no-fail-fast", "--locked"], &[])
     });
     // Behind the tests out here, which have built what is run there.
-    step(&mut steps, "releases", || match releases::check() {
-        Ok(None) => End::Ok,
-        Ok(Some(why)) => End::NotRun(why),
-        Err(why) => End::Failed(why),
-    });
+    step(&mut steps, "releases", releases::check);
     step(&mut steps, "packages", || {
         let namespace = privilege::namespace()?;
-        cargo(&namespace, &["test", "-p", "xtask", "--test", "packages", "--locked"], &[])
+        cargo(&namespace, &["test", "--workspace", "--test", "packages", "--locked"], &[])
     });
     if judge {
-        step(&mut steps, "judge", || this(&["judge"]));
+        step(&mut steps, "judge", judge::check);
     }
     if given("--bench") {
         step(&mut steps, "bench", || this(&["bench"]));

@@ -24,20 +24,26 @@ use compare::{Cell, Table};
 use fetch::{Fetched, Places};
 use run::Result;
 
+use crate::{privilege, test};
+
 /// How long the sources of other projects may take to build.
 const DKMS_LIMIT: Duration = Duration::from_secs(240);
 
-/// Runs the judge. Outside CI it is skipped where there is no archive to take kernels from.
 pub fn run(_: &[String]) -> std::result::Result<(), String> {
+    match check()? {
+        None => Ok(()),
+        Some(why) => Err(format!("not run: {why}")),
+    }
+}
+
+/// Runs the judge. Gives why it was not run: outside CI, where there is no archive to take kernels from.
+pub fn check() -> std::result::Result<Option<String>, String> {
     let in_ci = std::env::var_os("CI").is_some_and(|v| v == "true");
     match cannot() {
         Some(why) if in_ci => Err(format!("{why}; in CI it must not be skipped")),
-        Some(why) => {
-            eprintln!("judge: skipped: {why}");
-            Ok(())
-        }
+        Some(why) => Ok(Some(why)),
         None => match judge() {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(None),
             Ok(false) => Err("kmp and the kernel do not agree; see the table above".into()),
             Err(e) => Err(e.to_string()),
         },
@@ -138,6 +144,11 @@ fn judge() -> Result<bool> {
         .collect();
     let own = sets.iter().filter(|s| s.built_for == kernels[0].release).map(|s| s.files.len()).sum::<usize>();
 
+    if !quick {
+        clock.say("building the sample package");
+        sample(&kernels[0])?;
+    }
+
     clock.say("building the archive's third-party modules");
     let end = Instant::now() + if quick { Duration::from_secs(40) } else { DKMS_LIMIT };
     let (mut third, mut third_modules) = (0, 0);
@@ -187,6 +198,25 @@ fn judge() -> Result<bool> {
     );
     clock.say("done");
     Ok(good && figures.disagreed == 0 && own >= 40 && machines.len() >= 3)
+}
+
+/// The sample for packagers, by rpmbuild and this kernel's own build system.
+fn sample(kernel: &Fetched) -> Result<()> {
+    let name = "examples::built_by_a_real_kernels_build_system";
+    let arguments = [
+        "test",
+        "--workspace",
+        "--locked",
+        "--quiet",
+        "--test",
+        "packaging",
+        "--",
+        "--ignored",
+        "--exact",
+        name,
+    ];
+    let tree = kernel.headers.to_str().ok_or("the headers' path is not UTF-8")?;
+    Ok(test::cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
 }
 
 fn kmp_program() -> Result<PathBuf> {
