@@ -51,46 +51,23 @@ static void to_system(int level, const char *text)
     close(fd);
 }
 
-/* Every byte of a message that is no text is seen as one: names come from packages. */
-static void format_line(char *line, const char *format, va_list arguments)
+void log_to(int where, int level, const char *format, ...)
 {
-    if (vsnprintf(line, LOG_LINE, format, arguments) < 0)
-        line[0] = '\0';
+    char line[LOG_LINE];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    /* Every byte that is no text is seen as one: names come from packages. */
     for (char *c = line; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
-}
-
-void log_line(int level, const char *format, ...)
-{
-    char line[LOG_LINE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    format_line(line, format, arguments);
-    va_end(arguments);
-    to_rpm(level, line);
-}
-
-void log_everywhere(int level, const char *format, ...)
-{
-    char line[LOG_LINE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    format_line(line, format, arguments);
-    va_end(arguments);
-    to_rpm(level, line);
-    to_system(level, line);
-}
-
-void log_system(int level, const char *format, ...)
-{
-    char line[LOG_LINE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    format_line(line, format, arguments);
-    va_end(arguments);
-    to_system(level, line);
+    if (where & LOG_TO_RPM)
+        to_rpm(level, line);
+    if (where & LOG_TO_SYSTEM)
+        to_system(level, line);
 }

@@ -5,14 +5,15 @@
 /* The most that is said in one line. */
 #define LOG_LINE 2048
 
-/* One line in rpm's log at this level (rpmlogLvl). */
-void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Where a message goes: rpm's own log, and the system's (facility daemon, tag kmp, as the command does). */
+enum { LOG_TO_RPM = 1, LOG_TO_SYSTEM = 2 };
 
-/* The same, and to the system's log: facility daemon, tag kmp, as the command does. */
-void log_everywhere(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line at this level (rpmlogLvl). */
+void log_to(int where, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Only to the system's log. */
-void log_system(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define log_line(level, ...) log_to(LOG_TO_RPM, (level), __VA_ARGS__)
+#define log_system(level, ...) log_to(LOG_TO_SYSTEM, (level), __VA_ARGS__)
+#define log_everywhere(level, ...) log_to(LOG_TO_RPM | LOG_TO_SYSTEM, (level), __VA_ARGS__)
 
 /* Which root the transaction is for: of another than "/" the system's log is told nothing. */
 void log_root(const char *root);
