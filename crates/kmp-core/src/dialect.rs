@@ -80,7 +80,7 @@ impl Dialect {
     }
 
     /// Where the link of a module goes, below `weak-updates/`. `below` is the module's path below the
-    /// directory of `release`, `target` the link's target ([`Self::target`]), `vermagic` the module's.
+    /// directory of `release`, `target` the link's target (`ModulesDirs::target`), `vermagic` the module's.
     ///
     /// Red Hat's dialect goes by the release that a module was built for, as its vermagic tells: where that is
     /// another than the one in whose directory it is, the link has the module's whole path.

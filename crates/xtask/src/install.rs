@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use kmp_core::dialect::Dialect;
+
 use crate::packages::{Family, NEEDS, Need, Use};
 
 const SBIN: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -23,7 +25,7 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
     let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
     let Some(family) = family() else {
         return Err(format!(
-            "{} not found, and neither apt-get nor zypper nor dnf to install them with",
+            "{} not found, and the distribution has no apt-get, zypper or dnf to install them with",
             programs.join(", ")
         ));
     };
@@ -71,10 +73,16 @@ fn is_there(program: &str) -> bool {
     }
 }
 
+/// The machine's own: another family's programs may be installed as well, for tests.
 fn family() -> Option<Family> {
-    [("zypper", Family::Zypper), ("dnf", Family::Dnf), ("apt-get", Family::Apt)]
-        .into_iter()
-        .find_map(|(program, family)| find(program).map(|_| family))
+    let text =
+        ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|f| std::fs::read_to_string(f).ok());
+    let (program, family) = match Dialect::of_os_release(&text.unwrap_or_default()) {
+        Some(Dialect::Suse) => ("zypper", Family::Zypper),
+        Some(Dialect::RedHat) => ("dnf", Family::Dnf),
+        None => ("apt-get", Family::Apt),
+    };
+    find(program).map(|_| family)
 }
 
 fn commands<'a>(family: Family, packages: &[&'a str]) -> Vec<Vec<&'a str>> {

@@ -1,5 +1,5 @@
 //! Unpacks `.gz`, `.xz` and `.zst`, and what else initrds are packed with (lz4, lzop, bzip2), told apart by their first bytes
-//! and never by a file's name. [`Inflater`] is for whole files in memory, [`stream`] for one stream among others.
+//! and never by a file's name. [`Inflater`] is for whole files in memory, [`stream()`] for one stream among others.
 //!
 //! Decompression is most of the cost of reading a kernel's modules, so it goes straight to the libraries: output lands in one
 //! vector that is as large as the data says it will be (a hint, and never trusted), and contexts are kept in an [`Inflater`].

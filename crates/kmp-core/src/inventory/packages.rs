@@ -22,7 +22,7 @@ pub use librpm_rt::Package;
 pub struct PackageError(String);
 
 /// The modules that an installed package has for one kernel release; in Red Hat's dialect also modules that no
-/// package owns (see [`super::unpackaged`]).
+/// package owns (see `unpackaged.rs`).
 #[derive(Clone, Debug)]
 pub struct InstalledKmp {
     /// The package. For unpackaged modules a made-up one that is not from a database: `NAME.ko` of the first
