@@ -158,7 +158,7 @@ void sync_before_scriptlet(struct run *run, const char *name)
 void sync_in_scriptlet(const struct run *run)
 {
     if (run->transaction >= 0)
-        setenv(SYNC_VARIABLE, "1", 1);
+        setenv(SYNC_VARIABLE, run->in_commit && run->more_comes ? "more" : "1", 1);
 }
 
 void sync_at_end(struct run *run, const char *root)

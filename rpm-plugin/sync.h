@@ -5,7 +5,8 @@
 #include "rpm.h"
 #include "run.h"
 
-/* In the environment of scriptlets: `kmp` and `weak-modules2` are to note their request only. */
+/* In the environment of scriptlets: `kmp` and `weak-modules2` are to note their request only. "more": other calls of
+ * rpm will follow in the same commit, and the triggers at this one's end leave everything to them. */
 #define SYNC_VARIABLE "KMP_TRANSACTION"
 
 /* A scriptlet is about to run, chrooted where there is another root. */

@@ -122,6 +122,14 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
-        Verb::ZyppCommitPlugin => zypp::run(&args.root, || sync::all(&context)),
+        Verb::ZyppCommitPlugin => {
+            // Those that were there before are for their makers, or have failed already.
+            let before = regenerate::asked_for(&context);
+            zypp::run(&args.root, || {
+                sync::all(&context)?;
+                let is_new = regenerate::asked_for(&context).iter().any(|marker| !before.contains(marker));
+                if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) }
+            })
+        }
     }
 }

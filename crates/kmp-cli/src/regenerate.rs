@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
         }
     };
     messages::init("regenerate-initrd-posttrans", i16::from(args.verbose));
-    match run(&args) {
+    match Context::open(&args.root).and_then(|context| serve(&context)) {
         Ok(status) => ExitCode::from(status),
         Err(message) => {
             log::error!("{message}");
@@ -52,8 +52,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<u8, String> {
-    let context = Context::open(&args.root)?;
+/// The markers that are there.
+pub fn asked_for(context: &Context) -> Vec<String> {
+    apply::markers(&context.root)
+}
+
+/// Makes the initrds that markers ask for. Returns the generator's exit status.
+pub fn serve(context: &Context) -> Result<u8, String> {
     let markers = apply::markers(&context.root);
     if markers.is_empty() {
         return Ok(0);
