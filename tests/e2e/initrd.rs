@@ -356,6 +356,41 @@ fn bsc_1208179_a_package_asks_for_an_initrd() {
     assert!(machine.markers().is_empty());
 }
 
+/// Modules of a kernel's own that come in another package: in posttrans an initrd is made if it has them, or should.
+#[test]
+fn in_tree_modules_that_come_or_go() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let [packed, other] = [1, 2].map(|crc| kernel(SAME, 7).driver("more_net").need("printk", crc).build());
+    let path = "kernel/drivers/net/more-net.ko";
+    root.write(format!("usr/lib/modules/{SAME}/{path}"), &packed);
+    let deferred = [("INITRD_IN_POSTTRANS", "1")];
+    let call = |variables: &[(&str, &str)], verb: &str| {
+        let list = format!("/usr/lib/modules/{SAME}/{path}\n");
+        let mut command = wm2_command(root, &[&format!("--{verb}-kernel-modules"), SAME]);
+        run(command.envs(variables.iter().copied()).stdin(piped(&list))).expect_success();
+        let markers = machine.markers();
+        machine.posttrans(&[]).expect_success();
+        (markers, machine.calls())
+    };
+    let nothing = (vec![], vec![]);
+    let asked = (vec![SAME.to_string()], vec![made(SAME)]);
+    // It is not in the initrd, and nobody wants it there.
+    assert_eq!(call(&deferred, "add"), nothing);
+    // Without a posttrans the initrd may have been made before they were there.
+    assert_eq!(call(&[], "add"), (vec![], vec![made(SAME)]));
+    root.write("etc/dracut.conf.d/more.conf", "add_drivers+=\" more-net \"\n");
+    machine.initrd(SAME, &[]);
+    assert_eq!(call(&deferred, "add"), asked);
+    machine.initrd(SAME, &[(path, packed)]);
+    assert_eq!(call(&deferred, "add"), nothing);
+    machine.initrd(SAME, &[(path, other)]);
+    assert_eq!(call(&deferred, "add"), asked);
+    // What goes asks for nothing: mostly its kernel goes, too.
+    machine.initrd(SAME, &[(path, vec![])]);
+    assert_eq!(call(&[], "remove"), nothing);
+}
+
 #[test]
 fn other_generators() {
     let machine = Machine::kernels();

@@ -386,3 +386,24 @@ fn a_kernel_that_depends_on_nothing_known_gets_no_link() {
         found["kernels"][0]["modules"][0]["reasons"].as_array().unwrap().iter().map(|r| &r["rule"]).collect();
     assert!(rules.iter().all(|r| **r == "unknown-crc"), "{found}");
 }
+
+/// What depmod wrote there is no package's where depmod is newer than the package.
+#[test]
+fn where_a_kmp_goes_after_its_kernel_no_index_stays() {
+    for (file, stays) in [("modules.weakdep", false), ("modules.mine", true)] {
+        let root = TestRoot::new();
+        let old = kernel(OLD, 7);
+        let of_kernel = PackageBuilder::kernel(&old).build();
+        let foo = one_module("foo", "1", &old, 7);
+        root.install(&[&of_kernel, &foo]);
+        good(&root, &["sync"]);
+        let dir = format!("usr/lib/modules/{OLD}");
+        root.write(format!("{dir}/{file}"), "");
+        root.erase(&[of_kernel.name()]);
+        good(&root, &["remove-kernel", OLD]);
+        assert!(root.exists(format!("{dir}/updates/foo.ko")) && root.exists(format!("{dir}/{file}")));
+        root.erase(&[foo.name()]);
+        good(&root, &["remove-kmp", foo.nvr()]);
+        assert_eq!(root.exists(&dir), stays, "{file}: {:?}", root.tree());
+    }
+}

@@ -1,8 +1,8 @@
 //! Modules of a kernel in a package of their own.
 
 use crate::packages::{OLD, extra_modules, kernel_package};
-use crate::site::{SHELLS, Site};
-use crate::support::kernel;
+use crate::site::{SHELLS, Site, dracut};
+use crate::support::{kernel, turn_on};
 
 #[test]
 fn they_come_are_rebuilt_and_go() {
@@ -38,6 +38,29 @@ fn they_come_are_rebuilt_and_go() {
         assert_eq!(calls(), [call("remove"), list]);
         assert_eq!(site.depmods(OLD), 1);
         assert_eq!(site.left_in_run(), [""; 0]);
+    }
+}
+
+/// With the plugin and without. It comes after the kernel, or in one transaction with it.
+#[test]
+fn an_initrd_is_made_where_it_should_have_them() {
+    for plugin in [false, true] {
+        let site = Site::new(SHELLS[0]);
+        if plugin {
+            turn_on(&site.root);
+        }
+        let old = kernel(OLD, 7);
+        let extra = extra_modules(&old, "1").build();
+        let dracuts = || site.calls().into_iter().filter(|call| *call == dracut(OLD)).count();
+        site.rpm(&["-i"], &[&kernel_package(&old).build()]).expect_success();
+        assert_eq!(dracuts(), 1);
+        site.rpm(&["-i"], &[&extra]).expect_success();
+        assert_eq!((dracuts(), site.left_in_run()), (0, vec![]), "plugin: {plugin}");
+        site.rpm(&["-e", extra.name()], &[]).expect_success();
+        assert_eq!(dracuts(), 0, "plugin: {plugin}");
+        site.root.write("etc/dracut.conf", "add_drivers+=\" in_tree \"\n");
+        site.rpm(&["-i"], &[&extra]).expect_success();
+        assert_eq!((dracuts(), site.left_in_run()), (1, vec![]), "plugin: {plugin}");
     }
 }
 

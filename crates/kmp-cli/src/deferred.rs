@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 
 /// Set by the plugin for scriptlets.
-const VARIABLE: &str = "KMP_TRANSACTION";
+pub const VARIABLE: &str = "KMP_TRANSACTION";
 const DIRECTORY: &str = "/run/kmp";
 /// Locked by the plugin as long as it lives.
 const TRANSACTION: &str = "transaction";

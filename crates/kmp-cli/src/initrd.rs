@@ -1,6 +1,7 @@
 //! `kmp initrd`: which kernels need a new initrd, and why; and what the other verbs say of it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use kmp_core::apply;
 use kmp_core::initrd::{Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
@@ -53,6 +54,17 @@ impl From<&Fate> for Json {
 /// What is asked for where nothing special is named.
 pub fn request() -> Request {
     Request { settings: Settings::from_environment(), ..Request::default() }
+}
+
+/// Does a kernel need a new initrd, now that modules of its own with these names came? Where that is not to be known, it does.
+pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[String]) -> bool {
+    let Ok(context) = Context::open(root) else { return true };
+    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
+    let (_, releases) = context.releases();
+    let Some(release) = releases.iter().find(|r| r.is_kernel && r.release == kernel) else { return false };
+    let mut modules = compare::on_disk(dialect, release);
+    compare::count(&mut modules, names);
+    System::look(&context.root, dialect, settings).assess(release, &modules, false, false, None).needed()
 }
 
 /// What became of a kernel's initrd, in a line; `None` for a failure, which is told by [`tell`].

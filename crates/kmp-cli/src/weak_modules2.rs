@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
+use kmp_core::abi::name::module_name;
 use kmp_core::apply::Depmod;
 use kmp_core::initrd::{Reason, Request, Settings};
 use kmp_core::plan::Decision;
@@ -81,7 +82,8 @@ enum Mode {
     RemoveKmp,
     AddKernel,
     RemoveKernel,
-    KernelModules,
+    AddModules,
+    RemoveModules,
 }
 
 impl Mode {
@@ -91,7 +93,8 @@ impl Mode {
             Mode::RemoveKmp => "--remove-kmp",
             Mode::AddKernel => "--add-kernel",
             Mode::RemoveKernel => "--remove-kernel",
-            Mode::KernelModules => "--add-kernel-modules",
+            Mode::AddModules => "--add-kernel-modules",
+            Mode::RemoveModules => "--remove-kernel-modules",
         }
     }
 }
@@ -103,7 +106,8 @@ impl Args {
             (_, true, ..) => Mode::RemoveKmp,
             (_, _, true, _) => Mode::AddKernel,
             (_, _, _, true) => Mode::RemoveKernel,
-            _ => Mode::KernelModules,
+            _ if self.add_kernel_modules => Mode::AddModules,
+            _ => Mode::RemoveModules,
         }
     }
 
@@ -121,22 +125,33 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<bool, String> {
     let mode = args.mode();
-    let needs_argument = matches!(mode, Mode::AddKmp | Mode::RemoveKmp | Mode::KernelModules);
+    let needs_argument = !matches!(mode, Mode::AddKernel | Mode::RemoveKernel);
     if needs_argument && args.argument.is_none() {
         let usage = Args::command().render_usage();
         return Err(format!("the mode needs a package or a kernel release\n{usage}"));
     }
     let mut speaker = Speaker { verbose: args.verbosity() > 0, log: log_file(args) };
     let listed = match mode {
-        Mode::RemoveKmp | Mode::KernelModules => {
+        Mode::RemoveKmp | Mode::AddModules | Mode::RemoveModules => {
             listed_on_stdin().iter().filter_map(|path| below_release(path)).collect()
         }
         _ => BTreeSet::new(),
     };
     let settings = Settings::from_environment();
-    let is_whole = matches!(mode, Mode::AddKernel | Mode::KernelModules);
-    let wish = args.argument.as_deref().filter(|_| is_whole || (mode == Mode::AddKmp && settings.forced));
+    // An initrd that was made when the kernel came lacks these modules. In posttrans it is made with them.
+    let is_whole = mode == Mode::AddKernel || (mode == Mode::AddModules && !settings.in_posttrans);
     let named = args.argument.as_deref().unwrap_or_default();
+    let come: Vec<String> = match mode {
+        Mode::AddModules => listed.iter().filter_map(|path| module_name(path.file_name()?)).collect(),
+        _ => Vec::new(),
+    };
+    let is_wished = || match mode {
+        Mode::AddKmp => settings.forced,
+        Mode::AddModules => is_whole || initrd::needed_for(&args.root, &settings, named, &come),
+        _ => is_whole,
+    };
+    let is_deferred = std::env::var_os(deferred::VARIABLE).is_some();
+    let wish = args.argument.as_deref().filter(|_| is_deferred && is_wished());
     if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish) {
         return Ok(false);
     }
@@ -156,6 +171,7 @@ fn run(args: &Args) -> Result<bool, String> {
             kernel: is_whole.then(|| argument.clone()),
             package: (mode == Mode::AddKmp).then(|| argument.clone()),
             touched: Vec::new(),
+            in_tree: (mode == Mode::AddModules).then(|| (argument.clone(), come)),
         }),
     };
     let about = match mode {
@@ -171,7 +187,7 @@ fn run(args: &Args) -> Result<bool, String> {
     match mode {
         Mode::AddKmp => tell_added(&mut speaker, &report, &argument),
         Mode::RemoveKmp => tell_removed(&mut speaker, &report, &argument),
-        Mode::AddKernel | Mode::KernelModules => {
+        Mode::AddKernel | Mode::AddModules | Mode::RemoveModules => {
             if !report.survey.inventory.kernels().any(|r| r.release == argument) {
                 speaker.say(&format!("Kernel {argument} is not installed"));
             }
@@ -180,7 +196,8 @@ fn run(args: &Args) -> Result<bool, String> {
     }
     tell_initrds(&mut speaker, &report);
     for kernel in &report.kernels {
-        if matches!(mode, Mode::AddKernel | Mode::KernelModules) && kernel.release != argument {
+        let is_of_kernel = matches!(mode, Mode::AddKernel | Mode::AddModules | Mode::RemoveModules);
+        if is_of_kernel && kernel.release != argument {
             continue;
         }
         // Who removes a kernel does not ask how the others stand.

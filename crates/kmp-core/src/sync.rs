@@ -8,8 +8,8 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict};
 use crate::apply::{
-    self, Depmod, Lock, LockError, Wanted, clear, is_read_only, keep_pending, leftovers, settle_pending,
-    switch,
+    self, Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
+    settle_pending, switch,
 };
 use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Fate, Request, System, compare};
@@ -317,8 +317,10 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
             })
             .collect();
         changes.append(&mut dangling);
-        // A kernel that is gone keeps no empty directory; a run that was killed may have left one.
-        let emptied = !release.is_kernel && release.weak_updates.as_ref().is_some_and(Vec::is_empty);
+        // A kernel that is gone keeps no empty directory; a run that was killed may have left one, and a KMP that went
+        // after its kernel leaves what depmod has written and no package owns.
+        let emptied = !release.is_kernel && release.weak_updates.as_ref().is_some_and(Vec::is_empty)
+            || is_index_only(root, release);
         let links_change = emptied || !wanted.unwanted.is_empty() || present.len() != wanted.links.len();
         let stale = release.is_kernel.then(|| inventory::stale(root, release)).flatten();
         if let Some(why) = &stale {
@@ -405,7 +407,8 @@ fn look_after_initrds(
             let (whole, wished, named) = asked(&report.release);
             let touched = request.touched.contains(&report.release);
             let links_changed = touched || !report.changes.is_empty();
-            let is_changed = links_changed || report.index != Index::UpToDate;
+            let has_more = request.in_tree.as_ref().is_some_and(|(kernel, _)| *kernel == report.release);
+            let is_changed = links_changed || has_more || report.index != Index::UpToDate;
             let forced = (wished || request.settings.forced).then_some(initrd::PACKAGE);
             (is_changed || whole || wished || named).then_some((
                 report,
@@ -422,13 +425,16 @@ fn look_after_initrds(
     let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
     for (report, release, whole, links_changed, forced) in chosen {
         // What is there now is not what was there before links were changed.
-        let (release, modules) = if dry_run {
+        let (release, mut modules) = if dry_run {
             (release.clone(), planned_modules(root, survey, release))
         } else {
             let (release, _) = Release::scan(root, &release.release, &release.dir);
             let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
             (release, modules)
         };
+        if let Some((_, names)) = request.in_tree.as_ref().filter(|(kernel, _)| *kernel == release.release) {
+            compare::count(&mut modules, names);
+        }
         let reason = system.assess(&release, &modules, whole, links_changed, forced);
         report.initrd = Some(system.serve(&release, reason, dry_run));
     }

@@ -17,7 +17,7 @@ pub use initrd::{
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
 pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};
-pub use switch::{Wanted, switch};
+pub use switch::{Wanted, is_index_only, switch};
 
 #[cfg(test)]
 mod tests;

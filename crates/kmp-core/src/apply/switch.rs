@@ -77,7 +77,7 @@ pub fn switch(root: &Root, release: &Release, wanted: &Wanted<'_>) -> io::Result
         Err(errno) => return Err(errno.into()),
     };
     if old.is_none() && wanted.links.is_empty() {
-        return Ok(());
+        return clear_up(release, wanted, &dir, &parent);
     }
     if let Some(old) = &old {
         nothing_unknown(old, wanted)?;
@@ -89,15 +89,29 @@ pub fn switch(root: &Root, release: &Release, wanted: &Wanted<'_>) -> io::Result
     if in_steps {
         change_in_steps(&dir, place, &stage, wanted)?;
     }
+    clear_up(release, wanted, &dir, &parent)
+}
+
+fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &OwnedFd) -> io::Result<()> {
     if wanted.kernel_is_gone && wanted.foreign.is_empty() && wanted.links.is_empty() {
         // In this order: an empty weak-updates/ tells the next run that there is work left.
-        remove_index(&dir)?;
+        remove_index(dir)?;
         remove_dir(dir.as_fd(), OsStr::new(WEAK_UPDATES))?;
         if let Some(name) = release.dir.file_name() {
             remove_dir(parent.as_fd(), name)?;
         }
     }
     Ok(())
+}
+
+/// Is depmod's index all that is left of a kernel that is gone, and of its KMPs?
+pub fn is_index_only(root: &Root, release: &Release) -> bool {
+    let has_modules = release.is_kernel || !release.third_party.is_empty() || release.weak_updates.is_some();
+    if has_modules {
+        return false;
+    }
+    let left = root.read_dir(&release.dir).unwrap_or_default();
+    !left.is_empty() && left.iter().all(|entry| INDEX.iter().any(|name| entry.name == *name))
 }
 
 /// Prepares the new directory and exchanges it for the old one, which is then in its place. True: this

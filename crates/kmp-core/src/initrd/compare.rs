@@ -20,6 +20,8 @@ pub struct Installed {
     pub path: PathBuf,
     /// Its path below the kernel's directory.
     pub below: PathBuf,
+    /// The initrd is asked for it: it is no module of the kernel's own, or one that has just come.
+    pub counts: bool,
 }
 
 /// By module name, the file that modprobe would take.
@@ -60,10 +62,20 @@ fn collect(
     for (name, path, below) in own.chain(links) {
         let wins = modules.get(&name).is_none_or(|there| rank(&below) < rank(&there.below));
         if wins {
-            modules.insert(name, Installed { path, below });
+            let counts = is_third_party(&below);
+            modules.insert(name, Installed { path, below, counts });
         }
     }
     modules
+}
+
+/// Has these looked for in the initrd, too.
+pub fn count(modules: &mut Modules, names: &[String]) {
+    for name in names {
+        if let Some(module) = modules.get_mut(name.as_str()) {
+            module.counts = true;
+        }
+    }
 }
 
 fn is_third_party(below: &Path) -> bool {
@@ -74,11 +86,11 @@ fn is_third_party(below: &Path) -> bool {
 pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &Modules) -> Present {
     let Some(path) = places::find(root, &release.release, &release.dir) else { return Present::Missing };
     let told = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
-    let third_party: BTreeSet<&str> =
-        modules.iter().filter(|(_, m)| is_third_party(&m.below)).map(|(name, _)| &**name).collect();
+    let counting: BTreeSet<&str> =
+        modules.iter().filter(|(_, m)| m.counts).map(|(name, _)| &**name).collect();
     let wanted = |path: &Path| {
         path.starts_with(&release.release)
-            && path.file_name().and_then(module_name).is_some_and(|name| third_party.contains(name.as_str()))
+            && path.file_name().and_then(module_name).is_some_and(|name| counting.contains(name.as_str()))
     };
     let file = match root.open_file(&path) {
         Ok(file) => file,
@@ -93,7 +105,7 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     }
     let packed = of_kernel(dialect, &contents, &release.release);
     let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());
-    let names: BTreeSet<&str> = third_party.iter().copied().chain(of_initrd).collect();
+    let names: BTreeSet<&str> = counting.iter().copied().chain(of_initrd).collect();
     let mut inflater = Inflater::new();
     let compared = names.into_iter().map(|name| {
         let packed = packed.get(name).map_or(State::Absent, |below| {

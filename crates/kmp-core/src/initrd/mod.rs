@@ -41,6 +41,9 @@ pub struct Request {
     pub package: Option<String>,
     /// Kernels of which third-party modules of their own came or went.
     pub touched: Vec<String>,
+    /// A kernel to which modules of its own came, and their names (`_` for `-`): those that are in its initrd, or wanted
+    /// there, count like third-party ones.
+    pub in_tree: Option<(String, Vec<String>)>,
 }
 
 /// What was done about a kernel's initrd.
