@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use testkit::{Package, PackageBuilder};
 
+use crate::command::add_command;
 use crate::support::{
-    NEW, OLD, add_command, bare, depmods, kernel, kmp, link, plain_kmp, rpm, rpm_with, site, telling, turn_on,
+    NEW, OLD, bare, depmods, kernel, kmp, link, plain_kmp, rpm, rpm_with, site, telling, turn_on,
 };
 
 fn look(krel: &str, base: &str) -> String {

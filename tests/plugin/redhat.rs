@@ -2,7 +2,8 @@
 
 use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot};
 
-use crate::support::{add_command, bare, depmods, kernel, rpm, state, turn_on};
+use crate::command::add_command;
+use crate::support::{bare, depmods, kernel, rpm, state, turn_on};
 
 const OLD: &str = "5.14.0-70.el9.x86_64";
 const NEW: &str = "5.14.0-162.el9.x86_64";

@@ -72,13 +72,6 @@ pub fn turn_off(root: &TestRoot) {
     root.set_macro("__transaction_kmp", "%{nil}");
 }
 
-/// Puts the command in, for scriptlets.
-pub fn add_command(root: &TestRoot) {
-    root.add_program(env!("CARGO_BIN_EXE_kmp"), "/usr/bin/kmp");
-    root.symlink("usr/bin/weak-modules2", "kmp");
-    root.add_librpm();
-}
-
 /// `rpm --root ROOT ARGS` with variables.
 pub fn rpm_with<S: AsRef<OsStr>>(
     root: &TestRoot,

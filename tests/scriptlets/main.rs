@@ -4,6 +4,7 @@
 
 mod boot;
 mod boot_faults;
+mod calls;
 mod certificates;
 mod in_kernel_modules;
 mod kernels;

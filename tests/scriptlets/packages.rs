@@ -2,7 +2,7 @@
 
 use testkit::{KernelBuilder, Package, PackageBuilder};
 
-use crate::support::plain_kmp;
+use super::support::plain_kmp;
 
 pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";

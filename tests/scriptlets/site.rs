@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use testkit::{Output, Package, TestRoot, run, run_rpm};
 
+pub use crate::calls::{dracut, entry};
+use crate::calls::{empty_initrd, noting};
 use crate::packages::OLD;
 use crate::support::{bare, depmods, make_executable};
 
@@ -79,17 +81,7 @@ impl Site {
 
     /// A program that notes its name and each argument in brackets, and then does this.
     pub fn stand_in(&self, path: &str, then: &str) {
-        self.script(
-            path,
-            &format!(
-                "call=${{0##*/}}\nfor word; do call=\"$call [$word]\"; done\n\
-                 printf '%s\\n' \"$call\" >> /calls\n{then}"
-            ),
-        );
-    }
-
-    fn script(&self, path: &str, text: &str) {
-        self.root.write(path, format!("#!/bin/sh\n{text}\n"));
+        self.root.write(path, noting(then));
         make_executable(&self.root.join(path));
     }
 
@@ -108,13 +100,7 @@ impl Site {
              *) exec /usr/lib/real/weak-modules2 \"$@\" ;; esac",
         );
         self.stand_in(REGENERATE, "exec /usr/lib/real/regenerate-initrd-posttrans");
-        // An archive with nothing in it.
-        let archive =
-            format!("070701{:032}{:08}{:048}0000000b{:08}TRAILER!!!\\000\\000\\000\\000", 0, 1, 0, 0);
-        self.stand_in(
-            "usr/bin/dracut",
-            &format!("for last; do :; done\nprintf '{archive}' > /boot/initrd-$last"),
-        );
+        self.stand_in("usr/bin/dracut", &empty_initrd());
     }
 
     pub fn without(&self, path: &str) -> &Self {
@@ -254,14 +240,4 @@ pub fn boot_with(kernels: &[&str]) -> Vec<String> {
     }
     names.sort();
     names
-}
-
-/// The generator's call for a kernel's initrd.
-pub fn dracut(krel: &str) -> String {
-    format!("dracut [-f] [/boot/initrd-{krel}] [{krel}]")
-}
-
-/// The boot loader's call for a kernel of flavour `default`.
-pub fn entry(verb: &str, krel: &str) -> String {
-    format!("bootloader_entry [{verb}] [default] [{krel}] [vmlinuz-{krel}] [initrd-{krel}]")
 }

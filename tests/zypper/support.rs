@@ -1,13 +1,13 @@
 //! A system with zypper, a repository on disk, and kmp.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use testkit::{Output, Package, PackageBuilder, TestRoot, run};
 
-use crate::packages::{OLD, kernel, kmp, make_executable, plain_kmp};
-use crate::system::{System, installed};
+use super::packages::{OLD, kernel, kmp, make_executable, plain_kmp};
+use super::system::{System, installed};
 
 /// How libzypp carries out a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,15 @@ impl Site {
 
     /// Adds packages to the repository.
     pub fn offer(&self, packages: &[PackageBuilder]) {
-        for package in PackageBuilder::build_all(packages) {
-            self.copy(&package, "repo");
+        let packages = PackageBuilder::build_all(packages);
+        self.offer_files(packages.iter().map(Package::path));
+    }
+
+    /// The same for files of packages.
+    pub fn offer_files<'p>(&self, files: impl IntoIterator<Item = &'p Path>) {
+        for file in files {
+            let name = Path::new("repo").join(file.file_name().unwrap());
+            self.root().write(name, std::fs::read(file).unwrap());
         }
         run(Command::new("createrepo_c").arg("--quiet").arg(self.root().join("repo"))).expect_success();
     }

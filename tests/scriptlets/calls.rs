@@ -1,0 +1,25 @@
+//! Programs that would touch a machine: stand-ins that note their calls in `/calls`, and what they note.
+
+/// A shell script that notes its name and each argument in brackets, and then does this.
+pub fn noting(then: &str) -> String {
+    format!(
+        "#!/bin/sh\ncall=${{0##*/}}\nfor word; do call=\"$call [$word]\"; done\n\
+         printf '%s\\n' \"$call\" >> /calls\n{then}\n"
+    )
+}
+
+/// What a generator of initrds does then: an archive with nothing in it.
+pub fn empty_initrd() -> String {
+    let archive = format!("070701{:032}{:08}{:048}0000000b{:08}TRAILER!!!\\000\\000\\000\\000", 0, 1, 0, 0);
+    format!("for last; do :; done\nprintf '{archive}' > /boot/initrd-$last")
+}
+
+/// The generator's call for a kernel's initrd.
+pub fn dracut(krel: &str) -> String {
+    format!("dracut [-f] [/boot/initrd-{krel}] [{krel}]")
+}
+
+/// The boot loader's call for a kernel of flavour `default`.
+pub fn entry(verb: &str, krel: &str) -> String {
+    format!("bootloader_entry [{verb}] [default] [{krel}] [vmlinuz-{krel}] [initrd-{krel}]")
+}
