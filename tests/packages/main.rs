@@ -8,3 +8,4 @@ mod lint;
 mod peers;
 mod plugin;
 mod support;
+mod updates;

@@ -34,13 +34,17 @@ const DIRECTORIES: &[&str] = &[
     "usr/share",
 ];
 
-/// All that rpmbuild made with this release.
+/// All that rpmbuild made with this release. `KMP_PACKAGES` names a directory that has release 1 already.
 pub fn all_of(release: u8) -> &'static [PathBuf] {
     static BUILT: [OnceLock<Vec<PathBuf>>; 2] = [const { OnceLock::new() }; 2];
     // Both by the first that asks: they are built in one place.
     static ORDER: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _order = ORDER.lock();
     BUILT[usize::from(release) - 1].get_or_init(|| {
+        if let Some(built) = std::env::var_os("KMP_PACKAGES").filter(|_| release == 1) {
+            let entries = std::fs::read_dir(built).unwrap();
+            return entries.map(|entry| entry.unwrap().path()).collect();
+        }
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("packages-{release}"));
         let _ = std::fs::remove_dir_all(&out);
         let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -80,23 +84,28 @@ pub fn docdir() -> String {
     run(Command::new("rpm").args(["--eval", "%{_defaultdocdir}"])).stdout.trim().into()
 }
 
-/// What all our packages ask of others is in this one; dependencies among ours are left to rpm.
+/// What all our packages ask of others; dependencies among ours are left to rpm.
+pub fn wanted() -> Vec<String> {
+    let all = |format: &str| packages(1).iter().flat_map(|p| query(p, format)).collect::<Vec<String>>();
+    let provided = all("[%{PROVIDENAME}\n]");
+    let mut wanted = all("[%{REQUIRENAME}\n]");
+    wanted.sort();
+    wanted.dedup();
+    wanted.retain(|name| !provided.contains(name) && !name.starts_with("rpmlib("));
+    assert!(wanted.contains(&"kmod".to_string()), "{wanted:?}");
+    wanted
+}
+
+/// A package with all of that.
 pub fn base() -> &'static Package {
     static BASE: OnceLock<Package> = OnceLock::new();
     BASE.get_or_init(|| {
-        let provided: Vec<String> = packages(1).iter().flat_map(|p| query(p, "[%{PROVIDENAME}\n]")).collect();
         let mut package = PackageBuilder::new("base", "1", "1");
         for directory in DIRECTORIES {
             package = package.directory(directory);
         }
         package = package.directory(format!("{}/pkgconfig", libdir().trim_start_matches('/')));
-        let mut wanted: Vec<String> =
-            packages(1).iter().flat_map(|p| query(p, "[%{REQUIRENAME}\n]")).collect();
-        wanted.sort();
-        wanted.dedup();
-        wanted.retain(|name| !provided.contains(name) && !name.starts_with("rpmlib("));
-        assert!(wanted.contains(&"kmod".to_string()), "{wanted:?}");
-        for name in wanted {
+        for name in wanted() {
             package = match name.starts_with('/') {
                 // A file is provided by its package.
                 true => {

@@ -57,17 +57,18 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     if !arguments.is_empty() {
         return Err("usage: cargo xtask releases".into());
     }
-    match check()? {
+    match check(None)? {
         None => Ok(()),
         Some(why) => Err(format!("not run: {why}")),
     }
 }
 
-/// Runs the tests in each release. `Some`: in some of them they could not be run, and why.
+/// Runs the tests in each release. `packages`: a directory with those of kmp.spec, as they are now; otherwise the tests
+/// build them. `Some`: in some releases the tests could not be run, and why.
 ///
 /// # Errors
 /// A test that failed; in CI also a release that cannot be had, if it is one that stays as it is.
-pub fn check() -> Result<Option<String>, String> {
+pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
     let must_run = std::env::var_os("CI").is_some();
     let mut not_run = Vec::new();
     let tools = install::ensure(&[Use::Releases]).and_then(|()| {
@@ -103,11 +104,17 @@ pub fn check() -> Result<Option<String>, String> {
             failed.extend(finish(&format!("{name} in {}", release.name), &mut inside).err());
         }
         // These stay out here, and take zypper and rpm from there. Debian's libzypp 17.38 has the one mode only.
-        let modes = if release.moves { "single::" } else { "" };
-        let words = ["test", "--package", "kmp-cli", "--test", "zypper", "--locked", "--"];
-        let words = [&words[..], &["--quiet", "--include-ignored", modes]].concat();
         let system = place.chroot.display().to_string();
-        failed.extend(test::cargo(&privilege::namespace()?, &words, &[("KMP_SYSTEM", &system)]).err());
+        let packages = packages.map(|directory| directory.display().to_string());
+        let mut environment = vec![("KMP_SYSTEM", &*system)];
+        environment.extend(packages.as_deref().map(|directory| ("KMP_PACKAGES", directory)));
+        for (test, all, single) in [("zypper", "", "single::"), ("packages", "updates::", "updates::single")]
+        {
+            let words = ["test", "--workspace", "--test", test, "--locked", "--"];
+            let cases = if release.moves { single } else { all };
+            let words = [&words[..], &["--quiet", "--include-ignored", cases]].concat();
+            failed.extend(test::cargo(&privilege::namespace()?, &words, &environment).err());
+        }
     }
     match failed.is_empty() {
         true => Ok((!not_run.is_empty()).then(|| not_run.join("; "))),
