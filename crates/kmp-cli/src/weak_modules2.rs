@@ -146,8 +146,10 @@ fn run(args: &Args) -> Result<bool, String> {
         _ => Vec::new(),
     };
     let is_wished = || match mode {
-        Mode::AddKmp => settings.forced,
-        Mode::AddModules => is_whole || initrd::needed_for(&args.root, &settings, named, &come),
+        Mode::AddKmp | Mode::RemoveModules => settings.forced,
+        Mode::AddModules => {
+            is_whole || settings.forced || initrd::needed_for(&args.root, &settings, named, &come)
+        }
         _ => is_whole,
     };
     let is_deferred = std::env::var_os(deferred::VARIABLE).is_some();
