@@ -147,11 +147,17 @@ static bool is_at_the_end(const char *name)
     return false;
 }
 
+/* Of a commit that goes on: its last call has triggers of its own, or the commit plugin does what they would. */
+static bool is_left(const struct run *run, const char *name)
+{
+    return run->in_commit && run->more_comes && strncmp(name, "%transfiletrigger", 17) == 0;
+}
+
 void sync_before_scriptlet(struct run *run, const char *name)
 {
     announce(run);
     /* Should it fail, it is tried again from outside, where more may be there: see sync_at_end(). */
-    if (!run->is_synced && run->has_changed && name != NULL && is_at_the_end(name))
+    if (!run->is_synced && run->has_changed && name != NULL && is_at_the_end(name) && !is_left(run, name))
         synchronise(run, "/", RPMLOG_INFO);
 }
 
