@@ -76,9 +76,15 @@ fn each_can_be_removed_for_itself_unless_another_needs_it() {
         let output = rpm(&root, &["-e", name], &[]);
         assert!(!output.success() && output.stderr.contains("Failed dependencies"), "{output}");
     }
-    for name in
-        ["kmp-scriptlets", "kmp-weak-modules2", "kmp-weak-modules", "rpm-plugin-kmp", "kmp", "libkmp-devel"]
-    {
+    for name in [
+        "kmp-rpm-macros",
+        "kmp-scriptlets",
+        "kmp-weak-modules2",
+        "kmp-weak-modules",
+        "rpm-plugin-kmp",
+        "kmp",
+        "libkmp-devel",
+    ] {
         quiet(rpm(&root, &["-e", name], &[]));
     }
     assert_eq!(
