@@ -30,6 +30,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use kmp_core::apply;
 use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
@@ -124,10 +125,10 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.
-            let before = regenerate::asked_for(&context);
+            let before = apply::markers(&context.root);
             zypp::run(&args.root, || {
                 sync::all(&context)?;
-                let is_new = regenerate::asked_for(&context).iter().any(|marker| !before.contains(marker));
+                let is_new = apply::markers(&context.root).iter().any(|marker| !before.contains(marker));
                 if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) }
             })
         }

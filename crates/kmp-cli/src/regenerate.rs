@@ -52,11 +52,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The markers that are there.
-pub fn asked_for(context: &Context) -> Vec<String> {
-    apply::markers(&context.root)
-}
-
 /// Makes the initrds that markers ask for. Returns the generator's exit status.
 pub fn serve(context: &Context) -> Result<u8, String> {
     let markers = apply::markers(&context.root);
