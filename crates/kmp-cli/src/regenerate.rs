@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
-use kmp_core::initrd::{Settings, System, places};
+use kmp_core::initrd::{System, places};
 use kmp_core::inventory::Release;
 
 use crate::context::Context;
@@ -26,6 +26,10 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
+    /// Let programs of the system below --root make initrds: they are run in it by chroot. Nothing of it is run
+    /// without this
+    #[arg(long)]
+    run_in_root: bool,
 }
 
 /// The command line's definition.
@@ -43,7 +47,9 @@ pub fn main() -> ExitCode {
         }
     };
     messages::init("regenerate-initrd-posttrans", i16::from(args.verbose));
-    match Context::open(&args.root).and_then(|context| serve(&context)) {
+    let context = Context::open(&args.root);
+    let context = context.map(|context| context.with_programs(args.run_in_root));
+    match context.and_then(|context| serve(&context)) {
         Ok(status) => ExitCode::from(status),
         Err(message) => {
             log::error!("{message}");
@@ -58,8 +64,8 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     if markers.is_empty() {
         return Ok(0);
     }
-    let settings = Settings::from_environment();
-    let generator = match Generator::find(&context.root, &settings) {
+    let settings = context.settings();
+    let generator = match Generator::find(&context.root, &settings, false) {
         Ok(generator) => generator,
         Err(fault) if fault.is_configuration() => return Err(fault.to_string()),
         Err(fault) => {

@@ -422,7 +422,7 @@ fn look_after_initrds(
     if chosen.is_empty() {
         return Vec::new();
     }
-    let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
+    let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings, dry_run);
     for (report, release, whole, links_changed, forced) in chosen {
         // What is there now is not what was there before links were changed.
         let (release, mut modules) = if dry_run {

@@ -5,8 +5,10 @@ mod initrd;
 mod leftovers;
 mod lock;
 mod notes;
+mod private_dir;
 mod program;
 mod read_only;
+mod shown;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
@@ -14,6 +16,8 @@ pub use initrd::{
     ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, forget_wish, mark, markers, unmark,
     wish, wishes,
 };
+pub(crate) use program::variable as program_variable;
+
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
 pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};

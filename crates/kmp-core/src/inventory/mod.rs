@@ -20,7 +20,7 @@ pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
-pub use overrides::Overrides;
+pub use overrides::{DEPMOD_D, Overrides};
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
