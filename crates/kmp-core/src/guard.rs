@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Kernel, Malformed, Module, Reason, Rule, Verdict};
-use crate::inventory::{Conventions, Package};
+use crate::inventory::{Conventions, Kind, Package};
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
 use crate::survey::{Survey, SurveyedKernel};
@@ -50,6 +50,8 @@ pub struct IncomingKmp {
     pub origin: String,
     /// Its modules.
     pub modules: Vec<IncomingModule>,
+    /// What it is: a driver, shipped or made here.
+    pub kind: Kind,
 }
 
 /// A transaction, as far as it concerns kernels and drivers.
@@ -140,8 +142,8 @@ pub fn lost(
     // What works with the running kernel, or with the newest one of its flavour.
     let mut working: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, kmp) in before.iter().enumerate() {
-        // Who built a module that no package has builds it for a new kernel, too.
-        if !survey.inventory.kmps[index].is_packaged() {
+        // Who makes a module on this machine makes it for a new kernel, too.
+        if survey.inventory.kmps[index].kind.is_made_here() {
             continue;
         }
         let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
@@ -177,8 +179,8 @@ pub fn lost(
         };
         let plan = site.plan(&after.kmps);
         for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            let is_packaged = survey.inventory.kmps[index].is_packaged();
-            if is_packaged && !after.is_wanted_gone(before[index].package) {
+            let is_made_here = survey.inventory.kmps[index].kind.is_made_here();
+            if !is_made_here && !after.is_wanted_gone(before[index].package) {
                 result.extend(after.missing(survey, index, &site, &plan, new.is_some()));
             }
         }

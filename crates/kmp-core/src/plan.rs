@@ -59,8 +59,8 @@ pub struct Site<'a> {
     pub in_tree: Option<&'a HashSet<Box<str>>>,
     /// Its own third-party modules, in depmod's order: of two with one name the first is the one loaded.
     pub natives: Vec<Native<'a>>,
-    /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
-    pub foreign: Vec<Box<str>>,
+    /// Names (`_` for `-`) that are taken by what is there and neither a KMP's nor a native driver, and what it is.
+    pub foreign: Vec<(Box<str>, String)>,
     /// Names of modules that are loaded from the kernel's own tree even where they are linked.
     pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
@@ -276,8 +276,8 @@ impl Site<'_> {
         failed: &HashMap<usize, Vec<Verdict>>,
     ) -> Choice {
         let mut taken: HashMap<&str, String> = HashMap::new();
-        for name in &self.foreign {
-            taken.insert(name, "a file in weak-updates that is not kmp's".into());
+        for (name, what) in &self.foreign {
+            taken.insert(name, what.clone());
         }
         for native in &self.natives {
             taken.insert(native.name, "the kernel's own module".into());

@@ -58,8 +58,6 @@ impl Survey {
         selection: &Selection,
     ) -> Self {
         let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers());
-        loader.load_modules(inventory.unpackaged().into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
-        inventory.add_unpackaged(rpm, &|path| (**loader.module(path)?).as_ref().ok());
         if let Some(going) = &selection.going {
             inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
         }
@@ -70,13 +68,17 @@ impl Survey {
                     && (selection.kernels.is_empty() || selection.kernels.contains(&release.release))
             })
             .collect();
-        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
-        // Without a kernel to judge them for, modules need not be read.
-        if !releases.is_empty() {
-            let packaged = inventory.kmps.iter().flat_map(|k| &k.modules);
-            let own = releases.iter().flat_map(|r| &r.third_party);
-            loader.load_modules(packaged.chain(own).map(|m| m.path.clone()).collect::<Vec<_>>());
+        let mut modules = inventory.unpackaged();
+        // Without a kernel to judge them for, packages' modules need not be read.
+        if !selected.is_empty() {
+            modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
+            modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
+        loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
+        let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
+        inventory.look_into(rpm, &contents);
+        inventory.add_unpackaged(rpm, &contents);
+        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
         let users: Vec<_> = releases
@@ -208,6 +210,11 @@ impl Survey {
         });
         let items = release.weak_updates.as_deref().unwrap_or_default();
         let foreign = items.iter().filter(|i| self.inventory.ours(root, i).is_none());
+        let foreign = foreign
+            .filter_map(|i| Some((i.name.clone()?, "a file in weak-updates that is not kmp's".into())));
+        // depmod prefers what is there to links.
+        let own = self.inventory.apart.iter().filter(|apart| apart.release == release.release);
+        let own = own.map(|apart| (apart.module.name.clone(), "the kernel's own module".to_string()));
         let users = users.iter().map(|(replaced, users)| {
             let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
             (&**replaced, readable.collect())
@@ -221,7 +228,7 @@ impl Survey {
                 .collect(),
             in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
             natives: natives.collect(),
-            foreign: foreign.filter_map(|i| i.name.clone()).collect(),
+            foreign: foreign.chain(own).collect(),
             users: users.collect(),
         }
     }
