@@ -327,7 +327,11 @@ impl Elements {
     /// The transaction as the guard takes it.
     pub fn finish(mut self) -> Transaction {
         let is_kernels = |kmp: &IncomingKmp| {
-            self.kernels.get(&kmp.origin).is_some_and(|parts| parts.sources.contains(&kmp.package.source))
+            kind::may_be_kernels_source(&kmp.package.source)
+                && self
+                    .kernels
+                    .get(&kmp.origin)
+                    .is_some_and(|parts| parts.sources.contains(&kmp.package.source))
         };
         let (own, kmps): (Vec<_>, Vec<_>) = self.kmps.drain(..).partition(is_kernels);
         self.kmps = kmps;

@@ -49,6 +49,14 @@ impl Kind {
         matches!(self, Self::MadeHere(_))
     }
 
+    /// Who makes it.
+    pub fn maker(self) -> Option<Maker> {
+        match self {
+            Self::MadeHere(maker) => Some(maker),
+            _ => None,
+        }
+    }
+
     /// The word for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +69,17 @@ impl Kind {
 }
 
 impl Maker {
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Scriptlet => "scriptlet",
+            Self::Dkms => "dkms",
+            Self::Akmods => "akmods",
+            Self::Somebody => "unknown",
+        }
+    }
+
     /// Who that is, for people.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -96,7 +115,7 @@ pub(crate) fn makes_a_kernel(below: &Path) -> bool {
 }
 
 /// Is it worth asking whether a kernel was built from the same source package?
-pub(super) fn may_be_kernels_source(file: &str) -> bool {
+pub(crate) fn may_be_kernels_source(file: &str) -> bool {
     file.starts_with("kernel") || file.starts_with("linux")
 }
 

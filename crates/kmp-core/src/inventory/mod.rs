@@ -29,6 +29,7 @@ pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::Module;
 use crate::dialect::Dialect;
+use crate::report::printable;
 use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
 
@@ -202,6 +203,9 @@ impl Inventory {
                 self.apart.push(Apart { module, release: release.release.clone(), kind, package });
             }
         }
+        self.apart.sort_by(|a, b| {
+            (&a.release, &a.module.name, &a.module.path).cmp(&(&b.release, &b.module.name, &b.module.path))
+        });
     }
 
     fn set_in_order(&mut self, rpm: Result<&Librpm, &librpm_rt::Error>) {
@@ -257,6 +261,26 @@ impl Inventory {
     pub fn kmps_named(&self, name: &str) -> Vec<usize> {
         let is_named = |p: &Package| p.name == name || p.nvr() == name || p.nvra() == name;
         (0..self.kmps.len()).filter(|k| is_named(&self.kmps[*k].package)).collect()
+    }
+
+    /// Why a package of that name, NAME-VERSION-RELEASE or that with an architecture, is no KMP though it owns modules
+    /// outside `kernel/`, in words.
+    pub fn why_no_kmp(&self, name: &str) -> Option<String> {
+        let is_named = |nvr: &str| {
+            let mut parts = nvr.rsplitn(3, '-');
+            nvr == name
+                || name.strip_prefix(nvr).is_some_and(|arch| arch.starts_with('.'))
+                || parts.nth(2) == Some(name)
+        };
+        self.apart.iter().find_map(|apart| {
+            let nvr = apart.package.as_deref().filter(|nvr| is_named(nvr))?;
+            let (module, release) = (printable(apart.module.name.as_ref().as_ref()), &apart.release);
+            let what = match apart.kind {
+                Kind::LivePatch => format!("is a live patch for kernel {release}"),
+                _ => format!("is one of kernel {release}'s own"),
+            };
+            Some(format!("{nvr} is no KMP: its module {module} {what}"))
+        })
     }
 
     /// Whose is a thing in `weak-updates/`? `Some(Some(kmp))`: ours, it leads to that KMP's module.
