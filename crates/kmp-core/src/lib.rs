@@ -23,5 +23,4 @@ pub mod root;
 pub mod survey;
 pub mod sync;
 pub mod targets;
-pub mod transaction;
 pub mod workers;
