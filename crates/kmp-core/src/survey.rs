@@ -23,6 +23,8 @@ pub struct Selection {
     /// paths below a release directory. For this run only: links to them are then left alone as somebody
     /// else's until their modules are gone.
     pub asked: Vec<PathBuf>,
+    /// A kernel that comes is to be judged, too: KMPs are read even where none of the selected kernels is installed.
+    pub kernel_comes: bool,
 }
 
 /// A kernel with what is known of it.
@@ -79,7 +81,7 @@ impl Survey {
             .collect();
         let mut modules = inventory.unpackaged();
         // Without a kernel to judge them for, packages' modules need not be read.
-        if !selected.is_empty() {
+        if !selected.is_empty() || selection.kernel_comes {
             modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
             modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
