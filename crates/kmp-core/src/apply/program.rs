@@ -19,7 +19,7 @@ use crate::root::{FileType, Root};
 const DIRECTORIES: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
 /// The variable that says how long a program may take, in seconds.
-const TIMEOUT: &str = "KMP_PROGRAM_TIMEOUT";
+const TIMEOUT_VARIABLE: &str = "KMP_PROGRAM_TIMEOUT";
 
 /// How a program failed.
 #[derive(Debug)]
@@ -59,14 +59,14 @@ pub(crate) struct With<'a, 'f> {
     pub(crate) root: Option<&'a Root>,
     /// Files for it: see [`kmp_exec::Program::files`].
     pub(crate) files: Option<Files<'f>>,
-    /// The longest time, where [`TIMEOUT`] does not say otherwise.
+    /// The longest time, where [`TIMEOUT_VARIABLE`] does not say otherwise.
     pub(crate) limit: Duration,
 }
 
 /// Runs a program to its end, with nothing on its stdin, and returns what it said on stderr.
 pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<String, Failure> {
     let path = find(with.root, named).map_err(Failure::NotRun)?;
-    let limit = variable(TIMEOUT).and_then(|v| v.to_str()?.parse().ok()).filter(|s| *s > 0);
+    let limit = variable(TIMEOUT_VARIABLE).and_then(|v| v.to_str()?.parse().ok()).filter(|s| *s > 0);
     let limit = limit.map_or(with.limit, Duration::from_secs);
     let root = with.root.filter(|root| !root.is_system());
     let place = root.map(|root| format!(" in {}", root.path().display())).unwrap_or_default();
@@ -100,7 +100,7 @@ pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> 
             };
             let why = format!(
                 "{program} was not done after {} seconds and {gone}. Does it wait for something, such as a FIFO where it \
-                 reads its configuration? {TIMEOUT} gives it more time",
+                 reads its configuration? {TIMEOUT_VARIABLE} gives it more time",
                 limit.as_secs()
             );
             Err(Failure::Ended(None, why, said))
