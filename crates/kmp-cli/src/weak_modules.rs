@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
-use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::apply::{self, Depmod, Generator, NoGenerator};
 use kmp_core::initrd::{Request, Settings};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
@@ -210,6 +210,7 @@ fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<()
     }
     match Generator::find(&context.root, settings, args.dry_run) {
         Ok(_) => Ok(()),
+        Err(why @ NoGenerator::OfOtherRoot(_)) => Err(format!("{why}; or say --no-initramfs")),
         Err(why) => Err(format!("{why}; name another with --dracut, or say --no-initramfs")),
     }
 }

@@ -1,6 +1,6 @@
 //! Markers that ask for initrds, and the programs that make them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,9 +40,12 @@ pub enum NoGenerator {
     /// The one that is configured is not known.
     #[error("INITRD_GENERATOR is \"{0}\", and neither dracut nor mkosi-initrd")]
     Unknown(String),
-    /// The one that is wanted is not there, and why not.
-    #[error("{0} is not installed: {1}")]
-    NotInstalled(String, String),
+    /// The one that is wanted is not there.
+    #[error("{0} is not installed")]
+    NotInstalled(String),
+    /// The one that is wanted is not run, and why not.
+    #[error("{0} is not run: {1}")]
+    Refused(String, String),
     /// It is a program of another root, and it was not said that such may be run.
     #[error(
         "initrds are made by programs of the system below {0}, and those are run with --run-in-root only"
@@ -53,7 +56,7 @@ pub enum NoGenerator {
 impl NoGenerator {
     /// Is it what was asked for that is wrong, rather than the system?
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unknown(_) | Self::OfOtherRoot(_))
+        matches!(self, Self::Unknown(_) | Self::Refused(..) | Self::OfOtherRoot(_))
     }
 }
 
@@ -82,8 +85,9 @@ impl Generator {
             return Err(NoGenerator::OfOtherRoot(root.path().into()));
         }
         let sdbootutil = settings.sdbootutil.clone().unwrap_or_else(|| "sdbootutil".into());
-        let sdbootutil =
-            find_in(root, &sdbootutil).ok().map(|program| Self { tool: Tool::Sdbootutil, program });
+        let find =
+            |named: &OsStr| find_in(root, named).map_err(|why| NoGenerator::Refused(printable(named), why));
+        let sdbootutil = find(&sdbootutil)?.map(|program| Self { tool: Tool::Sdbootutil, program });
         if let Some(sdbootutil) = sdbootutil.as_ref().filter(|_| !dry_run)
             && run(root, &sdbootutil.program, &["is-installed"]).is_ok()
         {
@@ -101,11 +105,11 @@ impl Generator {
                 return Err(NoGenerator::Unknown(printable(other.as_ref())));
             }
         };
-        match find_in(root, &named) {
-            Ok(program) => Ok(Self { tool, program }),
-            Err(why) => sdbootutil
-                .filter(|_| dry_run)
-                .ok_or_else(|| NoGenerator::NotInstalled(printable(&named), why)),
+        match find(&named)? {
+            Some(program) => Ok(Self { tool, program }),
+            None => {
+                sdbootutil.filter(|_| dry_run).ok_or_else(|| NoGenerator::NotInstalled(printable(&named)))
+            }
         }
     }
 

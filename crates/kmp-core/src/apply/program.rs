@@ -123,8 +123,8 @@ pub(crate) fn find(root: Option<&Root>, named: &OsStr) -> Result<PathBuf, String
         // Why it cannot be run is what execve says.
         return Ok(path.to_path_buf());
     }
-    if named.as_bytes().contains(&b'/') || named.is_empty() {
-        return Err("a program is named by a plain name or by an absolute path".into());
+    if is_relative(named) {
+        return Err(RELATIVE.into());
     }
     let candidates = DIRECTORIES.iter().map(|directory| Path::new(directory).join(path));
     let found = candidates.into_iter().find(|path| match root {
@@ -134,10 +134,21 @@ pub(crate) fn find(root: Option<&Root>, named: &OsStr) -> Result<PathBuf, String
     found.ok_or_else(|| format!("it is in none of {}", DIRECTORIES.join(", ")))
 }
 
-/// As [`find`], and it is a file that can be run.
-pub(crate) fn find_in(root: &Root, named: &OsStr) -> Result<PathBuf, String> {
-    let path = find(Some(root), named)?;
-    if can_run(root, &path) { Ok(path) } else { Err("it is not there".into()) }
+/// As [`find`]; a file that can be run, if it is there.
+///
+/// # Errors
+/// In words: `named` is a relative path.
+pub(crate) fn find_in(root: &Root, named: &OsStr) -> Result<Option<PathBuf>, String> {
+    if is_relative(named) {
+        return Err(RELATIVE.into());
+    }
+    Ok(find(Some(root), named).ok().filter(|path| can_run(root, path)))
+}
+
+const RELATIVE: &str = "a program is named by a plain name or by an absolute path";
+
+fn is_relative(named: &OsStr) -> bool {
+    named.is_empty() || !Path::new(named).is_absolute() && named.as_bytes().contains(&b'/')
 }
 
 fn can_run(root: &Root, path: &Path) -> bool {
