@@ -382,12 +382,10 @@ impl<'r> Run<'r> {
         let verdicts = site.judge(kmps, &set).kmps.remove(&kmp).unwrap_or_default();
         let chosen: HashSet<&str> = set.iter().flat_map(|k| &kmps[*k].modules).map(|m| m.name).collect();
         // What it needs of another package is judged with that package.
-        let counts = |own: &str, reason: &Reason| {
-            let exporter = reason.exporter.as_deref().unwrap_or_default();
-            reason.rule != Rule::Depends || exporter == own || !chosen.contains(exporter)
+        let counts = |reason: &Reason| {
+            reason.rule != Rule::Depends || !chosen.contains(reason.exporter.as_deref().unwrap_or_default())
         };
-        let mut each = kmps[kmp].modules.iter().zip(&verdicts);
-        let fits = each.all(|(m, verdict)| !verdict.reasons.iter().any(|r| counts(m.name, r)));
+        let fits = !verdicts.iter().flat_map(|v| &v.reasons).any(counts);
         self.known.insert(key, fits);
         fits
     }
