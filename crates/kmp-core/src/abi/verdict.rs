@@ -592,7 +592,7 @@ impl<'a> World<'a> {
             let owner = match in_kernel.map(|e| (e.is_builtin(), e.exporter)) {
                 Some((true, image)) => image,
                 Some((false, exporter)) => {
-                    let name = name::normalized(exporter.rsplit('/').next().unwrap_or(exporter));
+                    let name = name::of_exporter(exporter);
                     if !self.is_loaded_with(index, &name) {
                         if !warnings.iter().any(|w| w.module() == name) {
                             let with = name.into_boxed_str();
@@ -626,10 +626,8 @@ impl<'a> World<'a> {
                 match self.provider(&need.symbol) {
                     Provider::Candidate(p, _) if self.set[p].name == name => return true,
                     Provider::Candidate(p, _) if seen.insert(p) => pending.push(p),
-                    Provider::Kernel(e) if !e.is_builtin() => {
-                        if name::normalized(e.exporter.rsplit('/').next().unwrap_or(e.exporter)) == name {
-                            return true;
-                        }
+                    Provider::Kernel(e) if !e.is_builtin() && name::of_exporter(e.exporter) == name => {
+                        return true;
                     }
                     _ => {}
                 }
@@ -681,8 +679,7 @@ impl<'a> World<'a> {
 
     /// `None`: the in-tree module that exports it is there. Else who replaces it, if anybody.
     fn in_tree_exporter(&self, export: &Export<'_>) -> Option<Option<usize>> {
-        let file = export.exporter.rsplit('/').next().unwrap_or(export.exporter);
-        let name = name::normalized(file);
+        let name = name::of_exporter(export.exporter);
         if let Some(index) = self.by_name.get(name.as_str()) {
             return Some(Some(*index));
         }

@@ -10,8 +10,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{All, Kmp, Site, module_of};
-use crate::abi::{Module, Reason, Rule, Verdict};
+use super::{All, Kmp, Site};
+use crate::abi::{Module, Reason, Rule, Verdict, name};
 
 /// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
 /// below a millisecond.
@@ -157,7 +157,7 @@ impl<'s> Search<'s> {
                 tokens.push(Token::Symbol(symbol));
             }
             // Whoever replaces the in-tree exporter decides about the symbol.
-            let exporter = exporter.map(module_of).unwrap_or_default();
+            let exporter = exporter.map(name::of_exporter).unwrap_or_default();
             let names = [&self.all.names, &self.outside_names];
             tokens.extend(names.into_iter().find_map(|n| n.get(&*exporter)).map(|name| Token::Name(name)));
         };
