@@ -156,11 +156,12 @@ pub fn lost(
     for incoming in &transaction.kernels {
         let site = after.incoming_site(incoming);
         let plan = site.plan(&after.kmps);
+        let there = after.there(&site, &plan);
         for (&package, &index) in &working {
             let kmp = &before[index];
             let is_missed = dialect.is_missed(kmp.flavour, kmp.origin, &incoming.kernel.release);
             if is_missed && !after.is_wanted_gone(package) {
-                result.extend(after.missing(survey, index, &site, &plan, true));
+                result.extend(after.missing(survey, index, &there, &plan, true));
             }
         }
     }
@@ -176,10 +177,11 @@ pub fn lost(
             None => after.staying_site(survey.site_of(root, surveyed)),
         };
         let plan = site.plan(&after.kmps);
+        let there = after.there(&site, &plan);
         for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
             let is_packaged = survey.inventory.kmps[index].is_packaged();
             if is_packaged && !after.is_wanted_gone(before[index].package) {
-                result.extend(after.missing(survey, index, &site, &plan, new.is_some()));
+                result.extend(after.missing(survey, index, &there, &plan, new.is_some()));
             }
         }
     }
@@ -228,10 +230,11 @@ pub fn preview(
     let after = After::new(survey, transaction, compare);
     let mut result = Vec::new();
     let mut judge = |site: &Site<'_>, plan: &KernelPlan, is_asked: &dyn Fn(Source) -> bool| {
+        let beside = site.beside(&after.kmps, &plan.chosen());
         for (index, source) in after.sources.iter().enumerate().filter(|(_, s)| is_asked(**s)) {
             let mut verdicts = plan.verdicts[index].clone();
             if verdicts.is_empty() && any_flavour {
-                verdicts = site.instead(&after.kmps, &plan.chosen(), index);
+                verdicts = beside.instead(index);
             }
             if !verdicts.is_empty() {
                 let release = site.kernel.release.clone();
@@ -268,10 +271,21 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 struct After<'a> {
     kmps: Vec<Kmp<'a>>,
     sources: Vec<Source>,
+    /// The KMPs of each package.
+    versions: HashMap<&'a str, Vec<usize>>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
     conventions: &'a Conventions,
+}
+
+/// What one kernel is left with.
+struct There<'s> {
+    kernel: String,
+    /// Names of modules that work.
+    modules: HashSet<&'s str>,
+    /// Packages of which a version works.
+    packages: HashSet<&'s str>,
 }
 
 impl<'a> After<'a> {
@@ -326,8 +340,13 @@ impl<'a> After<'a> {
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
-        let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
+        let (sources, kmps): (_, Vec<Kmp<'a>>) =
+            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, kmp) in kmps.iter().enumerate() {
+            versions.entry(kmp.package).or_default().push(index);
+        }
+        Self { kmps, sources, versions, stays, wanted_gone, conventions: &survey.inventory.conventions }
     }
 
     /// Is every version erased, with nothing in its place?
@@ -383,34 +402,40 @@ impl<'a> After<'a> {
         names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
     }
 
+    /// What a plan leaves a kernel with.
+    fn there<'s>(&'s self, site: &Site<'s>, plan: &KernelPlan) -> There<'s> {
+        let working: Vec<&Kmp<'a>> =
+            (0..self.kmps.len()).filter(|k| works(plan, *k)).map(|k| &self.kmps[k]).collect();
+        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        There {
+            kernel: site.kernel.release.clone(),
+            modules: working.iter().flat_map(|k| &k.modules).map(|m| m.name).chain(natives).collect(),
+            packages: working.iter().map(|k| k.package).collect(),
+        }
+    }
+
     /// Is the driver of KMP `index` (of the survey's list) missing in a kernel's plan?
     fn missing(
         &self,
         survey: &Survey,
         index: usize,
-        site: &Site<'_>,
+        there: &There<'_>,
         plan: &KernelPlan,
         kernel_is_new: bool,
     ) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
         // Whoever brings the module under its name brings the driver.
-        let there: HashSet<&str> = (0..self.kmps.len())
-            .filter(|k| works(plan, *k))
-            .flat_map(|k| self.kmps[k].modules.iter().map(|m| m.name))
-            .chain(site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name))
-            .collect();
         let modules: Vec<String> = installed
             .modules
             .iter()
-            .filter(|m| !there.contains(&*m.name))
+            .filter(|m| !there.modules.contains(&*m.name))
             .map(|m| m.name.to_string())
             .collect();
-        let served = (0..self.kmps.len()).any(|k| self.kmps[k].package == package && works(plan, k));
-        if modules.is_empty() || served {
+        if modules.is_empty() || there.packages.contains(package) {
             return None;
         }
-        let versions = || (0..self.kmps.len()).filter(|k| self.kmps[*k].package == package);
+        let versions = || self.versions.get(package).into_iter().flatten().copied();
         let reasons = |k: usize| plan.verdicts[k].iter().flat_map(|v| &v.reasons);
         // A version that may work, for all that is known, is not lost.
         let may_work = |k: usize| {
@@ -425,7 +450,7 @@ impl<'a> After<'a> {
             package: package.into(),
             nvr: installed.package.nvr(),
             modules,
-            kernel: site.kernel.release.clone(),
+            kernel: there.kernel.clone(),
             kernel_is_new,
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
         })

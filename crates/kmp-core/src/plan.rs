@@ -5,11 +5,17 @@
 //! its next older version, until nothing changes. What failed only for the sake of others that have given
 //! way since is tried again. A package is linked whole or not at all.
 
+mod beside;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
+use crate::steps;
+
+pub use beside::Beside;
+use beside::{Allowance, Groups};
 
 /// A module as the plan sees it.
 #[derive(Clone, Debug)]
@@ -126,9 +132,10 @@ impl Site<'_> {
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
         let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
         let all = All::of(kmps);
+        let natives: Vec<usize> = (0..self.natives.len()).collect();
         let (mut choice, mut verdicts) = loop {
             let choice = self.choose(kmps, &native_package, &failed);
-            let mut verdicts = self.judge(kmps, &choice.chosen);
+            let mut verdicts = self.judge(kmps, &natives, &choice.chosen);
             let failing = |k: &usize| verdicts.kmps[k].iter().any(|v| !v.fits());
             let losers: Vec<usize> = choice.chosen.iter().copied().filter(failing).collect();
             if losers.is_empty() {
@@ -151,6 +158,8 @@ impl Site<'_> {
             .map(|(p, k)| (*p, *k))
             .chain(choice.chosen.iter().map(|k| (kmps[*k].package, *k)))
             .collect();
+        let beside = self.beside(kmps, &choice.chosen);
+        let chosen: HashSet<usize> = choice.chosen.iter().copied().collect();
         for (index, kmp) in kmps.iter().enumerate() {
             let decision = if self.is_native(kmp) {
                 Decision::Native
@@ -158,7 +167,7 @@ impl Site<'_> {
                 Decision::OtherFlavour
             } else if kmp.broken.is_some() {
                 Decision::Broken
-            } else if choice.chosen.contains(&index) {
+            } else if chosen.contains(&index) {
                 Decision::Link
             } else if failed.contains_key(&index) {
                 Decision::DoesNotFit
@@ -175,7 +184,7 @@ impl Site<'_> {
                 Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
                 Decision::DoesNotFit => failed.remove(&index).unwrap_or_default(),
-                _ => self.instead(kmps, &choice.chosen, index),
+                _ => beside.instead(index),
             };
             if decision == Decision::Link {
                 for module in &kmp.modules {
@@ -186,25 +195,6 @@ impl Site<'_> {
             plan.verdicts.push(verdict);
         }
         plan
-    }
-
-    /// The verdicts on `kmp` where it is not chosen, as if it took its package's place among `chosen`, or
-    /// were added. For kernels that it is not planned for (another flavour) too.
-    pub fn instead(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
-        let names: HashSet<&str> = kmps[kmp].modules.iter().map(|m| m.name).collect();
-        let set: Vec<usize> = chosen
-            .iter()
-            .copied()
-            .filter(|c| kmps[*c].package != kmps[kmp].package)
-            .filter(|c| !kmps[*c].modules.iter().any(|m| names.contains(m.name)))
-            .collect();
-        // Of the others it matters only what this one depends on.
-        let beside = set.iter().flat_map(|k| kmps[*k].modules.iter());
-        let natives = self.natives.iter().map(|n| (n.name, n.module));
-        let modules: Vec<_> =
-            natives.chain(beside.chain(&kmps[kmp].modules).map(|m| (m.name, m.module))).collect();
-        let first = modules.len() - kmps[kmp].modules.len();
-        self.judge_from(&modules, first)
     }
 
     fn is_native(&self, kmp: &Kmp<'_>) -> bool {
@@ -231,34 +221,43 @@ impl Site<'_> {
             })
             .map(|(k, _)| *k)
             .collect();
+        if again.is_empty() {
+            return;
+        }
         again.sort_unstable();
-        let mut at = 0;
-        while let Some(index) = again.get(at).copied() {
-            at += 1;
-            let kmp = &kmps[index];
-            if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
-                continue;
-            }
-            let mut set: Vec<usize> =
-                chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
-            if set
-                .iter()
-                .flat_map(|c| &kmps[*c].modules)
-                .any(|m| kmp.modules.iter().any(|own| own.name == m.name))
-            {
-                continue;
-            }
-            set.push(index);
-            set.sort_unstable();
-            let judged = self.judge(kmps, &set);
-            if judged.kmps.values().flatten().all(Verdict::fits) {
-                *chosen = set;
-                *verdicts = judged;
-                failed.retain(|k, _| kmps[*k].package != kmp.package || *k < index);
-                // Others may need it.
-                at = 0;
+        let groups = Groups::of(self, kmps);
+        let left = Allowance::of(self, kmps);
+        let mut all = groups.sorted(chosen.iter().copied());
+        for (group, again) in groups.sorted(again) {
+            let natives = groups.natives(group);
+            let chosen = all.entry(group).or_default();
+            let mut at = 0;
+            while let Some(index) = again.get(at).copied() {
+                at += 1;
+                let others = chosen.iter().chain([&index]).map(|k| kmps[*k].modules.len());
+                if !left.take(natives.len() + others.sum::<usize>()) {
+                    break;
+                }
+                let Some(set) = with(kmps, chosen, index) else { continue };
+                let judged = self.judge(kmps, natives, &set);
+                if judged.kmps.values().flatten().all(Verdict::fits) {
+                    chosen.iter().for_each(|k| drop(verdicts.kmps.remove(k)));
+                    verdicts.kmps.extend(judged.kmps);
+                    natives
+                        .iter()
+                        .zip(judged.natives)
+                        .for_each(|(n, verdict)| verdicts.natives[*n] = verdict);
+                    let package = kmps[index].package;
+                    let versions = (index..kmps.len()).take_while(|k| kmps[*k].package == package);
+                    versions.for_each(|k| drop(failed.remove(&k)));
+                    *chosen = set;
+                    // Others may need it.
+                    at = 0;
+                }
             }
         }
+        *chosen = all.into_values().flatten().collect();
+        chosen.sort_unstable();
     }
 
     fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
@@ -309,11 +308,12 @@ impl Site<'_> {
         choice
     }
 
-    fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
-        let own = self.natives.iter().map(|n| (n.name, n.module));
+    /// Judges some of the kernel's own modules with those of KMPs.
+    fn judge(&self, kmps: &[Kmp<'_>], natives: &[usize], chosen: &[usize]) -> Judged {
+        let own = natives.iter().map(|n| &self.natives[*n]).map(|n| (n.name, n.module));
         let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
         let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
-        let natives = verdicts.by_ref().take(self.natives.len()).collect();
+        let natives = verdicts.by_ref().take(natives.len()).collect();
         let kmps = chosen.iter().map(|k| (*k, verdicts.by_ref().take(kmps[*k].modules.len()).collect()));
         Judged { natives, kmps: kmps.collect() }
     }
@@ -350,13 +350,14 @@ impl Site<'_> {
         &'m self,
         modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
     ) -> (World<'m>, Vec<Option<usize>>) {
+        steps::count(modules.len());
+        let natives: HashSet<&str> = self.natives.iter().map(|n| n.name).collect();
         let mut set = Vec::with_capacity(modules.len());
         let mut places = Vec::with_capacity(modules.len());
         for (name, module) in modules {
             places.push(module.is_ok().then_some(set.len()));
             if let Ok(module) = module {
-                let is_native = || self.natives.iter().any(|n| n.name == *name);
-                let is_inert = self.inert.contains(name) && !is_native();
+                let is_inert = self.inert.contains(name) && !natives.contains(name);
                 let role = if is_inert { Role::Inert } else { Role::Judged };
                 set.push(Candidate { name, module, role });
             }
@@ -383,6 +384,22 @@ impl Site<'_> {
             .collect();
         kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
     }
+}
+
+/// `chosen` with the KMP `index`, which may take an older version's place; `None` where a newer one is chosen or names clash.
+fn with(kmps: &[Kmp<'_>], chosen: &[usize], index: usize) -> Option<Vec<usize>> {
+    let kmp = &kmps[index];
+    if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
+        return None;
+    }
+    let own: HashSet<&str> = kmp.modules.iter().map(|m| m.name).collect();
+    let mut set: Vec<usize> = chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
+    if set.iter().flat_map(|c| &kmps[*c].modules).any(|m| own.contains(m.name)) {
+        return None;
+    }
+    set.push(index);
+    set.sort_unstable();
+    Some(set)
 }
 
 struct Judged {

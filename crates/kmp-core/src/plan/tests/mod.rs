@@ -3,6 +3,7 @@
 mod choice;
 mod clashes;
 mod giving_way;
+mod growth;
 mod random;
 
 use std::collections::{HashMap, HashSet};

@@ -11,7 +11,7 @@ const PACKAGES: [&str; 5] =
 
 /// Packages in some versions, each with a module or two that use the kernel and each other, and that fit
 /// more often than not.
-fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
+pub(super) fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
     let site = place();
     let mut installed = Vec::new();
     for (p, package) in PACKAGES.into_iter().enumerate() {
@@ -52,7 +52,7 @@ fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
     installed
 }
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     Place::new(KernelBuilder::new(KREL).export("printk", 1).export_gpl("gpl_only", 1))
 }
 
