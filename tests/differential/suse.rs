@@ -1,4 +1,4 @@
-//! Cases for `weak-modules2`. Numbers of defects, and references to reports, are those of the project's notes on it.
+//! Cases for `weak-modules2`. Defects are named by their number in docs/peers.md, or by a user's report.
 
 use testkit::{Compression, KernelBuilder, ModuleBuilder, Package, PackageBuilder, Versions};
 

@@ -1,4 +1,4 @@
-//! Defects found in the peers, by their number in facts/weak-modules.md. 10 to 12 are of Red Hat's dialect.
+//! Defects found in the peers, by their number in docs/peers.md. 10 to 12 are of Red Hat's dialect.
 
 use testkit::{Compression, ModuleBuilder, PackageBuilder, TestRoot, Versions};
 

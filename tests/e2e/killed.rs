@@ -186,7 +186,7 @@ impl Scenario {
     }
 
     /// Disturbs the run at every call in turn. Returns how many there were.
-    fn disturb(&self, faults: &[Fault]) -> usize {
+    fn disturb(&self, faults: &[Fault]) -> u64 {
         self.restore();
         let foreign = self.foreign();
         let old = self.links();
@@ -258,7 +258,7 @@ impl Scenario {
             done += 1;
             self.restore();
         }
-        println!("{done} calls disturbed");
+        testkit::campaign::figure("calls disturbed", done);
         done
     }
 

@@ -24,6 +24,5 @@ mod steps;
 pub mod survey;
 pub mod sync;
 pub mod targets;
-pub mod transaction;
 mod union_find;
 pub mod workers;

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod arch;
+pub mod campaign;
 mod compress;
 mod elf;
 mod kernel;

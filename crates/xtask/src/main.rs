@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod campaign;
 mod demo;
 mod header;
 mod install;
@@ -24,6 +25,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("demo", "show the main job on real packages in a throwaway root", demo::run),
     ("test", "install what is needed, then run every check and test", test::run),
     ("judge", "boot real kernels and compare their word with kmp's", judge::run),
+    ("campaign", "run tests that have a quick form at length: kills, reads, races, fuzz", campaign::run),
     ("releases", "run the tests of rpm's plugin inside of newer Debian releases", releases::run),
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),

@@ -19,6 +19,9 @@ use crate::dialect::IN_TREE;
 /// The most that all streams together may unpack to, in bytes. Initrds have some hundred MiB.
 const UNPACKED: u64 = 4 << 30;
 
+/// The most packed streams. Initrds have one or a few; each costs the memory of its format's decoder, however short it is.
+const STREAMS: usize = 256;
+
 /// The most entries, in all archives together.
 const ENTRIES: usize = 1 << 20;
 
@@ -122,6 +125,7 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
     };
     let mut left = UNPACKED;
     let mut is_empty = true;
+    let mut streams = 0;
     loop {
         let told = |offset| move |e: io::Error| ArchiveError { offset, what: in_words(&e) };
         let offset = source.offset();
@@ -140,6 +144,10 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
         if kind == Kind::Plain {
             let what = format!("neither a cpio archive nor a known compression ({})", hex(begin));
             return Err(ArchiveError { offset, what });
+        }
+        streams += 1;
+        if streams > STREAMS {
+            return Err(ArchiveError { offset, what: format!("it has more than {STREAMS} packed streams") });
         }
         let told = |e: io::Error| ArchiveError { offset, what: format!("{kind} data: {}", in_words(&e)) };
         let mut unpacked =

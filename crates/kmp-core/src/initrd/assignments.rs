@@ -1,6 +1,7 @@
 //! What a shell file assigns to its variables, by reading alone: nothing in it is run.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -10,6 +11,10 @@ const PASSED: &[&str] = &[
     "declare", "typeset", "readonly",
 ];
 
+/// The most bytes that values may bring into other values (`$a`), in all files together. `a="$a$a"`, line after line, would
+/// fill the memory otherwise.
+const EXPANDED: usize = 1 << 20;
+
 /// Variables and their values, file after file.
 ///
 /// `=`, `+=`, quotes, line continuations, arrays, and values of variables that were assigned before are understood. What
@@ -18,6 +23,30 @@ const PASSED: &[&str] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignments {
     values: BTreeMap<String, String>,
+    /// How many bytes came from values into values so far.
+    expanded: usize,
+}
+
+/// Something in a file that was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// It would have to be run; the number of its line.
+    NotRun(usize),
+    /// All from this line on, because values were put into values until they were too long.
+    Rest(usize),
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRun(line) => write!(f, "line {line}: only values are read, nothing is run"),
+            Self::Rest(line) => write!(
+                f,
+                "line {line}: the values of variables, put into others, come to more than {EXPANDED} bytes; \
+                 this line and the rest of the file are left out"
+            ),
+        }
+    }
 }
 
 impl Assignments {
@@ -26,56 +55,80 @@ impl Assignments {
         self.values.get(name).map_or("", String::as_str)
     }
 
-    /// Takes in a file's text. Returns the numbers of lines with something that would have to be run.
-    pub fn read(&mut self, text: &str) -> Vec<usize> {
-        let mut reader = Reader { rest: text.chars().peekable(), line: 1, not_run: Vec::new(), values: self };
+    /// Takes in a file's text. Returns what was left out, in the order of the lines. Takes time and memory in proportion to
+    /// the text, whatever it says.
+    pub fn read(&mut self, text: &str) -> Vec<LeftOut> {
+        let mut reader = Reader::new(text, self);
         reader.file();
-        reader.not_run
+        reader.left_out
     }
 }
 
 /// A variable, whether its value is added to, and the value.
 type Assignment = (String, bool, String);
 
+/// Every loop in it takes a character in its condition, so each of its steps is one forward.
 struct Reader<'t, 'v> {
     rest: Peekable<Chars<'t>>,
     line: usize,
-    not_run: Vec<usize>,
+    left_out: Vec<LeftOut>,
     values: &'v mut Assignments,
+    /// Characters taken or looked at so far.
+    #[cfg(test)]
+    steps: usize,
 }
 
-impl Reader<'_, '_> {
+impl<'t, 'v> Reader<'t, 'v> {
+    fn new(text: &'t str, values: &'v mut Assignments) -> Self {
+        Self {
+            rest: text.chars().peekable(),
+            line: 1,
+            left_out: Vec::new(),
+            values,
+            #[cfg(test)]
+            steps: 0,
+        }
+    }
+
     fn next(&mut self) -> Option<char> {
-        let c = self.rest.next()?;
+        self.next_if(|_| true)
+    }
+
+    fn next_if(&mut self, is_taken: impl Fn(char) -> bool) -> Option<char> {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
+        let c = self.rest.next_if(|c| is_taken(*c))?;
         self.line += usize::from(c == '\n');
         Some(c)
+    }
+
+    /// The next character, unless it is `end`, which is taken as well.
+    fn next_before(&mut self, end: char) -> Option<char> {
+        self.next().filter(|c| *c != end)
     }
 
     fn file(&mut self) {
         let mut pending: Vec<Assignment> = Vec::new();
         // Is this where a command may begin?
         let mut begins = true;
-        while let Some(&c) = self.rest.peek() {
+        while let Some(c) = self.next() {
             match c {
-                ' ' | '\t' | '\r' => {
-                    self.next();
-                }
-                '#' => while self.rest.peek().is_some_and(|c| *c != '\n') && self.next().is_some() {},
+                '#' => self.comment(),
                 '\n' | ';' | '&' | '|' | '(' | ')' => {
-                    self.next();
                     self.assign(&mut pending);
                     begins = true;
                 }
-                '<' | '>' => {
-                    self.next();
-                }
-                _ => match begins.then(|| self.target()).flatten() {
+                c if ends_word(c) => {}
+                first => match begins.then(|| self.target(first)).flatten() {
                     Some((name, adds)) => {
-                        let value = if self.rest.peek() == Some(&'(') { self.array() } else { self.word() };
+                        let is_array = self.next_if(|c| c == '(').is_some();
+                        let value = if is_array { self.array() } else { self.word(None) };
                         pending.push((name, adds, value));
                     }
                     None => {
-                        let word = self.word();
+                        let word = self.word(Some(first));
                         // Assignments before a command are for that command alone.
                         if begins && !PASSED.contains(&word.as_str()) && !word.is_empty() {
                             pending.clear();
@@ -89,6 +142,9 @@ impl Reader<'_, '_> {
     }
 
     fn assign(&mut self, pending: &mut Vec<Assignment>) {
+        if matches!(self.left_out.last(), Some(LeftOut::Rest(_))) {
+            return;
+        }
         for (name, adds, value) in pending.drain(..) {
             let place = self.values.values.entry(name).or_default();
             if !adds {
@@ -98,12 +154,22 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// `NAME=` or `NAME+=`, taken only if it is one.
-    fn target(&mut self) -> Option<(String, bool)> {
+    /// To the end of the line.
+    fn comment(&mut self) {
+        while self.next_if(|c| c != '\n').is_some() {}
+    }
+
+    /// `NAME=` or `NAME+=`, of which `first` was taken, and the rest is only if it is one. Looks no further than the word goes.
+    fn target(&mut self, first: char) -> Option<(String, bool)> {
         let mut ahead = self.rest.clone();
         let mut name = String::new();
-        loop {
-            match ahead.next()? {
+        let mut next = Some(first);
+        while let Some(c) = next {
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
+            match c {
                 c if c.is_ascii_alphabetic() || c == '_' || (c.is_ascii_digit() && !name.is_empty()) => {
                     name.push(c);
                 }
@@ -111,31 +177,26 @@ impl Reader<'_, '_> {
                     self.rest = ahead;
                     return Some((name, false));
                 }
-                '+' if !name.is_empty() && ahead.next()? == '=' => {
+                '+' if !name.is_empty() && ahead.next() == Some('=') => {
                     self.rest = ahead;
                     return Some((name, true));
                 }
                 _ => return None,
             }
+            next = ahead.next();
         }
+        None
     }
 
-    /// `(a b c)`, as one text.
+    /// What follows the `(` of `(a b c)`, as one text.
     fn array(&mut self) -> String {
-        self.next();
         let mut words = String::new();
-        while let Some(&c) = self.rest.peek() {
+        while let Some(c) = self.next_before(')') {
             match c {
-                ')' => {
-                    self.next();
-                    break;
-                }
-                '#' => while self.rest.peek().is_some_and(|c| *c != '\n') && self.next().is_some() {},
-                c if c.is_whitespace() || "(;&|<>".contains(c) => {
-                    self.next();
-                }
-                _ => {
-                    words.push_str(&self.word());
+                '#' => self.comment(),
+                c if ends_word(c) => {}
+                first => {
+                    words.push_str(&self.word(Some(first)));
                     words.push(' ');
                 }
             }
@@ -143,17 +204,14 @@ impl Reader<'_, '_> {
         words
     }
 
-    /// The rest of a word.
-    fn word(&mut self) -> String {
+    /// The rest of a word, after `first` if that was taken.
+    fn word(&mut self, first: Option<char>) -> String {
         let mut word = String::new();
-        while let Some(&c) = self.rest.peek() {
-            if c.is_whitespace() || ";&|()<>".contains(c) {
-                break;
-            }
-            self.next();
+        let mut next = first.or_else(|| self.next_if(|c| !ends_word(c)));
+        while let Some(c) = next {
             match c {
                 '\'' => {
-                    while let Some(c) = self.next().filter(|c| *c != '\'') {
+                    while let Some(c) = self.next_before('\'') {
                         word.push(c);
                     }
                 }
@@ -163,14 +221,14 @@ impl Reader<'_, '_> {
                 '`' => self.backquoted(),
                 c => word.push(c),
             }
+            next = self.next_if(|c| !ends_word(c));
         }
         word
     }
 
     fn quoted(&mut self, word: &mut String) {
-        while let Some(c) = self.next() {
+        while let Some(c) = self.next_before('"') {
             match c {
-                '"' => return,
                 '\\' => match self.next() {
                     Some(c @ ('"' | '\\' | '$' | '`')) => word.push(c),
                     Some('\n') | None => {}
@@ -185,54 +243,67 @@ impl Reader<'_, '_> {
 
     /// What follows a `$`.
     fn dollar(&mut self, word: &mut String) {
-        match self.rest.peek() {
-            Some('(') => {
-                self.not_run.push(self.line);
-                self.skip_to_end('(', ')');
-            }
-            Some('{') => {
-                let mut ahead = self.rest.clone();
-                ahead.next();
-                let name: String = ahead.take_while(|c| *c != '}').collect();
-                if !is_name(&name) {
-                    self.not_run.push(self.line);
+        if self.next_if(|c| c == '(').is_some() {
+            self.left_out.push(LeftOut::NotRun(self.line));
+            self.skip_to_end('(', ')');
+        } else if self.next_if(|c| c == '{').is_some() {
+            let line = self.line;
+            let name = self.name();
+            match name.filter(|_| self.next_if(|c| c == '}').is_some()) {
+                Some(name) => self.expand(&name, word),
+                None => {
+                    self.left_out.push(LeftOut::NotRun(line));
+                    self.skip_to_end('{', '}');
                 }
-                self.skip_to_end('{', '}');
-                word.push_str(self.values.get(&name));
             }
-            Some(c) if c.is_ascii_alphabetic() || *c == '_' => {
-                let mut name = String::new();
-                while let Some(c) = self.rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
-                    name.push(c);
-                }
-                word.push_str(self.values.get(&name));
-            }
-            // `$1`, `$?` and the like are not ours to know.
-            Some(c) if c.is_ascii_digit() || "?#@*!$-".contains(*c) => {
-                self.next();
-            }
-            _ => word.push('$'),
+        } else if let Some(name) = self.name() {
+            self.expand(&name, word);
+        } else if self.next_if(|c| c.is_ascii_digit() || "?#@*!$-".contains(c)).is_none() {
+            word.push('$');
         }
+        // `$1`, `$?` and the like are not ours to know.
+    }
+
+    /// A variable's name, if one begins here.
+    fn name(&mut self) -> Option<String> {
+        let mut name = String::from(self.next_if(|c| c.is_ascii_alphabetic() || c == '_')?);
+        while let Some(c) = self.next_if(|c| c.is_ascii_alphanumeric() || c == '_') {
+            name.push(c);
+        }
+        Some(name)
+    }
+
+    /// Puts a variable's value into a word. Beyond [`EXPANDED`] this ends the file.
+    fn expand(&mut self, name: &str, word: &mut String) {
+        let value = self.values.get(name);
+        let expanded = self.values.expanded + value.len();
+        if expanded > EXPANDED {
+            self.left_out.push(LeftOut::Rest(self.line));
+            self.rest = "".chars().peekable();
+            return;
+        }
+        word.push_str(value);
+        self.values.expanded = expanded;
     }
 
     fn backquoted(&mut self) {
-        self.not_run.push(self.line);
-        while let Some(c) = self.next().filter(|c| *c != '`') {
+        self.left_out.push(LeftOut::NotRun(self.line));
+        while let Some(c) = self.next_before('`') {
             if c == '\\' {
                 self.next();
             }
         }
     }
 
-    /// Past the end of something in brackets, brackets in it counted and quotes in it respected.
+    /// Past the end of something of which `open` was taken, brackets in it counted and quotes in it respected.
     fn skip_to_end(&mut self, open: char, close: char) {
-        let mut depth = 0_usize;
+        let mut depth = 1_usize;
         while let Some(c) = self.next() {
             match c {
-                '\'' => while self.next().is_some_and(|c| c != '\'') {},
+                '\'' => while self.next_before('\'').is_some() {},
                 // No deeper than this: what is in the quotes is not looked at either.
                 '"' => {
-                    while let Some(c) = self.next().filter(|c| *c != '"') {
+                    while let Some(c) = self.next_before('"') {
                         if c == '\\' {
                             self.next();
                         }
@@ -242,22 +313,18 @@ impl Reader<'_, '_> {
                     self.next();
                 }
                 c if c == open => depth += 1,
-                c if c == close => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        return;
-                    }
-                }
+                c if c == close && depth == 1 => return,
+                c if c == close => depth -= 1,
                 _ => {}
             }
         }
     }
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+/// Does a word end before this character? Only ASCII has such ones (bash(1), "metacharacter"): other white space is a part of
+/// the word. The end of a line as on DOS is not minded.
+fn ends_word(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>')
 }
 
 #[cfg(test)]
@@ -311,15 +378,50 @@ mod tests {
         let lines =
             read.read("v=\"a $(touch /tmp/x; echo \")\") b\"\nv+=`id`\nw=${v:-c}\nv+=' c'\nu=$((1+2))d\n");
         assert_eq!((read.get("v"), read.get("w"), read.get("u")), ("a  b c", "", "d"));
-        assert_eq!(lines, [1, 2, 3, 5]);
+        assert_eq!(lines, [1, 2, 3, 5].map(LeftOut::NotRun));
+    }
+
+    /// How many steps it takes to read a text.
+    fn steps(text: &str) -> usize {
+        let mut read = Assignments::default();
+        let mut reader = Reader::new(text, &mut read);
+        reader.file();
+        assert_eq!(reader.rest.peek(), None, "{text:?}");
+        reader.steps
+    }
+
+    /// The most steps that a text may take: each character is taken once, looked at before, and seen once more where it may be
+    /// a variable's name.
+    fn most(text: &str) -> usize {
+        3 * text.chars().count() + 1
     }
 
     #[test]
-    fn no_text_makes_it_panic() {
-        let pieces =
-            ["v", "=", "+=", "\"", "'", "\\", "$", "(", ")", "{", "}", "`", "\n", " ", "#", ";", "ä"];
+    fn white_space_that_parts_no_words_is_read_like_letters() {
+        for space in ['\u{a0}', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{3000}', '\u{0}', '\u{feff}'] {
+            for (text, expected) in [
+                (format!("{space}"), ""),
+                (format!("{space}v=a"), ""),
+                (format!("v=a\n{space}\n"), "a"),
+                (format!("v=a {space}"), ""),
+                (format!("v=(a{space})"), &*format!("a{space} ")),
+                (format!("v={space}"), &*format!("{space}")),
+                (format!("if {space}; then v=a; fi"), "a"),
+                (format!("v=$w{space}"), &*format!("{space}")),
+            ] {
+                assert_eq!(value(&text), expected, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_is_read_to_its_end_in_steps_bounded_by_its_length() {
+        let pieces = [
+            "v", "=", "+=", "\"", "'", "\\", "$", "(", ")", "{", "}", "`", "\n", " ", "\r", "#", ";", "<",
+            "ä", "\u{a0}", "\u{b}", "\u{c}", "\u{0}", "\u{85}", "\u{3000}", "\u{fffd}",
+        ];
         let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        for _ in 0..20_000 {
+        for _ in 0..50_000 {
             let mut text = String::new();
             for _ in 0..12 {
                 seed ^= seed << 13;
@@ -327,7 +429,35 @@ mod tests {
                 seed ^= seed << 17;
                 text.push_str(pieces[seed as usize % pieces.len()]);
             }
-            Assignments::default().read(&text);
+            assert!(steps(&text) <= most(&text), "{text:?}");
         }
+        // What is repeated costs as much each time.
+        for piece in
+            pieces.into_iter().chain(["v=(", "${", "${v", "$(", "v=`", "v+=\"$v", "vv", "v+", "v=a ", "a\\"])
+        {
+            for times in [1 << 8, 1 << 11, 1 << 14] {
+                let text = piece.repeat(times);
+                assert!(steps(&text) <= most(&text), "{times} times {piece:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_double_are_bounded_and_what_comes_after_is_left_out_by_name() {
+        let mut read = Assignments::default();
+        let text = format!("a=xxxxxxxx\n{}b=late\n", "a=\"$a$a\"\n".repeat(40));
+        let left_out = read.read(&text);
+        assert!(read.get("a").len() <= EXPANDED && read.get("a").len() > EXPANDED / 4);
+        assert_eq!(read.get("b"), "");
+        let [LeftOut::Rest(line)] = left_out[..] else { panic!("{left_out:?}") };
+        assert!((15..25).contains(&line), "{line}");
+        // A long value that is put into one variable after the other.
+        let mut read = Assignments::default();
+        let text = format!("a={}\n{}", "x".repeat(1 << 16), "b=$a\n".repeat(1000));
+        assert!(matches!(read.read(&text)[..], [LeftOut::Rest(_)]));
+        assert!(read.expanded <= EXPANDED);
+        // And over files.
+        assert!(matches!(read.read("c=1\nc=$a\n")[..], [LeftOut::Rest(2)]));
+        assert_eq!(read.get("c"), "1");
     }
 }

@@ -36,10 +36,10 @@ impl Drivers {
             let mut problem = |what| problems.push(Problem { path: root.display(&file), what });
             match root.read(&file, LIMIT) {
                 Ok(text) => {
-                    let not_run = read.read(&String::from_utf8_lossy(&text));
-                    if let Some(line) = not_run.first() {
-                        problem(format!("line {line}: only values are read, nothing is run"));
-                    }
+                    let mut left_out = read.read(&String::from_utf8_lossy(&text));
+                    // The first of each kind says enough.
+                    left_out.dedup_by_key(|one| std::mem::discriminant(one));
+                    left_out.iter().for_each(|one| problem(one.to_string()));
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 // A link to /dev/null turns a file off.
@@ -52,7 +52,8 @@ impl Drivers {
 
     /// By the values of dracut's variables.
     pub fn of(read: &Assignments) -> Self {
-        let names = |variable| read.get(variable).split_ascii_whitespace();
+        // At what dracut's shell splits words; other white space is a part of them.
+        let names = |variable| read.get(variable).split([' ', '\t', '\n', '\r']).filter(|w| !w.is_empty());
         let wanted: BTreeSet<String> = ["drivers", "add_drivers", "force_drivers"]
             .into_iter()
             .flat_map(names)

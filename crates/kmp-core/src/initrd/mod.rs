@@ -15,7 +15,7 @@ mod settings;
 
 use std::path::Path;
 
-pub use assignments::Assignments;
+pub use assignments::{Assignments, LeftOut};
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;

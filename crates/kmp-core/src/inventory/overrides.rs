@@ -22,8 +22,8 @@ const LIMIT: u64 = 1 << 20;
 pub struct Overrides {
     /// A `search` line has `weak-updates` before `built-in`.
     links_first: bool,
-    /// Module name (`_` for `-`) and kernel release, a glob.
-    lines: Vec<(String, String)>,
+    /// By module name (`_` for `-`) the kernel releases, globs.
+    lines: BTreeMap<String, Vec<String>>,
 }
 
 impl Overrides {
@@ -54,7 +54,7 @@ impl Overrides {
                 ["override", module, kernel, directory, ..]
                     if Path::new(directory).starts_with(WEAK_UPDATES) =>
                 {
-                    self.lines.push((normalized(module), (*kernel).into()));
+                    self.lines.entry(normalized(module)).or_default().push((*kernel).into());
                 }
                 ["search", order @ ..] => {
                     let place = |directory| order.iter().position(|d| *d == directory);
@@ -68,7 +68,8 @@ impl Overrides {
 
     /// Is a link of this module name to be loaded in that kernel, whatever else there is?
     pub fn is_for_link(&self, module: &str, release: &str) -> bool {
-        self.links_first || self.lines.iter().any(|(name, kernel)| name == module && matches(kernel, release))
+        let kernels = self.lines.get(module).map_or(&[][..], Vec::as_slice);
+        self.links_first || kernels.iter().any(|kernel| matches(kernel, release))
     }
 }
 

@@ -5,10 +5,10 @@
 //! bounded.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Kmp, Site, module_of};
-use crate::abi::{Malformed, Module, Verdict};
+use super::{Kmp, Site, module_of, modules};
+use crate::abi::{Malformed, Module, Reason, Verdict};
 use crate::steps;
 use crate::union_find;
 
@@ -145,16 +145,11 @@ impl Beside<'_> {
     pub fn instead(&self, kmp: usize) -> Vec<Verdict> {
         let own = &self.kmps[kmp];
         let names: HashSet<&str> = own.modules.iter().map(|m| m.name).collect();
-        let (groups, chosen) = self.groups.get_or_init(|| {
-            let groups = Groups::of(self.site, self.kmps);
-            let chosen = groups.sorted(self.chosen.iter().copied());
-            (groups, chosen)
-        });
-        let group = groups.of_kmp(kmp);
-        let natives = groups.natives(group).iter().map(|n| &self.site.natives[*n]);
+        let (natives, chosen) = self.group(kmp);
+        let natives = natives.iter().map(|n| &self.site.natives[*n]);
         let mut modules: Vec<(&str, Result<&Module, &Malformed>)> =
             natives.map(|n| (n.name, n.module)).collect();
-        for other in chosen.get(&group).into_iter().flatten().map(|k| &self.kmps[*k]) {
+        for other in chosen.iter().map(|k| &self.kmps[*k]) {
             if other.package != own.package && !other.modules.iter().any(|m| names.contains(m.name)) {
                 modules.extend(other.modules.iter().map(|m| (m.name, m.module)));
             }
@@ -162,5 +157,36 @@ impl Beside<'_> {
         let first = modules.len();
         modules.extend(own.modules.iter().map(|m| (m.name, m.module)));
         if self.left.take(modules.len()) { self.site.judge_from(&modules, first) } else { Vec::new() }
+    }
+
+    /// The verdicts on `kmp`, which would load beside what is chosen: it is left out because another one would then not.
+    pub(super) fn why_left_out(&self, kmp: usize) -> Vec<Verdict> {
+        let mut verdicts = self.instead(kmp);
+        let (natives, chosen) = self.group(kmp);
+        let set: BTreeSet<usize> = chosen.iter().copied().chain([kmp]).collect();
+        if verdicts.iter().all(Verdict::fits) && self.left.take(natives.len() + modules(self.kmps, &set)) {
+            let set: Vec<usize> = set.into_iter().collect();
+            let mut judged = self.site.judge_with(self.kmps, natives, &set);
+            let others = chosen
+                .iter()
+                .flat_map(|c| self.kmps[*c].modules.iter().zip(judged.kmps.remove(c).unwrap_or_default()));
+            let mut reasons = others.flat_map(|(m, v)| v.reasons.into_iter().map(|r| (m.name, r)));
+            if let (Some((name, reason)), Some(first)) = (reasons.next(), verdicts.first_mut()) {
+                let detail = format!("beside it {name} would not load: {}", reason.detail);
+                first.reasons.push(Reason { detail, ..reason });
+            }
+        }
+        verdicts
+    }
+
+    /// The kernel's own modules and the chosen KMPs of the group of `kmp`.
+    fn group(&self, kmp: usize) -> (&[usize], &[usize]) {
+        let (groups, chosen) = self.groups.get_or_init(|| {
+            let groups = Groups::of(self.site, self.kmps);
+            let chosen = groups.sorted(self.chosen.iter().copied());
+            (groups, chosen)
+        });
+        let group = groups.of_kmp(kmp);
+        (groups.natives(group), chosen.get(&group).map_or(&[], Vec::as_slice))
     }
 }

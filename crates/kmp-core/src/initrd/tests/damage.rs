@@ -54,3 +54,13 @@ fn flipped_bits_never_panic() {
         }
     }
 }
+
+#[test]
+fn streams_are_as_many_as_an_initrd_may_have() {
+    let tree = small();
+    let packed = tree.packed("gzip -9");
+    assert!(read(&packed.repeat(100)[..], &|_| true).is_ok());
+    let error = read(&packed.repeat(300)[..], &|_| true).unwrap_err();
+    assert!(error.what.contains("more than 256 packed streams"), "{error}");
+    assert_eq!(error.offset, 256 * packed.len() as u64);
+}

@@ -53,7 +53,8 @@ fn same(root: &TestRoot) -> Vec<String> {
     }
     let order_of_ours: Vec<_> = ours[1..].iter().map(|f| f.display().to_string()).collect();
     assert_eq!(order_of_ours, order);
-    let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+    let words =
+        |text: &str| text.split([' ', '\n']).filter(|w| !w.is_empty()).map(String::from).collect::<Vec<_>>();
     for (variable, value) in VARIABLES.iter().zip(&values) {
         assert_eq!(words(read.get(variable)), words(value), "{variable}");
     }
@@ -79,6 +80,11 @@ fn order_and_values_are_dracuts() {
         ("etc", "a-b.conf", "drivers+=\" \\\"quoted\\\" 'x' \"\n"),
         ("etc", "a.b.conf", "drivers+=\" dots\"\n"),
         ("etc", "ab.conf", "force_drivers=\"only ab\"\n"),
+        (
+            "etc",
+            "space.conf",
+            "drivers+=\" form\u{c}feed no\u{a0}break \"\n: \u{c}x; x=a\u{3000}b\ndrivers+=\" $x \"\n",
+        ),
         ("etc", ".hidden.conf", "drivers=hidden\n"),
         ("etc", "not-conf", "drivers=no\n"),
     ] {
@@ -141,4 +147,20 @@ fn nothing_is_run() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].to_string().contains("x.conf: line 1: "), "{problems:?}");
     assert!(!trap.exists());
+}
+
+#[test]
+fn values_that_double_are_named_and_end_their_file_only() {
+    let root = TestRoot::new();
+    root.write(
+        "etc/dracut.conf",
+        format!("a=xxxxxxxx\n{}add_drivers+=\" late \"\n", "a=\"$a$a\"\n".repeat(40)),
+    );
+    root.write("etc/dracut.conf.d/x.conf", "\u{a0}add_drivers+=\" none \"\nadd_drivers+=\" next \"\n\u{c}\n");
+    let mut problems = Vec::new();
+    let drivers = Drivers::load(&Root::open(&root.path()).unwrap(), &mut problems);
+    assert_eq!(drivers.wanted.into_iter().collect::<Vec<_>>(), ["next"]);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].to_string().contains("dracut.conf: line "), "{problems:?}");
+    assert!(problems[0].to_string().contains("left out"), "{problems:?}");
 }

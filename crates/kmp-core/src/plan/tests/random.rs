@@ -6,7 +6,7 @@ use super::{Decision, Installed, Place, kmps};
 use crate::abi::Verdict;
 use crate::abi::tests::{KREL, Numbers};
 
-const PACKAGES: [&str; 5] =
+pub(super) const PACKAGES: [&str; 5] =
     ["a-kmp-default", "b-kmp-default", "c-kmp-default", "d-kmp-default", "e-kmp-default"];
 
 /// Packages in some versions, each with a module or two that use the kernel and each other, and that fit

@@ -1,0 +1,10 @@
+//! Runs of kmp on an image in which somebody exchanges files meanwhile.
+
+use super::{Campaign, Enough, Tests};
+
+pub const CAMPAIGN: Campaign = Campaign {
+    name: "races",
+    about: "exchange files and directories of an image while kmp works on it",
+    tests: &[Tests { package: "kmp-cli", binary: "e2e", filter: "races::" }],
+    enough: Enough::Figure { name: "races run", count: 10_000 },
+};
