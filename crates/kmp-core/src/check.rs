@@ -95,7 +95,8 @@ pub fn check(
     }
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
-    let selection = Selection { kernels: request.kernels.to_vec(), ..Selection::default() };
+    let kernel_comes = !transaction.kernels.is_empty();
+    let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
     let mut survey = Survey::take(root, rpm, loader, &selection);
     survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {

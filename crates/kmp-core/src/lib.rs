@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod plan;
 pub mod report;
 pub mod root;
+pub mod run_dir;
 mod steps;
 pub mod survey;
 pub mod sync;

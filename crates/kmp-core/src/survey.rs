@@ -23,6 +23,8 @@ pub struct Selection {
     /// paths below a release directory. For this run only: links to them are then left alone as somebody
     /// else's until their modules are gone.
     pub asked: Vec<PathBuf>,
+    /// A kernel that comes is to be judged, too: KMPs are read even where none of the selected kernels is installed.
+    pub kernel_comes: bool,
 }
 
 /// A kernel with what is known of it.
@@ -81,7 +83,7 @@ impl Survey {
             .collect();
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         // Without a kernel to judge them for, modules need not be read.
-        if !releases.is_empty() {
+        if !releases.is_empty() || selection.kernel_comes {
             let packaged = inventory.kmps.iter().flat_map(|k| &k.modules);
             let own = releases.iter().flat_map(|r| &r.third_party);
             loader.load_modules(packaged.chain(own).map(|m| m.path.clone()).collect::<Vec<_>>());
