@@ -17,6 +17,7 @@ mod hostile_paths;
 mod hostile_rpmdb;
 mod initrd;
 mod killed;
+mod kinds;
 mod links;
 mod order;
 mod package_files;

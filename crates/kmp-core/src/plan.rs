@@ -67,8 +67,8 @@ pub struct Site<'a> {
     pub in_tree: Option<&'a HashSet<Box<str>>>,
     /// Its own third-party modules, in depmod's order: of two with one name the first is the one loaded.
     pub natives: Vec<Native<'a>>,
-    /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
-    pub foreign: Vec<Box<str>>,
+    /// Names (`_` for `-`) that are taken by what is there and neither a KMP's nor a native driver, and what it is.
+    pub foreign: Vec<(Box<str>, String)>,
     /// Names of modules that are loaded from the kernel's own tree even where they are linked.
     pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
@@ -310,7 +310,7 @@ impl Site<'_> {
 
     /// Names that no package can have: those of the kernel's own modules, and of somebody's files.
     fn taken(&self) -> Taken<'_> {
-        let foreign = self.foreign.iter().map(|name| (&**name, "a file in weak-updates that is not kmp's"));
+        let foreign = self.foreign.iter().map(|(name, what)| (&**name, what.as_str()));
         let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
         Taken(foreign.chain(natives).map(|(name, with)| (name, (with.into(), None))).collect())
     }

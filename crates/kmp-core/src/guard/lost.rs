@@ -82,8 +82,8 @@ pub fn lost(
     // What works with the running kernel, or with the newest one of its flavour.
     let mut working: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, kmp) in before.iter().enumerate() {
-        // Who built a module that no package has builds it for a new kernel, too.
-        if !survey.inventory.kmps[index].is_packaged() {
+        // Who makes a module on this machine makes it for a new kernel, too.
+        if survey.inventory.kmps[index].kind.is_made_here() {
             continue;
         }
         let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
@@ -121,8 +121,8 @@ pub fn lost(
         let plan = site.plan(&after.kmps);
         let there = after.there(&site, &plan);
         for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            let is_packaged = survey.inventory.kmps[index].is_packaged();
-            if is_packaged && !after.is_wanted_gone(before[index].package) {
+            let is_made_here = survey.inventory.kmps[index].kind.is_made_here();
+            if !is_made_here && !after.is_wanted_gone(before[index].package) {
                 result.extend(after.missing(survey, index, &there, &plan, new.is_some()));
             }
         }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use librpm_rt::{Evr, Package};
 
+use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
 use super::{FoundModule, ModulesDirs};
 use crate::abi::Module;
@@ -48,18 +49,12 @@ pub(super) fn groups<'m>(
             modules.sort_by(|a, b| a.below.cmp(&b.below));
             let evr = Evr { epoch: None, version: release.clone(), release: String::new() };
             InstalledKmp {
-                package: Package {
-                    instance: 0,
-                    name: format!("{family}.ko"),
-                    evr,
-                    arch: String::new(),
-                    provides: Vec::new(),
-                    files: Vec::new(),
-                },
+                package: Package { name: format!("{family}.ko"), evr, ..Package::default() },
                 origin: release.clone(),
                 flavour: None,
                 broken: modules.iter().find_map(|m| name_fault(&m.below)),
                 modules,
+                kind: Kind::MadeHere(Maker::Somebody),
             }
         }));
     }
