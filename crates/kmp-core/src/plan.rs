@@ -162,7 +162,8 @@ impl Site<'_> {
             }
         };
         let groups = Groups::of(self, kmps);
-        self.take_back(kmps, &all, &groups, &native_package, &mut chosen, &mut verdicts, &mut failed);
+        let again = Self::failed_for_others(kmps, &all, &native_package, &failed);
+        self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
         let mut taken = self.taken();
         let candidates: Vec<usize> = (0..kmps.len())
             .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
@@ -243,18 +244,13 @@ impl Site<'_> {
         kmp.origin == self.kernel.release
     }
 
-    /// Tries again what failed for the sake of others that have given way themselves since: it is taken
-    /// where it fits beside all that is chosen, or in place of an older version.
-    fn take_back(
-        &self,
+    /// What failed for the sake of others that may have given way themselves since.
+    fn failed_for_others(
         kmps: &[Kmp<'_>],
         all: &All<'_>,
-        groups: &Groups,
         native_package: &HashMap<&str, usize>,
-        chosen: &mut Vec<usize>,
-        verdicts: &mut Judged,
-        failed: &mut HashMap<usize, Vec<Verdict>>,
-    ) {
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Vec<usize> {
         let mut again: Vec<usize> = failed
             .iter()
             .filter(|(k, _)| !native_package.contains_key(kmps[**k].package))
@@ -264,10 +260,24 @@ impl Site<'_> {
             })
             .map(|(k, _)| *k)
             .collect();
+        again.sort_unstable();
+        again
+    }
+
+    /// Tries again what failed for the sake of others: it is taken where it fits beside all that is chosen, or in place of an
+    /// older version.
+    fn take_back(
+        &self,
+        kmps: &[Kmp<'_>],
+        groups: &Groups,
+        again: Vec<usize>,
+        chosen: &mut Vec<usize>,
+        verdicts: &mut Judged,
+        failed: &mut HashMap<usize, Vec<Verdict>>,
+    ) {
         if again.is_empty() {
             return;
         }
-        again.sort_unstable();
         let left = Allowance::of(self, kmps);
         let mut all = groups.sorted(chosen.iter().copied());
         for (group, again) in groups.sorted(again) {
