@@ -32,6 +32,8 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
+    /// The KMPs of each package.
+    pub versions: HashMap<&'a str, Vec<usize>>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
@@ -90,8 +92,13 @@ impl<'a> After<'a> {
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
-        let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
+        let (sources, kmps): (_, Vec<Kmp<'a>>) =
+            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, kmp) in kmps.iter().enumerate() {
+            versions.entry(kmp.package).or_default().push(index);
+        }
+        Self { kmps, sources, versions, stays, wanted_gone, conventions: &survey.inventory.conventions }
     }
 
     /// Is every version erased, with nothing in its place?
