@@ -69,7 +69,7 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
     let plan = &kernel.plan;
     let served: BTreeSet<&str> = (0..kmps.len())
         .filter(|k| matches!(plan.decisions[*k], Decision::Native | Decision::Link))
-        .map(|k| kmps[k].package.name.as_str())
+        .map(|k| kmps[k].driver.name.as_str())
         .collect();
     let mut states = Vec::new();
     for (index, decision) in plan.decisions.iter().enumerate() {
@@ -105,7 +105,7 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                 kmp.broken.clone().unwrap_or_default(),
             ),
             Decision::DoesNotFit => {
-                let by_older = served.contains(kmp.package.name.as_str());
+                let by_older = served.contains(kmp.driver.name.as_str());
                 let colour = if by_older { Colour::Dim } else { Colour::Red };
                 let text = if links > 0 { "does not fit, but is linked" } else { "does not fit" };
                 with(

@@ -35,7 +35,7 @@ pub struct PlannedModule<'a> {
 /// The modules that one package has for one kernel release.
 #[derive(Clone, Debug)]
 pub struct Kmp<'a> {
-    /// The package's name.
+    /// Its driver's name, which all versions have in common: the package's, where that is not named for a kernel.
     pub package: &'a str,
     /// The flavour that it serves.
     pub flavour: Option<&'a str>,
@@ -143,7 +143,7 @@ impl<'t> Taken<'t> {
 }
 
 impl Site<'_> {
-    /// Decides for this kernel. `kmps` is sorted by package name, newest version first.
+    /// Decides for this kernel. `kmps` is sorted by driver, the version first that is tried first.
     pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
         let native_package: HashMap<&str, usize> =
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
