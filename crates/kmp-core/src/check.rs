@@ -244,11 +244,12 @@ fn of_kernel(
 ) -> Vec<Line> {
     let site = survey.site_of(kernel);
     let planned = survey.kmps();
+    let beside = site.beside(&planned, &kernel.plan.chosen());
     let mut lines = Vec::new();
     for &kmp in kmps {
         let mut verdicts = kernel.plan.verdicts[kmp].clone();
         if verdicts.is_empty() && any_flavour {
-            verdicts = site.instead(&planned, &kernel.plan.chosen(), kmp);
+            verdicts = beside.instead(kmp);
         }
         let installed = &survey.inventory.kmps[kmp];
         for (module, verdict) in installed.modules.iter().zip(verdicts) {

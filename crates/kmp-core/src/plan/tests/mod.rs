@@ -4,6 +4,7 @@ mod choice;
 mod clashes;
 mod complete;
 mod giving_way;
+mod growth;
 mod random;
 
 use std::collections::{HashMap, HashSet};
