@@ -60,7 +60,7 @@ pub fn bzip2(data: &[u8]) {
 
 /// An initrd of any kind.
 pub fn initrd(data: &[u8]) {
-    let wanted = |path: &Path| path.as_os_str().len() % 2 == 0;
+    let wanted = |path: &Path| path.as_os_str().len().is_multiple_of(2);
     let Ok(contents) = archive::read(data, &wanted) else { return };
     for path in contents.modules.keys() {
         contents.resolve(path);

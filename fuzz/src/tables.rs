@@ -33,12 +33,10 @@ pub fn signature(data: &[u8]) {
 
 pub fn symvers(data: &[u8]) {
     let Ok(table) = SymbolTable::parse(data.to_vec()) else { return };
-    let mut found = 0;
-    for (symbol, _) in table.iter() {
-        assert!(table.get(symbol).is_some(), "{symbol:?} is listed and not found");
-        found += 1;
+    for (symbol, export) in table.iter() {
+        assert_eq!(table.get(symbol), Some(export), "{symbol:?}");
     }
-    assert!(table.len() <= found);
+    assert_eq!(table.iter().count(), table.len());
 }
 
 pub fn system_map(data: &[u8]) {

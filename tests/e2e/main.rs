@@ -29,5 +29,6 @@ mod status;
 mod support;
 mod sync;
 mod system_log;
+mod threads;
 mod weak_modules;
 mod weak_modules2;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
+use kmp_core::guard::{Circumstances, Elements, judge};
 use kmp_core::inventory::{ModulesDirs, Problem};
 use kmp_core::survey::{Selection, Survey};
-use kmp_core::transaction::{Circumstances, Elements, judge};
 use librpm_rt::Evr;
 
 use crate::arg::{self, growing};
@@ -297,7 +297,7 @@ pub extern "C" fn kmp_transaction_judge(
             running: running.as_deref(),
             is_loaded: &|module| shared.is_loaded(module),
         };
-        for finding in judge(&shared.root, rpm, &survey, &elements.finish(), &circumstances) {
+        for finding in judge(rpm, &survey, &elements.finish(), &circumstances) {
             let lost = &finding.lost;
             let state = if lost.kernel_is_new { state::NEW_KERNEL } else { state::OLD_KERNEL };
             let entry = Entry::new(kind::LOST, state, &lost.line(finding.loaded));

@@ -96,7 +96,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     };
 
     // The subjects come last, beside what is installed under other names.
-    let site = survey.site_of(&context.root, kernel);
+    let site = survey.site_of(kernel);
     let mut modules: Vec<_> = survey
         .present_in(kernel)
         .filter(|m| subjects.iter().all(|s| s.name != &*m.name))

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
-use crate::guard::{self, Present, Source, Transaction};
+use crate::guard::{self, Elements, Present, Source, Transaction};
 use crate::inventory::{Loader, ModulesDirs, Package, Problem};
 use crate::plan::Site;
 use crate::report::printable;
 use crate::root::Root;
 use crate::survey::{Selection, Survey, SurveyedKernel};
 use crate::targets::{File, Targets, judge_together};
-use crate::transaction::Elements;
 
 /// What is to be judged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +95,8 @@ pub fn check(
     }
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
-    let selection = Selection { kernels: request.kernels.to_vec(), ..Selection::default() };
+    let kernel_comes = !transaction.kernels.is_empty();
+    let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
     let mut survey = Survey::take(root, rpm, loader, &selection);
     survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {
@@ -106,7 +106,7 @@ pub fn check(
     let named_files = targets.files.iter().map(|f| f.name.as_str()).collect();
     survey.consider_replacing(loader, &named_files);
     if let Some(symbols) = request.symbols {
-        survey.replace_symbols(root, symbols);
+        survey.replace_symbols(symbols);
     }
     let needs_packages = request.names.is_empty() || !transaction.kernels.is_empty();
     if let (true, Some(unknown)) = (needs_packages, &survey.inventory.packages_unknown) {
@@ -118,7 +118,7 @@ pub fn check(
     let mut lines = Vec::new();
     let any_flavour = !request.kernels.is_empty();
     for (index, kernel) in survey.kernels.iter().enumerate() {
-        lines.extend(of_kernel(root, &survey, index, kernel, &targets, &kmps, any_flavour));
+        lines.extend(of_kernel(&survey, index, kernel, &targets, &kmps, any_flavour));
     }
     if let (false, Ok(rpm)) = (targets.package_files.is_empty(), rpm) {
         let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
@@ -129,7 +129,7 @@ pub fn check(
             let verdicts = judge_together(&targets.files, |set| judge_files(site, present, set));
             files.push((site.kernel.release.clone(), verdicts));
         };
-        let found = guard::preview(root, &survey, &transaction, &compare, &asked, any_flavour, &mut judge);
+        let found = guard::preview(&survey, &transaction, &compare, &asked, any_flavour, &mut judge);
         let mut index = |release: &String| {
             releases.iter().position(|r| r == release).unwrap_or_else(|| {
                 releases.push(release.clone());
@@ -226,7 +226,6 @@ fn selected_kmps(
 }
 
 fn of_kernel(
-    root: &Root,
     survey: &Survey,
     index: usize,
     kernel: &SurveyedKernel,
@@ -234,7 +233,7 @@ fn of_kernel(
     kmps: &BTreeSet<usize>,
     any_flavour: bool,
 ) -> Vec<Line> {
-    let site = survey.site_of(root, kernel);
+    let site = survey.site_of(kernel);
     let planned = survey.kmps();
     let mut lines = Vec::new();
     for &kmp in kmps {

@@ -3,13 +3,17 @@
 //! For each kernel and package name the candidates are all installed versions, newest first. The newest
 //! of every name are judged together, as one set beside the kernel's own modules; what fails gives way to
 //! its next older version, until nothing changes. What failed only for the sake of others that have given
-//! way since is tried again. A package is linked whole or not at all.
+//! way since is tried again. Where that leaves a package without its newest version, [`search`] looks for a
+//! better choice: as many packages served as possible, then the newest versions. A package is linked whole or
+//! not at all.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
+
+use search::Search;
 
 /// A module as the plan sees it.
 #[derive(Clone, Debug)]
@@ -112,11 +116,26 @@ impl KernelPlan {
     }
 }
 
-/// A running choice: which KMPs are tried together.
-struct Choice {
-    /// KMPs in the order of their packages' names.
-    chosen: Vec<usize>,
-    clashes: HashMap<usize, (Box<str>, String)>,
+/// Module names that are taken: by whom, in words, and by which package.
+struct Taken<'t>(HashMap<&'t str, (String, Option<&'t str>)>);
+
+impl<'t> Taken<'t> {
+    fn take(&mut self, kmp: &Kmp<'t>) {
+        let owner = || (format!("package {}", kmp.package), Some(kmp.package));
+        self.0.extend(kmp.modules.iter().map(|m| (m.name, owner())));
+    }
+
+    /// A module of `kmp` of which somebody else, or the KMP itself, has the name: the name, and who has it.
+    fn clash(&self, kmp: &Kmp<'_>) -> Option<(Box<str>, String)> {
+        let mut own = HashSet::new();
+        kmp.modules.iter().find_map(|m| {
+            let other = self.0.get(m.name).filter(|(_, package)| *package != Some(kmp.package));
+            let with = other.map(|(with, _)| with.clone());
+            let with =
+                with.or_else(|| (!own.insert(m.name)).then(|| "another of the same package".into()))?;
+            Some((m.name.into(), with))
+        })
+    }
 }
 
 impl Site<'_> {
@@ -126,19 +145,32 @@ impl Site<'_> {
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
         let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
         let all = All::of(kmps);
-        let (mut choice, mut verdicts) = loop {
-            let choice = self.choose(kmps, &native_package, &failed);
-            let mut verdicts = self.judge(kmps, &choice.chosen);
+        let (mut chosen, mut verdicts) = loop {
+            let chosen = self.choose(kmps, &native_package, &failed);
+            let mut verdicts = self.judge(kmps, &chosen);
             let failing = |k: &usize| verdicts.kmps[k].iter().any(|v| !v.fits());
-            let losers: Vec<usize> = choice.chosen.iter().copied().filter(failing).collect();
+            let losers: Vec<usize> = chosen.iter().copied().filter(failing).collect();
             if losers.is_empty() {
-                break (choice, verdicts);
+                break (chosen, verdicts);
             }
             for kmp in losers {
                 failed.insert(kmp, verdicts.kmps.remove(&kmp).unwrap_or_default());
             }
         };
-        self.take_back(kmps, &all, &native_package, &mut choice.chosen, &mut verdicts, &mut failed);
+        self.take_back(kmps, &all, &native_package, &mut chosen, &mut verdicts, &mut failed);
+        let mut taken = self.taken();
+        let candidates: Vec<usize> = (0..kmps.len())
+            .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
+            .filter(|k| taken.clash(&kmps[*k]).is_none())
+            .collect();
+        if let Some(better) = Search::new(self, kmps, &all).better(&candidates, &chosen, &failed) {
+            verdicts = self.judge(kmps, &better);
+            chosen = better;
+            // What failed beside others may fit beside these, or fail for other reasons.
+            failed = failed.into_keys().map(|k| (k, self.instead(kmps, &chosen, k))).collect();
+            failed.retain(|_, verdicts| !verdicts.iter().all(Verdict::fits));
+        }
+        chosen.iter().for_each(|k| taken.take(&kmps[*k]));
 
         let mut plan = KernelPlan {
             links: BTreeMap::new(),
@@ -149,8 +181,12 @@ impl Site<'_> {
         let holder: HashMap<&str, usize> = native_package
             .iter()
             .map(|(p, k)| (*p, *k))
-            .chain(choice.chosen.iter().map(|k| (kmps[*k].package, *k)))
+            .chain(chosen.iter().map(|k| (kmps[*k].package, *k)))
             .collect();
+        // An older version that is linked in its place is not why a newer one is not.
+        let is_left_out = |index: usize| {
+            holder.get(kmps[index].package).is_none_or(|by| *by > index && chosen.contains(by))
+        };
         for (index, kmp) in kmps.iter().enumerate() {
             let decision = if self.is_native(kmp) {
                 Decision::Native
@@ -158,13 +194,12 @@ impl Site<'_> {
                 Decision::OtherFlavour
             } else if kmp.broken.is_some() {
                 Decision::Broken
-            } else if choice.chosen.contains(&index) {
+            } else if chosen.contains(&index) {
                 Decision::Link
             } else if failed.contains_key(&index) {
                 Decision::DoesNotFit
-            } else if let Some((module, with)) = choice.clashes.get(&index) {
-                // Before an older version that is linked in its place: that is not why.
-                Decision::Clash { module: module.clone(), with: with.clone() }
+            } else if let Some((module, with)) = is_left_out(index).then(|| taken.clash(kmp)).flatten() {
+                Decision::Clash { module, with }
             } else if let Some(by) = holder.get(kmp.package) {
                 Decision::Superseded(*by)
             } else {
@@ -174,8 +209,11 @@ impl Site<'_> {
                 Decision::OtherFlavour => Vec::new(),
                 Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
-                Decision::DoesNotFit => failed.remove(&index).unwrap_or_default(),
-                _ => self.instead(kmps, &choice.chosen, index),
+                Decision::DoesNotFit => {
+                    let known = failed.remove(&index);
+                    known.unwrap_or_else(|| self.why_left_out(kmps, &chosen, index))
+                }
+                _ => self.instead(kmps, &chosen, index),
             };
             if decision == Decision::Link {
                 for module in &kmp.modules {
@@ -268,45 +306,53 @@ impl Site<'_> {
             && serves(kmp.flavour, &self.kernel.release)
     }
 
+    /// Names that no package can have: those of the kernel's own modules, and of somebody's files.
+    fn taken(&self) -> Taken<'_> {
+        let foreign = self.foreign.iter().map(|name| (&**name, "a file in weak-updates that is not kmp's"));
+        let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
+        Taken(foreign.chain(natives).map(|(name, with)| (name, (with.into(), None))).collect())
+    }
+
     /// The newest version of each package that has not failed and takes no other's module names.
-    fn choose(
-        &self,
-        kmps: &[Kmp<'_>],
+    fn choose<'k>(
+        &'k self,
+        kmps: &'k [Kmp<'_>],
         native_package: &HashMap<&str, usize>,
         failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Choice {
-        let mut taken: HashMap<&str, String> = HashMap::new();
-        for name in &self.foreign {
-            taken.insert(name, "a file in weak-updates that is not kmp's".into());
-        }
-        for native in &self.natives {
-            taken.insert(native.name, "the kernel's own module".into());
-        }
-        let mut choice = Choice { chosen: Vec::new(), clashes: HashMap::new() };
+    ) -> Vec<usize> {
+        let mut taken = self.taken();
+        let mut chosen = Vec::new();
         let mut served: HashSet<&str> = native_package.keys().copied().collect();
         for (index, kmp) in kmps.iter().enumerate() {
             if served.contains(kmp.package) || failed.contains_key(&index) || !self.may_be_linked(kmp) {
                 continue;
             }
-            let mut own = HashSet::new();
-            let clash = kmp.modules.iter().find_map(|m| {
-                let with = taken.get(m.name).cloned();
-                let with =
-                    with.or_else(|| (!own.insert(m.name)).then(|| "another of the same package".into()))?;
-                Some((m.name.into(), with))
-            });
-            match clash {
-                Some(clash) => {
-                    choice.clashes.insert(index, clash);
-                }
-                None => {
-                    taken.extend(own.into_iter().map(|name| (name, format!("package {}", kmp.package))));
-                    served.insert(kmp.package);
-                    choice.chosen.push(index);
-                }
+            if taken.clash(kmp).is_none() {
+                taken.take(kmp);
+                served.insert(kmp.package);
+                chosen.push(index);
             }
         }
-        choice
+        chosen
+    }
+
+    /// The verdicts on `kmp`, which would load beside `chosen`: it is left out because another one would then not.
+    fn why_left_out(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
+        let mut verdicts = self.instead(kmps, chosen, kmp);
+        if verdicts.iter().all(Verdict::fits) {
+            let mut set: Vec<usize> = chosen.iter().copied().chain([kmp]).collect();
+            set.sort_unstable();
+            let mut judged = self.judge(kmps, &set);
+            let others = chosen
+                .iter()
+                .flat_map(|c| kmps[*c].modules.iter().zip(judged.kmps.remove(c).unwrap_or_default()));
+            let mut reasons = others.flat_map(|(m, v)| v.reasons.into_iter().map(|r| (m.name, r)));
+            if let (Some((name, reason)), Some(first)) = (reasons.next(), verdicts.first_mut()) {
+                let detail = format!("beside it {name} would not load: {}", reason.detail);
+                first.reasons.push(Reason { detail, ..reason });
+            }
+        }
+        verdicts
     }
 
     fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
@@ -423,7 +469,10 @@ impl<'a> All<'a> {
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
-                self.names.contains(exporter)
+                // What the kernel image exports is there in any set.
+                exporter != "vmlinux"
+                    && (self.names.contains(module_of(exporter).as_str())
+                        || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
             }
             _ => false,
         }
@@ -434,6 +483,8 @@ impl<'a> All<'a> {
 fn module_of(exporter: &str) -> String {
     name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
 }
+
+mod search;
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub struct Selection {
     /// paths below a release directory. For this run only: links to them are then left alone as somebody
     /// else's until their modules are gone.
     pub asked: Vec<PathBuf>,
+    /// A kernel that comes is to be judged, too: KMPs are read even where none of the selected kernels is installed.
+    pub kernel_comes: bool,
 }
 
 /// A kernel with what is known of it.
@@ -34,7 +36,16 @@ pub struct SurveyedKernel {
     pub kernel: Arc<Kernel>,
     /// What it should have.
     pub plan: KernelPlan,
+    own: Own,
+}
+
+/// What else was read of a kernel's directory.
+#[derive(Debug)]
+struct Own {
+    /// By the name of a module that would be replaced: its in-tree users.
     users: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
+    /// Names of what is in `weak-updates/` and not ours.
+    foreign: Vec<Box<str>>,
 }
 
 /// A root's inventory, with the plan for each selected kernel.
@@ -72,18 +83,21 @@ impl Survey {
             .collect();
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         // Without a kernel to judge them for, modules need not be read.
-        if !releases.is_empty() {
+        if !releases.is_empty() || selection.kernel_comes {
             let packaged = inventory.kmps.iter().flat_map(|k| &k.modules);
             let own = releases.iter().flat_map(|r| &r.third_party);
             loader.load_modules(packaged.chain(own).map(|m| m.path.clone()).collect::<Vec<_>>());
         }
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
-        let users: Vec<_> = releases
+        let own: Vec<Own> = releases
             .iter()
             .map(|release| {
                 let own = release.third_party.iter().map(|m| &*m.name);
-                loader.load_users(release, &names.iter().copied().chain(own).collect())
+                let users = loader.load_users(release, &names.iter().copied().chain(own).collect());
+                let items = release.weak_updates.as_deref().unwrap_or_default();
+                let foreign = items.iter().filter(|i| inventory.ours(root, i).is_none());
+                Own { users, foreign: foreign.filter_map(|i| i.name.clone()).collect() }
             })
             .collect();
         let modules = inventory
@@ -97,16 +111,18 @@ impl Survey {
         let mut survey = Self { inventory, kernels: Vec::new(), problems: Vec::new(), modules };
         survey.problems.append(&mut survey.inventory.problems);
         survey.problems.extend(loader.take_problems());
-        let parts: Vec<_> = selected.into_iter().zip(kernels).zip(users).collect();
+        let parts: Vec<_> = selected.into_iter().zip(kernels).zip(own).collect();
         let kmps = survey.kmps();
-        let plans = workers::map(loader.workers(), &parts, |((release, kernel), users)| {
-            survey.site(root, *release, kernel, users).plan(&kmps)
+        let plans = workers::map(loader.workers(), &parts, |((release, kernel), own)| {
+            survey.site(*release, kernel, own).plan(&kmps)
         });
         drop(kmps);
-        let surveyed = parts
-            .into_iter()
-            .zip(plans)
-            .map(|(((release, kernel), users), plan)| SurveyedKernel { release, kernel, plan, users });
+        let surveyed = parts.into_iter().zip(plans).map(|(((release, kernel), own), plan)| SurveyedKernel {
+            release,
+            kernel,
+            plan,
+            own,
+        });
         survey.kernels = surveyed.collect();
         survey
     }
@@ -144,8 +160,8 @@ impl Survey {
     }
 
     /// A surveyed kernel as the plan sees it.
-    pub fn site_of<'s>(&'s self, root: &Root, kernel: &'s SurveyedKernel) -> Site<'s> {
-        self.site(root, kernel.release, &kernel.kernel, &kernel.users)
+    pub fn site_of<'s>(&'s self, kernel: &'s SurveyedKernel) -> Site<'s> {
+        self.site(kernel.release, &kernel.kernel, &kernel.own)
     }
 
     /// The third-party modules that a kernel has, or is to have: its own, then those to be linked.
@@ -159,17 +175,17 @@ impl Survey {
     pub fn consider_replacing(&mut self, loader: &mut Loader<'_>, names: &HashSet<&str>) {
         for kernel in &mut self.kernels {
             let found = loader.load_users(&self.inventory.releases[kernel.release], names);
-            kernel.users.extend(found);
+            kernel.own.users.extend(found);
         }
         self.problems.extend(loader.take_problems());
     }
 
     /// Judges and plans anew, with `symbols` as what every surveyed kernel exports.
-    pub fn replace_symbols(&mut self, root: &Root, symbols: &SymbolTable) {
+    pub fn replace_symbols(&mut self, symbols: &SymbolTable) {
         for index in 0..self.kernels.len() {
             let kernel = Kernel { symbols: symbols.clone(), ..(*self.kernels[index].kernel).clone() };
             self.kernels[index].kernel = Arc::new(kernel);
-            self.kernels[index].plan = self.site_of(root, &self.kernels[index]).plan(&self.kmps());
+            self.kernels[index].plan = self.site_of(&self.kernels[index]).plan(&self.kmps());
         }
     }
 
@@ -193,22 +209,14 @@ impl Survey {
         }
     }
 
-    fn site<'s>(
-        &'s self,
-        root: &Root,
-        release: usize,
-        kernel: &'s Kernel,
-        users: &'s HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
-    ) -> Site<'s> {
+    fn site<'s>(&'s self, release: usize, kernel: &'s Kernel, own: &'s Own) -> Site<'s> {
         let release = &self.inventory.releases[release];
         let natives = release.third_party.iter().map(|m| Native {
             name: &m.name,
             module: self.module(&m.path),
             kmp: self.inventory.owner(&m.path),
         });
-        let items = release.weak_updates.as_deref().unwrap_or_default();
-        let foreign = items.iter().filter(|i| self.inventory.ours(root, i).is_none());
-        let users = users.iter().map(|(replaced, users)| {
+        let users = own.users.iter().map(|(replaced, users)| {
             let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
             (&**replaced, readable.collect())
         });
@@ -221,7 +229,7 @@ impl Survey {
                 .collect(),
             in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
             natives: natives.collect(),
-            foreign: foreign.filter_map(|i| i.name.clone()).collect(),
+            foreign: own.foreign.clone(),
             users: users.collect(),
         }
     }

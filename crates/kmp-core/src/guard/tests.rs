@@ -4,9 +4,10 @@ use librpm_rt::{Database, Dependency, Evr, Librpm};
 use testkit::{KernelBuilder, PackageBuilder, TestRoot};
 
 use super::*;
-use crate::inventory::{Loader, ModulesDirs};
-use crate::survey::Selection;
-use crate::transaction::Elements;
+use crate::abi::{Reason, Rule};
+use crate::inventory::{Loader, ModulesDirs, Package};
+use crate::root::Root;
+use crate::survey::{Selection, Survey};
 use crate::workers::Serial;
 
 const OLD: &str = "6.4.0-1-default";
@@ -64,7 +65,7 @@ fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'
     let mut loader = Loader::new(&opened, &Serial, None);
     let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
     let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
-    let found = super::lost(&opened, &survey, &transaction, running, &compare, &|a, b| rpm.vercmp(a, b));
+    let found = super::lost(&survey, &transaction, running, &compare, &|a, b| rpm.vercmp(a, b));
     let line = |lost: &Lost| {
         let rules: Vec<&str> = lost.reasons.iter().map(|r| r.rule.as_str()).collect();
         format!("{} {} {}", lost.nvr, lost.kernel, rules.join(",")).trim_end().to_string()

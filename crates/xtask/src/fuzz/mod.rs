@@ -74,6 +74,19 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     report(&outcomes)
 }
 
+/// rustfmt and clippy for what is no part of the workspace.
+pub fn format() -> Result<(), String> {
+    test::cargo(&[], &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"], &[])
+}
+
+pub fn lint() -> Result<(), String> {
+    let target = install::target();
+    // In the workspace's directory, where its dependencies are built; without libFuzzer itself.
+    let arguments = ["clippy", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features", "--target-dir"];
+    let target = target.to_string_lossy();
+    test::cargo(&[], &[&arguments[..], &[&*target, "--", "-D", "warnings"]].concat(), &[])
+}
+
 /// The quick form, for `cargo xtask test`.
 pub fn check() -> Result<(), String> {
     run(&["--seconds".into(), "2".into()])
@@ -98,7 +111,7 @@ impl Fuzzer {
         let build = home.join(if asan { "build-asan" } else { "build" });
         // Named even though it is this machine's own, so that build scripts are not instrumented.
         let host = host()?;
-        let mut cargo = test::cargo_command(&[], &["build", "--release", "--locked", "--target", &host]);
+        let mut cargo = test::cargo_command(&[], &["build", "--release", "--target", &host]);
         cargo
             .current_dir(project.join("fuzz"))
             .env("CARGO_TARGET_DIR", &build)

@@ -45,7 +45,7 @@ const GLOBS: &[&str] = &["foo-*-?\0foo-kmp-default-x", "*a*b*\0xaxbx"];
 const DEPMOD_D: &[&str] =
     &["6.4.0-1-default\0override foo 6.4.* weak-updates/x\nsearch updates extra weak-updates built-in\n"];
 const DRACUT: &[&str] = &[
-    "add_drivers+=\" kernel/fs/ext4.ko.zst =drivers/net a.*b nvme-core \"\nomit_drivers=\"x\"\00010-a.conf\09-b.conf",
+    "add_drivers+=\" kernel/fs/ext4.ko.zst =drivers/net a.*b nvme-core \"\nomit_drivers=\"x\"\x00010-a.conf\x009-b.conf",
     "\0a~1.x\0a-2",
 ];
 

@@ -2,6 +2,7 @@
 
 mod choice;
 mod clashes;
+mod complete;
 mod giving_way;
 mod random;
 

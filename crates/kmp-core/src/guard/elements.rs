@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
 
+use super::{IncomingKernel, IncomingKmp, IncomingModule, Lost, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
 use crate::config::{Config, Policy};
 use crate::decompress::MODULE_LIMIT;
 use crate::dialect::{IN_TREE, KMP_IN_KERNEL, WEAK_UPDATES};
-use crate::guard::{self, IncomingKernel, IncomingKmp, IncomingModule, Lost, Transaction};
 use crate::inventory::{ModulesDirs, Package, parse_module, parse_symvers};
-use crate::root::Root;
 use crate::survey::Survey;
 
 /// A driver that would be lost, and what is to be done about it.
@@ -45,7 +44,6 @@ pub struct Circumstances<'c> {
 
 /// What a transaction would lose, by policy: what is off or not protected is left out.
 pub fn judge(
-    root: &Root,
     rpm: &Librpm,
     survey: &Survey,
     transaction: &Transaction,
@@ -53,7 +51,7 @@ pub fn judge(
 ) -> Vec<Finding> {
     let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
     let releases = |a: &str, b: &str| rpm.vercmp(a, b);
-    let found = guard::lost(root, survey, transaction, circumstances.running, &compare, &releases);
+    let found = super::lost(survey, transaction, circumstances.running, &compare, &releases);
     let findings = found.into_iter().map(|lost| {
         let loaded = lost.modules.iter().any(|m| (circumstances.is_loaded)(m));
         let policy = circumstances.policy.unwrap_or(circumstances.config.policy_for(&lost.package));
@@ -398,6 +396,8 @@ fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
 mod tests {
     use librpm_rt::Evr;
     use testkit::TestRoot;
+
+    use crate::root::Root;
 
     use super::*;
 

@@ -1,0 +1,148 @@
+//! What there will be after a transaction. Pure.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+use super::incoming::{IncomingKernel, IncomingModule, Transaction};
+use crate::inventory::{Conventions, Package};
+use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::survey::Survey;
+
+/// A KMP: an installed one (an index into the inventory's), or one that comes (an index into the
+/// transaction's).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It is there.
+    Installed(usize),
+    /// It comes.
+    Incoming(usize),
+}
+
+/// Is it there, and does it load?
+pub(super) fn works(plan: &KernelPlan, kmp: usize) -> bool {
+    matches!(plan.decisions[kmp], Decision::Native | Decision::Link)
+        && plan.verdicts[kmp].iter().all(|v| v.fits())
+}
+
+/// Of a package that comes; such a one works with the kernel that it was built for only.
+const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules are linked";
+
+/// What there will be.
+pub(super) struct After<'a> {
+    pub kmps: Vec<Kmp<'a>>,
+    pub sources: Vec<Source>,
+    /// From the index in the survey's list, for those that stay.
+    stays: HashMap<usize, usize>,
+    wanted_gone: HashSet<&'a str>,
+    conventions: &'a Conventions,
+}
+
+impl<'a> After<'a> {
+    pub(super) fn new(
+        survey: &'a Survey,
+        transaction: &'a Transaction,
+        compare: &dyn Fn(&Package, &Package) -> Ordering,
+    ) -> Self {
+        let installed = &survey.inventory.kmps;
+        let (dirs, dialect) = (&survey.inventory.dirs, survey.inventory.conventions.dialect);
+        let is_eligible = |module: &IncomingModule| {
+            let below = dirs.canonical(&module.path).and_then(|path| dirs.split(&path));
+            below.is_none_or(|(_, below)| dialect.is_eligible(&below))
+        };
+        let mut all: Vec<(&Package, Source, Kmp<'a>)> = survey
+            .kmps()
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| !transaction.removed.contains(&installed[*i].package.instance))
+            .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
+            .collect();
+        all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
+            let modules = kmp.modules.iter().map(|m| PlannedModule {
+                name: &m.name,
+                module: m.module.as_ref(),
+                link: (&*m.name).into(),
+                target: m.path.clone(),
+            });
+            let planned = Kmp {
+                package: &kmp.package.name,
+                flavour: dialect.flavour(&kmp.package.name, &kmp.origin),
+                origin: &kmp.origin,
+                modules: modules.collect(),
+                broken: (!kmp.modules.iter().any(is_eligible)).then_some(NOT_ELIGIBLE),
+            };
+            (&kmp.package, Source::Incoming(i), planned)
+        }));
+        all.sort_by(|a, b| a.0.name.cmp(&b.0.name).then_with(|| compare(b.0, a.0)));
+
+        let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
+        let gone = installed.iter().filter(|k| transaction.removed.contains(&k.package.instance));
+        let (replaced, erased): (Vec<_>, Vec<_>) =
+            gone.partition(|k| transaction.replaced.contains(&k.package.instance));
+        let replaced: HashSet<&str> = replaced.iter().map(|k| k.package.name.as_str()).collect();
+        let wanted_gone = erased
+            .iter()
+            .map(|k| k.package.name.as_str())
+            .filter(|name| !left.contains(name) && !replaced.contains(name))
+            .collect();
+        let stays = all.iter().enumerate().filter_map(|(new, (_, source, _))| match source {
+            Source::Installed(old) => Some((*old, new)),
+            Source::Incoming(_) => None,
+        });
+        let stays = stays.collect();
+        let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
+    }
+
+    /// Is every version erased, with nothing in its place?
+    pub(super) fn is_wanted_gone(&self, package: &str) -> bool {
+        self.wanted_gone.contains(package)
+    }
+
+    /// The modules that KMPs have for a release of their own.
+    fn natives(&self, release: &str, from: impl Fn(usize) -> bool) -> Vec<Native<'a>> {
+        let of_release = self.kmps.iter().enumerate().filter(|(i, k)| k.origin == release && from(*i));
+        of_release
+            .flat_map(|(i, k)| {
+                k.modules.iter().map(move |m| Native { name: m.name, module: m.module, kmp: Some(i) })
+            })
+            .collect()
+    }
+
+    pub(super) fn incoming_site<'s>(&self, incoming: &'s IncomingKernel) -> Site<'s>
+    where
+        'a: 's,
+    {
+        Site {
+            kernel: &incoming.kernel,
+            in_tree: (!incoming.in_tree.is_empty()).then_some(&incoming.in_tree),
+            natives: self.natives(&incoming.kernel.release, |_| true),
+            foreign: Vec::new(),
+            inert: self.inert(Some(&incoming.in_tree), &incoming.kernel.release),
+            users: HashMap::new(),
+        }
+    }
+
+    /// The site without what goes, and with the native modules that come.
+    pub(super) fn staying_site<'s>(&self, site: Site<'s>) -> Site<'s>
+    where
+        'a: 's,
+    {
+        let old = site.natives.iter().filter_map(|native| match native.kmp {
+            None => Some(native.clone()),
+            Some(kmp) => {
+                let kmp = *self.stays.get(&kmp)?;
+                Some(Native { kmp: Some(kmp), ..native.clone() })
+            }
+        });
+        let mut natives: Vec<Native<'s>> = old.collect();
+        let known: HashSet<usize> = self.stays.values().copied().collect();
+        natives.extend(self.natives(&site.kernel.release, |i| !known.contains(&i)));
+        Site { natives, inert: self.inert(site.in_tree, &site.kernel.release), ..site }
+    }
+
+    /// Names of linked modules that are loaded from the kernel's own tree all the same.
+    fn inert(&self, in_tree: Option<&HashSet<Box<str>>>, release: &str) -> HashSet<&'a str> {
+        let names = self.kmps.iter().flat_map(|k| &k.modules).map(|m| m.name);
+        names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! Verdicts on what would be installed, before it is. Pure.
+
+use std::cmp::Ordering;
+
+use super::after::{After, Source};
+use super::incoming::Transaction;
+use crate::abi::{Malformed, Module, Verdict};
+use crate::inventory::Package;
+use crate::plan::{KernelPlan, Site};
+use crate::survey::Survey;
+
+/// What the judge says of one KMP's modules in one kernel.
+#[derive(Clone, Debug)]
+pub struct PackageVerdicts {
+    /// The kernel's release.
+    pub release: String,
+    /// The KMP.
+    pub kmp: Source,
+    /// Module by module.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// A module that a kernel has or is to have, by its name.
+pub type Present<'m> = (&'m str, Result<&'m Module, &'m Malformed>);
+
+/// Judges what comes as if it were installed: the KMPs that come against every surveyed kernel, and the
+/// kernels that come (but those that `chosen` declines) against every KMP. A KMP is judged for kernels of
+/// its flavour only, unless `any_flavour`. `kernel` is called for each such kernel that comes, with the
+/// third-party modules that it would have.
+pub fn preview(
+    survey: &Survey,
+    transaction: &Transaction,
+    compare: &dyn Fn(&Package, &Package) -> Ordering,
+    chosen: &dyn Fn(&str) -> bool,
+    any_flavour: bool,
+    kernel: &mut dyn FnMut(&Site<'_>, &[Present<'_>]),
+) -> Vec<PackageVerdicts> {
+    let after = After::new(survey, transaction, compare);
+    let mut result = Vec::new();
+    let mut judge = |site: &Site<'_>, plan: &KernelPlan, is_asked: &dyn Fn(Source) -> bool| {
+        for (index, source) in after.sources.iter().enumerate().filter(|(_, s)| is_asked(**s)) {
+            let mut verdicts = plan.verdicts[index].clone();
+            if verdicts.is_empty() && any_flavour {
+                verdicts = site.instead(&after.kmps, &plan.chosen(), index);
+            }
+            if !verdicts.is_empty() {
+                let release = site.kernel.release.clone();
+                result.push(PackageVerdicts { release, kmp: *source, verdicts });
+            }
+        }
+    };
+    let comes = |release: &str| transaction.kernels.iter().any(|k| k.kernel.release == release);
+    for surveyed in survey.kernels.iter().filter(|k| !comes(&k.kernel.release)) {
+        let site = after.staying_site(survey.site_of(surveyed));
+        judge(&site, &site.plan(&after.kmps), &|source| matches!(source, Source::Incoming(_)));
+    }
+    for incoming in transaction.kernels.iter().filter(|k| chosen(&k.kernel.release)) {
+        let site = after.incoming_site(incoming);
+        let plan = site.plan(&after.kmps);
+        judge(&site, &plan, &|_| true);
+        let linked = plan.chosen().into_iter().flat_map(|k| &after.kmps[k].modules);
+        let natives = site.natives.iter().map(|n| (n.name, n.module));
+        kernel(&site, &natives.chain(linked.map(|m| (m.name, m.module))).collect::<Vec<_>>());
+    }
+    result
+}
