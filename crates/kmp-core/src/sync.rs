@@ -158,10 +158,10 @@ impl SyncReport {
         let decisions = || kernel.plan.decisions.iter().enumerate();
         let served = |name: &str| {
             decisions()
-                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].package.name == name)
+                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].driver.name == name)
         };
         decisions()
-            .filter(|(k, _)| !served(&kmps[*k].package.name))
+            .filter(|(k, _)| !served(&kmps[*k].driver.name))
             // What is never linked is missed nowhere.
             .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
@@ -280,7 +280,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
             unwanted: Vec::new(),
             kernel_is_gone: !release.is_kernel,
         };
-        // By package name: the version that has links, and the one that should.
+        // By driver: the version that has links, and the one that should.
         let mut by_package: BTreeMap<&str, (Option<usize>, Option<usize>, bool)> = BTreeMap::new();
         let mut dangling = Vec::new();
         let mut present: BTreeMap<&Path, &Path> = BTreeMap::new();
@@ -298,7 +298,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
                     }
                     match owner {
                         Some(kmp) => {
-                            let entry = by_package.entry(&inventory.kmps[kmp].package.name).or_default();
+                            let entry = by_package.entry(&inventory.kmps[kmp].driver.name).or_default();
                             entry.0.get_or_insert(kmp);
                             entry.2 |= !right;
                         }
@@ -308,7 +308,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
             }
         }
         for (link, (_, kmp)) in links_of_plan() {
-            let entry = by_package.entry(&inventory.kmps[*kmp].package.name).or_default();
+            let entry = by_package.entry(&inventory.kmps[*kmp].driver.name).or_default();
             entry.1 = Some(*kmp);
             entry.2 |= !present.contains_key(link.as_path());
         }
