@@ -7,6 +7,7 @@ mod command;
 mod faults;
 mod inside;
 mod once;
+mod others;
 mod policy;
 mod redhat;
 mod support;
