@@ -22,6 +22,7 @@ mod status_page;
 mod sync;
 mod system_log;
 mod terminal;
+mod verdict_lines;
 mod weak_modules;
 mod weak_modules2;
 mod zypp;

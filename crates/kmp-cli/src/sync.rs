@@ -66,6 +66,9 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         if let Some(error) = &kernel.error {
             log::error!("{error}");
         }
+        for line in report.breaks(kernel) {
+            log::warn!("{}: {line}", kernel.release);
+        }
         match &kernel.index {
             Index::Failed(why) => log::error!("{why}"),
             Index::Written(said) => {

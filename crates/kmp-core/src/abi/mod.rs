@@ -24,7 +24,7 @@ pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;
 pub use symvers::{Export, Licensing, NotSymvers, SymbolTable};
-pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, World};
+pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
 
 #[cfg(test)]
 pub(crate) mod tests;
