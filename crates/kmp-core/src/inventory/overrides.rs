@@ -47,7 +47,7 @@ impl Overrides {
     }
 
     /// `override MODULE KERNEL DIRECTORY`, the directory below the kernel's own; `search DIRECTORY...`.
-    fn read(&mut self, text: &str) {
+    pub(crate) fn read(&mut self, text: &str) {
         for line in text.lines() {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
             match words.as_slice() {
