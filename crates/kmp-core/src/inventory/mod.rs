@@ -24,7 +24,7 @@ pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
-pub use overrides::Overrides;
+pub use overrides::{DEPMOD_D, Overrides};
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
