@@ -28,6 +28,29 @@ impl<K: Serialize> Document<K> {
 pub struct Modules {
     pub release: String,
     pub modules: Vec<Module>,
+    pub apart: Vec<Apart>,
+}
+
+/// A module outside `kernel/` that is no driver.
+#[derive(Debug, Serialize)]
+pub struct Apart {
+    pub kind: &'static str,
+    pub name: String,
+    pub path: String,
+    pub package: Option<String>,
+}
+
+/// Those of a kernel.
+pub fn apart(all: &[kmp_core::inventory::Apart], release: &str) -> Vec<Apart> {
+    let of_kernel = all.iter().filter(|apart| apart.release == release);
+    of_kernel
+        .map(|apart| Apart {
+            kind: apart.kind.as_str(),
+            name: apart.module.name.to_string(),
+            path: path(&apart.module.path),
+            package: apart.package.clone(),
+        })
+        .collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -37,6 +60,22 @@ pub struct Module {
     pub package: Option<String>,
     pub fits: bool,
     pub reasons: Vec<Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// What else is to be known of a module: `kind` is `breaks` or `may-clash`, `module` the in-tree module concerned.
+#[derive(Debug, Serialize)]
+pub struct Warning {
+    pub kind: &'static str,
+    pub module: String,
+    pub detail: String,
+}
+
+impl From<&abi::Warning> for Warning {
+    fn from(warning: &abi::Warning) -> Self {
+        Self { kind: warning.as_str(), module: warning.module().into(), detail: warning.to_string() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +111,10 @@ pub fn crc(crc: u32) -> String {
 
 pub fn reasons(verdict: &Verdict) -> Vec<Reason> {
     verdict.reasons.iter().map(Reason::from).collect()
+}
+
+pub fn warnings(verdict: &Verdict) -> Vec<Warning> {
+    verdict.warnings.iter().map(Warning::from).collect()
 }
 
 /// A path as text; what is not UTF-8 is shown as `\xNN`.

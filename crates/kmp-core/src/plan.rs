@@ -7,13 +7,17 @@
 //! better choice: as many packages served as possible, then the newest versions. A package is linked whole or
 //! not at all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
+use crate::steps;
 
+use beside::{Allowance, Groups};
 use search::Search;
+
+pub use beside::Beside;
 
 /// A module as the plan sees it.
 #[derive(Clone, Debug)]
@@ -31,7 +35,7 @@ pub struct PlannedModule<'a> {
 /// The modules that one package has for one kernel release.
 #[derive(Clone, Debug)]
 pub struct Kmp<'a> {
-    /// The package's name.
+    /// Its driver's name, which all versions have in common: the package's, where that is not named for a kernel.
     pub package: &'a str,
     /// The flavour that it serves.
     pub flavour: Option<&'a str>,
@@ -63,8 +67,8 @@ pub struct Site<'a> {
     pub in_tree: Option<&'a HashSet<Box<str>>>,
     /// Its own third-party modules, in depmod's order: of two with one name the first is the one loaded.
     pub natives: Vec<Native<'a>>,
-    /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
-    pub foreign: Vec<Box<str>>,
+    /// Names (`_` for `-`) that are taken by what is there and neither a KMP's nor a native driver, and what it is.
+    pub foreign: Vec<(Box<str>, String)>,
     /// Names of modules that are loaded from the kernel's own tree even where they are linked.
     pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
@@ -139,7 +143,7 @@ impl<'t> Taken<'t> {
 }
 
 impl Site<'_> {
-    /// Decides for this kernel. `kmps` is sorted by package name, newest version first.
+    /// Decides for this kernel. `kmps` is sorted by driver, the version first that is tried first.
     pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
         let native_package: HashMap<&str, usize> =
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
@@ -157,17 +161,25 @@ impl Site<'_> {
                 failed.insert(kmp, verdicts.kmps.remove(&kmp).unwrap_or_default());
             }
         };
-        self.take_back(kmps, &all, &native_package, &mut chosen, &mut verdicts, &mut failed);
+        let groups = Groups::of(self, kmps);
+        let again = Self::failed_for_others(kmps, &all, &native_package, &failed);
+        self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
         let mut taken = self.taken();
         let candidates: Vec<usize> = (0..kmps.len())
             .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
             .filter(|k| taken.clash(&kmps[*k]).is_none())
             .collect();
-        if let Some(better) = Search::new(self, kmps, &all).better(&candidates, &chosen, &failed) {
+        if let Some(better) = Search::new(self, kmps, &all, &groups).better(&candidates, &chosen, &failed) {
             verdicts = self.judge(kmps, &better);
             chosen = better;
             // What failed beside others may fit beside these, or fail for other reasons.
-            failed = failed.into_keys().map(|k| (k, self.instead(kmps, &chosen, k))).collect();
+            let beside = self.beside(kmps, &chosen);
+            failed = failed
+                .into_keys()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|k| (k, beside.instead(k)))
+                .collect();
             failed.retain(|_, verdicts| !verdicts.iter().all(Verdict::fits));
         }
         chosen.iter().for_each(|k| taken.take(&kmps[*k]));
@@ -183,6 +195,8 @@ impl Site<'_> {
             .map(|(p, k)| (*p, *k))
             .chain(chosen.iter().map(|k| (kmps[*k].package, *k)))
             .collect();
+        let beside = self.beside(kmps, &chosen);
+        let chosen: HashSet<usize> = chosen.into_iter().collect();
         // An older version that is linked in its place is not why a newer one is not.
         let is_left_out = |index: usize| {
             holder.get(kmps[index].package).is_none_or(|by| *by > index && chosen.contains(by))
@@ -211,9 +225,9 @@ impl Site<'_> {
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
                 Decision::DoesNotFit => {
                     let known = failed.remove(&index);
-                    known.unwrap_or_else(|| self.why_left_out(kmps, &chosen, index))
+                    known.unwrap_or_else(|| beside.why_left_out(index))
                 }
-                _ => self.instead(kmps, &chosen, index),
+                _ => beside.instead(index),
             };
             if decision == Decision::Link {
                 for module in &kmp.modules {
@@ -226,40 +240,17 @@ impl Site<'_> {
         plan
     }
 
-    /// The verdicts on `kmp` where it is not chosen, as if it took its package's place among `chosen`, or
-    /// were added. For kernels that it is not planned for (another flavour) too.
-    pub fn instead(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
-        let names: HashSet<&str> = kmps[kmp].modules.iter().map(|m| m.name).collect();
-        let set: Vec<usize> = chosen
-            .iter()
-            .copied()
-            .filter(|c| kmps[*c].package != kmps[kmp].package)
-            .filter(|c| !kmps[*c].modules.iter().any(|m| names.contains(m.name)))
-            .collect();
-        // Of the others it matters only what this one depends on.
-        let beside = set.iter().flat_map(|k| kmps[*k].modules.iter());
-        let natives = self.natives.iter().map(|n| (n.name, n.module));
-        let modules: Vec<_> =
-            natives.chain(beside.chain(&kmps[kmp].modules).map(|m| (m.name, m.module))).collect();
-        let first = modules.len() - kmps[kmp].modules.len();
-        self.judge_from(&modules, first)
-    }
-
     fn is_native(&self, kmp: &Kmp<'_>) -> bool {
         kmp.origin == self.kernel.release
     }
 
-    /// Tries again what failed for the sake of others that have given way themselves since: it is taken
-    /// where it fits beside all that is chosen, or in place of an older version.
-    fn take_back(
-        &self,
+    /// What failed for the sake of others that may have given way themselves since.
+    fn failed_for_others(
         kmps: &[Kmp<'_>],
         all: &All<'_>,
         native_package: &HashMap<&str, usize>,
-        chosen: &mut Vec<usize>,
-        verdicts: &mut Judged,
-        failed: &mut HashMap<usize, Vec<Verdict>>,
-    ) {
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Vec<usize> {
         let mut again: Vec<usize> = failed
             .iter()
             .filter(|(k, _)| !native_package.contains_key(kmps[**k].package))
@@ -270,33 +261,54 @@ impl Site<'_> {
             .map(|(k, _)| *k)
             .collect();
         again.sort_unstable();
-        let mut at = 0;
-        while let Some(index) = again.get(at).copied() {
-            at += 1;
-            let kmp = &kmps[index];
-            if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
-                continue;
-            }
-            let mut set: Vec<usize> =
-                chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
-            if set
-                .iter()
-                .flat_map(|c| &kmps[*c].modules)
-                .any(|m| kmp.modules.iter().any(|own| own.name == m.name))
-            {
-                continue;
-            }
-            set.push(index);
-            set.sort_unstable();
-            let judged = self.judge(kmps, &set);
-            if judged.kmps.values().flatten().all(Verdict::fits) {
-                *chosen = set;
-                *verdicts = judged;
-                failed.retain(|k, _| kmps[*k].package != kmp.package || *k < index);
-                // Others may need it.
-                at = 0;
+        again
+    }
+
+    /// Tries again what failed for the sake of others: it is taken where it fits beside all that is chosen, or in place of an
+    /// older version.
+    fn take_back(
+        &self,
+        kmps: &[Kmp<'_>],
+        groups: &Groups,
+        again: Vec<usize>,
+        chosen: &mut Vec<usize>,
+        verdicts: &mut Judged,
+        failed: &mut HashMap<usize, Vec<Verdict>>,
+    ) {
+        if again.is_empty() {
+            return;
+        }
+        let left = Allowance::of(self, kmps);
+        let mut all = groups.sorted(chosen.iter().copied());
+        for (group, again) in groups.sorted(again) {
+            let natives = groups.natives(group);
+            let chosen = all.entry(group).or_default();
+            let mut at = 0;
+            while let Some(index) = again.get(at).copied() {
+                at += 1;
+                if !left.take(natives.len() + modules(kmps, chosen.iter().chain([&index]))) {
+                    break;
+                }
+                let Some(set) = with(kmps, chosen, index) else { continue };
+                let judged = self.judge_with(kmps, natives, &set);
+                if judged.kmps.values().flatten().all(Verdict::fits) {
+                    chosen.iter().for_each(|k| drop(verdicts.kmps.remove(k)));
+                    verdicts.kmps.extend(judged.kmps);
+                    natives
+                        .iter()
+                        .zip(judged.natives)
+                        .for_each(|(n, verdict)| verdicts.natives[*n] = verdict);
+                    let package = kmps[index].package;
+                    let versions = (index..kmps.len()).take_while(|k| kmps[*k].package == package);
+                    versions.for_each(|k| drop(failed.remove(&k)));
+                    *chosen = set;
+                    // Others may need it.
+                    at = 0;
+                }
             }
         }
+        *chosen = all.into_values().flatten().collect();
+        chosen.sort_unstable();
     }
 
     fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
@@ -308,7 +320,7 @@ impl Site<'_> {
 
     /// Names that no package can have: those of the kernel's own modules, and of somebody's files.
     fn taken(&self) -> Taken<'_> {
-        let foreign = self.foreign.iter().map(|name| (&**name, "a file in weak-updates that is not kmp's"));
+        let foreign = self.foreign.iter().map(|(name, what)| (&**name, what.as_str()));
         let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
         Taken(foreign.chain(natives).map(|(name, with)| (name, (with.into(), None))).collect())
     }
@@ -336,30 +348,17 @@ impl Site<'_> {
         chosen
     }
 
-    /// The verdicts on `kmp`, which would load beside `chosen`: it is left out because another one would then not.
-    fn why_left_out(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
-        let mut verdicts = self.instead(kmps, chosen, kmp);
-        if verdicts.iter().all(Verdict::fits) {
-            let mut set: Vec<usize> = chosen.iter().copied().chain([kmp]).collect();
-            set.sort_unstable();
-            let mut judged = self.judge(kmps, &set);
-            let others = chosen
-                .iter()
-                .flat_map(|c| kmps[*c].modules.iter().zip(judged.kmps.remove(c).unwrap_or_default()));
-            let mut reasons = others.flat_map(|(m, v)| v.reasons.into_iter().map(|r| (m.name, r)));
-            if let (Some((name, reason)), Some(first)) = (reasons.next(), verdicts.first_mut()) {
-                let detail = format!("beside it {name} would not load: {}", reason.detail);
-                first.reasons.push(Reason { detail, ..reason });
-            }
-        }
-        verdicts
+    /// Judges the modules of KMPs with all of the kernel's own.
+    fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
+        self.judge_with(kmps, &(0..self.natives.len()).collect::<Vec<_>>(), chosen)
     }
 
-    fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
-        let own = self.natives.iter().map(|n| (n.name, n.module));
+    /// Judges the modules of KMPs with some of the kernel's own.
+    fn judge_with(&self, kmps: &[Kmp<'_>], natives: &[usize], chosen: &[usize]) -> Judged {
+        let own = natives.iter().map(|n| &self.natives[*n]).map(|n| (n.name, n.module));
         let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
         let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
-        let natives = verdicts.by_ref().take(self.natives.len()).collect();
+        let natives = verdicts.by_ref().take(natives.len()).collect();
         let kmps = chosen.iter().map(|k| (*k, verdicts.by_ref().take(kmps[*k].modules.len()).collect()));
         Judged { natives, kmps: kmps.collect() }
     }
@@ -396,13 +395,14 @@ impl Site<'_> {
         &'m self,
         modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
     ) -> (World<'m>, Vec<Option<usize>>) {
+        steps::count(modules.len());
+        let natives: HashSet<&str> = self.natives.iter().map(|n| n.name).collect();
         let mut set = Vec::with_capacity(modules.len());
         let mut places = Vec::with_capacity(modules.len());
         for (name, module) in modules {
             places.push(module.is_ok().then_some(set.len()));
             if let Ok(module) = module {
-                let is_native = || self.natives.iter().any(|n| n.name == *name);
-                let is_inert = self.inert.contains(name) && !is_native();
+                let is_inert = self.inert.contains(name) && !natives.contains(name);
                 let role = if is_inert { Role::Inert } else { Role::Judged };
                 set.push(Candidate { name, module, role });
             }
@@ -429,6 +429,27 @@ impl Site<'_> {
             .collect();
         kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
     }
+}
+
+/// How many modules some KMPs have.
+fn modules<'k>(kmps: &[Kmp<'_>], of: impl IntoIterator<Item = &'k usize>) -> usize {
+    of.into_iter().map(|k| kmps[*k].modules.len()).sum()
+}
+
+/// `chosen` with the KMP `index`, which may take an older version's place; `None` where a newer one is chosen or names clash.
+fn with(kmps: &[Kmp<'_>], chosen: &[usize], index: usize) -> Option<Vec<usize>> {
+    let kmp = &kmps[index];
+    if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
+        return None;
+    }
+    let own: HashSet<&str> = kmp.modules.iter().map(|m| m.name).collect();
+    let mut set: Vec<usize> = chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
+    if set.iter().flat_map(|c| &kmps[*c].modules).any(|m| own.contains(m.name)) {
+        return None;
+    }
+    set.push(index);
+    set.sort_unstable();
+    Some(set)
 }
 
 struct Judged {
@@ -465,13 +486,13 @@ impl<'a> All<'a> {
             Rule::Depends => true,
             Rule::UnknownSymbol | Rule::UnknownCrc => {
                 reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
-                    || self.names.contains(module_of(exporter).as_str())
+                    || self.names.contains(name::of_exporter(exporter).as_str())
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
                 // What the kernel image exports is there in any set.
                 exporter != "vmlinux"
-                    && (self.names.contains(module_of(exporter).as_str())
+                    && (self.names.contains(name::of_exporter(exporter).as_str())
                         || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
             }
             _ => false,
@@ -479,11 +500,7 @@ impl<'a> All<'a> {
     }
 }
 
-/// The module's name of an exporter as symvers has it, a path without `.ko`.
-fn module_of(exporter: &str) -> String {
-    name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
-}
-
+mod beside;
 mod search;
 
 #[cfg(test)]

@@ -3,18 +3,17 @@
 //! Somebody else may leave a note again while one is being served. So only the note that was seen is taken away: leaving
 //! one that is there already changes its times, and [`take_back`] compares them.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fstat, fstatat, futimens};
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::root::{Dir, FileType, Root, Stat};
-use crate::run_dir::{DIRECTORY, RunDir};
+use crate::run_dir::RunDir;
 
 /// A note as it was when it was seen, or left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +29,7 @@ pub(crate) fn note(root: &Root, path: &Path, name: &str, text: &str) -> io::Resu
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let Some(directory) = RunDir::at(root, path, true)? else { return Err(io::ErrorKind::NotFound.into()) };
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
-    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    // Markers are for others, too.
-    let mode = if path.starts_with(DIRECTORY) { 0o600 } else { 0o644 };
-    let fd = openat(&directory, name, flags, Mode::from_bits_truncate(mode))?;
-    let mut file = File::from(fd);
+    let mut file = directory.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND)?.file;
     if !text.is_empty() {
         file.write_all(text.as_bytes())?;
     }
@@ -83,6 +77,26 @@ fn ours(root: &Root, directory: &Path) -> Option<RunDir> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_to_a_file_with_another_name() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (image, outside) = (tmp.path().join("image"), tmp.path().join("outside"));
+        let directory = image.join("run/kmp/example");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(&outside, "outside").unwrap();
+        let root = Root::open(&image).unwrap();
+        std::fs::hard_link(&outside, directory.join("hard")).unwrap();
+        std::os::unix::fs::symlink(&outside, directory.join("soft")).unwrap();
+        nix::unistd::mkfifo(&directory.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let before = std::fs::metadata(&outside).unwrap().modified().unwrap();
+        for name in ["hard", "soft", "fifo"] {
+            note(&root, Path::new("/run/kmp/example"), name, "text").unwrap();
+            assert_eq!(std::fs::read_to_string(directory.join(name)).unwrap(), "text");
+        }
+        assert_eq!(std::fs::read_to_string(&outside).unwrap(), "outside");
+        assert_eq!(std::fs::metadata(&outside).unwrap().modified().unwrap(), before);
+    }
 
     #[test]
     fn only_the_note_that_was_seen_is_taken_back() {

@@ -106,7 +106,10 @@ fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &Owne
 
 /// Is depmod's index all that is left of a kernel that is gone, and of its KMPs?
 pub fn is_index_only(root: &Root, release: &Release) -> bool {
-    let has_modules = release.is_kernel || !release.third_party.is_empty() || release.weak_updates.is_some();
+    let has_modules = release.is_kernel
+        || !release.third_party.is_empty()
+        || !release.live_patches.is_empty()
+        || release.weak_updates.is_some();
     if has_modules {
         return false;
     }
@@ -334,7 +337,7 @@ fn remove_index(dir: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-fn entries(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub(super) fn entries(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
     let again = openat(dir, ".", DIR_FLAGS, Mode::empty())?;
     let mut names = Vec::new();
     for entry in Dir::from_fd(again)?.iter() {

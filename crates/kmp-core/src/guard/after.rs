@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::incoming::{IncomingKernel, IncomingModule, Transaction};
+use crate::inventory::driver::{self, Member};
 use crate::inventory::{Conventions, Package};
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
@@ -31,6 +32,8 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
+    /// The KMPs of each package.
+    pub versions: HashMap<&'a str, Vec<usize>>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
@@ -41,7 +44,7 @@ impl<'a> After<'a> {
     pub(super) fn new(
         survey: &'a Survey,
         transaction: &'a Transaction,
-        compare: &dyn Fn(&Package, &Package) -> Ordering,
+        _compare: &dyn Fn(&Package, &Package) -> Ordering,
     ) -> Self {
         let installed = &survey.inventory.kmps;
         let (dirs, dialect) = (&survey.inventory.dirs, survey.inventory.conventions.dialect);
@@ -49,7 +52,7 @@ impl<'a> After<'a> {
             let below = dirs.canonical(&module.path).and_then(|path| dirs.split(&path));
             below.is_none_or(|(_, below)| dialect.is_eligible(&below))
         };
-        let mut all: Vec<(&Package, Source, Kmp<'a>)> = survey
+        let mut all: Vec<(&'a Package, Source, Kmp<'a>)> = survey
             .kmps()
             .into_iter()
             .enumerate()
@@ -72,7 +75,7 @@ impl<'a> After<'a> {
             };
             (&kmp.package, Source::Incoming(i), planned)
         }));
-        all.sort_by(|a, b| a.0.name.cmp(&b.0.name).then_with(|| compare(b.0, a.0)));
+        sort(&mut all);
 
         let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
         let gone = installed.iter().filter(|k| transaction.removed.contains(&k.package.instance));
@@ -89,8 +92,13 @@ impl<'a> After<'a> {
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
-        let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
+        let (sources, kmps): (_, Vec<Kmp<'a>>) =
+            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, kmp) in kmps.iter().enumerate() {
+            versions.entry(kmp.package).or_default().push(index);
+        }
+        Self { kmps, sources, versions, stays, wanted_gone, conventions: &survey.inventory.conventions }
     }
 
     /// Is every version erased, with nothing in its place?
@@ -145,4 +153,25 @@ impl<'a> After<'a> {
         let names = self.kmps.iter().flat_map(|k| &k.modules).map(|m| m.name);
         names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
     }
+}
+
+/// Finds out which are versions of one driver, and sorts as the plan wants it.
+fn sort<'a>(all: &mut Vec<(&'a Package, Source, Kmp<'a>)>) {
+    let member = |(package, _, kmp): &'_ (&'a Package, Source, Kmp<'a>)| Member {
+        package: &package.name,
+        origin: kmp.origin,
+        modules: kmp.modules.iter().map(|m| m.name).collect(),
+    };
+    let drivers = driver::drivers(&all.iter().map(member).collect::<Vec<_>>());
+    let names: HashMap<&str, &'a str> =
+        all.iter().map(|(p, ..)| (p.name.as_str(), p.name.as_str())).collect();
+    let mut keyed: Vec<_> = std::mem::take(all).into_iter().zip(drivers).collect();
+    keyed.sort_by(|((a, _, one), driver), ((b, _, two), other)| {
+        driver::order((driver, &a.evr, one.origin), (other, &b.evr, two.origin))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    all.extend(keyed.into_iter().map(|((package, source, kmp), driver)| {
+        let package_name = names.get(driver.name.as_str()).copied().unwrap_or(kmp.package);
+        (package, source, Kmp { package: package_name, ..kmp })
+    }));
 }

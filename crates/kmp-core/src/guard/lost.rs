@@ -82,8 +82,8 @@ pub fn lost(
     // What works with the running kernel, or with the newest one of its flavour.
     let mut working: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, kmp) in before.iter().enumerate() {
-        // Who built a module that no package has builds it for a new kernel, too.
-        if !survey.inventory.kmps[index].is_packaged() {
+        // Who makes a module on this machine makes it for a new kernel, too.
+        if survey.inventory.kmps[index].kind.is_made_here() {
             continue;
         }
         let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
@@ -98,11 +98,12 @@ pub fn lost(
     for incoming in &transaction.kernels {
         let site = after.incoming_site(incoming);
         let plan = site.plan(&after.kmps);
+        let there = after.there(&site, &plan);
         for (&package, &index) in &working {
             let kmp = &before[index];
             let is_missed = dialect.is_missed(kmp.flavour, kmp.origin, &incoming.kernel.release);
             if is_missed && !after.is_wanted_gone(package) {
-                result.extend(after.missing(survey, index, &site, &plan, true));
+                result.extend(after.missing(survey, index, &there, &plan, true));
             }
         }
     }
@@ -118,10 +119,11 @@ pub fn lost(
             None => after.staying_site(survey.site_of(surveyed)),
         };
         let plan = site.plan(&after.kmps);
+        let there = after.there(&site, &plan);
         for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            let is_packaged = survey.inventory.kmps[index].is_packaged();
-            if is_packaged && !after.is_wanted_gone(before[index].package) {
-                result.extend(after.missing(survey, index, &site, &plan, new.is_some()));
+            let is_made_here = survey.inventory.kmps[index].kind.is_made_here();
+            if !is_made_here && !after.is_wanted_gone(before[index].package) {
+                result.extend(after.missing(survey, index, &there, &plan, new.is_some()));
             }
         }
     }
@@ -130,35 +132,49 @@ pub fn lost(
     result
 }
 
+/// What one kernel is left with.
+struct There<'s> {
+    kernel: &'s str,
+    /// Names of modules that work.
+    modules: HashSet<&'s str>,
+    /// Packages of which a version works.
+    packages: HashSet<&'s str>,
+}
+
 impl After<'_> {
+    /// What a plan leaves a kernel with.
+    fn there<'s>(&'s self, site: &'s Site<'_>, plan: &KernelPlan) -> There<'s> {
+        let working = || (0..self.kmps.len()).filter(|k| works(plan, *k)).map(|k| &self.kmps[k]);
+        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        There {
+            kernel: &site.kernel.release,
+            modules: working().flat_map(|k| &k.modules).map(|m| m.name).chain(natives).collect(),
+            packages: working().map(|k| k.package).collect(),
+        }
+    }
+
     /// Is the driver of KMP `index` (of the survey's list) missing in a kernel's plan?
     fn missing(
         &self,
         survey: &Survey,
         index: usize,
-        site: &Site<'_>,
+        there: &There<'_>,
         plan: &KernelPlan,
         kernel_is_new: bool,
     ) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
         // Whoever brings the module under its name brings the driver.
-        let there: HashSet<&str> = (0..self.kmps.len())
-            .filter(|k| works(plan, *k))
-            .flat_map(|k| self.kmps[k].modules.iter().map(|m| m.name))
-            .chain(site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name))
-            .collect();
         let modules: Vec<String> = installed
             .modules
             .iter()
-            .filter(|m| !there.contains(&*m.name))
+            .filter(|m| !there.modules.contains(&*m.name))
             .map(|m| m.name.to_string())
             .collect();
-        let served = (0..self.kmps.len()).any(|k| self.kmps[k].package == package && works(plan, k));
-        if modules.is_empty() || served {
+        if modules.is_empty() || there.packages.contains(package) {
             return None;
         }
-        let versions = || (0..self.kmps.len()).filter(|k| self.kmps[*k].package == package);
+        let versions = || self.versions.get(package).into_iter().flatten().copied();
         let reasons = |k: usize| plan.verdicts[k].iter().flat_map(|v| &v.reasons);
         // A version that may work, for all that is known, is not lost.
         let may_work = |k: usize| {
@@ -173,7 +189,7 @@ impl After<'_> {
             package: package.into(),
             nvr: installed.package.nvr(),
             modules,
-            kernel: site.kernel.release.clone(),
+            kernel: there.kernel.into(),
             kernel_is_new,
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
         })

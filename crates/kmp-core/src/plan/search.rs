@@ -10,8 +10,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{All, Kmp, Site, module_of};
-use crate::abi::{Module, Reason, Rule, Verdict};
+use super::beside::{Allowance, Groups};
+use super::{All, Kmp, Site, modules};
+use crate::abi::{Module, Reason, Rule, Verdict, name};
+use crate::union_find;
 
 /// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
 /// below a millisecond.
@@ -19,6 +21,9 @@ const MAX_JUDGED: usize = 4_000;
 
 /// Partial choices that are looked at for one group at most.
 const MAX_NODES: usize = 200_000;
+
+/// Packages in one group at most, for it to be searched. Groups that occur have some dozens.
+const MAX_GROUP: usize = 256;
 
 /// What a choice is worth: less is better.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,10 +53,13 @@ pub(super) struct Search<'s> {
     /// Names and exports of the kernel's own third-party modules, and of in-tree users of what may be replaced.
     outside_names: HashSet<&'s str>,
     outside_offers: HashSet<&'s str>,
+    /// Which of the kernel's own modules can matter to a KMP.
+    near: &'s Groups,
+    left: Allowance,
 }
 
 impl<'s> Search<'s> {
-    pub(super) fn new(site: &'s Site<'s>, kmps: &'s [Kmp<'s>], all: &'s All<'s>) -> Self {
+    pub(super) fn new(site: &'s Site<'s>, kmps: &'s [Kmp<'s>], all: &'s All<'s>, near: &'s Groups) -> Self {
         let natives = site.natives.iter().filter_map(|n| Some((n.name, n.module.ok()?)));
         let outside: Vec<_> = natives.chain(site.users.values().flatten().copied()).collect();
         let offers = outside.iter().flat_map(|(_, module)| module.offers.iter().map(|o| &*o.symbol));
@@ -61,6 +69,8 @@ impl<'s> Search<'s> {
             all,
             outside_names: outside.iter().map(|(name, _)| *name).collect(),
             outside_offers: offers.collect(),
+            near,
+            left: Allowance::of(site, kmps),
         }
     }
 
@@ -76,25 +86,29 @@ impl<'s> Search<'s> {
         for &kmp in candidates {
             versions.entry(self.kmps[kmp].package).or_default().push(kmp);
         }
-        let is_newest = |list: &Vec<usize>| list.first().is_some_and(|newest| greedy.contains(newest));
+        let is_greedy: HashSet<usize> = greedy.iter().copied().collect();
+        let is_newest = |list: &Vec<usize>| list.first().is_some_and(|newest| is_greedy.contains(newest));
         if versions.values().all(is_newest) {
             return None;
         }
         let may_fit = |kmp: &usize| failed.get(kmp).is_none_or(|verdicts| self.may_fit(*kmp, verdicts));
         let live = versions.values().map(|list| list.iter().copied().filter(may_fit).collect::<Vec<_>>());
         let packages: Vec<(&str, Vec<usize>)> = versions.keys().copied().zip(live).collect();
-        let mut chosen: Vec<usize> = greedy.to_vec();
+        let mut searched: HashSet<&str> = HashSet::new();
+        let mut better: Vec<usize> = Vec::new();
+        let outside = self.outside().into_iter().flatten().collect();
         for group in self.groups(&packages) {
-            let is_best = |p: &usize| packages[*p].1.first().is_none_or(|newest| greedy.contains(newest));
-            if group.len() < 2 || group.iter().all(is_best) {
+            let is_best = |p: &usize| packages[*p].1.first().is_none_or(|newest| is_greedy.contains(newest));
+            if group.len() < 2 || group.len() > MAX_GROUP || group.iter().all(is_best) {
                 continue;
             }
             let members: Vec<(&str, &[usize])> =
                 group.iter().map(|p| (packages[*p].0, versions[packages[*p].0].as_slice())).collect();
-            let found = self.search(&members, greedy, failed);
-            chosen.retain(|c| members.iter().all(|(package, _)| self.kmps[*c].package != *package));
-            chosen.extend(found);
+            better.extend(self.search(&members, &is_greedy, &outside, failed));
+            searched.extend(members.iter().map(|(package, _)| *package));
         }
+        let others = greedy.iter().filter(|k| !searched.contains(self.kmps[**k].package));
+        let mut chosen: Vec<usize> = others.copied().chain(better).collect();
         chosen.sort_unstable();
         if chosen == greedy {
             return None;
@@ -117,7 +131,10 @@ impl<'s> Search<'s> {
     /// and the other needs or exports, directly or by way of the kernel's own third-party modules and of in-tree modules
     /// that are replaced or use what is.
     fn groups(&self, packages: &[(&str, Vec<usize>)]) -> Vec<Vec<usize>> {
-        let mut links = Links::new(packages.len());
+        let mut links = union_find::Groups::default();
+        for _ in packages {
+            links.add();
+        }
         let mut tokens: HashMap<Token<'_>, usize> = HashMap::new();
         let outside = self.outside();
         for (package, (_, versions)) in packages.iter().enumerate() {
@@ -136,7 +153,11 @@ impl<'s> Search<'s> {
                 });
             }
         }
-        links.groups()
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for package in 0..packages.len() {
+            groups.entry(links.group_of(package)).or_default().push(package);
+        }
+        groups.into_values().collect()
     }
 
     /// What a KMP has in common with others where they matter to each other.
@@ -157,7 +178,7 @@ impl<'s> Search<'s> {
                 tokens.push(Token::Symbol(symbol));
             }
             // Whoever replaces the in-tree exporter decides about the symbol.
-            let exporter = exporter.map(module_of).unwrap_or_default();
+            let exporter = exporter.map(name::of_exporter).unwrap_or_default();
             let names = [&self.all.names, &self.outside_names];
             tokens.extend(names.into_iter().find_map(|n| n.get(&*exporter)).map(|name| Token::Name(name)));
         };
@@ -184,15 +205,15 @@ impl<'s> Search<'s> {
     fn search(
         &self,
         members: &[(&str, &[usize])],
-        greedy: &[usize],
+        greedy: &HashSet<usize>,
+        outside: &HashSet<Token<'_>>,
         failed: &HashMap<usize, Vec<Verdict>>,
     ) -> Vec<usize> {
         let mut judged = 0;
         let mut may_fit = |kmp: usize| {
             failed.get(&kmp).is_none_or(|verdicts| self.may_fit(kmp, verdicts)) && {
                 judged += 1;
-                let alone = self.site.judge(self.kmps, &[kmp]).kmps.remove(&kmp).unwrap_or_default();
-                self.may_fit(kmp, &alone)
+                self.judge(&[kmp], kmp).is_some_and(|alone| self.may_fit(kmp, &alone))
             }
         };
         let domains: Vec<Vec<(usize, usize)>> = members
@@ -202,7 +223,7 @@ impl<'s> Search<'s> {
                 each.filter(|(kmp, _)| greedy.contains(kmp) || may_fit(*kmp)).collect()
             })
             .collect();
-        let variables = self.variables(domains);
+        let variables = self.variables(domains, outside);
         let mut run = Run::new(self, &variables, greedy, judged);
         run.descend(0);
         if run.is_cut_short() {
@@ -215,18 +236,24 @@ impl<'s> Search<'s> {
         run.best.1.into_iter().flatten().collect()
     }
 
-    fn variables(&self, domains: Vec<Vec<(usize, usize)>>) -> Vec<Variable> {
+    /// The verdicts on `kmp`, which is one of `set`; `None` where too much has been judged already.
+    fn judge(&self, set: &[usize], kmp: usize) -> Option<Vec<Verdict>> {
+        let natives = self.near.natives(self.near.of_kmp(kmp));
+        let may = self.left.take(natives.len() + modules(self.kmps, set));
+        may.then(|| self.site.judge_with(self.kmps, natives, set).kmps.remove(&kmp).unwrap_or_default())
+    }
+
+    fn variables(&self, domains: Vec<Vec<(usize, usize)>>, outside: &HashSet<Token<'_>>) -> Vec<Variable> {
         let tokens: Vec<HashSet<Token<'_>>> = domains
             .iter()
             .map(|domain| domain.iter().flat_map(|(kmp, _)| self.tokens(*kmp)).collect())
             .collect();
-        let outside = self.outside();
         // What is passed on from module to module, or by a module that is no choice, makes everybody matter.
         let is_tainting = || {
             let mut modules = domains.iter().flatten().flat_map(|(kmp, _)| &self.kmps[*kmp].modules);
             self.site.kernel.inherits_taint() && modules.any(|m| m.module.is_ok_and(|m| !m.is_gpl()))
         };
-        let is_touched = || outside.iter().flatten().any(|token| tokens.iter().any(|t| t.contains(token)));
+        let is_touched = || tokens.iter().flatten().any(|token| outside.contains(token));
         let everybody = is_touched() || is_tainting();
         let beside = |at: usize| {
             let matters = |other: &usize| everybody || !tokens[at].is_disjoint(&tokens[*other]);
@@ -246,36 +273,6 @@ enum Token<'t> {
     Symbol(&'t str),
 }
 
-/// Which packages belong together.
-struct Links(Vec<usize>);
-
-impl Links {
-    fn new(count: usize) -> Self {
-        Self((0..count).collect())
-    }
-
-    fn first(&mut self, mut at: usize) -> usize {
-        while self.0[at] != at {
-            self.0[at] = self.0[self.0[at]];
-            at = self.0[at];
-        }
-        at
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.first(one), self.first(other));
-        self.0[one.max(other)] = one.min(other);
-    }
-
-    fn groups(mut self) -> Vec<Vec<usize>> {
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for at in 0..self.0.len() {
-            groups.entry(self.first(at)).or_default().push(at);
-        }
-        groups.into_values().collect()
-    }
-}
-
 /// One search: the choice so far, and the best one.
 struct Run<'r> {
     search: &'r Search<'r>,
@@ -293,7 +290,12 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(search: &'r Search<'r>, variables: &'r [Variable], greedy: &[usize], judged: usize) -> Self {
+    fn new(
+        search: &'r Search<'r>,
+        variables: &'r [Variable],
+        greedy: &HashSet<usize>,
+        judged: usize,
+    ) -> Self {
         let order = order(variables);
         let mut depth_of = vec![0; variables.len()];
         order.iter().enumerate().for_each(|(depth, v)| depth_of[*v] = depth);
@@ -376,18 +378,19 @@ impl<'r> Run<'r> {
             return *known;
         }
         self.judged += 1;
-        let (site, kmps) = (self.search.site, self.search.kmps);
+        let kmps = self.search.kmps;
         let mut set: Vec<usize> = key.1.iter().copied().flatten().collect();
         set.sort_unstable();
-        let verdicts = site.judge(kmps, &set).kmps.remove(&kmp).unwrap_or_default();
+        let Some(verdicts) = self.search.judge(&set, kmp) else {
+            self.judged = MAX_JUDGED;
+            return false;
+        };
         let chosen: HashSet<&str> = set.iter().flat_map(|k| &kmps[*k].modules).map(|m| m.name).collect();
         // What it needs of another package is judged with that package.
-        let counts = |own: &str, reason: &Reason| {
-            let exporter = reason.exporter.as_deref().unwrap_or_default();
-            reason.rule != Rule::Depends || exporter == own || !chosen.contains(exporter)
+        let counts = |reason: &Reason| {
+            reason.rule != Rule::Depends || !chosen.contains(reason.exporter.as_deref().unwrap_or_default())
         };
-        let mut each = kmps[kmp].modules.iter().zip(&verdicts);
-        let fits = each.all(|(m, verdict)| !verdict.reasons.iter().any(|r| counts(m.name, r)));
+        let fits = !verdicts.iter().flat_map(|v| &v.reasons).any(counts);
         self.known.insert(key, fits);
         fits
     }

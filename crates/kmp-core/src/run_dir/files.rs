@@ -28,6 +28,8 @@ pub struct RunDir {
     path: PathBuf,
     /// What was not ours and is now, in words.
     remark: Option<String>,
+    /// Of files in it.
+    mode: u32,
 }
 
 /// A file in a [`RunDir`] that is ours.
@@ -89,8 +91,10 @@ impl RunDir {
     /// # Errors
     /// The system's; `PermissionDenied` where the directory, or one on the way, is not ours.
     pub fn at(root: &Root, path: &Path, create: bool) -> io::Result<Option<Self>> {
-        let mut dir =
-            Self { fd: root.dir(Path::new("/"))?, path: root.display(Path::new("/")), remark: None };
+        // Others leave markers for initrds, too, and read them.
+        let mode = if path.starts_with(DIRECTORY) { 0o600 } else { 0o644 };
+        let (fd, shown) = (root.dir(Path::new("/"))?, root.display(Path::new("/")));
+        let mut dir = Self { fd, path: shown, remark: None, mode };
         for (depth, name) in path.iter().skip(1).enumerate() {
             let name = Path::new(name);
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -120,7 +124,9 @@ impl RunDir {
 
     fn check(&mut self, take_over: bool) -> io::Result<()> {
         let stat = fstat(&self.fd)?;
-        let why = match stat.st_mode & 0o022 {
+        let group = Gid::from_raw(stat.st_gid);
+        let others = if group == getegid() || group.as_raw() == 0 { 0o002 } else { 0o022 };
+        let why = match stat.st_mode & others {
             _ if !is_ours(&stat) => format!("belongs to user {}", stat.st_uid),
             0 => return Ok(()),
             _ => format!("can be written by others (mode {:o})", stat.st_mode & 0o7777),
@@ -182,7 +188,7 @@ impl RunDir {
     fn open_ours(&self, name: &str, flags: OFlag) -> io::Result<Result<File, String>> {
         // What somebody else's is, is not to be emptied, and a FIFO not to be waited for.
         let how = (flags & !OFlag::O_TRUNC) | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = match openat(&self.fd, name, how, Mode::from_bits_truncate(0o600)) {
+        let file = match openat(&self.fd, name, how, Mode::from_bits_truncate(self.mode)) {
             Ok(fd) => File::from(fd),
             Err(Errno::ELOOP) => return Ok(Err("is a symbolic link".into())),
             Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Err("is no regular file".into())),
@@ -193,12 +199,12 @@ impl RunDir {
             return Ok(Err(why));
         }
         // Made by an older version, perhaps: it was for others to open, too.
-        if stat.st_mode & 0o077 != 0 {
+        if stat.st_mode & 0o077 & !self.mode != 0 {
             if let Some(holder) = locked_by_others(&stat) {
                 return Ok(Err(format!("is locked by {holder}")));
             }
             if flags.contains(OFlag::O_CREAT) {
-                fchmod(&file, Mode::from_bits_truncate(0o600))?;
+                fchmod(&file, Mode::from_bits_truncate(self.mode))?;
             }
         }
         if flags.contains(OFlag::O_TRUNC) {
