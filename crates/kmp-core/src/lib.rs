@@ -14,6 +14,8 @@ pub mod config;
 pub mod decompress;
 pub mod deps;
 pub mod dialect;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod guard;
 pub mod initrd;
 pub mod inventory;

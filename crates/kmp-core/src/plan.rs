@@ -486,23 +486,18 @@ impl<'a> All<'a> {
             Rule::Depends => true,
             Rule::UnknownSymbol | Rule::UnknownCrc => {
                 reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
-                    || self.names.contains(module_of(exporter).as_str())
+                    || self.names.contains(name::of_exporter(exporter).as_str())
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
                 // What the kernel image exports is there in any set.
                 exporter != "vmlinux"
-                    && (self.names.contains(module_of(exporter).as_str())
+                    && (self.names.contains(name::of_exporter(exporter).as_str())
                         || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
             }
             _ => false,
         }
     }
-}
-
-/// The module's name of an exporter as symvers has it, a path without `.ko`.
-fn module_of(exporter: &str) -> String {
-    name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
 }
 
 mod beside;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Rule, Verdict};
+use crate::abi::{Rule, Verdict, Warning};
 use crate::apply::{
     Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
     settle_pending, switch,
@@ -175,6 +175,42 @@ impl SyncReport {
                 Some(NotLinked { kmp, detail, verdicts })
             })
             .collect()
+    }
+}
+
+impl SyncReport {
+    /// What the KMPs that have newly come to a kernel do to its in-tree modules: a sentence a module of theirs. Said when the
+    /// links are made, and not again.
+    pub fn breaks(&self, kernel: &KernelReport) -> Vec<String> {
+        let Some(surveyed) = self.survey.kernels.iter().find(|k| k.kernel.release == kernel.release) else {
+            return Vec::new();
+        };
+        let has_come = |nvr: &str| {
+            kernel.changes.iter().any(|change| match change {
+                PackageChange::Added(new) | PackageChange::Replaced { new, .. } => new == nvr,
+                _ => false,
+            })
+        };
+        let mut lines = Vec::new();
+        for (kmp, verdicts) in self.survey.inventory.kmps.iter().zip(&surveyed.plan.verdicts) {
+            let nvr = kmp.package.nvr();
+            if !has_come(&nvr) {
+                continue;
+            }
+            for (module, verdict) in kmp.modules.iter().zip(verdicts) {
+                let is_break = |w: &&Warning| matches!(w, Warning::Breaks { .. });
+                let names: Vec<&str> =
+                    verdict.warnings.iter().filter(is_break).map(Warning::module).collect();
+                if !names.is_empty() {
+                    lines.push(format!(
+                        "{nvr}: its {} takes the place of an in-tree module, beside which these in-tree modules do not load: {}",
+                        printable(module.name.as_ref().as_ref()),
+                        printable(names.join(", ").as_ref())
+                    ));
+                }
+            }
+        }
+        lines
     }
 }
 

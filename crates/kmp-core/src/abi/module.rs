@@ -91,6 +91,8 @@ pub struct Module {
     pub import_ns: Vec<Box<str>>,
     /// Modules that it says it depends on, with `_` for `-`.
     pub depends: Vec<Box<str>>,
+    /// Modules that modprobe loads before it (`softdep=pre: ...`), with `_` for `-`.
+    pub softdeps: Vec<Box<str>>,
     /// Device aliases.
     pub aliases: Vec<Box<str>>,
     /// Support status (SUSE).
@@ -142,6 +144,7 @@ impl Module {
             offers: Vec::new(),
             import_ns: Vec::new(),
             depends: Vec::new(),
+            softdeps: Vec::new(),
             aliases: Vec::new(),
             supported: Supported::No,
             is_in_tree: false,
@@ -176,6 +179,7 @@ impl Module {
             offers: Vec::new(),
             import_ns: Vec::new(),
             depends: Vec::new(),
+            softdeps: Vec::new(),
             aliases: Vec::new(),
             supported: Supported::No,
             is_in_tree: false,
@@ -235,6 +239,18 @@ impl Module {
                 b"depends" if self.depends.is_empty() => {
                     let names = value.split(|b| *b == b',').filter(|n| !n.is_empty());
                     self.depends = names.map(|n| name::normalized(&modinfo::text(n)).into()).collect();
+                }
+                b"softdep" => {
+                    let text = modinfo::text(value);
+                    let mut is_before = false;
+                    for word in text.split_whitespace() {
+                        match word {
+                            "pre:" => is_before = true,
+                            "post:" => is_before = false,
+                            name if is_before => self.softdeps.push(name::normalized(name).into()),
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }

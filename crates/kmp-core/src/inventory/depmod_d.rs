@@ -13,7 +13,7 @@ use crate::dialect::IN_TREE;
 use crate::root::{FileType, Root};
 
 /// depmod.d(5)'s directories; a file's name in an earlier one hides it in later ones.
-const DIRECTORIES: &[&str] =
+pub const DEPMOD_D: &[&str] =
     &["/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"];
 
 /// Larger ones are not read.
@@ -73,7 +73,7 @@ impl DepmodConfig {
     /// Reads all files below `root`. What cannot be read is left to depmod to complain of.
     pub fn load(root: &Root) -> Self {
         let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
-        for dir in DIRECTORIES {
+        for dir in DEPMOD_D {
             for entry in root.read_dir(Path::new(dir)).unwrap_or_default() {
                 let name = entry.name.as_encoded_bytes();
                 if entry.kind != FileType::Dir && name.ends_with(b".conf") && !name.starts_with(b".") {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-pub use depmod_d::DepmodConfig;
+pub use depmod_d::{DEPMOD_D, DepmodConfig};
 pub use driver::Driver;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
@@ -360,6 +360,17 @@ fn module_name(file: &OsStr) -> Option<Box<str>> {
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp(Stat);
+
+/// Reads `modules.dep` in both of the ways in which it is read.
+#[cfg(feature = "fuzz")]
+pub(crate) fn fuzz_modules_dep(text: &[u8]) {
+    for line in index::third_party_lines(text) {
+        index::spelled(line).for_each(drop);
+    }
+    for (_, used) in load::dependencies(&String::from_utf8_lossy(text)) {
+        used.for_each(drop);
+    }
+}
 
 #[cfg(test)]
 mod tests;
