@@ -568,11 +568,12 @@ impl<'a> World<'a> {
                 None => *module.name == name::normalized(pattern),
             });
         }
-        module.import_ns.iter().any(|n| **n == *namespace)
+        module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok()
     }
 
     /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
-    /// are that this one needs, directly or by way of others. Whether any other is loaded is not known here.
+    /// are that modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether
+    /// any other is loaded is not known here.
     fn exports(&self, index: usize, reasons: &mut Vec<Reason>, warnings: &mut Vec<Warning>) {
         if self.by_name.get(self.set[index].name) != Some(&index) {
             return;
@@ -623,7 +624,7 @@ impl<'a> World<'a> {
         let mut seen = HashSet::from([index]);
         while let Some(at) = pending.pop() {
             let module = self.set[at].module;
-            if module.depends.iter().any(|d| **d == *name) {
+            if module.depends.iter().chain(&module.softdeps).any(|d| **d == *name) {
                 return true;
             }
             for need in module.needs.iter().filter(|need| !need.weak) {

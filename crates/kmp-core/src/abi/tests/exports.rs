@@ -49,6 +49,10 @@ fn what_is_loaded_with_a_module_may_not_export_the_same() {
     let verdicts = judge(&kernel, &[rival().need("between_f", 1), between]);
     assert_eq!(rules(&verdicts), [vec![Rule::DuplicateExport], vec![]]);
     assert_eq!(rules(&judge(&kernel, &[rival().depends("bus")])), [[Rule::DuplicateExport]]);
+    let before = rival().add_info("softdep", "post: other pre: x bus");
+    assert_eq!(rules(&judge(&kernel, &[before])), [[Rule::DuplicateExport]]);
+    let after = rival().add_info("softdep", "pre: x post: bus");
+    assert_eq!(rules(&judge(&kernel, &[after])), [[]]);
     // A weak symbol loads nobody.
     assert_eq!(rules(&judge(&kernel, &[rival().need_weak("bus_ids", Some(3))])), [[]]);
 }
