@@ -1,16 +1,17 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
+mod depmod_d;
 pub(crate) mod driver;
 mod index;
 mod kernels;
 pub(crate) mod kind;
 mod load;
 mod modules_dirs;
-mod overrides;
 mod packages;
 mod unpackaged;
 mod weak_updates;
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,19 +19,19 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
+pub use depmod_d::{DEPMOD_D, DepmodConfig};
 pub use driver::Driver;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
-pub use overrides::{DEPMOD_D, Overrides};
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::Module;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, WEAK_UPDATES};
 use crate::report::printable;
 use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
@@ -57,17 +58,31 @@ pub struct Conventions {
     pub dialect: Dialect,
     /// Modules that are linked in this run wherever they are below a release directory, by their paths.
     pub asked: HashSet<PathBuf>,
-    /// Where links win over the kernel's own modules all the same.
-    pub overrides: Overrides,
+    /// Which of two modules is loaded, where that is configured.
+    pub depmod: DepmodConfig,
 }
 
 impl Conventions {
-    /// Is a linked module of this name inert in the kernel `release`, because the kernel's own is loaded?
-    /// `in_tree`: names of its own.
-    pub fn is_inert(&self, module: &str, in_tree: &HashSet<Box<str>>, release: &str) -> bool {
-        !self.dialect.links_beat_in_tree()
-            && in_tree.contains(module)
-            && !self.overrides.is_for_link(module, release)
+    /// Is a link, by its path below `weak-updates/`, inert in the kernel `release`, because the kernel's own module of
+    /// its name is loaded? `in_tree`: that one's path below the kernel's directory, where it is known.
+    pub fn is_inert(&self, release: &str, link: &Path, in_tree: Option<&Path>) -> bool {
+        let link = Path::new(WEAK_UPDATES).join(link);
+        let in_tree = in_tree.map_or_else(|| self.depmod.likely_in_tree(release, &link), Path::to_path_buf);
+        match self.depmod.compare(release, &link, &in_tree) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => !self.dialect.links_beat_in_tree(),
+        }
+    }
+
+    /// Names and paths of modules in external directories that depmod prefers to links in the kernel `release`.
+    pub fn external(&self, root: &Root, release: &str) -> Vec<(Box<str>, String)> {
+        let modules = self.depmod.external_modules(root, release).into_iter();
+        let wins = |m: &FoundModule| {
+            let link = Path::new(WEAK_UPDATES).join(m.path.file_name().unwrap_or_default());
+            self.depmod.compare(release, &m.path, &link) == Ordering::Less
+        };
+        modules.filter(wins).map(|m| (m.name, printable(m.path.as_os_str()))).collect()
     }
 
     /// May the module at `path`, which is `below` its release directory, be linked?
@@ -124,11 +139,8 @@ impl Inventory {
         let dialect = crate::config::dialect(root, &mut problems);
         let dirs = ModulesDirs::find(root);
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
-        let overrides = match dialect.links_beat_in_tree() {
-            true => Overrides::default(),
-            false => Overrides::load(root),
-        };
-        let conventions = Conventions { dialect, asked: asked.collect(), overrides };
+        let depmod = DepmodConfig::load(root);
+        let conventions = Conventions { dialect, asked: asked.collect(), depmod };
         let releases = releases(root, &dirs, workers, &mut problems);
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (found, packages_unknown) = match found {
