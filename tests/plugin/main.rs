@@ -6,6 +6,7 @@ mod built;
 mod command;
 mod faults;
 mod inside;
+mod killed;
 mod once;
 mod policy;
 mod redhat;
