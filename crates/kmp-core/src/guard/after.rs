@@ -62,7 +62,7 @@ impl<'a> After<'a> {
         all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
             let modules = kmp.modules.iter().map(|m| PlannedModule {
                 name: &m.name,
-                module: m.module.as_ref(),
+                module: (*m.module).as_ref(),
                 link: (&*m.name).into(),
                 target: m.path.clone(),
             });
