@@ -182,8 +182,8 @@ fn handed_over(rpm: Librpm, path: &Path) {
         for _ in 0..2 {
             let mut found = 0;
             package
-                .read_files(everything, 1 << 20, &mut |_, _| {
-                    found += 1;
+                .read_files(everything, 1 << 20, &mut |paths, _| {
+                    found += paths.len();
                     ControlFlow::Continue(())
                 })
                 .unwrap();
