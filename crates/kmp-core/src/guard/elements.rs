@@ -526,6 +526,20 @@ mod tests {
         assert!(in_tree.contains("own") && in_tree.contains("a") && in_tree.len() == 2, "{in_tree:?}");
     }
 
+    /// Else a package with a release for each of its files would be kept as often as it has files.
+    #[test]
+    fn what_a_package_has_is_not_kept_for_each_release() {
+        let root = TestRoot::new();
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let files: Vec<String> =
+            (0..50).map(|i| format!("/usr/lib/modules/{i}-default/updates/x.ko")).collect();
+        let package = package(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        elements.add_package(package, &[], None).unwrap();
+        let kmps = elements.finish().kmps;
+        assert_eq!(kmps.len(), 50);
+        assert!(kmps.iter().all(|k| k.package.files.is_empty() && k.package.name == "p"));
+    }
+
     #[test]
     fn a_package_of_the_kernel_itself_brings_no_driver() {
         let root = TestRoot::new();
