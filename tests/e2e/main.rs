@@ -23,6 +23,7 @@ mod links;
 mod order;
 mod package_files;
 mod places;
+mod races;
 mod redhat;
 mod replaced;
 mod scriptlets;
