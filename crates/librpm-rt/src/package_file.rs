@@ -32,6 +32,9 @@ const PIECE: u64 = 1 << 20;
 /// Longer than any link's target. librpm believes the header's word for it, and ends the process where memory runs out.
 const LONGEST_LINK: u64 = 1 << 16;
 
+/// What takes files of a payload: all wanted names of one file, and its contents.
+pub type TakeFile<'t> = dyn FnMut(&[PathBuf], Vec<u8>) -> ControlFlow<()> + 't;
+
 /// A package file, open for reading. Made by [`Librpm::open_package`] and [`Librpm::package_from_fd`]. It stays in its thread.
 ///
 /// ```no_run
@@ -146,7 +149,7 @@ impl PackageFile {
         &mut self,
         wanted: &dyn Fn(&Path) -> bool,
         limit: u64,
-        take: &mut dyn FnMut(&[PathBuf], Vec<u8>) -> ControlFlow<()>,
+        take: &mut TakeFile<'_>,
     ) -> Result<(), Error> {
         let files = FileList::of(self)?;
         let mut missing = files.wanted(wanted)?;

@@ -13,7 +13,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use librpm_rt::{Error, Librpm};
@@ -165,7 +165,7 @@ fn handed_over(rpm: Librpm, path: &Path) {
     let read_package: ReadPackage = host(rpm, c"rpmReadPackageFile");
     let updates = |dir: &[u8]| dir == UPDATES;
     let everything: &dyn Fn(&Path) -> bool = &|_| true;
-    let go_on: &mut dyn FnMut(&[PathBuf], Vec<u8>) -> ControlFlow<()> = &mut |_, _| ControlFlow::Continue(());
+    let go_on: &mut librpm_rt::TakeFile<'_> = &mut |_, _| ControlFlow::Continue(());
 
     // SAFETY: librpm's functions, called as its own programs call them.
     unsafe {
