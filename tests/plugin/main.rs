@@ -9,6 +9,7 @@ mod inside;
 mod once;
 mod policy;
 mod redhat;
+mod sanitized;
 mod support;
 mod trace;
 mod veto;

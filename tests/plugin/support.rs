@@ -12,6 +12,18 @@ pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";
 const MODULES: &str = "/usr/lib/modules";
 
+/// The runtime of the sanitizers that the plugin was built with, where it was: it has to be in rpm before all else.
+pub const RUNTIME: &str = "KMP_PLUGIN_RUNTIME";
+
+/// Has the sanitizers' runtime loaded, where there is one. What rpm itself leaks would be told too, so leaks are left to
+/// valgrind, which knows whose they are.
+pub fn preload(command: &mut Command) {
+    if let Some(runtime) = std::env::var_os(RUNTIME) {
+        command.env("LD_PRELOAD", runtime).env("ASAN_OPTIONS", "detect_leaks=0:exitcode=99");
+        command.env("UBSAN_OPTIONS", "print_stacktrace=1");
+    }
+}
+
 /// The plugin, built for tests: it can be told to fail by its environment. `KMP_PLUGIN` names one that is built already.
 pub fn plugin() -> &'static Path {
     static PLUGIN: OnceLock<PathBuf> = OnceLock::new();
@@ -81,6 +93,7 @@ pub fn rpm_with<S: AsRef<OsStr>>(
     let mut command = root.command("rpm");
     command.env("PATH", format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", root.home().display()));
     command.envs(variables.iter().copied()).arg("--root").arg(root.path());
+    preload(&mut command);
     run_rpm(command.args(args))
 }
 

@@ -1,9 +1,9 @@
-//! `cargo xtask plugin [--faults] [--debug]`: links rpm's plugin from C and libkmp.
+//! `cargo xtask plugin [--faults | --sanitize] [--debug]`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::install_tree;
+use crate::{install_tree, privilege, test};
 
 /// The system libraries that Rust's standard library needs. The unwinder comes from gcc's archive: a plugin that cannot be
 /// loaded blocks rpm, so it needs nothing that librpm does not need as well.
@@ -21,23 +21,73 @@ const HARDENING: &[&[&str]] = &[
     &["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
 ];
 
-/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--debug`: unoptimised.
+/// In the C code, with the sanitizers of memory and of undefined behaviour. Their runtime has to be loaded before all else, into an
+/// rpm that knows nothing of it: `LD_PRELOAD`. `FORTIFY` would take calls from their sight.
+const SANITIZERS: &[&str] =
+    &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
+
+/// What a plugin is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To be installed.
+    Plain,
+    /// For tests: it fails on purpose.
+    Faults,
+    /// The same, with [`SANITIZERS`].
+    Sanitized,
+}
+
+/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--sanitize`: with sanitizers besides;
+/// `--debug`: unoptimised.
 pub fn run(args: &[String]) -> Result<(), String> {
-    let mut faults = false;
+    let mut kind = Kind::Plain;
     let mut profile = "release";
     for arg in args {
         match arg.as_str() {
-            "--faults" => faults = true,
+            "--faults" => kind = Kind::Faults,
+            "--sanitize" => kind = Kind::Sanitized,
             "--debug" => profile = "debug",
-            other => return Err(format!("there is no option {other}; there are --faults and --debug")),
+            other => {
+                return Err(format!(
+                    "there is no option {other}; there are --faults, --sanitize and --debug"
+                ));
+            }
         }
     }
-    println!("{}", build(faults, profile)?.display());
+    println!("{}", build(kind, profile)?.display());
     Ok(())
 }
 
+/// The tests of the plugin that are run with sanitizers: what is stopped, what is done, faults, libzypp's lists. Those that
+/// compare every line on stderr are left out: a program that is chrooted says that it cannot load the sanitizers' runtime.
+const SANITIZED_TESTS: &[&str] = &["sanitized::", "zypp::", "policy::"];
+
+/// Runs tests of the plugin with sanitizers, and one of its transactions in valgrind.
+pub fn check_sanitized() -> Result<(), String> {
+    let plugin = build(Kind::Sanitized, "debug")?.display().to_string();
+    let runtime = runtime()?.display().to_string();
+    let namespace = privilege::namespace()?;
+    let tests = ["test", "--locked", "-p", "kmp-cli", "--test", "plugin", "--"];
+    let with = [("KMP_PLUGIN", &*plugin), ("KMP_PLUGIN_RUNTIME", &*runtime)];
+    let named = [&tests[..], &["--include-ignored", "--skip", "valgrind"], SANITIZED_TESTS].concat();
+    test::cargo(&namespace, &named, &with)?;
+    test::cargo(&namespace, &[&tests[..], &["--ignored", "valgrind"]].concat(), &[])
+}
+
+/// The sanitizers' runtime. That of undefined behaviour is found by the plugin itself.
+fn runtime() -> Result<PathBuf, String> {
+    let output = compiler().arg("-print-file-name=libasan.so").output().map_err(|e| format!("cc: {e}"))?;
+    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    // A compiler that has it not, as clang, prints the name alone.
+    match path.is_absolute() {
+        true => path.canonicalize().map_err(|e| format!("{}: {e}", path.display())),
+        false => Err("the compiler has no libasan.so; install gcc's libasan, or set CC to gcc".into()),
+    }
+}
+
 /// Builds `kmp.so` in a profile (`release` or `debug`), and returns its path.
-pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
+pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
+    let faults = kind != Kind::Plain;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -52,8 +102,12 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     }
     call(&mut cargo)?;
 
-    // rpm wants the file to have the plugin's name; so the two kinds have a directory each.
-    let directory = target.join(profile).join(if faults { "rpm-plugin-faults" } else { "rpm-plugin" });
+    // rpm wants the file to have the plugin's name; so the kinds have a directory each.
+    let directory = target.join(profile).join(match kind {
+        Kind::Plain => "rpm-plugin",
+        Kind::Faults => "rpm-plugin-faults",
+        Kind::Sanitized => "rpm-plugin-sanitized",
+    });
     std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let result = directory.join("kmp.so");
     let plugin = source.join("rpm-plugin");
@@ -68,7 +122,10 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     }
     // What a distribution's builds add; its flags come last and win.
     let added = ["CFLAGS", "LDFLAGS"].map(|variable| std::env::var(variable).unwrap_or_default());
-    cc.args(hardening(&added[0]));
+    match kind {
+        Kind::Sanitized => cc.args(SANITIZERS),
+        _ => cc.args(hardening(&added[0])),
+    };
     cc.args(added.iter().flat_map(|flags| flags.split_whitespace()));
     cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
     for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "zypp.c"] {
