@@ -9,6 +9,7 @@
 
 pub mod abi;
 pub mod apply;
+pub mod budget;
 pub mod check;
 pub mod config;
 pub mod decompress;

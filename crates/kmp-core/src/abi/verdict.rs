@@ -568,7 +568,7 @@ impl<'a> World<'a> {
                 None => *module.name == name::normalized(pattern),
             });
         }
-        module.import_ns.iter().any(|n| **n == *namespace)
+        module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok()
     }
 
     /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
