@@ -12,14 +12,13 @@ pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";
 const MODULES: &str = "/usr/lib/modules";
 
-/// The runtime of the sanitizers that the plugin was built with, where it was: it has to be in rpm before all else.
-pub const RUNTIME: &str = "KMP_PLUGIN_RUNTIME";
+/// Libraries that have to be in rpm before all else, where the plugin was built with sanitizers: their runtime.
+pub const PRELOAD: &str = "KMP_PLUGIN_PRELOAD";
 
-/// Has the sanitizers' runtime loaded, where there is one. What rpm itself leaks would be told too, so leaks are left to
-/// valgrind, which knows whose they are.
-pub fn preload(command: &mut Command) {
-    if let Some(runtime) = std::env::var_os(RUNTIME) {
-        command.env("LD_PRELOAD", runtime).env("ASAN_OPTIONS", "detect_leaks=0:exitcode=99");
+/// Has them loaded. What rpm itself leaks would be told too, so leaks are left to valgrind, which knows whose they are.
+fn preload(command: &mut Command) {
+    if let Some(libraries) = std::env::var_os(PRELOAD) {
+        command.env("LD_PRELOAD", libraries).env("ASAN_OPTIONS", "detect_leaks=0:exitcode=99");
         command.env("UBSAN_OPTIONS", "print_stacktrace=1");
     }
 }
