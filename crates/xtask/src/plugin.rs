@@ -1,4 +1,4 @@
-//! `cargo xtask plugin [--faults | --sanitize] [--debug]`: links rpm's plugin from C and libkmp.
+//! `cargo xtask plugin [--faults | --sanitize] [--debug] | --check`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,6 +26,8 @@ const HARDENING: &[&[&str]] = &[
 const SANITIZERS: &[&str] =
     &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
+const OPTIONS: &str = "--faults, --sanitize, --debug and --check";
+
 /// What a plugin is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -38,7 +40,7 @@ pub enum Kind {
 }
 
 /// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--sanitize`: with sanitizers besides;
-/// `--debug`: unoptimised.
+/// `--debug`: unoptimised. `--check`: runs the tests with sanitizers instead.
 pub fn run(args: &[String]) -> Result<(), String> {
     let mut kind = Kind::Plain;
     let mut profile = "release";
@@ -47,6 +49,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
             "--faults" => kind = Kind::Faults,
             "--sanitize" => kind = Kind::Sanitized,
             "--debug" => profile = "debug",
+            "--check" => return check_sanitized().map(|why| why.iter().for_each(|why| println!("{why}"))),
             other => {
                 return Err(format!(
                     "there is no option {other}; there are --faults, --sanitize and --debug"
