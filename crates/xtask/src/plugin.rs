@@ -51,9 +51,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
             "--debug" => profile = "debug",
             "--check" => return check_sanitized().map(|why| why.iter().for_each(|why| println!("{why}"))),
             other => {
-                return Err(format!(
-                    "there is no option {other}; there are --faults, --sanitize and --debug"
-                ));
+                return Err(format!("there is no option {other}; there are {OPTIONS}"));
             }
         }
     }
