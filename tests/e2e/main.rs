@@ -22,6 +22,7 @@ mod links;
 mod order;
 mod package_files;
 mod places;
+mod programs;
 mod races;
 mod redhat;
 mod replaced;

@@ -70,6 +70,27 @@ fn exactly_the_reviewed_symbols_are_exported() {
     assert_eq!(exported, list.lines().collect::<Vec<_>>());
 }
 
+/// A caller that ignores SIGCHLD, such as rpm by request of who started it, hears of depmod's success and failure.
+#[test]
+fn a_caller_that_ignores_its_children() {
+    let (root, ..) = crate::both::root_with_two_kernels();
+    let sync = |depmod: &str| {
+        let program = c_program(&root, &["sync"]);
+        let mut shell = root.command("sh");
+        shell.args(["-c", "trap '' CHLD; grep SigIgn /proc/$$/status >&2; exec \"$@\"", "sh"]);
+        shell.arg(program.get_program()).args(program.get_args()).env("LD_LIBRARY_PATH", built());
+        run(shell.env("DEPMOD", depmod))
+    };
+    let failed = sync("/bin/false");
+    let ignored = failed.stderr.lines().next().unwrap().rsplit('\t').next().unwrap();
+    // The bit of signal 17.
+    assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & 1 << 16, 0, "{failed}");
+    assert!(failed.stdout.contains("exit status: 1"), "{failed}");
+    let good = sync("depmod");
+    assert!(good.stdout.contains("depmod ran") && !good.stdout.contains("failed"), "{good}");
+    assert!(sync("depmod").stdout.lines().all(|line| !line.contains("depmod")));
+}
+
 #[test]
 fn it_is_never_unloaded_and_needs_no_librpm() {
     let shown = run(Command::new("readelf").arg("-d").arg(built().join(link::SONAME))).expect_success();
