@@ -185,7 +185,7 @@ fn the_index_of_another_root() {
     };
     // Too few open files for the modules; no /proc; a caller that hears nothing of its children.
     anew(shell("ulimit -n 72; exec \"$@\""));
-    anew(shell("trap '' CHLD; exec \"$@\""));
+    anew(shell("exec env --ignore-signal=CHLD \"$@\""));
     let mut hidden = root.command("unshare");
     let hide = "mount -t tmpfs none /proc && exec \"$@\"";
     hidden.args(["-m", "sh", "-c", hide, "sh"]).arg(KMP).arg("--root").arg(root.path()).arg("sync");
