@@ -25,6 +25,7 @@ mod package_files;
 mod places;
 mod programs;
 mod races;
+mod read_faults;
 mod redhat;
 mod replaced;
 mod scriptlets;
