@@ -21,12 +21,13 @@ const REQUESTS: &str = "requests";
 
 /// Notes a request, if somebody is there to serve it. If not, it is for the caller to do the work at once;
 /// that is right in every doubtful case, too. `wish`: a kernel that needs a new initrd, or a KMP for which all kernels
-/// that have it do; the plugin, which does not know the scriptlet's environment, finds it noted.
-pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
+/// that have it do; the plugin, which does not know the scriptlet's environment, finds it noted. `touched`: kernels of which
+/// third-party modules of their own came or went.
+pub fn note(root: &Path, request: &[&str], wish: Option<&str>, touched: &[String]) -> bool {
     if std::env::var_os(VARIABLE).is_none() {
         return false;
     }
-    match try_note(root, request, wish) {
+    match try_note(root, request, wish, touched) {
         Ok(noted) => noted,
         Err(e) => {
             log::info!("the request cannot be left to the transaction: {e}");
@@ -35,7 +36,7 @@ pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
     }
 }
 
-fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<bool> {
+fn try_note(root: &Path, request: &[&str], wish: Option<&str>, touched: &[String]) -> io::Result<bool> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
     let directory = match root.dir(Path::new(DIRECTORY)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -46,6 +47,9 @@ fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<boo
     }
     if let Some(wish) = wish {
         run_dir::wish(&root, wish)?;
+    }
+    for release in touched {
+        run_dir::check(&root, release, true, &[])?;
     }
     match mkdirat(&directory, REQUESTS, Mode::from_bits_truncate(0o755)) {
         Ok(()) | Err(Errno::EEXIST) => {}

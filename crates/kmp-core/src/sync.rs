@@ -18,6 +18,7 @@ use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError,
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
+use crate::run_dir::Check;
 use crate::survey::{Selection, Survey};
 
 use initrds::{Initrds, Noted};
@@ -108,6 +109,17 @@ pub struct KernelReport {
     pub index: Index,
     /// The initrd, where it was asked for.
     pub initrd: Option<Fate>,
+    /// Where the caller looks after the initrds: this one has to be looked at.
+    pub to_check: Option<ToCheck>,
+}
+
+/// A kernel of which the initrd is to be looked at by the caller.
+#[derive(Clone, Debug)]
+pub struct ToCheck {
+    /// Did links, or third-party modules of its own, change, and not only the index?
+    pub links_changed: bool,
+    /// To be settled when it is done ([`crate::run_dir::settle_check`]).
+    pub note: Option<Check>,
 }
 
 impl KernelReport {
@@ -397,6 +409,7 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         error: None,
         index: Index::UpToDate,
         initrd: None,
+        to_check: None,
     };
     if index_due {
         report.index = Index::Due;
