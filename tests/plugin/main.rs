@@ -8,6 +8,7 @@ mod faults;
 mod inside;
 mod killed;
 mod once;
+mod others;
 mod policy;
 mod redhat;
 mod support;

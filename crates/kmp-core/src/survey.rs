@@ -88,7 +88,7 @@ impl Survey {
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);
-        inventory.add_unpackaged(&contents);
+        inventory.add_unpackaged(root, &contents);
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
@@ -109,7 +109,8 @@ impl Survey {
                     inventory.conventions.external(root, &release.release).into_iter().map(|(m, path)| {
                         (m, format!("{path}, in a directory that depmod.d(5) calls external"))
                     });
-                Own { users, foreign: foreign.chain(apart).chain(external).collect() }
+                let loose = inventory.leftovers(release);
+                Own { users, foreign: foreign.chain(apart).chain(external).chain(loose).collect() }
             })
             .collect();
         let modules = inventory
@@ -167,6 +168,7 @@ impl Survey {
                 origin: &kmp.origin,
                 modules: kmp.modules.iter().map(|m| self.planned(&kmp.origin, m)).collect(),
                 broken: kmp.broken.as_deref(),
+                wish: kmp.wish.clone(),
             })
             .collect()
     }

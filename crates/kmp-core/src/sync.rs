@@ -10,15 +10,15 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict, Warning};
 use crate::apply::{
-    Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
-    settle_pending, switch,
+    Depmod, Lock, LockError, Wanted, clear, clear_temporary, is_index_only, is_read_only, keep_pending,
+    leftovers, settle_pending, switch,
 };
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
-use crate::run_dir::Check;
+use crate::run_dir::{Check, DIRECTORY};
 use crate::survey::{Selection, Survey};
 
 use initrds::{Initrds, Noted};
@@ -283,11 +283,16 @@ pub fn sync(
             lock = Lock::take(root, true, waiting)?;
             // The loader tells of a broken file once, when it reads it.
             told = survey.problems;
+            let remark = lock.as_mut().and_then(|lock| lock.remark.take());
+            told.extend(remark.map(|what| Problem { path: root.display(Path::new(DIRECTORY)), what }));
             // Another run may have been at work before the lock was ours.
             continue;
         }
         let mut problems = told;
         problems.retain(|p| !survey.problems.contains(p));
+        if !options.dry_run && !idle && !root.is_system() {
+            clear_temporary(root);
+        }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
             if let Err(e) = clear(root, leftover) {
                 let what = format!("left by a run that was cut short, and cannot be removed: {e}");

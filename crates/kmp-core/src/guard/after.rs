@@ -74,6 +74,7 @@ impl<'a> After<'a> {
                 origin: &kmp.origin,
                 modules: modules.collect(),
                 broken: (!kmp.modules.iter().any(is_eligible)).then_some(NOT_ELIGIBLE),
+                wish: survey.inventory.conventions.wish(&kmp.package),
             };
             (&kmp.package, Source::Incoming(i), planned)
         }));

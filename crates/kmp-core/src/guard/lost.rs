@@ -179,7 +179,8 @@ impl After<'_> {
         // A version that may work, for all that is known, is not lost.
         let may_work = |k: usize| {
             let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
-            !matches!(plan.decisions[k], Decision::OtherFlavour) && !reasons(k).any(found)
+            !matches!(plan.decisions[k], Decision::OtherFlavour | Decision::Declined(_))
+                && !reasons(k).any(found)
         };
         if versions().any(may_work) {
             return None;
