@@ -10,6 +10,7 @@ mod defects;
 mod depmod_runs;
 mod explain;
 mod hostile;
+mod hostile_budgets;
 mod hostile_disk;
 mod hostile_fuzz;
 mod hostile_modules;
