@@ -25,6 +25,7 @@ mod order;
 mod package_files;
 mod places;
 mod races;
+mod read_faults;
 mod redhat;
 mod replaced;
 mod scriptlets;

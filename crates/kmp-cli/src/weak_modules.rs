@@ -167,7 +167,7 @@ fn run(args: &Args) -> Result<bool, String> {
     let report = reconcile(&context, &options, about)?;
     let mut speaker = Speaker { verbose: args.verbose, log: None };
     tell(&mut speaker, &report, mode, &kernel, &listed);
-    let mut failed = report.kernels.iter().any(|k| k.failed());
+    let mut failed = report.failed();
     if mode == Mode::AddKernel {
         context.known(&report.survey, std::slice::from_ref(&kernel))?;
     }

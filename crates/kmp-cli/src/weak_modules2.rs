@@ -221,7 +221,7 @@ fn run(args: &Args) -> Result<bool, String> {
             }
         }
     }
-    Ok(report.kernels.iter().any(|k| k.failed()))
+    Ok(report.failed())
 }
 
 fn tell_changes(speaker: &mut Speaker, report: &SyncReport) {

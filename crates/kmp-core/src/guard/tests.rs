@@ -58,12 +58,12 @@ fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'
     let opened = Root::open(&root.path()).unwrap();
     let rpm = Librpm::load().unwrap();
     let database = rpm.open(&root.path()).unwrap();
-    let elements = Elements::new(ModulesDirs::find(&opened));
+    let elements = Elements::new(ModulesDirs::find(&opened).unwrap());
     let mut telling = Telling { elements, rpm, database: &database };
     tell(&mut telling);
     let transaction = telling.elements.finish();
     let mut loader = Loader::new(&opened, &Serial, None);
-    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
+    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default()).unwrap();
     let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
     let found = super::lost(&survey, &transaction, running, &compare, &|a, b| rpm.vercmp(a, b));
     let line = |lost: &Lost| {

@@ -30,12 +30,18 @@ pub(super) struct Initrds<'s> {
 pub(super) struct Noted {
     checks: Vec<Check>,
     wishes: Vec<Note>,
+    /// They could not be read. So they stay, and a later run comes to them.
+    unread: Option<Problem>,
 }
 
 impl Noted {
     /// To be read before stock is taken: what is noted later may be about what is not seen then.
     pub(super) fn read(root: &Root) -> Self {
-        Self { checks: run_dir::checks(root), wishes: run_dir::wishes(root) }
+        let read = run_dir::checks(root).and_then(|checks| Ok((checks, run_dir::wishes(root)?)));
+        match read {
+            Ok((checks, wishes)) => Self { checks, wishes, unread: None },
+            Err(problem) => Self { checks: Vec::new(), wishes: Vec::new(), unread: Some(problem) },
+        }
     }
 }
 
@@ -85,9 +91,9 @@ impl<'s> Initrds<'s> {
         }
         self.noted.checks.retain(|old| checks.iter().all(|check| check.note.name != old.note.name));
         self.noted.checks.append(&mut checks);
-        let problem = |(what, e): (String, io::Error)| Problem {
-            path: self.root.display(Path::new(run_dir::DIRECTORY)),
-            what: format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}"),
+        let problem = |(what, e): (String, io::Error)| {
+            let what = format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}");
+            Problem::new(self.root.display(Path::new(run_dir::DIRECTORY)), what)
         };
         failures.into_iter().map(problem).collect()
     }
@@ -117,7 +123,7 @@ impl<'s> Initrds<'s> {
             .filter(|report| !report.links_failed())
             .filter_map(|report| Some((self.choose(report)?, report)))
             .collect();
-        let (mut asked, mut problems) = (Vec::new(), Vec::new());
+        let (mut asked, mut problems) = (Vec::new(), Vec::from_iter(self.noted.unread.clone()));
         let system = (!chosen.is_empty())
             .then(|| System::look(root, survey.inventory.conventions.dialect, &request.settings, dry_run));
         for (chosen, report) in chosen {
