@@ -24,6 +24,7 @@ mod links;
 mod order;
 mod package_files;
 mod places;
+mod programs;
 mod races;
 mod read_faults;
 mod redhat;
