@@ -221,8 +221,8 @@ fn judging_gives_the_same_through_rust_and_through_c() {
     let obsoleting = obsoletes("foo-kmp-default < 2");
     let beside = format!("+{}", obsoleting.path().display());
     let obsoleting = format!("^{}", obsoleting.path().display());
-    let another = obsoletes("foo-kmp-default < 1");
-    let not_this = format!("^{}", another.path().display());
+    let older = obsoletes("foo-kmp-default < 1");
+    let not_this = format!("^{}", older.path().display());
     let (gone, replaced) = (format!("-{foo}"), format!("~{foo}"));
     for (policy, items, lost) in [
         // A kernel alone loses the driver; with its KMP, none is lost.
