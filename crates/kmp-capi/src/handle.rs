@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Arc;
 
+use kmp_core::guard::Use;
 use kmp_core::inventory::Loader;
 use kmp_core::root::Root;
 use kmp_core::workers::Serial;
@@ -56,10 +57,11 @@ impl Shared {
         Some(release.ok()?.trim().into())
     }
 
-    /// Is a module of that name loaded?
-    pub fn is_loaded(&self, module: &str) -> bool {
+    /// What is a module of that name needed for?
+    pub fn use_of(&self, module: &str) -> Use {
         // What is built in has a directory there, too, but no state.
-        self.is_system && Path::new("/sys/module").join(module).join("initstate").exists()
+        let is_loaded = self.is_system && Path::new("/sys/module").join(module).join("initstate").exists();
+        Use { is_loaded, ..Use::default() }
     }
 }
 

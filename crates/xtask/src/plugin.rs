@@ -60,7 +60,7 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
         cc.args(std::env::var(variable).unwrap_or_default().split_whitespace());
     }
     cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
-    for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "zypp.c"] {
+    for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "named.c", "zypp.c"] {
         cc.arg(plugin.join(file));
     }
     cc.arg(target.join(profile).join("libkmp_capi.a"));

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::incoming::{IncomingKernel, IncomingModule, Transaction};
-use crate::inventory::{Conventions, Package};
+use super::incoming::{IncomingKernel, IncomingModule, Removal, Transaction};
+use crate::inventory::{Conventions, InstalledKmp, Package};
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
 
@@ -31,9 +31,11 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
+    pub packages: Vec<&'a Package>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
+    erased: HashSet<&'a str>,
     conventions: &'a Conventions,
 }
 
@@ -49,11 +51,11 @@ impl<'a> After<'a> {
             let below = dirs.canonical(&module.path).and_then(|path| dirs.split(&path));
             below.is_none_or(|(_, below)| dialect.is_eligible(&below))
         };
-        let mut all: Vec<(&Package, Source, Kmp<'a>)> = survey
+        let mut all: Vec<(&'a Package, Source, Kmp<'a>)> = survey
             .kmps()
             .into_iter()
             .enumerate()
-            .filter(|(i, _)| !transaction.removed.contains(&installed[*i].package.instance))
+            .filter(|(i, _)| !transaction.removed.contains_key(&installed[*i].package.instance))
             .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
             .collect();
         all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
@@ -75,27 +77,35 @@ impl<'a> After<'a> {
         all.sort_by(|a, b| a.0.name.cmp(&b.0.name).then_with(|| compare(b.0, a.0)));
 
         let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
-        let gone = installed.iter().filter(|k| transaction.removed.contains(&k.package.instance));
-        let (replaced, erased): (Vec<_>, Vec<_>) =
-            gone.partition(|k| transaction.replaced.contains(&k.package.instance));
-        let replaced: HashSet<&str> = replaced.iter().map(|k| k.package.name.as_str()).collect();
-        let wanted_gone = erased
+        let removal = |kmp: &InstalledKmp| transaction.removed.get(&kmp.package.instance).copied();
+        let unwanted: HashSet<&str> = installed
             .iter()
-            .map(|k| k.package.name.as_str())
-            .filter(|name| !left.contains(name) && !replaced.contains(name))
+            .filter(|kmp| removal(kmp).is_some_and(|r| !transaction.is_wish(r)))
+            .map(|kmp| kmp.package.name.as_str())
             .collect();
+        let gone = installed.iter().filter(|kmp| removal(kmp).is_some()).map(|kmp| kmp.package.name.as_str());
+        let wanted_gone = gone.filter(|name| !left.contains(name) && !unwanted.contains(name)).collect();
+        let is_erased = |kmp: &&InstalledKmp| removal(kmp) == Some(Removal::Erased);
+        let erased = installed.iter().filter(is_erased).map(|kmp| kmp.package.name.as_str()).collect();
         let stays = all.iter().enumerate().filter_map(|(new, (_, source, _))| match source {
             Source::Installed(old) => Some((*old, new)),
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
+        let packages = all.iter().map(|(package, ..)| *package).collect();
         let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        Self { kmps, sources, stays, wanted_gone, conventions: &survey.inventory.conventions }
+        let conventions = &survey.inventory.conventions;
+        Self { kmps, sources, packages, stays, wanted_gone, erased, conventions }
     }
 
     /// Is every version erased, with nothing in its place?
     pub(super) fn is_wanted_gone(&self, package: &str) -> bool {
         self.wanted_gone.contains(package)
+    }
+
+    /// Is a version of it erased, with nothing in its place?
+    pub(super) fn is_erased(&self, package: &str) -> bool {
+        self.erased.contains(package)
     }
 
     /// The modules that KMPs have for a release of their own.

@@ -1,16 +1,31 @@
 //! Which drivers a transaction would lose. Pure.
 
-use std::cmp::Ordering;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use super::after::{After, works};
-use super::incoming::Transaction;
+use super::given::{Given, Use};
+use super::incoming::{InTree, Transaction};
+use super::remedy::{Remedy, remedy};
 use crate::abi::{Reason, Rule};
-use crate::inventory::Package;
+use crate::config::matches;
+use crate::dialect::{KernelLine, Kinship};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
 
-/// A driver that would be lost.
+/// How much it matters that a kernel is without a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Not at all: the kernel has the driver itself.
+    None,
+    /// It does to who boots that kernel; or it is not sure that it does.
+    Warning,
+    /// The kernel that is booted next lacks a driver that works now.
+    Loss,
+}
+
+/// A driver that a kernel would be without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The package's name.
@@ -23,159 +38,294 @@ pub struct Lost {
     pub kernel: String,
     /// Does the kernel come with this transaction?
     pub kernel_is_new: bool,
-    /// Why the newest version that there would be does not work; empty where none would be left.
+    /// NAME-VERSION-RELEASE of the newest version that there would be, and does not work; `None` where none would be left.
+    pub failing: Option<String>,
+    /// Why that one does not work.
     pub reasons: Vec<Reason>,
+    /// How much it matters.
+    pub weight: Weight,
+    /// Another kernel that one boots instead, and that has the driver.
+    pub kept_in: Option<String>,
+    /// In-tree modules that take the driver's place in the kernel.
+    pub instead: Vec<String>,
+    /// What its modules are needed for now.
+    pub needed_for: Use,
+    /// Is the package erased, and nothing takes its place?
+    pub is_erased: bool,
+    /// What helps.
+    pub remedy: Remedy,
 }
 
-/// How many symbols a message names.
-const NAMED: usize = 3;
-
-impl Lost {
-    /// One line for people: which driver, which kernel, the first reasons, and how many more. `loaded`: one
-    /// of its modules is in use now.
-    pub fn line(&self, loaded: bool) -> String {
-        let mut modules = self.modules.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        if self.modules.len() > NAMED {
-            modules = format!("{modules} and {} more", self.modules.len() - NAMED);
-        }
-        let used = if loaded { ", loaded now" } else { "" };
-        let new = if self.kernel_is_new { "the new kernel" } else { "kernel" };
-        let head = format!("{} ({modules}{used})", self.nvr);
-        if self.reasons.is_empty() {
-            return format!("{head}: nothing would be left of it for {new} {}", self.kernel);
-        }
-        let first: Vec<&str> = self.reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
-        let more = match self.reasons.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            n => format!("; and {n} more"),
-        };
-        format!("{head} does not work with {new} {}: {}{more}", self.kernel, first.join("; "))
-    }
-
-    /// The way out, for people.
-    pub fn advice(&self) -> String {
-        let what = match self.kernel_is_new {
-            true => format!(
-                "install a {} built for it in the same transaction, or keep the old kernel",
-                self.package
-            ),
-            false => format!("keep {}", self.nvr),
-        };
-        format!("{what}; KMP_POLICY=warn goes on without the driver")
-    }
+/// A kernel as it will be.
+struct Will<'w> {
+    release: &'w str,
+    line: KernelLine,
+    is_new: bool,
+    is_bootable: bool,
+    before: Option<&'w SurveyedKernel>,
+    site: Site<'w>,
+    plan: KernelPlan,
 }
 
-/// Finds the drivers that `transaction` would lose. `running` is the running kernel's release; `compare`
-/// is rpm's order of versions.
-pub fn lost(
-    survey: &Survey,
-    transaction: &Transaction,
-    running: Option<&str>,
-    compare: &dyn Fn(&Package, &Package) -> Ordering,
-    compare_releases: &dyn Fn(&str, &str) -> Ordering,
-) -> Vec<Lost> {
-    let after = After::new(survey, transaction, compare);
-    let before = survey.kmps();
-    let dialect = survey.inventory.conventions.dialect;
+/// Finds the drivers that kernels would be without after `transaction`.
+pub fn lost(survey: &Survey, transaction: &Transaction, given: &Given<'_>) -> Vec<Lost> {
+    let after = After::new(survey, transaction, given.compare);
+    let kernels = kernels_after(survey, transaction, &after, given);
+    let expected = Expected::of(survey, given);
     let mut result = Vec::new();
-
-    // What works with the running kernel, or with the newest one of its flavour.
-    let mut working: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, kmp) in before.iter().enumerate() {
-        // Who built a module that no package has builds it for a new kernel, too.
-        if !survey.inventory.kmps[index].is_packaged() {
-            continue;
-        }
-        let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
-        let by_release =
-            |a: &&SurveyedKernel, b: &&SurveyedKernel| compare_releases(&a.kernel.release, &b.kernel.release);
-        let newest = survey.kernels.iter().filter(serves).max_by(by_release);
-        let running = survey.kernels.iter().find(|k| Some(k.kernel.release.as_str()) == running);
-        if newest.into_iter().chain(running).any(|k| works(&k.plan, index)) {
-            working.entry(kmp.package).or_insert(index);
-        }
-    }
-    for incoming in &transaction.kernels {
-        let site = after.incoming_site(incoming);
-        let plan = site.plan(&after.kmps);
-        for (&package, &index) in &working {
-            let kmp = &before[index];
-            let is_missed = dialect.is_missed(kmp.flavour, kmp.origin, &incoming.kernel.release);
-            if is_missed && !after.is_wanted_gone(package) {
-                result.extend(after.missing(survey, index, &site, &plan, true));
+    for kernel in &kernels {
+        for (index, is_sure) in expected.in_kernel(survey, kernel) {
+            if after.is_wanted_gone(&survey.inventory.kmps[index].package.name) {
+                continue;
+            }
+            if let Some(missing) = after.missing(survey, index, kernel, given) {
+                let weighed = weigh(missing, kernel, is_sure, &kernels, &after, given);
+                result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
             }
         }
     }
-    for surveyed in &survey.kernels {
-        let release = surveyed.kernel.release.as_str();
-        let comes_anew = transaction.kernels.iter().any(|k| k.kernel.release == release);
-        if transaction.removed_kernels.contains(release) && !comes_anew {
-            continue;
-        }
-        let new = transaction.kernels.iter().find(|k| k.kernel.release == release);
-        let site = match new {
-            Some(incoming) => after.incoming_site(incoming),
-            None => after.staying_site(survey.site_of(surveyed)),
-        };
-        let plan = site.plan(&after.kmps);
-        for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            let is_packaged = survey.inventory.kmps[index].is_packaged();
-            if is_packaged && !after.is_wanted_gone(before[index].package) {
-                result.extend(after.missing(survey, index, &site, &plan, new.is_some()));
-            }
-        }
-    }
-    result.sort_by(|a, b| (&a.package, &a.kernel).cmp(&(&b.package, &b.kernel)));
+    result
+        .sort_by(|a, b| (&a.package, &a.kernel).cmp(&(&b.package, &b.kernel)).then(b.weight.cmp(&a.weight)));
     result.dedup_by(|a, b| (&a.package, &a.kernel) == (&b.package, &b.kernel));
     result
 }
 
+/// The line of an installed kernel.
+fn line_of(survey: &Survey, given: &Given<'_>, release: &str) -> KernelLine {
+    let packages = given.kernels.get(release).map_or(&[][..], |k| &k.packages);
+    survey.inventory.conventions.dialect.line(release, packages.iter().map(String::as_str))
+}
+
+fn kernels_after<'w>(
+    survey: &'w Survey,
+    transaction: &'w Transaction,
+    after: &After<'w>,
+    given: &Given<'_>,
+) -> Vec<Will<'w>> {
+    let mut kernels = Vec::new();
+    let whole =
+        |release: &str| transaction.kernels.iter().find(|k| k.is_whole && k.kernel.release == release);
+    for incoming in transaction.kernels.iter().filter(|k| k.is_whole) {
+        let release = incoming.kernel.release.as_str();
+        let site = after.incoming_site(incoming);
+        let packages = incoming.packages.iter().map(String::as_str);
+        kernels.push(Will {
+            release,
+            line: survey.inventory.conventions.dialect.line(release, packages),
+            is_new: true,
+            is_bootable: true,
+            before: survey.kernels.iter().find(|k| k.kernel.release == release),
+            plan: site.plan(&after.kmps),
+            site,
+        });
+    }
+    for surveyed in &survey.kernels {
+        let release = surveyed.kernel.release.as_str();
+        if whole(release).is_some() || transaction.removed_kernels.contains(release) {
+            continue;
+        }
+        let site = after.staying_site(survey.site_of(surveyed));
+        kernels.push(Will {
+            release,
+            line: line_of(survey, given, release),
+            is_new: false,
+            is_bootable: given.kernels.get(release).is_none_or(|k| k.is_bootable),
+            before: Some(surveyed),
+            plan: site.plan(&after.kmps),
+            site,
+        });
+    }
+    kernels
+}
+
+/// Which drivers a kernel that comes is expected to have: by its line, those that work with the newest kernel of that
+/// line, or with the running one.
+struct Expected<'a> {
+    kernels: Vec<(&'a SurveyedKernel, KernelLine)>,
+    running: Option<usize>,
+    compare_releases: &'a dyn Fn(&str, &str) -> std::cmp::Ordering,
+}
+
+impl<'a> Expected<'a> {
+    fn of(survey: &'a Survey, given: &'a Given<'_>) -> Self {
+        let line = |k: &'a SurveyedKernel| (k, line_of(survey, given, &k.kernel.release));
+        let kernels: Vec<_> = survey.kernels.iter().map(line).collect();
+        let running = kernels.iter().position(|(k, _)| Some(k.kernel.release.as_str()) == given.running);
+        Self { kernels, running, compare_releases: given.compare_releases }
+    }
+
+    /// The installed KMPs that are missed in `kernel` where they do not work, and whether it is sure that they are.
+    fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<usize, bool> {
+        let mut expected = BTreeMap::new();
+        let mut expect = |plan: &KernelPlan, is_sure: bool| {
+            let packaged = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| k.is_packaged());
+            for (index, _) in packaged.filter(|(i, _)| works(plan, *i)) {
+                *expected.entry(index).or_default() |= is_sure;
+            }
+        };
+        if let Some(before) = kernel.before {
+            expect(&before.plan, true);
+        }
+        if kernel.is_new {
+            for kinship in [Kinship::Same, Kinship::Perhaps] {
+                let of_line =
+                    |(_, (_, line)): &(usize, &(_, KernelLine))| line.kinship(&kernel.line) == kinship;
+                let by_release = |a: &(usize, &(&SurveyedKernel, _)), b: &(usize, &(&SurveyedKernel, _))| {
+                    (self.compare_releases)(&a.1.0.kernel.release, &b.1.0.kernel.release)
+                };
+                let there: Vec<_> = self.kernels.iter().enumerate().filter(of_line).collect();
+                let newest = there.iter().copied().max_by(|a, b| by_release(a, b));
+                let running = there.iter().copied().find(|(i, _)| Some(*i) == self.running);
+                for (_, (working, _)) in newest.into_iter().chain(running) {
+                    expect(&working.plan, kinship == Kinship::Same);
+                }
+                if !there.is_empty() {
+                    break;
+                }
+            }
+        }
+        expected
+    }
+}
+
+/// Says how much it matters.
+fn weigh(
+    mut lost: Lost,
+    kernel: &Will<'_>,
+    is_sure: bool,
+    kernels: &[Will<'_>],
+    after: &After<'_>,
+    given: &Given<'_>,
+) -> Lost {
+    let newer = |a: &&Will<'_>, b: &&Will<'_>| (given.compare_releases)(a.release, b.release);
+    let others = kernels.iter().filter(|other| other.release != kernel.release && other.is_bootable);
+    let of_line = others.filter(|other| other.line.kinship(&kernel.line) != Kinship::Other);
+    let has_it = |other: &&Will<'_>| after.has_driver(&lost.package, &lost.modules, other);
+    let kept_in = of_line.clone().filter(has_it).max_by(newer);
+    let is_booted_next = !of_line.clone().any(|other| newer(&other, &kernel).is_gt());
+    lost.needed_for = lost.modules.iter().fold(Use::default(), |all, name| all.and((given.use_of)(name)));
+    let is_vital = given.running == Some(kernel.release) && lost.needed_for.is_vital();
+    lost.weight = match lost.weight {
+        Weight::Loss if !is_sure => Weight::Warning,
+        Weight::Loss if kernel.is_new || is_vital => Weight::Loss,
+        Weight::Loss if kernel.is_bootable && (is_booted_next || kept_in.is_none()) => Weight::Loss,
+        Weight::Loss => Weight::Warning,
+        less => less,
+    };
+    lost.kept_in = kept_in.map(|k| k.release.to_string());
+    lost
+}
+
 impl After<'_> {
-    /// Is the driver of KMP `index` (of the survey's list) missing in a kernel's plan?
-    fn missing(
-        &self,
-        survey: &Survey,
-        index: usize,
-        site: &Site<'_>,
-        plan: &KernelPlan,
-        kernel_is_new: bool,
-    ) -> Option<Lost> {
+    /// Names of the third-party modules that work in a kernel, and of those that may, for all that is known.
+    fn present<'k>(&'k self, kernel: &'k Will<'_>) -> HashSet<&'k str> {
+        let is_open =
+            |k: usize| kernel.plan.decisions[k] == Decision::DoesNotFit && may_work(&kernel.plan, k);
+        let works_or_may = |k: &usize| works(&kernel.plan, *k) || is_open(*k);
+        let natives = kernel.site.natives.iter().zip(&kernel.plan.natives);
+        (0..self.kmps.len())
+            .filter(works_or_may)
+            .flat_map(|k| self.kmps[k].modules.iter().map(|m| m.name))
+            .chain(natives.filter(|(_, v)| v.fits()).map(|(n, _)| n.name))
+            .collect()
+    }
+
+    /// Has that kernel the driver, by its package's name or by its modules?
+    fn has_driver(&self, package: &str, modules: &[String], kernel: &Will<'_>) -> bool {
+        let served = (0..self.kmps.len()).any(|k| self.kmps[k].package == package && works(&kernel.plan, k));
+        let present = self.present(kernel);
+        served || modules.iter().all(|m| present.contains(m.as_str()))
+    }
+
+    /// Is the driver of KMP `index` (of the survey's list) missing in a kernel?
+    fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
-        // Whoever brings the module under its name brings the driver.
-        let there: HashSet<&str> = (0..self.kmps.len())
-            .filter(|k| works(plan, *k))
-            .flat_map(|k| self.kmps[k].modules.iter().map(|m| m.name))
-            .chain(site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name))
-            .collect();
-        let modules: Vec<String> = installed
-            .modules
-            .iter()
-            .filter(|m| !there.contains(&*m.name))
-            .map(|m| m.name.to_string())
-            .collect();
-        let served = (0..self.kmps.len()).any(|k| self.kmps[k].package == package && works(plan, k));
-        if modules.is_empty() || served {
-            return None;
-        }
         let versions = || (0..self.kmps.len()).filter(|k| self.kmps[*k].package == package);
-        let reasons = |k: usize| plan.verdicts[k].iter().flat_map(|v| &v.reasons);
-        // A version that may work, for all that is known, is not lost.
-        let may_work = |k: usize| {
-            let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
-            !matches!(plan.decisions[k], Decision::OtherFlavour) && !reasons(k).any(found)
-        };
-        if versions().any(may_work) {
+        if versions().any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
             return None;
         }
+        // Whoever brings the module under its name brings the driver.
+        let present = self.present(kernel);
+        let missing: Vec<_> = installed.modules.iter().filter(|m| !present.contains(&*m.name)).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let itself = Itself { kernel, read: OnceCell::new(), given };
+        let without: Vec<_> = missing.iter().copied().filter(|m| !itself.has_named(&m.name)).collect();
+        let aliases: Vec<&str> = without
+            .iter()
+            .filter_map(|m| survey.module(&m.path).ok())
+            .flat_map(|m| m.aliases.iter().map(|a| &**a))
+            .collect();
+        let (claimed, by) = itself.claims(&aliases);
+        let is_had = without.is_empty() || (!aliases.is_empty() && claimed == aliases.len());
+        let weight = match (is_had, claimed) {
+            (true, _) if kernel.is_new => Weight::None,
+            (true, _) | (false, 1..) => Weight::Warning,
+            (false, 0) => Weight::Loss,
+        };
+        let lacks = if is_had { &missing } else { &without };
+        let reasons = |k: usize| kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
         let newest = versions().find(|k| reasons(*k).next().is_some());
+        let same = missing.iter().filter(|m| itself.has_named(&m.name)).map(|m| m.name.to_string());
         Some(Lost {
             package: package.into(),
             nvr: installed.package.nvr(),
-            modules,
-            kernel: site.kernel.release.clone(),
-            kernel_is_new,
+            modules: lacks.iter().map(|m| m.name.to_string()).collect(),
+            kernel: kernel.release.into(),
+            kernel_is_new: kernel.is_new,
+            failing: newest.map(|k| self.packages[k].nvr()),
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
+            weight,
+            kept_in: None,
+            instead: same.chain(by).collect(),
+            needed_for: Use::default(),
+            is_erased: self.is_erased(package),
+            remedy: Remedy::default(),
         })
+    }
+}
+
+/// A version that may work, for all that is known, is not lost.
+fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
+    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
+    !matches!(plan.decisions[kmp], Decision::OtherFlavour)
+        && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
+}
+
+/// What a kernel has of its own.
+struct Itself<'i> {
+    kernel: &'i Will<'i>,
+    read: OnceCell<Option<Rc<InTree>>>,
+    given: &'i Given<'i>,
+}
+
+impl Itself<'_> {
+    fn read(&self) -> Option<&InTree> {
+        let read = || self.kernel.is_new.then(|| (self.given.in_tree)(self.kernel.release)).flatten();
+        self.read.get_or_init(read).as_deref()
+    }
+
+    /// Has it a module of that name, or built in?
+    fn has_named(&self, name: &str) -> bool {
+        self.kernel.site.in_tree.is_some_and(|t| t.contains(name))
+            || self.read().is_some_and(|t| t.builtin.contains(name))
+    }
+
+    /// How many of these aliases its own modules claim, and which modules those are.
+    fn claims(&self, aliases: &[&str]) -> (usize, Vec<String>) {
+        let Some(own) = (!aliases.is_empty()).then(|| self.read()).flatten() else { return (0, Vec::new()) };
+        let mut by: Vec<String> = Vec::new();
+        let claimed = aliases.iter().filter(|alias| {
+            let found = own.aliases.iter().find(|(pattern, _)| matches(pattern, alias));
+            if let Some((_, module)) = found
+                && !by.iter().any(|name| *name == **module)
+            {
+                by.push(module.to_string());
+            }
+            found.is_some()
+        });
+        (claimed.count(), by)
     }
 }

@@ -1,5 +1,6 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
+mod blacklist;
 mod index;
 mod kernels;
 mod load;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
+pub use blacklist::Blacklist;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
