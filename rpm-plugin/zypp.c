@@ -59,14 +59,49 @@ static void free_steps(struct steps *steps)
     *steps = (struct steps){NULL, 0};
 }
 
-/* False where there is no list, or who wrote it is dead: alive, it holds a lock on it. */
+/* A line of the list without its newline. What it does not say exactly is not for us to guess: a list that somebody else
+ * has written, or half of one, would be judged wrongly. */
+static bool is_step(const char *line, size_t length)
+{
+    return length > 2 && strlen(line) == length && strchr("+-M", line[0]) != NULL && line[1] == ' ';
+}
+
+static bool add_step(struct steps *steps, size_t *room, const char *line)
+{
+    if (steps->count == *room) {
+        size_t more_room = 2 * *room + 64;
+        char **more = realloc(steps->list, more_room * sizeof *more);
+        if (more == NULL)
+            return false;
+        steps->list = more;
+        *room = more_room;
+    }
+    steps->list[steps->count] = strdup(line);
+    return steps->list[steps->count] != NULL && ++steps->count > 0;
+}
+
+static bool read_lines(FILE *file, struct steps *steps)
+{
+    char *line = NULL;
+    size_t size = 0, room = 0;
+    ssize_t length;
+    bool is_good = true;
+
+    while (is_good && (length = getline(&line, &size, file)) > 0) {
+        is_good = line[length - 1] == '\n';
+        line[length - 1] = '\0';
+        is_good = is_good && is_step(line, (size_t)length - 1) && add_step(steps, &room, line);
+    }
+    free(line);
+    return is_good && feof(file) && !ferror(file);
+}
+
+/* False where there is no list, where it is none, or where who wrote it is dead: alive, it holds a lock on it. */
 static bool read_steps(const char *root, struct steps *steps)
 {
     int fd = open_file(root, PENDING, O_RDONLY);
     FILE *file = NULL;
-    char *line = NULL;
-    size_t size = 0, room = 0;
-    ssize_t length;
+    bool is_good;
 
     *steps = (struct steps){NULL, 0};
     if (fd < 0)
@@ -77,26 +112,11 @@ static bool read_steps(const char *root, struct steps *steps)
         close(fd);
         return false;
     }
-    while ((length = getline(&line, &size, file)) > 2) {
-        if (line[length - 1] == '\n')
-            line[length - 1] = '\0';
-        if (steps->count == room) {
-            char **more = realloc(steps->list, (room = 2 * room + 64) * sizeof *more);
-            if (more == NULL)
-                break;
-            steps->list = more;
-        }
-        steps->list[steps->count] = strdup(line);
-        if (steps->list[steps->count] == NULL)
-            break;
-        steps->count++;
-    }
-    free(line);
+    is_good = read_lines(file, steps);
     fclose(file);
-    /* Half a list would be judged wrongly. */
-    if (length > 2)
+    if (!is_good)
         free_steps(steps);
-    return length <= 2;
+    return is_good;
 }
 
 /* Is it among the transaction's own elements? rpmteNEVRA() has an epoch, which the list has not. */

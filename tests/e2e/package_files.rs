@@ -78,6 +78,30 @@ fn a_kmps_package_is_judged_against_each_installed_kernel() {
     assert_eq!(found.iter().map(|f| (f.0.as_str(), f.3)).collect::<Vec<_>>(), [("6.4.0-2-rt", true)]);
 }
 
+/// Where no installed kernel is asked for, or there is none, the installed KMPs are judged for what they are.
+#[test]
+fn installed_kmps_are_read_for_a_kernel_that_comes() {
+    let root = TestRoot::new();
+    let (old, new) = (kernel("6.4.0-1-default", 7), kernel("6.4.0-2-default", 8));
+    write(&old, &root);
+    root.install(&[&one_module("foo", "1.0", &old, 7), &one_module("bar", "1.0", &old, 8)]);
+    let package = PackageBuilder::kernel(&new).build();
+    let line = |name: &str, fits| {
+        let path = format!("/usr/lib/modules/6.4.0-1-default/updates/{name}.ko");
+        ("6.4.0-2-default".to_string(), name.to_string(), path, fits)
+    };
+    let args = [path(&package), "--kernel", "6.4.0-2-default"];
+    assert_eq!(verdicts(&root, &args), [line("bar", true), line("foo", false)]);
+    let said = kmp(&root, &["check", args[0], args[1], args[2]]);
+    assert!(said.stdout.contains("changing") && !said.stdout.contains("malformed"), "{said}");
+    // An image into which the kernel comes last.
+    for name in ["Module.symvers", "symvers.gz", "modules.builtin", "modules.order", "vmlinuz"] {
+        let _ = std::fs::remove_file(root.join("usr/lib/modules/6.4.0-1-default").join(name));
+    }
+    let _ = std::fs::remove_dir_all(root.join("usr/lib/modules/6.4.0-1-default/kernel"));
+    assert_eq!(verdicts(&root, &args[..1]), [line("bar", true), line("foo", false)]);
+}
+
 /// A module file beside a kernel's package is judged against that kernel, too, with what comes with it.
 #[test]
 fn a_module_file_is_judged_against_a_kernel_that_comes() {

@@ -1,9 +1,11 @@
 //! libzypp's classic mode: a commit is many calls of rpm. The commit plugin is driven as libzypp does.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
-use testkit::{Output, Package, TestRoot};
+use nix::fcntl::{Flock, FlockArg};
+use testkit::{Output, Package, TestRoot, run_rpm};
 
 use crate::support::{NEW, OLD, depmods, kernel, kmp, link, rpm_env, site, telling};
 
@@ -106,4 +108,46 @@ fn a_list_that_a_dead_plugin_left_is_not_believed() {
     let new = telling(&kernel(NEW, 8)).build();
     let output = call(&root, &["-i"], &[&new]).expect_success();
     assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{output}");
+}
+
+/// Holds a list as the commit plugin does.
+fn list(root: &TestRoot, text: &[u8]) -> Flock<File> {
+    root.write("run/kmp/commit", text);
+    let file = File::open(root.join("run/kmp/commit")).unwrap();
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap()
+}
+
+#[test]
+fn a_list_that_is_none_is_not_believed() {
+    let root = site();
+    let new = telling(&kernel(NEW, 8)).build();
+    let good = format!("M {}\n", new.nevra());
+    let after_it =
+        [&b"\0\n"[..], b"\0M x-1-1.noarch\n", b"\n", b"M\n", b"M \n", b"? x-1-1.noarch\n", b"M x-1"];
+    for more in after_it {
+        let held = list(&root, &[good.as_bytes(), more].concat());
+        let output = call(&root, &["-i", "--test"], &[&new]).expect_success();
+        assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{more:?}: {output}");
+        drop(held);
+    }
+    // The list itself is a good one.
+    let _held = list(&root, good.as_bytes());
+    let output = call(&root, &["-i", "--test"], &[&new]);
+    assert!(!output.success() && output.stderr.contains("foo-kmp-default-1.0"), "{output}");
+}
+
+#[test]
+fn no_list_makes_the_plugin_read_beyond_a_line() {
+    let root = site();
+    let new = telling(&kernel(NEW, 8)).build();
+    for text in [&b"\0\n"[..], b"\0M x-1-1.noarch\n-\n", b"M x-1-1.noarch\n\0", b"M x\0y\n\n", b"- \n"] {
+        let _held = list(&root, text);
+        let mut command = root.command("valgrind");
+        command.args(["--quiet", "--trace-children=no", "--undef-value-errors=no", "rpm", "--root"]);
+        command.arg(root.path()).env("ZYPP_IS_RUNNING", "1");
+        let output = run_rpm(command.args(["-i", "--test", "--nodeps"]).arg(new.path()));
+        assert!(output.stderr.contains("foo-kmp-default-1.0"), "{text:?}: {output}");
+        let at: Vec<_> = output.stderr.lines().filter(|line| line.contains("zypp.c")).collect();
+        assert!(at.is_empty(), "{text:?}: {output}");
+    }
 }

@@ -195,6 +195,7 @@ fn read_package(described: &Package) -> Result<librpm_rt::Package, Error> {
         arch: arg::optional(described.arch).map(|a| a.to_string_lossy().into_owned()).unwrap_or_default(),
         provides: dependencies(described.provides, described.provides_count, "provides")?,
         files,
+        ..librpm_rt::Package::default()
     })
 }
 

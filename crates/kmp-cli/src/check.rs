@@ -2,7 +2,7 @@
 
 use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};
 use kmp_core::check::{Line, Request, check};
-use kmp_core::inventory::parse_symvers;
+use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::report::printable;
 use kmp_core::targets::{File, Targets, judge_together};
 
@@ -16,7 +16,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;
     let table = args.symvers.as_deref().map(symvers).transpose()?;
-    let (releases, lines) = match (&args.symvers, &table) {
+    let (releases, lines, apart) = match (&args.symvers, &table) {
         (Some(file), Some(table)) if kernels.is_empty() => {
             let targets = Targets::read(&loader, &args.names)?;
             let others = !(targets.packages.is_empty() && targets.package_files.is_empty());
@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
                 symbols: table.clone(),
                 config: KernelConfig::default(),
             };
-            (vec![kernel.release.clone()], judge_alone(&kernel, &targets.files))
+            (vec![kernel.release.clone()], judge_alone(&kernel, &targets.files), Vec::new())
         }
         _ => {
             let request = Request { kernels, names: &args.names, symbols: table.as_ref() };
@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
             context.done();
             let checked = checked.map_err(|e| e.to_string())?;
             checked.problems.iter().for_each(|problem| log::warn!("{problem}"));
-            (checked.releases, checked.lines)
+            (checked.releases, checked.lines, checked.apart)
         }
     };
     context.done();
@@ -46,9 +46,9 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
         false => Outcome::Found,
     };
     if args.json {
-        print_json(&releases, &lines)?;
+        print_json(&releases, &lines, &apart)?;
     } else if !quiet {
-        print(&releases, &lines)?;
+        print(&releases, &lines, &apart)?;
     }
     Ok(outcome)
 }
@@ -84,7 +84,7 @@ fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
     files.iter().zip(verdicts).map(line).collect()
 }
 
-fn print_json(releases: &[String], lines: &[Line]) -> Result<(), String> {
+fn print_json(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<(), String> {
     let kernel = |(index, release): (usize, &String)| json::Modules {
         release: release.clone(),
         modules: lines
@@ -98,12 +98,13 @@ fn print_json(releases: &[String], lines: &[Line]) -> Result<(), String> {
                 reasons: json::reasons(&l.verdict),
             })
             .collect(),
+        apart: json::apart(apart, release),
     };
     Document::print(releases.iter().enumerate().map(kernel).collect())
 }
 
 /// Module by module, kernel by kernel.
-fn print(releases: &[String], lines: &[Line]) -> Result<(), String> {
+fn print(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<(), String> {
     let mut page = Page::new();
     let width = releases.iter().map(String::len).max().unwrap_or(0);
     let mut order: Vec<&Line> = lines.iter().collect();
@@ -126,6 +127,12 @@ fn print(releases: &[String], lines: &[Line]) -> Result<(), String> {
         for reason in &line.verdict.reasons {
             page.line(format!("      {:<16} {}", reason.rule, printable(reason.detail.as_ref())));
         }
+    }
+    for apart in apart.iter().filter(|a| a.kind == Kind::LivePatch && releases.contains(&a.release)) {
+        let head = page.paint(Colour::Bold, printable(apart.module.name.as_ref().as_ref()));
+        let package = apart.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
+        page.line(format!("{head}  {}{package}", printable(apart.module.path.as_os_str())));
+        page.line(format!("  {:width$}  a live patch, for this kernel alone", apart.release));
     }
     if lines.is_empty() {
         page.line("no third-party modules to judge");

@@ -8,20 +8,10 @@ use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
 use kmp_core::report::printable;
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
-use kmp_core::workers::Workers;
 use librpm_rt::Librpm;
-use rayon::prelude::*;
 
+use crate::cores::Cores;
 use crate::progress::Progress;
-
-/// All cores.
-pub struct Cores;
-
-impl Workers for Cores {
-    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        (0..jobs).into_par_iter().for_each(job);
-    }
-}
 
 pub struct Context {
     pub root: Root,

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use kmp_core::apply;
 use kmp_core::root::Root;
+use kmp_core::run_dir;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
@@ -45,7 +45,7 @@ fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<boo
         return Ok(false);
     }
     if let Some(wish) = wish {
-        apply::wish(&root, wish)?;
+        run_dir::wish(&root, wish)?;
     }
     match mkdirat(&directory, REQUESTS, Mode::from_bits_truncate(0o755)) {
         Ok(()) | Err(Errno::EEXIST) => {}

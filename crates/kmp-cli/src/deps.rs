@@ -16,7 +16,7 @@ use kmp_core::workers;
 
 use crate::Outcome;
 use crate::args::Deps;
-use crate::context::Cores;
+use crate::cores::Cores;
 
 /// A file that cannot be read or is not what it should be fails the command, after all else was printed:
 /// a package that lacks dependencies is found out too late.

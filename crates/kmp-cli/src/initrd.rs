@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kmp_core::apply;
-use kmp_core::initrd::{Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
+use kmp_core::apply::{self, Lock, Note};
+use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
+use kmp_core::inventory::Release;
+use kmp_core::run_dir::{self, Check};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::Initrd;
 use crate::context::Context;
 use crate::json::Document;
+use crate::sync::waiting;
 use crate::system_log;
 use crate::terminal::Page;
 
@@ -93,7 +96,71 @@ pub fn tell<'f>(fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
     }
 }
 
+/// What runs that were cut short have noted of initrds.
+struct Noted {
+    checks: Vec<Check>,
+    wishes: Vec<Note>,
+}
+
+impl Noted {
+    fn read(context: &Context) -> Self {
+        Self { checks: run_dir::checks(&context.root), wishes: run_dir::wishes(&context.root) }
+    }
+
+    fn check(&self, release: &Release) -> Option<&Check> {
+        self.checks.iter().find(|check| check.note.name == release.release)
+    }
+
+    fn wish(&self, release: &Release) -> Option<&Note> {
+        self.wishes.iter().find(|wish| wish.name == release.release)
+    }
+
+    /// Decides about a kernel's initrd, and leaves the marker for it. What was noted is done with then.
+    fn ask(
+        &self,
+        context: &Context,
+        system: &System<'_>,
+        release: &Release,
+        forced: Option<&str>,
+        dry_run: bool,
+    ) -> Asked {
+        let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
+        let (check, wish) = (self.check(release), self.wish(release));
+        let mut modules = compare::on_disk(dialect, release);
+        compare::count(&mut modules, check.map(|check| check.modules.as_slice()).unwrap_or_default());
+        let links_changed = check.is_some_and(|check| check.links_changed);
+        let reason = system.assess(release, &modules, wish.is_some(), links_changed, forced);
+        let asked = system.ask(release, reason, dry_run);
+        if !dry_run && asked.is_settled() {
+            check.into_iter().for_each(|check| run_dir::settle_check(&context.root, check));
+            wish.into_iter().for_each(|wish| run_dir::settle_wish(&context.root, wish));
+        }
+        asked
+    }
+}
+
+/// Leaves markers for what runs that were cut short have not come to. A run that is at work now will come to it.
+pub fn ask_noted(context: &Context, settings: &Settings) {
+    let Ok(Some(_lock)) = Lock::take(&context.root, false, None) else { return };
+    let noted = Noted::read(context);
+    if noted.checks.is_empty() && noted.wishes.is_empty() {
+        return;
+    }
+    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
+    let system = System::look(&context.root, dialect, settings);
+    let (_, releases) = context.releases();
+    let is_noted = |r: &&Release| r.is_kernel && (noted.check(r).is_some() || noted.wish(r).is_some());
+    for release in releases.iter().filter(is_noted) {
+        noted.ask(context, &system, release, None, false);
+    }
+}
+
 pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, String> {
+    // What another run is about to change is looked at by that run.
+    let lock = match args.dry_run {
+        true => None,
+        false => Lock::take(&context.root, false, Some(&|| waiting(context))).map_err(|e| e.to_string())?,
+    };
     let (dirs, releases) = context.releases();
     let wanted = &args.kernels.kernels;
     kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
@@ -103,20 +170,25 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let system = System::look(&context.root, dialect, &settings);
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root);
-    let mut fates = Vec::new();
+    let noted = Noted::read(context);
+    let mut asked = Vec::new();
     for release in releases.iter().filter(|r| r.is_kernel) {
         if !wanted.is_empty() && !wanted.contains(&release.release) {
             continue;
         }
-        let marker = markers.iter().any(|m| *m == release.release || m == apply::ALL);
+        let marker = markers.iter().any(|m| m.name == release.release || m.name == apply::ALL);
         let forced = match (settings.forced, marker) {
             (true, _) => Some(PACKAGE),
             (_, true) => Some("a marker in /run/regenerate-initrd"),
             _ => None,
         };
-        let reason = system.assess(release, &compare::on_disk(dialect, release), false, false, forced);
-        fates.push((release.release.as_str(), system.serve(release, reason, args.dry_run)));
+        asked.push((release, noted.ask(context, &system, release, forced, args.dry_run)));
     }
+    drop(lock);
+    let fates: Vec<_> = asked
+        .into_iter()
+        .map(|(release, asked)| (release.release.as_str(), system.serve(release, asked)))
+        .collect();
     context.done();
     let all = || fates.iter().map(|(release, fate)| (*release, fate));
     if args.json {

@@ -28,6 +28,29 @@ impl<K: Serialize> Document<K> {
 pub struct Modules {
     pub release: String,
     pub modules: Vec<Module>,
+    pub apart: Vec<Apart>,
+}
+
+/// A module outside `kernel/` that is no driver.
+#[derive(Debug, Serialize)]
+pub struct Apart {
+    pub kind: &'static str,
+    pub name: String,
+    pub path: String,
+    pub package: Option<String>,
+}
+
+/// Those of a kernel.
+pub fn apart(all: &[kmp_core::inventory::Apart], release: &str) -> Vec<Apart> {
+    let of_kernel = all.iter().filter(|apart| apart.release == release);
+    of_kernel
+        .map(|apart| Apart {
+            kind: apart.kind.as_str(),
+            name: apart.module.name.to_string(),
+            path: path(&apart.module.path),
+            package: apart.package.clone(),
+        })
+        .collect()
 }
 
 #[derive(Debug, Serialize)]

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod completion;
 mod context;
+mod cores;
 mod deferred;
 mod deps;
 mod drop_in;

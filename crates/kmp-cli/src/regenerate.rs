@@ -9,11 +9,13 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
-use kmp_core::apply::{self, Generator, GeneratorError};
+use kmp_core::apply::{self, Generator, GeneratorError, Note};
 use kmp_core::initrd::{Settings, System, places};
 use kmp_core::inventory::Release;
+use kmp_core::report::printable;
 
 use crate::context::Context;
+use crate::initrd;
 use crate::messages;
 
 /// Makes the initrds that markers in /run/regenerate-initrd ask for.
@@ -54,11 +56,12 @@ pub fn main() -> ExitCode {
 
 /// Makes the initrds that markers ask for. Returns the generator's exit status.
 pub fn serve(context: &Context) -> Result<u8, String> {
+    let settings = Settings::from_environment();
+    initrd::ask_noted(context, &settings);
     let markers = apply::markers(&context.root);
     if markers.is_empty() {
         return Ok(0);
     }
-    let settings = Settings::from_environment();
     let generator = match Generator::find(&context.root, &settings) {
         Ok(generator) => generator,
         Err(fault) if fault.is_configuration() => return Err(fault.to_string()),
@@ -78,7 +81,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     }
     let (_, releases) = context.releases();
     let kernels: Vec<&Release> = releases.iter().filter(|r| r.is_kernel).collect();
-    let is_all = markers.iter().any(|m| m == apply::ALL);
+    let is_all = markers.iter().any(|m| m.name == apply::ALL);
     if is_all && settings.skip_all {
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);
@@ -91,12 +94,13 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         return Ok(status);
     }
     // Several markers may mean one kernel, and one of them all kernels.
-    let mut wanted: BTreeMap<&str, (&Release, Vec<&String>)> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, (&Release, Vec<&Note>)> = BTreeMap::new();
     for marker in &markers {
         let meant: Vec<&&Release> =
-            kernels.iter().filter(|k| marker == apply::ALL || means(marker, &k.release)).collect();
+            kernels.iter().filter(|k| marker.name == apply::ALL || means(&marker.name, &k.release)).collect();
         if meant.is_empty() {
-            log::warn!("{}/{marker}: there is no such kernel; the marker is removed", apply::MARKERS);
+            let name = printable(marker.name.as_ref());
+            log::warn!("{}/{name}: there is no such kernel; the marker is removed", apply::MARKERS);
             apply::unmark(&context.root, marker);
         }
         for kernel in meant {
@@ -104,7 +108,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         }
     }
     let mut status = 0;
-    let mut kept: Vec<&String> = Vec::new();
+    let mut kept: Vec<&Note> = Vec::new();
     for (kernel, asking) in wanted.values() {
         let path = places::find(&context.root, &kernel.release, &kernel.dir);
         let failed = told(generator.build(&context.root, &kernel.release, path.as_deref()));

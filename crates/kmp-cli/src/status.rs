@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kmp_core::abi::Verdict;
-use kmp_core::inventory::{InstalledKmp, ItemKind, Release};
+use kmp_core::inventory::{InstalledKmp, ItemKind, Kind, Maker, Release};
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
 use kmp_core::survey::{Survey, SurveyedKernel};
@@ -23,12 +23,16 @@ struct Kernel {
     release: String,
     kmps: Vec<Kmp>,
     unpackaged: Vec<json::Module>,
+    apart: Vec<json::Apart>,
 }
 
 #[derive(Serialize)]
 struct Kmp {
     package: String,
     modules: Vec<String>,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<&'static str>,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -142,6 +146,8 @@ fn print_json(
             Some(Kmp {
                 package: kmps[index].package.nvr(),
                 modules: kmps[index].modules.iter().map(|m| m.name.to_string()).collect(),
+                kind: kmps[index].kind.as_str(),
+                made_by: kmps[index].kind.maker().map(Maker::word),
                 state: state.word,
                 detail: state.detail.clone(),
                 reasons: kernel.plan.verdicts[index].iter().flat_map(json::reasons).collect(),
@@ -149,6 +155,7 @@ fn print_json(
         };
         kernels.push(Kernel {
             release: kernel.kernel.release.clone(),
+            apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
             kmps: states.iter().enumerate().filter_map(of_kmp).collect(),
             unpackaged: unpackaged
                 .iter()
@@ -197,6 +204,17 @@ fn print<'s>(
         };
         lines.push(format!("  {}  {fits}", printable(path.as_os_str())));
     }
-    status_page::draw(&mut page, &kernels, &rows, &lines);
+    let of_kernels = |release: &str| survey.kernels.iter().any(|k| k.kernel.release == release);
+    let apart = survey.inventory.apart.iter();
+    let patches: Vec<String> = apart
+        .filter(|a| a.kind == Kind::LivePatch && of_kernels(&a.release))
+        .map(|a| format!("  {}", printable(a.module.path.as_os_str())))
+        .collect();
+    status_page::draw(
+        &mut page,
+        &kernels,
+        &rows,
+        &[("modules that no package owns", lines), ("live patches, each for its kernel alone", patches)],
+    );
     page.print()
 }

@@ -38,18 +38,18 @@ pub struct Row<'s> {
     pub states: Vec<Option<&'s State>>,
 }
 
-/// Draws all of it. `loose`: lines on modules that no package owns.
-pub fn draw(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>], loose: &[String]) {
+/// Draws all of it. `lists`: what is to be said besides, lines with a heading each.
+pub fn draw(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>], lists: &[(&str, Vec<String>)]) {
     match (kernels, rows) {
         ([], _) => page.line("no kernel is installed"),
         (_, []) => page.line("no KMP is installed"),
         _ => table(page, kernels, rows),
     }
     let hints = faults(page, kernels, rows);
-    if !loose.is_empty() {
+    for (heading, lines) in lists.iter().filter(|(_, lines)| !lines.is_empty()) {
         page.line("");
-        page.line(page.paint(Colour::Bold, "modules that no package owns"));
-        loose.iter().for_each(|line| page.line(line));
+        page.line(page.paint(Colour::Bold, heading));
+        lines.iter().for_each(|line| page.line(line));
     }
     if !hints.is_empty() {
         page.line("");

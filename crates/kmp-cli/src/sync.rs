@@ -43,14 +43,16 @@ struct NotLinked {
     detail: String,
 }
 
+/// Says that another run has the lock.
+pub fn waiting(context: &Context) {
+    context.done();
+    log::warn!("another run of kmp is at work; waiting for it");
+}
+
 /// Reconciles, and passes on what was left out, and what was done to the system's log.
 pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Result<SyncReport, String> {
     let mut loader = context.loader();
-    let waiting = || {
-        context.done();
-        log::warn!("another run of kmp is at work; waiting for it");
-    };
-    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&waiting));
+    let result = sync(&context.root, context.rpm(), &mut loader, options, Some(&|| waiting(context)));
     context.done();
     let result = result.map_err(|e| e.to_string());
     if !options.dry_run {

@@ -141,6 +141,7 @@ fn run(args: &Args) -> Result<bool, String> {
         kernels: Vec::new(),
         going: (mode == Mode::RemoveKernel).then(|| kernel.clone()),
         asked: if mode == Mode::AddModules { listed.clone() } else { Vec::new() },
+        ..Selection::default()
     };
     let touched = listed.iter().filter_map(|path| release_of(path)).collect();
     let is_ours = !args.no_initramfs && args.check_initramfs_prog.is_none();

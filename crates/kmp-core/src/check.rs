@@ -8,7 +8,7 @@ use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
 use crate::guard::{self, Elements, Present, Source, Transaction};
-use crate::inventory::{Loader, ModulesDirs, Package, Problem};
+use crate::inventory::{Apart, Loader, ModulesDirs, Package, Problem};
 use crate::plan::Site;
 use crate::report::printable;
 use crate::root::Root;
@@ -48,6 +48,8 @@ pub struct Checked {
     pub releases: Vec<String>,
     /// Kernel by kernel, module by module.
     pub lines: Vec<Line>,
+    /// Where nothing is named: the modules outside `kernel/` that are no drivers, and so not judged.
+    pub apart: Vec<Apart>,
     /// What was left out.
     pub problems: Vec<Problem>,
 }
@@ -95,7 +97,8 @@ pub fn check(
     }
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
-    let selection = Selection { kernels: request.kernels.to_vec(), ..Selection::default() };
+    let kernel_comes = !transaction.kernels.is_empty();
+    let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
     let mut survey = Survey::take(root, rpm, loader, &selection);
     survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {
@@ -149,7 +152,9 @@ pub fn check(
         }
     }
     lines.sort_by_key(|l| l.kernel);
-    Ok(Checked { releases, lines, problems: std::mem::take(&mut survey.problems) })
+    let apart =
+        if request.names.is_empty() { std::mem::take(&mut survey.inventory.apart) } else { Vec::new() };
+    Ok(Checked { releases, lines, apart, problems: std::mem::take(&mut survey.problems) })
 }
 
 fn read_packages(
@@ -214,9 +219,14 @@ fn selected_kmps(
                 Some(unknown) => {
                     CheckError::Packages(format!("whether {name} is installed is not known: {unknown}"))
                 }
-                None => CheckError::NoKmp(format!(
-                    "no package {name} that owns third-party modules is installed; a file needs a / in its name or ends in .ko or .rpm"
-                )),
+                None => {
+                    let absent = || {
+                        format!(
+                            "no package {name} that owns third-party modules is installed; a file needs a / in its name or ends in .ko or .rpm"
+                        )
+                    };
+                    CheckError::NoKmp(survey.inventory.why_no_kmp(name).unwrap_or_else(absent))
+                }
             });
         }
         selected.extend(found);
@@ -234,11 +244,12 @@ fn of_kernel(
 ) -> Vec<Line> {
     let site = survey.site_of(kernel);
     let planned = survey.kmps();
+    let beside = site.beside(&planned, &kernel.plan.chosen());
     let mut lines = Vec::new();
     for &kmp in kmps {
         let mut verdicts = kernel.plan.verdicts[kmp].clone();
         if verdicts.is_empty() && any_flavour {
-            verdicts = site.instead(&planned, &kernel.plan.chosen(), kmp);
+            verdicts = beside.instead(kmp);
         }
         let installed = &survey.inventory.kmps[kmp];
         for (module, verdict) in installed.modules.iter().zip(verdicts) {

@@ -3,13 +3,21 @@
 //! For each kernel and package name the candidates are all installed versions, newest first. The newest
 //! of every name are judged together, as one set beside the kernel's own modules; what fails gives way to
 //! its next older version, until nothing changes. What failed only for the sake of others that have given
-//! way since is tried again. A package is linked whole or not at all.
+//! way since is tried again. Where that leaves a package without its newest version, [`search`] looks for a
+//! better choice: as many packages served as possible, then the newest versions. A package is linked whole or
+//! not at all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
+use crate::steps;
+
+use beside::{Allowance, Groups};
+use search::Search;
+
+pub use beside::Beside;
 
 /// A module as the plan sees it.
 #[derive(Clone, Debug)]
@@ -59,8 +67,8 @@ pub struct Site<'a> {
     pub in_tree: Option<&'a HashSet<Box<str>>>,
     /// Its own third-party modules, in depmod's order: of two with one name the first is the one loaded.
     pub natives: Vec<Native<'a>>,
-    /// Names (`_` for `-`) of what is in `weak-updates/` and not ours.
-    pub foreign: Vec<Box<str>>,
+    /// Names (`_` for `-`) that are taken by what is there and neither a KMP's nor a native driver, and what it is.
+    pub foreign: Vec<(Box<str>, String)>,
     /// Names of modules that are loaded from the kernel's own tree even where they are linked.
     pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
@@ -112,11 +120,26 @@ impl KernelPlan {
     }
 }
 
-/// A running choice: which KMPs are tried together.
-struct Choice {
-    /// KMPs in the order of their packages' names.
-    chosen: Vec<usize>,
-    clashes: HashMap<usize, (Box<str>, String)>,
+/// Module names that are taken: by whom, in words, and by which package.
+struct Taken<'t>(HashMap<&'t str, (String, Option<&'t str>)>);
+
+impl<'t> Taken<'t> {
+    fn take(&mut self, kmp: &Kmp<'t>) {
+        let owner = || (format!("package {}", kmp.package), Some(kmp.package));
+        self.0.extend(kmp.modules.iter().map(|m| (m.name, owner())));
+    }
+
+    /// A module of `kmp` of which somebody else, or the KMP itself, has the name: the name, and who has it.
+    fn clash(&self, kmp: &Kmp<'_>) -> Option<(Box<str>, String)> {
+        let mut own = HashSet::new();
+        kmp.modules.iter().find_map(|m| {
+            let other = self.0.get(m.name).filter(|(_, package)| *package != Some(kmp.package));
+            let with = other.map(|(with, _)| with.clone());
+            let with =
+                with.or_else(|| (!own.insert(m.name)).then(|| "another of the same package".into()))?;
+            Some((m.name.into(), with))
+        })
+    }
 }
 
 impl Site<'_> {
@@ -126,19 +149,40 @@ impl Site<'_> {
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
         let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
         let all = All::of(kmps);
-        let (mut choice, mut verdicts) = loop {
-            let choice = self.choose(kmps, &native_package, &failed);
-            let mut verdicts = self.judge(kmps, &choice.chosen);
+        let (mut chosen, mut verdicts) = loop {
+            let chosen = self.choose(kmps, &native_package, &failed);
+            let mut verdicts = self.judge(kmps, &chosen);
             let failing = |k: &usize| verdicts.kmps[k].iter().any(|v| !v.fits());
-            let losers: Vec<usize> = choice.chosen.iter().copied().filter(failing).collect();
+            let losers: Vec<usize> = chosen.iter().copied().filter(failing).collect();
             if losers.is_empty() {
-                break (choice, verdicts);
+                break (chosen, verdicts);
             }
             for kmp in losers {
                 failed.insert(kmp, verdicts.kmps.remove(&kmp).unwrap_or_default());
             }
         };
-        self.take_back(kmps, &all, &native_package, &mut choice.chosen, &mut verdicts, &mut failed);
+        let groups = Groups::of(self, kmps);
+        let again = Self::failed_for_others(kmps, &all, &native_package, &failed);
+        self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
+        let mut taken = self.taken();
+        let candidates: Vec<usize> = (0..kmps.len())
+            .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
+            .filter(|k| taken.clash(&kmps[*k]).is_none())
+            .collect();
+        if let Some(better) = Search::new(self, kmps, &all, &groups).better(&candidates, &chosen, &failed) {
+            verdicts = self.judge(kmps, &better);
+            chosen = better;
+            // What failed beside others may fit beside these, or fail for other reasons.
+            let beside = self.beside(kmps, &chosen);
+            failed = failed
+                .into_keys()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|k| (k, beside.instead(k)))
+                .collect();
+            failed.retain(|_, verdicts| !verdicts.iter().all(Verdict::fits));
+        }
+        chosen.iter().for_each(|k| taken.take(&kmps[*k]));
 
         let mut plan = KernelPlan {
             links: BTreeMap::new(),
@@ -149,8 +193,14 @@ impl Site<'_> {
         let holder: HashMap<&str, usize> = native_package
             .iter()
             .map(|(p, k)| (*p, *k))
-            .chain(choice.chosen.iter().map(|k| (kmps[*k].package, *k)))
+            .chain(chosen.iter().map(|k| (kmps[*k].package, *k)))
             .collect();
+        let beside = self.beside(kmps, &chosen);
+        let chosen: HashSet<usize> = chosen.into_iter().collect();
+        // An older version that is linked in its place is not why a newer one is not.
+        let is_left_out = |index: usize| {
+            holder.get(kmps[index].package).is_none_or(|by| *by > index && chosen.contains(by))
+        };
         for (index, kmp) in kmps.iter().enumerate() {
             let decision = if self.is_native(kmp) {
                 Decision::Native
@@ -158,13 +208,12 @@ impl Site<'_> {
                 Decision::OtherFlavour
             } else if kmp.broken.is_some() {
                 Decision::Broken
-            } else if choice.chosen.contains(&index) {
+            } else if chosen.contains(&index) {
                 Decision::Link
             } else if failed.contains_key(&index) {
                 Decision::DoesNotFit
-            } else if let Some((module, with)) = choice.clashes.get(&index) {
-                // Before an older version that is linked in its place: that is not why.
-                Decision::Clash { module: module.clone(), with: with.clone() }
+            } else if let Some((module, with)) = is_left_out(index).then(|| taken.clash(kmp)).flatten() {
+                Decision::Clash { module, with }
             } else if let Some(by) = holder.get(kmp.package) {
                 Decision::Superseded(*by)
             } else {
@@ -174,8 +223,11 @@ impl Site<'_> {
                 Decision::OtherFlavour => Vec::new(),
                 Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
-                Decision::DoesNotFit => failed.remove(&index).unwrap_or_default(),
-                _ => self.instead(kmps, &choice.chosen, index),
+                Decision::DoesNotFit => {
+                    let known = failed.remove(&index);
+                    known.unwrap_or_else(|| beside.why_left_out(index))
+                }
+                _ => beside.instead(index),
             };
             if decision == Decision::Link {
                 for module in &kmp.modules {
@@ -188,40 +240,17 @@ impl Site<'_> {
         plan
     }
 
-    /// The verdicts on `kmp` where it is not chosen, as if it took its package's place among `chosen`, or
-    /// were added. For kernels that it is not planned for (another flavour) too.
-    pub fn instead(&self, kmps: &[Kmp<'_>], chosen: &[usize], kmp: usize) -> Vec<Verdict> {
-        let names: HashSet<&str> = kmps[kmp].modules.iter().map(|m| m.name).collect();
-        let set: Vec<usize> = chosen
-            .iter()
-            .copied()
-            .filter(|c| kmps[*c].package != kmps[kmp].package)
-            .filter(|c| !kmps[*c].modules.iter().any(|m| names.contains(m.name)))
-            .collect();
-        // Of the others it matters only what this one depends on.
-        let beside = set.iter().flat_map(|k| kmps[*k].modules.iter());
-        let natives = self.natives.iter().map(|n| (n.name, n.module));
-        let modules: Vec<_> =
-            natives.chain(beside.chain(&kmps[kmp].modules).map(|m| (m.name, m.module))).collect();
-        let first = modules.len() - kmps[kmp].modules.len();
-        self.judge_from(&modules, first)
-    }
-
     fn is_native(&self, kmp: &Kmp<'_>) -> bool {
         kmp.origin == self.kernel.release
     }
 
-    /// Tries again what failed for the sake of others that have given way themselves since: it is taken
-    /// where it fits beside all that is chosen, or in place of an older version.
-    fn take_back(
-        &self,
+    /// What failed for the sake of others that may have given way themselves since.
+    fn failed_for_others(
         kmps: &[Kmp<'_>],
         all: &All<'_>,
         native_package: &HashMap<&str, usize>,
-        chosen: &mut Vec<usize>,
-        verdicts: &mut Judged,
-        failed: &mut HashMap<usize, Vec<Verdict>>,
-    ) {
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Vec<usize> {
         let mut again: Vec<usize> = failed
             .iter()
             .filter(|(k, _)| !native_package.contains_key(kmps[**k].package))
@@ -232,33 +261,54 @@ impl Site<'_> {
             .map(|(k, _)| *k)
             .collect();
         again.sort_unstable();
-        let mut at = 0;
-        while let Some(index) = again.get(at).copied() {
-            at += 1;
-            let kmp = &kmps[index];
-            if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
-                continue;
-            }
-            let mut set: Vec<usize> =
-                chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
-            if set
-                .iter()
-                .flat_map(|c| &kmps[*c].modules)
-                .any(|m| kmp.modules.iter().any(|own| own.name == m.name))
-            {
-                continue;
-            }
-            set.push(index);
-            set.sort_unstable();
-            let judged = self.judge(kmps, &set);
-            if judged.kmps.values().flatten().all(Verdict::fits) {
-                *chosen = set;
-                *verdicts = judged;
-                failed.retain(|k, _| kmps[*k].package != kmp.package || *k < index);
-                // Others may need it.
-                at = 0;
+        again
+    }
+
+    /// Tries again what failed for the sake of others: it is taken where it fits beside all that is chosen, or in place of an
+    /// older version.
+    fn take_back(
+        &self,
+        kmps: &[Kmp<'_>],
+        groups: &Groups,
+        again: Vec<usize>,
+        chosen: &mut Vec<usize>,
+        verdicts: &mut Judged,
+        failed: &mut HashMap<usize, Vec<Verdict>>,
+    ) {
+        if again.is_empty() {
+            return;
+        }
+        let left = Allowance::of(self, kmps);
+        let mut all = groups.sorted(chosen.iter().copied());
+        for (group, again) in groups.sorted(again) {
+            let natives = groups.natives(group);
+            let chosen = all.entry(group).or_default();
+            let mut at = 0;
+            while let Some(index) = again.get(at).copied() {
+                at += 1;
+                if !left.take(natives.len() + modules(kmps, chosen.iter().chain([&index]))) {
+                    break;
+                }
+                let Some(set) = with(kmps, chosen, index) else { continue };
+                let judged = self.judge_with(kmps, natives, &set);
+                if judged.kmps.values().flatten().all(Verdict::fits) {
+                    chosen.iter().for_each(|k| drop(verdicts.kmps.remove(k)));
+                    verdicts.kmps.extend(judged.kmps);
+                    natives
+                        .iter()
+                        .zip(judged.natives)
+                        .for_each(|(n, verdict)| verdicts.natives[*n] = verdict);
+                    let package = kmps[index].package;
+                    let versions = (index..kmps.len()).take_while(|k| kmps[*k].package == package);
+                    versions.for_each(|k| drop(failed.remove(&k)));
+                    *chosen = set;
+                    // Others may need it.
+                    at = 0;
+                }
             }
         }
+        *chosen = all.into_values().flatten().collect();
+        chosen.sort_unstable();
     }
 
     fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
@@ -268,52 +318,47 @@ impl Site<'_> {
             && serves(kmp.flavour, &self.kernel.release)
     }
 
+    /// Names that no package can have: those of the kernel's own modules, and of somebody's files.
+    fn taken(&self) -> Taken<'_> {
+        let foreign = self.foreign.iter().map(|(name, what)| (&**name, what.as_str()));
+        let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
+        Taken(foreign.chain(natives).map(|(name, with)| (name, (with.into(), None))).collect())
+    }
+
     /// The newest version of each package that has not failed and takes no other's module names.
-    fn choose(
-        &self,
-        kmps: &[Kmp<'_>],
+    fn choose<'k>(
+        &'k self,
+        kmps: &'k [Kmp<'_>],
         native_package: &HashMap<&str, usize>,
         failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Choice {
-        let mut taken: HashMap<&str, String> = HashMap::new();
-        for name in &self.foreign {
-            taken.insert(name, "a file in weak-updates that is not kmp's".into());
-        }
-        for native in &self.natives {
-            taken.insert(native.name, "the kernel's own module".into());
-        }
-        let mut choice = Choice { chosen: Vec::new(), clashes: HashMap::new() };
+    ) -> Vec<usize> {
+        let mut taken = self.taken();
+        let mut chosen = Vec::new();
         let mut served: HashSet<&str> = native_package.keys().copied().collect();
         for (index, kmp) in kmps.iter().enumerate() {
             if served.contains(kmp.package) || failed.contains_key(&index) || !self.may_be_linked(kmp) {
                 continue;
             }
-            let mut own = HashSet::new();
-            let clash = kmp.modules.iter().find_map(|m| {
-                let with = taken.get(m.name).cloned();
-                let with =
-                    with.or_else(|| (!own.insert(m.name)).then(|| "another of the same package".into()))?;
-                Some((m.name.into(), with))
-            });
-            match clash {
-                Some(clash) => {
-                    choice.clashes.insert(index, clash);
-                }
-                None => {
-                    taken.extend(own.into_iter().map(|name| (name, format!("package {}", kmp.package))));
-                    served.insert(kmp.package);
-                    choice.chosen.push(index);
-                }
+            if taken.clash(kmp).is_none() {
+                taken.take(kmp);
+                served.insert(kmp.package);
+                chosen.push(index);
             }
         }
-        choice
+        chosen
     }
 
+    /// Judges the modules of KMPs with all of the kernel's own.
     fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
-        let own = self.natives.iter().map(|n| (n.name, n.module));
+        self.judge_with(kmps, &(0..self.natives.len()).collect::<Vec<_>>(), chosen)
+    }
+
+    /// Judges the modules of KMPs with some of the kernel's own.
+    fn judge_with(&self, kmps: &[Kmp<'_>], natives: &[usize], chosen: &[usize]) -> Judged {
+        let own = natives.iter().map(|n| &self.natives[*n]).map(|n| (n.name, n.module));
         let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
         let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
-        let natives = verdicts.by_ref().take(self.natives.len()).collect();
+        let natives = verdicts.by_ref().take(natives.len()).collect();
         let kmps = chosen.iter().map(|k| (*k, verdicts.by_ref().take(kmps[*k].modules.len()).collect()));
         Judged { natives, kmps: kmps.collect() }
     }
@@ -350,13 +395,14 @@ impl Site<'_> {
         &'m self,
         modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
     ) -> (World<'m>, Vec<Option<usize>>) {
+        steps::count(modules.len());
+        let natives: HashSet<&str> = self.natives.iter().map(|n| n.name).collect();
         let mut set = Vec::with_capacity(modules.len());
         let mut places = Vec::with_capacity(modules.len());
         for (name, module) in modules {
             places.push(module.is_ok().then_some(set.len()));
             if let Ok(module) = module {
-                let is_native = || self.natives.iter().any(|n| n.name == *name);
-                let is_inert = self.inert.contains(name) && !is_native();
+                let is_inert = self.inert.contains(name) && !natives.contains(name);
                 let role = if is_inert { Role::Inert } else { Role::Judged };
                 set.push(Candidate { name, module, role });
             }
@@ -383,6 +429,27 @@ impl Site<'_> {
             .collect();
         kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
     }
+}
+
+/// How many modules some KMPs have.
+fn modules<'k>(kmps: &[Kmp<'_>], of: impl IntoIterator<Item = &'k usize>) -> usize {
+    of.into_iter().map(|k| kmps[*k].modules.len()).sum()
+}
+
+/// `chosen` with the KMP `index`, which may take an older version's place; `None` where a newer one is chosen or names clash.
+fn with(kmps: &[Kmp<'_>], chosen: &[usize], index: usize) -> Option<Vec<usize>> {
+    let kmp = &kmps[index];
+    if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
+        return None;
+    }
+    let own: HashSet<&str> = kmp.modules.iter().map(|m| m.name).collect();
+    let mut set: Vec<usize> = chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
+    if set.iter().flat_map(|c| &kmps[*c].modules).any(|m| own.contains(m.name)) {
+        return None;
+    }
+    set.push(index);
+    set.sort_unstable();
+    Some(set)
 }
 
 struct Judged {
@@ -423,7 +490,10 @@ impl<'a> All<'a> {
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
-                self.names.contains(exporter)
+                // What the kernel image exports is there in any set.
+                exporter != "vmlinux"
+                    && (self.names.contains(module_of(exporter).as_str())
+                        || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
             }
             _ => false,
         }
@@ -434,6 +504,9 @@ impl<'a> All<'a> {
 fn module_of(exporter: &str) -> String {
     name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
 }
+
+mod beside;
+mod search;
 
 #[cfg(test)]
 mod tests;

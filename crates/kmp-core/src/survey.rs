@@ -23,6 +23,8 @@ pub struct Selection {
     /// paths below a release directory. For this run only: links to them are then left alone as somebody
     /// else's until their modules are gone.
     pub asked: Vec<PathBuf>,
+    /// A kernel that comes is to be judged, too: KMPs are read even where none of the selected kernels is installed.
+    pub kernel_comes: bool,
 }
 
 /// A kernel with what is known of it.
@@ -42,8 +44,8 @@ pub struct SurveyedKernel {
 struct Own {
     /// By the name of a module that would be replaced: its in-tree users.
     users: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
-    /// Names of what is in `weak-updates/` and not ours.
-    foreign: Vec<Box<str>>,
+    /// Names that are taken, and by what: see [`Site::foreign`].
+    foreign: Vec<(Box<str>, String)>,
 }
 
 /// A root's inventory, with the plan for each selected kernel.
@@ -67,8 +69,6 @@ impl Survey {
         selection: &Selection,
     ) -> Self {
         let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers());
-        loader.load_modules(inventory.unpackaged().into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
-        inventory.add_unpackaged(rpm, &|path| (**loader.module(path)?).as_ref().ok());
         if let Some(going) = &selection.going {
             inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
         }
@@ -79,13 +79,17 @@ impl Survey {
                     && (selection.kernels.is_empty() || selection.kernels.contains(&release.release))
             })
             .collect();
-        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
-        // Without a kernel to judge them for, modules need not be read.
-        if !releases.is_empty() {
-            let packaged = inventory.kmps.iter().flat_map(|k| &k.modules);
-            let own = releases.iter().flat_map(|r| &r.third_party);
-            loader.load_modules(packaged.chain(own).map(|m| m.path.clone()).collect::<Vec<_>>());
+        let mut modules = inventory.unpackaged();
+        // Without a kernel to judge them for, packages' modules need not be read.
+        if !selected.is_empty() || selection.kernel_comes {
+            modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
+            modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
+        loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
+        let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
+        inventory.look_into(rpm, &contents);
+        inventory.add_unpackaged(rpm, &contents);
+        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
         let own: Vec<Own> = releases
@@ -95,7 +99,13 @@ impl Survey {
                 let users = loader.load_users(release, &names.iter().copied().chain(own).collect());
                 let items = release.weak_updates.as_deref().unwrap_or_default();
                 let foreign = items.iter().filter(|i| inventory.ours(root, i).is_none());
-                Own { users, foreign: foreign.filter_map(|i| i.name.clone()).collect() }
+                let foreign = foreign.filter_map(|i| {
+                    Some((i.name.clone()?, "a file in weak-updates that is not kmp's".into()))
+                });
+                // depmod prefers what is there to links.
+                let apart = inventory.apart.iter().filter(|apart| apart.release == release.release);
+                let apart = apart.map(|a| (a.module.name.clone(), "the kernel's own module".into()));
+                Own { users, foreign: foreign.chain(apart).collect() }
             })
             .collect();
         let modules = inventory

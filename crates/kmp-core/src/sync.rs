@@ -1,5 +1,7 @@
 //! The one thing that every entry point does: take stock, judge, plan, apply the difference, report.
 
+mod initrds;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,16 +10,17 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict};
 use crate::apply::{
-    self, Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
+    Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
     settle_pending, switch,
 };
-use crate::dialect::WEAK_UPDATES;
-use crate::initrd::{self, Fate, Request, System, compare};
+use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
 use crate::survey::{Selection, Survey};
+
+use initrds::{Initrds, Noted};
 
 /// What to do, and how.
 #[derive(Clone, Debug, Default)]
@@ -218,13 +221,16 @@ pub fn sync(
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
     let mut told: Vec<Problem> = Vec::new();
     loop {
+        let noted = Noted::read(root);
         let mut survey = Survey::take(root, rpm, loader, &options.selection);
         if let Some(unknown) = survey.inventory.packages_unknown.take() {
             return Err(unknown.into());
         }
         let differences = differences(root, &survey, options);
         let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases);
-        let idle = leftovers.is_empty() && differences.iter().all(|d| !d.links_change && !d.index_due);
+        let unchanged = differences.iter().all(|d| !d.links_change && !d.index_due);
+        let mut initrds = options.initrd.as_ref().map(|request| Initrds::new(root, &survey, request, noted));
+        let idle = leftovers.is_empty() && unchanged && initrds.as_ref().is_none_or(Initrds::is_idle);
         if !options.dry_run && !idle && lock.is_none() {
             lock = Lock::take(root, true, waiting)?;
             // The loader tells of a broken file once, when it reads it.
@@ -240,11 +246,14 @@ pub fn sync(
                 problems.push(Problem { path: root.display(leftover), what });
             }
         }
+        if let Some(initrds) = initrds.as_mut().filter(|_| !options.dry_run && !unchanged) {
+            let changing = differences.iter().filter(|d| d.links_change || d.index_due);
+            problems.extend(initrds.note(changing.map(|d| (d.release, !d.changes.is_empty()))));
+        }
         let mut kernels: Vec<_> = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
-        // An initrd takes its time; others may change links meanwhile.
-        drop(lock);
-        if let Some(request) = &options.initrd {
-            problems.extend(look_after_initrds(root, &survey, &mut kernels, request, options.dry_run));
+        if let Some(initrds) = initrds {
+            let all = options.selection.kernels.is_empty();
+            problems.extend(initrds.look_after(&mut kernels, all, options.dry_run, lock));
         }
         survey.problems.append(&mut problems);
         return Ok(SyncReport { kernels, survey });
@@ -382,85 +391,4 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         };
     }
     report
-}
-
-/// Asks for the initrds of kernels whose modules changed, and of those that were asked for. Returns what was left out.
-fn look_after_initrds(
-    root: &Root,
-    survey: &Survey,
-    reports: &mut [KernelReport],
-    request: &Request,
-    dry_run: bool,
-) -> Vec<Problem> {
-    let wishes = apply::wishes(root);
-    let asked = |release: &str| {
-        let is_kernel = |name: &String| name == release;
-        let has = |nvr: &String| has_package(survey, release, nvr);
-        let whole = request.kernel.iter().chain(&wishes).any(is_kernel);
-        (whole, wishes.iter().any(has), request.package.iter().any(has))
-    };
-    let chosen: Vec<_> = reports
-        .iter_mut()
-        .filter(|report| !report.links_failed())
-        .filter_map(|report| {
-            let release = survey.inventory.kernels().find(|r| r.release == report.release)?;
-            let (whole, wished, named) = asked(&report.release);
-            let touched = request.touched.contains(&report.release);
-            let links_changed = touched || !report.changes.is_empty();
-            let has_more = request.in_tree.as_ref().is_some_and(|(kernel, _)| *kernel == report.release);
-            let is_changed = links_changed || has_more || report.index != Index::UpToDate;
-            let forced = (wished || request.settings.forced).then_some(initrd::PACKAGE);
-            (is_changed || whole || wished || named).then_some((
-                report,
-                release,
-                whole,
-                links_changed,
-                forced,
-            ))
-        })
-        .collect();
-    if chosen.is_empty() {
-        return Vec::new();
-    }
-    let mut system = System::look(root, survey.inventory.conventions.dialect, &request.settings);
-    for (report, release, whole, links_changed, forced) in chosen {
-        // What is there now is not what was there before links were changed.
-        let (release, mut modules) = if dry_run {
-            (release.clone(), planned_modules(root, survey, release))
-        } else {
-            let (release, _) = Release::scan(root, &release.release, &release.dir);
-            let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
-            (release, modules)
-        };
-        if let Some((_, names)) = request.in_tree.as_ref().filter(|(kernel, _)| *kernel == release.release) {
-            compare::count(&mut modules, names);
-        }
-        let reason = system.assess(&release, &modules, whole, links_changed, forced);
-        report.initrd = Some(system.serve(&release, reason, dry_run));
-    }
-    if !dry_run && !reports.iter().any(KernelReport::links_failed) {
-        wishes.iter().for_each(|wish| apply::forget_wish(root, wish));
-    }
-    std::mem::take(&mut system.problems)
-}
-
-fn planned_modules(root: &Root, survey: &Survey, release: &Release) -> compare::Modules {
-    let kernel = survey.kernels.iter().find(|k| k.kernel.release == release.release);
-    let links = kernel.into_iter().flat_map(|k| &k.plan.links);
-    let links = links.map(|(link, (target, _))| (link.clone(), target.clone()));
-    let items = release.weak_updates.as_deref().unwrap_or_default();
-    let foreign = items.iter().filter(|item| survey.inventory.ours(root, item).is_none());
-    let foreign = foreign.map(|item| (item.below.clone(), release.dir.join(WEAK_UPDATES).join(&item.below)));
-    let all: Vec<_> = links.chain(foreign).collect();
-    let dialect = survey.inventory.conventions.dialect;
-    compare::planned(dialect, release, all.iter().map(|(link, target)| (link.as_path(), target.as_path())))
-}
-
-/// Does a kernel have this KMP, linked or as its own?
-fn has_package(survey: &Survey, release: &str, nvr: &str) -> bool {
-    let Some(kernel) = survey.kernels.iter().find(|k| k.kernel.release == release) else { return false };
-    let decisions = kernel.plan.decisions.iter().zip(&survey.inventory.kmps);
-    decisions
-        .into_iter()
-        .any(|(d, kmp)| matches!(d, Decision::Link | Decision::Native) && kmp.package.nvr() == nvr)
 }

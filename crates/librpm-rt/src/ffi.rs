@@ -30,10 +30,15 @@ pub(crate) mod tag {
     pub(crate) const RELEASE: i32 = 1002;
     pub(crate) const EPOCH: i32 = 1003;
     pub(crate) const ARCH: i32 = 1022;
+    pub(crate) const POSTIN: i32 = 1024;
+    pub(crate) const FILEFLAGS: i32 = 1037;
+    pub(crate) const SOURCERPM: i32 = 1044;
     pub(crate) const PROVIDENAME: i32 = 1047;
     pub(crate) const REQUIREFLAGS: i32 = 1048;
     pub(crate) const REQUIRENAME: i32 = 1049;
     pub(crate) const REQUIREVERSION: i32 = 1050;
+    pub(crate) const TRIGGERNAME: i32 = 1066;
+    pub(crate) const TRIGGERFLAGS: i32 = 1068;
     pub(crate) const OBSOLETENAME: i32 = 1090;
     pub(crate) const PROVIDEFLAGS: i32 = 1112;
     pub(crate) const PROVIDEVERSION: i32 = 1113;
@@ -44,6 +49,11 @@ pub(crate) mod tag {
     pub(crate) const DIRNAMES: i32 = 1118;
     pub(crate) const PAYLOADFORMAT: i32 = 1124;
     pub(crate) const PAYLOADCOMPRESSOR: i32 = 1125;
+    pub(crate) const POSTTRANS: i32 = 1152;
+    pub(crate) const FILETRIGGERNAME: i32 = 5069;
+    pub(crate) const FILETRIGGERFLAGS: i32 = 5072;
+    pub(crate) const TRANSFILETRIGGERNAME: i32 = 5079;
+    pub(crate) const TRANSFILETRIGGERFLAGS: i32 = 5082;
 }
 
 /// header.h: a tag's data may point into the header.
@@ -64,6 +74,8 @@ pub(crate) const RPMRC_NOTFOUND: c_int = 1;
 /// rpmtypes.h: read; signed by a key that is not trusted, or that rpm does not have.
 pub(crate) const RPMRC_NOTTRUSTED: c_int = 3;
 pub(crate) const RPMRC_NOKEY: c_int = 4;
+/// rpmds.h: a trigger that is run when what it names is installed.
+pub(crate) const RPMSENSE_TRIGGERIN: u32 = 1 << 16;
 /// rpmfiles.h: in the order of the payload, hard links as they come.
 pub(crate) const RPMFI_ITER_READ_ARCHIVE: c_int = 3;
 /// rpmfiles.h: owned, but not in the payload.

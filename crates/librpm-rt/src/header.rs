@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::ptr::NonNull;
 
 use crate::Evr;
-use crate::ffi::{HEADERGET_MINMEM, Hdr, Td, tag};
+use crate::ffi::{HEADERGET_MINMEM, Hdr, RPMFILE_GHOST, RPMSENSE_TRIGGERIN, Td, tag};
 use crate::library::Librpm;
 
 /// A package: an installed one, or that of a package file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
     /// Its number in the database: unique there, never used again for another package. 0: it is not from a database.
     pub instance: u32,
@@ -26,6 +26,14 @@ pub struct Package {
     /// Files, directories and links that it owns, of those directories that were asked for.
     /// Ghosts too; and what rpm was told not to install, so look at the disk. A source package's are names without directory.
     pub files: Vec<PathBuf>,
+    /// Those of `files` that are `%ghost`: owned, but made on the machine, if at all.
+    pub ghosts: Vec<PathBuf>,
+    /// The file name of its source package; empty where there is none.
+    pub source: String,
+    /// What its triggers wait for: names of packages that are installed, and directories that packages bring files to.
+    pub triggers: Vec<String>,
+    /// The text of its `%post` and `%posttrans` scriptlets.
+    pub scriptlets: String,
 }
 
 impl Package {
@@ -82,6 +90,7 @@ impl Header<'_> {
     /// Reads the package. Files are taken from the directories that `keep` accepts. Err: what is wrong with the header.
     pub(crate) fn package(&self, instance: u32, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, String> {
         let needed = |tag, name: &str| self.string(tag).ok_or_else(|| format!("the package has no {name}"));
+        let (files, ghosts) = self.files(keep)?;
         Ok(Package {
             instance,
             name: needed(tag::NAME, "name")?,
@@ -97,7 +106,15 @@ impl Header<'_> {
                 tag::PROVIDEFLAGS,
                 tag::PROVIDEVERSION,
             )?,
-            files: self.files(keep)?,
+            files,
+            ghosts,
+            source: self.string(tag::SOURCERPM).unwrap_or_default(),
+            triggers: self.triggers(),
+            scriptlets: [tag::POSTIN, tag::POSTTRANS]
+                .into_iter()
+                .filter_map(|tag| self.string(tag))
+                .collect::<Vec<_>>()
+                .join("\n"),
         })
     }
 
@@ -161,31 +178,61 @@ impl Header<'_> {
         Ok(found)
     }
 
-    fn files(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>, String> {
-        let Some(mut names) = Values::of(self, tag::DIRNAMES) else { return Ok(Vec::new()) };
+    /// What the triggers wait for that are run when something is installed.
+    fn triggers(&self) -> Vec<String> {
+        let kinds = [
+            (tag::TRIGGERNAME, tag::TRIGGERFLAGS),
+            (tag::FILETRIGGERNAME, tag::FILETRIGGERFLAGS),
+            (tag::TRANSFILETRIGGERNAME, tag::TRANSFILETRIGGERFLAGS),
+        ];
+        let mut found = Vec::new();
+        for (names, flags) in kinds {
+            let (Some(mut names), Some(mut flags)) = (Values::of(self, names), Values::of(self, flags))
+            else {
+                continue;
+            };
+            while let (Some(name), Some(flags)) = (names.next_string(), flags.next_number()) {
+                if flags & RPMSENSE_TRIGGERIN != 0 {
+                    found.push(String::from_utf8_lossy(name).into_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// Files, and those of them that are ghosts.
+    fn files(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
+        let none = || Ok((Vec::new(), Vec::new()));
+        let Some(mut names) = Values::of(self, tag::DIRNAMES) else { return none() };
         let mut dirs = Vec::with_capacity(names.len());
         while let Some(name) = names.next_string() {
             dirs.push(keep(name).then(|| name.to_owned()));
         }
         if dirs.iter().all(Option::is_none) {
-            return Ok(Vec::new());
+            return none();
         }
         let (Some(mut indexes), Some(mut basenames)) =
             (Values::of(self, tag::DIRINDEXES), Values::of(self, tag::BASENAMES))
         else {
             return Err("its list of files lacks names or directories".to_owned());
         };
-        let mut files = Vec::new();
+        // Before rpm 4 there could be none.
+        let mut flags = Values::of(self, tag::FILEFLAGS);
+        let (mut files, mut ghosts) = (Vec::new(), Vec::new());
         for number in 0..basenames.len() {
+            let flags = flags.as_mut().and_then(Values::next_number).unwrap_or(0);
             let index = indexes.next_number().and_then(|index| usize::try_from(index).ok());
             let dir = index.and_then(|index| dirs.get(index)).ok_or("a file of it is in no directory")?;
             if let Some(dir) = dir {
                 let base = basenames.string_at(number).ok_or("a file of it has no name")?;
-                let path = [dir.as_slice(), base].concat();
-                files.push(PathBuf::from(OsStr::from_bytes(&path)));
+                let path = PathBuf::from(OsStr::from_bytes(&[dir.as_slice(), base].concat()));
+                if flags & RPMFILE_GHOST != 0 {
+                    ghosts.push(path.clone());
+                }
+                files.push(path);
             }
         }
-        Ok(files)
+        Ok((files, ghosts))
     }
 }
 

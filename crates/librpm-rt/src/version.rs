@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Epoch, version and release of a package. Compare with [`Librpm::compare_evr`](crate::Librpm::compare_evr).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Evr {
     /// None counts as 0 when compared.
     pub epoch: Option<u32>,

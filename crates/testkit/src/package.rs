@@ -37,6 +37,24 @@ pub struct PackageBuilder {
     /// Phase, what follows it in the spec file's line, text.
     pub(crate) scriptlets: Vec<(String, String, String)>,
     pub(crate) entries: BTreeMap<PathBuf, Entry>,
+    pub(crate) source: Source,
+}
+
+/// The name of the source package. The usual one leaves the keys of packages in the cache as they were before others
+/// could be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source(pub String);
+
+impl Source {
+    const USUAL: &str = "testkit";
+}
+
+impl std::hash::Hash for Source {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        if self.0 != Self::USUAL {
+            self.0.hash(hasher);
+        }
+    }
 }
 
 /// A built package.
@@ -83,6 +101,7 @@ impl PackageBuilder {
             tags: Vec::new(),
             scriptlets: Vec::new(),
             entries: BTreeMap::new(),
+            source: Source(Source::USUAL.into()),
         }
     }
 
@@ -161,6 +180,12 @@ impl PackageBuilder {
         self
     }
 
+    /// Sets the name of the source package, `testkit` otherwise. Its version and release are 1.
+    pub fn source(mut self, name: &str) -> Self {
+        self.source = Source(name.into());
+        self
+    }
+
     /// Sets the epoch.
     pub fn epoch(mut self, epoch: u32) -> Self {
         self.epoch = Some(epoch);
@@ -206,6 +231,11 @@ impl PackageBuilder {
     pub fn file_trigger(mut self, phase: &str, directories: &[&str], text: &str) -> Self {
         self.scriptlets.push((phase.into(), format!(" -- {}", directories.join(" ")), text.into()));
         self
+    }
+
+    /// Adds a shell scriptlet that another package triggers: `triggerin`, `triggerun`, `triggerpostun`.
+    pub fn trigger(self, phase: &str, package: &str, text: &str) -> Self {
+        self.file_trigger(phase, &[package], text)
     }
 
     /// Adds a Lua scriptlet: rpm runs it itself, so it needs nothing in the root.

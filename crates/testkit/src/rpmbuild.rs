@@ -129,6 +129,7 @@ struct Batch<'a> {
     members: Vec<usize>,
     names: Vec<&'a str>,
     arch: &'a str,
+    source: &'a str,
     entries: BTreeMap<&'a Path, &'a Entry>,
     alone: bool,
 }
@@ -139,6 +140,7 @@ impl<'a> Batch<'a> {
             members: Vec::new(),
             names: Vec::new(),
             arch: &package.arch,
+            source: &package.source.0,
             entries: BTreeMap::new(),
             alone: package.odd_paths(),
         };
@@ -151,6 +153,7 @@ impl<'a> Batch<'a> {
         !self.alone
             && !package.odd_paths()
             && self.arch == package.arch
+            && self.source == package.source.0
             && !self.names.contains(&&*package.name)
             && package
                 .entries
@@ -199,9 +202,10 @@ fn build_batch(packages: &[&PackageBuilder], store: &Store) -> Result<Vec<Packag
     for directory in ["stage", "tmp", "home", "db", "out", "BUILD"] {
         fs::create_dir(top.join(directory)).expect("a new directory");
     }
-    let mut spec = String::from(
-        "Name: testkit\nVersion: 1\nRelease: 1\nSummary: Packages for tests\nLicense: GPL-2.0-only\n\
+    let mut spec = format!(
+        "Name: {}\nVersion: 1\nRelease: 1\nSummary: Packages for tests\nLicense: GPL-2.0-only\n\
          %description\nPackages for tests.\n",
+        packages[0].source.0,
     );
     for package in packages {
         package.stage(&stage);

@@ -1,7 +1,7 @@
 //! `cargo xtask plugin [--faults] [--debug]`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::install_tree;
 
@@ -9,6 +9,17 @@ use crate::install_tree;
 /// loaded blocks rpm, so it needs nothing that librpm does not need as well.
 const LIBRARIES: &[&str] =
     &["-static-libgcc", "-lgcc_eh", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+
+/// Against what a fault in the C code could be used for: overflows of the stack and of buffers whose size is known, jumps into
+/// the middle of functions (Intel's CET, Arm's BTI and PAC). Not every compiler has all of them, and older ones have fewer.
+const HARDENING: &[&[&str]] = &[
+    &["-fstack-protector-strong"],
+    &["-fstack-clash-protection"],
+    &["-fcf-protection=full"],
+    &["-mbranch-protection=standard"],
+    &["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"],
+    &["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
+];
 
 /// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--debug`: unoptimised.
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -48,17 +59,17 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     let plugin = source.join("rpm-plugin");
     // Linked beside and moved into place: it may be in use.
     let unfinished = directory.join(format!(".kmp.so.{}", std::process::id()));
-    let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let mut cc = compiler();
     cc.args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-fPIC", "-shared"]);
     // A panic is caught inside of libkmp; for that, and for debuggers, the stack can be unwound.
     cc.args(["-fexceptions", "-fvisibility=hidden"]);
     if faults {
         cc.arg("-DKMP_TEST_FAULTS");
     }
-    // What a distribution's builds add.
-    for variable in ["CFLAGS", "LDFLAGS"] {
-        cc.args(std::env::var(variable).unwrap_or_default().split_whitespace());
-    }
+    // What a distribution's builds add; its flags come last and win.
+    let added = ["CFLAGS", "LDFLAGS"].map(|variable| std::env::var(variable).unwrap_or_default());
+    cc.args(hardening(&added[0]));
+    cc.args(added.iter().flat_map(|flags| flags.split_whitespace()));
     cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
     for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "named.c", "zypp.c"] {
         cc.arg(plugin.join(file));
@@ -77,6 +88,31 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     call(&mut cc)?;
     std::fs::rename(&unfinished, &result).map_err(|e| format!("{}: {e}", result.display()))?;
     Ok(result)
+}
+
+fn compiler() -> Command {
+    Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
+}
+
+/// Those of [`HARDENING`] that the compiler has. A macro cannot be defined twice, so `CFLAGS` that define one keep it.
+fn hardening(given: &str) -> Vec<&'static str> {
+    let mut flags = Vec::new();
+    for candidate in HARDENING {
+        let is_macro = candidate.iter().any(|flag| flag.contains("FORTIFY"));
+        let has_macro = given.contains("FORTIFY") || flags.iter().any(|flag: &&str| flag.contains("FORTIFY"));
+        if !(is_macro && has_macro) && has_flags(candidate) {
+            flags.extend(*candidate);
+        }
+    }
+    flags
+}
+
+/// Does the compiler take these flags without a word?
+fn has_flags(flags: &[&str]) -> bool {
+    let mut cc = compiler();
+    cc.args(["-Werror", "-O2", "-x", "c", "-S", "-o", "/dev/null", "-include", "stdio.h"]);
+    cc.args(flags).arg("/dev/null").stdout(Stdio::null()).stderr(Stdio::null());
+    cc.status().is_ok_and(|status| status.success())
 }
 
 fn call(command: &mut Command) -> Result<(), String> {

@@ -20,7 +20,8 @@ const RELEASES: &[Release] =
     &[Release { name: "trixie", moves: false }, Release { name: "testing", moves: true }];
 
 /// What the tests run there.
-const PACKAGES: &str = "rpm,kmod,python3-rpm,binutils,sqlite3,zypper,libzypp-bin,libzypp-config";
+const PACKAGES: &str =
+    "rpm,kmod,python3-rpm,binutils,sqlite3,valgrind,libc6-dbg,zypper,libzypp-bin,libzypp-config";
 
 /// A file in a finished chroot: [`PACKAGES`].
 const STAMP: &str = "kmp-packages";

@@ -13,7 +13,7 @@ use kmp_core::inventory::{Loader, ModulesDirs};
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
 use kmp_core::workers::Serial;
-use librpm_rt::{Dependency, Evr, Librpm};
+use librpm_rt::{Dependency, Librpm};
 use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot, run};
 
 use crate::library::c_program;
@@ -146,15 +146,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
 }
 
 fn described(text: &str) -> (librpm_rt::Package, Vec<Dependency>) {
-    let evr = Evr { epoch: None, version: String::new(), release: String::new() };
-    let mut package = librpm_rt::Package {
-        instance: 0,
-        name: String::new(),
-        evr,
-        arch: String::new(),
-        provides: Vec::new(),
-        files: Vec::new(),
-    };
+    let mut package = librpm_rt::Package::default();
     let mut requires = Vec::new();
     for line in text.lines() {
         let mut words = line.split(' ');

@@ -97,6 +97,10 @@ pub struct Module {
     pub supported: Supported,
     /// Size of `.gnu.linkonce.this_module` in bytes.
     pub struct_size: u64,
+    /// Built with the kernel (`intree=Y`).
+    pub is_in_tree: bool,
+    /// A live patch (`livepatch=Y`).
+    pub is_live_patch: bool,
     /// The signature.
     pub signature: SignatureState,
     /// Only its symbols are known, by its package's dependencies: no rule about anything else is applied,
@@ -140,6 +144,8 @@ impl Module {
             depends: Vec::new(),
             aliases: Vec::new(),
             supported: Supported::No,
+            is_in_tree: false,
+            is_live_patch: false,
             struct_size: this_module.size,
             signature,
             is_declared: false,
@@ -172,6 +178,8 @@ impl Module {
             depends: Vec::new(),
             aliases: Vec::new(),
             supported: Supported::No,
+            is_in_tree: false,
+            is_live_patch: false,
             struct_size: 0,
             signature: SignatureState::Unsigned,
             is_declared: true,
@@ -214,6 +222,9 @@ impl Module {
                 b"name" if self.name.is_empty() => self.name = name::normalized(&modinfo::text(value)).into(),
                 b"vermagic" if self.vermagic.is_none() => self.vermagic = Some(text()),
                 b"license" if self.license.is_none() => self.license = Some(text()),
+                // The loader asks only whether there is such an entry.
+                b"intree" => self.is_in_tree = true,
+                b"livepatch" => self.is_live_patch = true,
                 b"import_ns" => self.import_ns.push(text()),
                 b"alias" => self.aliases.push(text()),
                 b"supported" if self.supported == Supported::No => match value {

@@ -246,19 +246,22 @@ impl SymbolTable {
         self.slot(symbol).2
     }
 
-    /// All symbols, in the order of the text.
+    /// All symbols, each once and as [`Self::get`] knows it, in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Export<'_>)> {
-        let mut start = 0;
+        let mut next = 0;
         std::iter::from_fn(move || {
-            (start < self.text.len()).then(|| {
+            (next < self.text.len()).then(|| {
+                let start = next;
                 let extent = extent(&self.text, start);
-                let found = line(&self.text, start, &extent);
-                start = extent.next;
-                found
+                next = extent.next;
+                let found = line(&self.text, start, &extent)?;
+                let (slot, _, known) = self.slot(found.symbol);
+                // Not the line that was left out because it is cut, nor one that another takes the place of.
+                (known.is_some() && self.slots[slot].start as usize == start + 1)
+                    .then_some((found.symbol, found.export))
             })
         })
         .flatten()
-        .map(|l| (l.symbol, l.export))
     }
 
     /// Does the kernel export nothing but what is in here? Where this is false, a symbol that is not in
@@ -340,6 +343,23 @@ mod tests {
             assert!(!t.is_complete(), "{:?}", &whole[first..cut]);
             assert!(t.get("two").is_none());
             assert!(t.get("one").is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_what_is_known() {
+        let texts = [
+            "0x1\tone\tvmlinux\tEXPORT_SYMBOL\n0x2\ttwo\tvmlinux\tEXPORT_SYMBOL",
+            "0x1\tone\tvmlinux\tEXPORT_SYMBOL\n0x2\tone\tvmlinux\tEXPORT_SYMBOL",
+            "0x1\ta\tm/x\tEXPORT_SYMBOL\n0x2\ta\tvmlinux\tEXPORT_SYMBOL\n0x3\ta\tvmlinux\tEXPORT_SYMBOL\n",
+            "0x1\ta\tm/x\tEXPORT_SYMBOL\nrubbish\n0x2\ta\tm/y\tEXPORT_SYMBOL\n0x2\tb\tm/y\tEXPORT_SYMBOL\r\n",
+        ];
+        for text in texts {
+            let t = table(text);
+            assert_eq!(t.iter().count(), t.len(), "{text:?}");
+            for (symbol, export) in t.iter() {
+                assert_eq!(t.get(symbol), Some(export), "{symbol} in {text:?}");
+            }
         }
     }
 

@@ -3,10 +3,11 @@
 //! The rules are the kernel's: `load_module` and what it calls in `kernel/module/main.c` and
 //! `kernel/module/version.c` of Linux 5.x to 6.x.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use super::{Crcs, Export, Kernel, Licensing, Module, Need, Offer, SignatureState, name};
+use crate::steps;
 
 /// What a module is refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,6 +185,8 @@ pub struct World<'a> {
     offers: HashMap<&'a str, (usize, &'a Offer)>,
     /// Proprietary, or a user of a proprietary module's symbols.
     tainted: Vec<bool>,
+    /// How many modules of the set are known by their package's dependencies only.
+    declared: usize,
 }
 
 /// Who offers a symbol.
@@ -210,7 +213,8 @@ impl<'a> World<'a> {
                 offers.entry(&*offer.symbol).or_insert((i, offer));
             }
         }
-        let mut world = Self { kernel, in_tree, set, by_name, offers, tainted: Vec::new() };
+        let declared = set.iter().filter(|c| c.module.is_declared).count();
+        let mut world = Self { kernel, in_tree, set, by_name, offers, tainted: Vec::new(), declared };
         world.tainted = world.taints();
         world
     }
@@ -489,7 +493,7 @@ impl<'a> World<'a> {
     }
 
     fn others_may_offer(&self, user: usize) -> bool {
-        self.set.iter().enumerate().any(|(i, c)| i != user && c.module.is_declared)
+        self.declared > usize::from(self.set[user].module.is_declared)
     }
 
     /// `verify_namespace_is_imported`.
@@ -536,29 +540,33 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Adds `Depends` to the users of what does not fit, until nothing changes.
+    /// Adds `Depends` to the users of what does not fit, until nothing changes: user after user, again and again, but only to those
+    /// of what has been found not to fit meanwhile.
     fn close(&self, verdicts: &mut [Verdict], providers: &[BTreeMap<usize, &str>]) {
-        let mut told: HashSet<(usize, usize)> = HashSet::new();
-        loop {
-            let mut changed = false;
-            for (user, uses) in providers.iter().enumerate() {
-                for (&p, &symbol) in uses {
-                    if p != user && !verdicts[p].fits() && told.insert((user, p)) {
-                        let exporter = self.set[p].name;
-                        let detail = format!("needs {exporter} (for {symbol}), which does not fit");
-                        verdicts[user].reasons.push(Reason::on(Rule::Depends, symbol, detail).by(exporter));
-                        changed = true;
-                    }
-                }
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); providers.len()];
+        for (user, uses) in providers.iter().enumerate() {
+            uses.keys().filter(|p| **p != user).for_each(|p| users[*p].push(user));
+        }
+        // In the order in which they are to be added: the turn, the user, the module that it uses.
+        let mut pending: BTreeSet<(usize, usize, usize)> = BTreeSet::new();
+        for p in (0..verdicts.len()).filter(|p| !verdicts[*p].fits()) {
+            pending.extend(users[p].iter().map(|user| (0, *user, p)));
+        }
+        while let Some((turn, user, p)) = pending.pop_first() {
+            steps::count(1);
+            if verdicts[user].fits() {
+                let next = |of: &usize| (turn + usize::from((*of, user) <= (user, p)), *of, user);
+                pending.extend(users[user].iter().map(next));
             }
-            if !changed {
-                return;
-            }
+            let (exporter, symbol) = (self.set[p].name, providers[user][&p]);
+            let detail = format!("needs {exporter} (for {symbol}), which does not fit");
+            verdicts[user].reasons.push(Reason::on(Rule::Depends, symbol, detail).by(exporter));
         }
     }
 
     /// Which module of the set, or of the kernel, does the loader find `symbol` in?
     fn provider(&self, symbol: &str) -> Provider<'_> {
+        steps::count(1);
         let known = self.kernel.symbols.get(symbol);
         if let Some(export) = known
             && export.is_builtin()
@@ -608,18 +616,23 @@ impl<'a> World<'a> {
         if !self.kernel.inherits_taint() || !tainted.contains(&true) {
             return vec![false; tainted.len()];
         }
-        loop {
-            let before = tainted.clone();
-            for (i, candidate) in self.set.iter().enumerate() {
-                tainted[i] = before[i]
-                    || candidate.module.needs.iter().any(
-                        |need| matches!(self.provider(&need.symbol), Provider::Candidate(p, _) if before[p]),
-                    );
-            }
-            if tainted == before {
-                return tainted;
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); tainted.len()];
+        for (i, candidate) in self.set.iter().enumerate() {
+            for need in &candidate.module.needs {
+                if let Provider::Candidate(p, _) = self.provider(&need.symbol) {
+                    users[p].push(i);
+                }
             }
         }
+        let mut pending: Vec<usize> = (0..tainted.len()).filter(|i| tainted[*i]).collect();
+        while let Some(p) = pending.pop() {
+            for &user in &users[p] {
+                if !std::mem::replace(&mut tainted[user], true) {
+                    pending.push(user);
+                }
+            }
+        }
+        tainted
     }
 
     fn blame(&self, culprit: usize, user: &str, reason: &Reason) -> Reason {

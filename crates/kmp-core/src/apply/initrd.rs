@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::notes::{forget, note, noted};
+use super::notes::{Note, note, noted, take_back};
 use super::program::{self, Failure, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
 use crate::report::printable;
@@ -14,10 +14,6 @@ pub const MARKERS: &str = "/run/regenerate-initrd";
 
 /// The marker for all kernels.
 pub const ALL: &str = "all";
-
-/// Where wishes are noted: of KMPs (NAME-VERSION-RELEASE) for the initrds of all kernels that have them, and of kernels. A wish outlives
-/// the process that was told of it, until links are made.
-const WISHES: &str = "/run/kmp/needs-initrd";
 
 /// Where SUSE's boot loader tools are configured.
 const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
@@ -156,38 +152,20 @@ pub fn check_with(program: &Path, release: &str) -> Result<String, String> {
         .map_err(|failure| failure.told(program.as_os_str(), last_lines))
 }
 
-/// Leaves the marker for a kernel.
+/// Leaves the marker for a kernel. Who serves an older one sees that it was left again.
 ///
 /// # Errors
 /// The system's.
-pub fn mark(root: &Root, release: &str) -> io::Result<()> {
-    note(root, Path::new(MARKERS), release)
+pub fn mark(root: &Root, release: &str) -> io::Result<Note> {
+    note(root, Path::new(MARKERS), release, "")
 }
 
-/// Takes away a marker; that it is not there is as good.
-pub fn unmark(root: &Root, name: &str) {
-    forget(root, Path::new(MARKERS), name);
+/// Takes away a marker that is served, unless it was left again since it was seen: what it asks for then is newer.
+pub fn unmark(root: &Root, marker: &Note) {
+    take_back(root, Path::new(MARKERS), marker);
 }
 
-/// The markers' names.
-pub fn markers(root: &Root) -> Vec<String> {
+/// The markers.
+pub fn markers(root: &Root) -> Vec<Note> {
     noted(root, Path::new(MARKERS))
-}
-
-/// Notes that a KMP asks for the initrds of all kernels that have it, or a kernel for its own.
-///
-/// # Errors
-/// The system's; `InvalidInput` for what is no package's name.
-pub fn wish(root: &Root, nvr: &str) -> io::Result<()> {
-    note(root, Path::new(WISHES), nvr)
-}
-
-/// The KMPs that asked.
-pub fn wishes(root: &Root) -> Vec<String> {
-    noted(root, Path::new(WISHES))
-}
-
-/// The KMP's wish is granted.
-pub fn forget_wish(root: &Root, nvr: &str) {
-    forget(root, Path::new(WISHES), nvr);
 }

@@ -4,18 +4,16 @@ mod depmod;
 mod initrd;
 mod leftovers;
 mod lock;
-mod notes;
+pub(crate) mod notes;
 mod program;
 mod read_only;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
-pub use initrd::{
-    ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, forget_wish, mark, markers, unmark,
-    wish, wishes,
-};
+pub use initrd::{ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, mark, markers, unmark};
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
+pub use notes::Note;
 pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};
 pub use switch::{Wanted, is_index_only, switch};
 

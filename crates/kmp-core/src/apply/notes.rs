@@ -1,18 +1,31 @@
-//! Notes below `/run`: empty files, each in a directory that tells what it means.
+//! Notes below `/run`: small files, mostly empty, each in a directory that says what it means.
+//!
+//! Somebody else may leave a note again while one is being served. So only the note that was seen is taken away: leaving
+//! one that is there already changes its times, and [`take_back`] compares them.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, fstat, fstatat, futimens, mkdirat};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::root::{FileType, Root};
+use crate::root::{FileType, Root, Stat};
 
-/// Makes the empty file `name` in `directory`, which is made, too.
-pub(super) fn note(root: &Root, directory: &Path, name: &str) -> io::Result<()> {
+/// A note as it was when it was seen, or left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The file's name.
+    pub name: String,
+    seen: Stat,
+}
+
+/// Leaves the note `name` in `directory`, which is made, too, and adds `text` to it.
+pub(crate) fn note(root: &Root, directory: &Path, name: &str, text: &str) -> io::Result<Note> {
     if name.is_empty() || name.starts_with('.') || name.contains('/') {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -25,20 +38,70 @@ pub(super) fn note(root: &Root, directory: &Path, name: &str) -> io::Result<()> 
             Err(errno) => return Err(errno.into()),
         }
     }
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let fd = openat(root.dir(directory)?, name, flags, Mode::from_bits_truncate(0o644))?;
-    drop(File::from(fd));
-    Ok(())
+    let mut file = File::from(fd);
+    if !text.is_empty() {
+        file.write_all(text.as_bytes())?;
+    }
+    // Whoever serves an older note of that name now sees that it was left again. Where that fails the note is there.
+    let _ = futimens(file.as_fd(), &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+    Ok(Note { name: name.into(), seen: Stat::from(fstat(&file)?) })
 }
 
+/// Takes a note away, unless it was left again since it was seen.
+pub(crate) fn take_back(root: &Root, directory: &Path, note: &Note) {
+    let Ok(directory) = root.dir(directory) else { return };
+    let there = fstatat(&directory, note.name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+    if there.is_ok_and(|stat| Stat::from(stat) == note.seen) {
+        let _ = unlinkat(directory, note.name.as_str(), UnlinkatFlags::NoRemoveDir);
+    }
+}
+
+/// Takes a note away, whoever left it and when.
 pub(super) fn forget(root: &Root, directory: &Path, name: &str) {
     if let Ok(directory) = root.dir(directory) {
         let _ = unlinkat(directory, name, UnlinkatFlags::NoRemoveDir);
     }
 }
 
-pub(super) fn noted(root: &Root, directory: &Path) -> Vec<String> {
+/// All notes in a directory, sorted by name.
+pub(crate) fn noted(root: &Root, directory: &Path) -> Vec<Note> {
     let entries = root.read_dir(directory).unwrap_or_default().into_iter();
     let files = entries.filter(|e| e.kind == FileType::File).filter_map(|e| e.name.into_string().ok());
-    files.filter(|name| !name.starts_with('.')).collect()
+    let names = files.filter(|name| !name.starts_with('.'));
+    names
+        .filter_map(|name| Some(Note { seen: root.symlink_metadata(&directory.join(&name)).ok()?, name }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_note_that_was_seen_is_taken_back() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = Root::open(tmp.path()).unwrap();
+        let directory = Path::new("/run/kmp/example");
+        let first = note(&root, directory, "one", "").unwrap();
+        assert_eq!(noted(&root, directory), std::slice::from_ref(&first));
+        // Times are as coarse as the kernel's clock ticks.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let again = note(&root, directory, "one", "").unwrap();
+        take_back(&root, directory, &first);
+        assert_eq!(noted(&root, directory), std::slice::from_ref(&again));
+        take_back(&root, directory, &again);
+        assert!(noted(&root, directory).is_empty());
+        // Another file by that name is another note, whenever it was made.
+        let first = note(&root, directory, "one", "text").unwrap();
+        std::fs::rename(tmp.path().join("run/kmp/example/one"), tmp.path().join("kept")).unwrap();
+        note(&root, directory, "one", "text").unwrap();
+        take_back(&root, directory, &first);
+        assert_eq!(noted(&root, directory).len(), 1);
+        for wrong in ["", ".hidden", "a/b", ".."] {
+            assert!(note(&root, directory, wrong, "").is_err(), "{wrong}");
+        }
+    }
 }

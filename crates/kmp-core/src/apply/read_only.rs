@@ -21,7 +21,7 @@ pub fn is_read_only(root: &Root, dir: &Path) -> bool {
 
 /// Notes that the links of a kernel could not be changed.
 pub fn keep_pending(root: &Root, release: &str) {
-    if let Err(e) = note(root, Path::new(PENDING), release) {
+    if let Err(e) = note(root, Path::new(PENDING), release, "") {
         log::debug!("no note in {}: {e}", root.display(Path::new(PENDING)).display());
     }
 }

@@ -106,7 +106,10 @@ fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &Owne
 
 /// Is depmod's index all that is left of a kernel that is gone, and of its KMPs?
 pub fn is_index_only(root: &Root, release: &Release) -> bool {
-    let has_modules = release.is_kernel || !release.third_party.is_empty() || release.weak_updates.is_some();
+    let has_modules = release.is_kernel
+        || !release.third_party.is_empty()
+        || !release.live_patches.is_empty()
+        || release.weak_updates.is_some();
     if has_modules {
         return false;
     }

@@ -32,6 +32,8 @@ pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
     pub packages: Vec<&'a Package>,
+    /// The KMPs of each package.
+    pub versions: HashMap<&'a str, Vec<usize>>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
@@ -93,9 +95,14 @@ impl<'a> After<'a> {
         });
         let stays = stays.collect();
         let packages = all.iter().map(|(package, ..)| *package).collect();
-        let (sources, kmps) = all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let (sources, kmps): (_, Vec<Kmp<'a>>) =
+            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, kmp) in kmps.iter().enumerate() {
+            versions.entry(kmp.package).or_default().push(index);
+        }
         let conventions = &survey.inventory.conventions;
-        Self { kmps, sources, packages, stays, wanted_gone, erased, conventions }
+        Self { kmps, sources, packages, versions, stays, wanted_gone, erased, conventions }
     }
 
     /// Is every version erased, with nothing in its place?

@@ -13,11 +13,9 @@ use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
 use crate::decompress::MODULE_LIMIT;
-use crate::dialect::{IN_TREE, KMP_IN_KERNEL, WEAK_UPDATES};
-use crate::inventory::{ModulesDirs, Package, parse_module, parse_symvers};
-
-/// What of a kernel's directory makes a package a kernel's.
-pub(super) const KERNEL_FILES: &[&str] = &["System.map", "modules.builtin", "modules.order", "vmlinuz"];
+use crate::dialect::{IN_TREE, WEAK_UPDATES};
+use crate::inventory::kind::{self, Around};
+use crate::inventory::{Kind, ModulesDirs, Package, parse_module, parse_symvers};
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -26,6 +24,8 @@ pub struct Elements {
     kernels: BTreeMap<String, Parts>,
     kmps: Vec<IncomingKmp>,
     removed: BTreeMap<u32, Removal>,
+    /// Kernels' own modules outside `kernel/`: release and name.
+    own: Vec<(String, Box<str>)>,
     removed_kernels: BTreeSet<String>,
     /// What packages that come obsolete.
     obsoletes: HashSet<String>,
@@ -44,6 +44,8 @@ struct Parts {
     in_tree: HashSet<Box<str>>,
     packages: BTreeSet<String>,
     is_whole: bool,
+    /// Source packages that they were built from.
+    sources: HashSet<String>,
 }
 
 /// What a package's files are, by their paths.
@@ -68,6 +70,7 @@ impl Elements {
             kernels: BTreeMap::new(),
             kmps: Vec::new(),
             removed: BTreeMap::new(),
+            own: Vec::new(),
             removed_kernels: BTreeSet::new(),
             obsoletes: HashSet::new(),
             kernel_files: Vec::new(),
@@ -156,14 +159,17 @@ impl Elements {
         requires: &[Dependency],
         file: Option<&mut PackageFile>,
     ) -> Result<Option<String>, librpm_rt::Error> {
-        if package.provides.iter().any(|p| p.name == KMP_IN_KERNEL) {
-            return Ok(None);
-        }
         let contents = self.sort(&package);
+        let ghosts: HashSet<&Path> = package.ghosts.iter().map(PathBuf::as_path).collect();
+        let has_ghosts = contents.modules.iter().any(|(_, path, _)| ghosts.contains(path.as_path()));
+        let kind = kind::of_package(&package, has_ghosts, &Around::default());
         for (release, is_whole) in &contents.kernels {
             let parts = self.kernels.entry(release.clone()).or_default();
             parts.is_whole |= is_whole;
             parts.packages.insert(package.name.clone());
+            if !package.source.is_empty() {
+                parts.sources.insert(package.source.clone());
+            }
             let symbols =
                 package.provides.iter().filter(|p| SymbolCapability::parse(&p.name, &p.evr).is_some());
             parts.capabilities.extend(symbols.map(|p| (p.name.clone(), p.evr.clone())));
@@ -172,7 +178,12 @@ impl Elements {
             self.kernels.entry(release.clone()).or_default().in_tree.insert(name.clone());
         }
         // A kernel's package may bring modules beside its own, too; those are not a KMP's.
-        let third_party: &[_] = if contents.in_tree.is_empty() { &contents.modules } else { &[] };
+        let is_kernels = kind == Kind::InTree || !contents.in_tree.is_empty();
+        let third_party: &[_] = if is_kernels { &[] } else { &contents.modules };
+        if is_kernels {
+            self.own
+                .extend(contents.modules.iter().map(|(release, _, name)| (release.clone(), name.clone())));
+        }
         let mut modules: HashMap<PathBuf, Result<Module, Malformed>> = HashMap::new();
         let package_file = file.as_ref().map(|f| f.path().to_path_buf());
         if let Some(file) = file {
@@ -215,11 +226,18 @@ impl Elements {
                 (None, None) => Err(Malformed("not read before it is installed".into())),
             };
             let module = IncomingModule { name: name.clone(), path: path.clone(), module };
+            if module.module.as_ref().is_ok_and(|m| m.is_live_patch) {
+                continue;
+            }
             releases.entry(release).or_default().push(module);
         }
         for (origin, modules) in releases {
+            if kind::are_in_tree(Some(&package.name), modules.iter().map(|m| m.module.as_ref().ok())) {
+                self.own.extend(modules.into_iter().map(|m| (origin.to_string(), m.name)));
+                continue;
+            }
             let (package, file) = (package.clone(), package_file.clone());
-            self.kmps.push(IncomingKmp { package, file, origin: origin.into(), modules });
+            self.kmps.push(IncomingKmp { package, file, origin: origin.into(), modules, kind });
         }
         Ok(contents.kernels.into_keys().next())
     }
@@ -272,7 +290,24 @@ impl Elements {
     }
 
     /// The transaction as the guard takes it.
-    pub fn finish(self) -> Transaction {
+    pub fn finish(mut self) -> Transaction {
+        let is_kernels = |kmp: &IncomingKmp| {
+            kind::may_be_kernels_source(&kmp.package.source)
+                && self
+                    .kernels
+                    .get(&kmp.origin)
+                    .is_some_and(|parts| parts.sources.contains(&kmp.package.source))
+        };
+        let (own, kmps): (Vec<_>, Vec<_>) = self.kmps.drain(..).partition(is_kernels);
+        self.kmps = kmps;
+        let modules = own
+            .into_iter()
+            .flat_map(|kmp| kmp.modules.into_iter().map(move |m| (kmp.origin.clone(), m.name)));
+        for (release, name) in self.own.drain(..).chain(modules) {
+            if let Some(parts) = self.kernels.get_mut(&release) {
+                parts.in_tree.insert(name);
+            }
+        }
         let kernels = self.kernels.into_iter().map(|(release, parts)| {
             let capabilities = parts.capabilities.iter();
             let symbols = parts.symvers.unwrap_or_else(|| {
@@ -304,6 +339,7 @@ impl Elements {
                     contents.in_tree.push((release, name.into()));
                 }
                 (_, Some(WEAK_UPDATES)) => {}
+                (Some(_), _) if kind::is_live_patch(&below) => {}
                 (Some(name), _) => contents.modules.push((release, file.clone(), name.into())),
                 (None, Some(file_name)) if below.iter().nth(1).is_none() => {
                     let is_symvers = file_name == "symvers" || file_name.starts_with("symvers.");
@@ -312,7 +348,7 @@ impl Elements {
                     } else if file_name == "config" {
                         contents.configs.push((release.clone(), file.clone()));
                     }
-                    if is_symvers || KERNEL_FILES.contains(&file_name) {
+                    if is_symvers || kind::makes_a_kernel(&below) {
                         contents.kernels.insert(release, true);
                     }
                 }
@@ -380,6 +416,7 @@ mod tests {
             arch: String::new(),
             provides: Vec::new(),
             files: files.iter().map(PathBuf::from).collect(),
+            ..Package::default()
         }
     }
 
@@ -410,11 +447,33 @@ mod tests {
     }
 
     #[test]
+    fn live_patches_and_the_kernels_own_modules_are_no_drivers_that_come() {
+        let root = TestRoot::new();
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let of_source = |files: &[&str]| Package { source: "kernel-1-1.src.rpm".into(), ..package(files) };
+        let come = [
+            package(&["/usr/lib/modules/1-default/livepatch/p.ko", "/usr/lib/modules/1-default/kgraft/q.ko"]),
+            // The order does not matter.
+            of_source(&["/usr/lib/modules/1-default/extra/own.ko"]),
+            of_source(&["/usr/lib/modules/1-default/kernel/a.ko"]),
+            of_source(&["/usr/lib/modules/2-default/extra/others.ko"]),
+        ];
+        for package in come {
+            elements.add_package(package, &[], None).unwrap();
+        }
+        let transaction = elements.finish();
+        let of_kmps: Vec<&str> = transaction.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
+        assert_eq!(of_kmps, ["others"]);
+        let in_tree = &transaction.kernels[0].in_tree;
+        assert!(in_tree.contains("own") && in_tree.contains("a") && in_tree.len() == 2, "{in_tree:?}");
+    }
+
+    #[test]
     fn a_package_of_the_kernel_itself_brings_no_driver() {
         let root = TestRoot::new();
         let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
         let mut of_kernel = package(&["/usr/lib/modules/1-default/updates/x.ko"]);
-        of_kernel.provides.push(Dependency { name: KMP_IN_KERNEL.into(), flags: 0, evr: String::new() });
+        of_kernel.provides.push(Dependency { name: "kmp_in_kernel".into(), flags: 0, evr: String::new() });
         elements.add_package(of_kernel, &[], None).unwrap();
         elements.add_package(package(&["/usr/bin/x"]), &[], None).unwrap();
         assert!(elements.is_empty());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::{Kernel, Malformed, Module};
-use crate::inventory::Package;
+use crate::inventory::{Kind, Package};
 
 /// A kernel that a transaction brings.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct IncomingKmp {
     pub origin: String,
     /// Its modules.
     pub modules: Vec<IncomingModule>,
+    /// What it is: a driver, shipped or made here.
+    pub kind: Kind,
 }
 
 /// How a package goes.

@@ -65,6 +65,29 @@ struct Will<'w> {
     before: Option<&'w SurveyedKernel>,
     site: Site<'w>,
     plan: KernelPlan,
+    /// Names of third-party modules that work, or may, for all that is known.
+    modules: HashSet<&'w str>,
+    /// Packages of which a version works.
+    packages: HashSet<&'w str>,
+}
+
+impl<'w> Will<'w> {
+    fn new(release: &'w str, line: KernelLine, site: Site<'w>, after: &After<'w>) -> Self {
+        let plan = site.plan(&after.kmps);
+        let all = || (0..after.kmps.len()).map(|k| (k, &after.kmps[k]));
+        let working = || all().filter(|(k, _)| works(&plan, *k)).map(|(_, kmp)| kmp);
+        let open = all().filter(|(k, _)| plan.decisions[*k] == Decision::DoesNotFit && may_work(&plan, *k));
+        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
+        let modules = linked.chain(natives).collect();
+        let packages = working().map(|kmp| kmp.package).collect();
+        Self { release, line, is_new: false, is_bootable: true, before: None, site, plan, modules, packages }
+    }
+
+    /// Has it the driver, by its package's name or by its modules?
+    fn has_driver(&self, package: &str, modules: &[String]) -> bool {
+        self.packages.contains(package) || modules.iter().all(|m| self.modules.contains(m.as_str()))
+    }
 }
 
 /// Finds the drivers that kernels would be without after `transaction`.
@@ -79,7 +102,7 @@ pub fn lost(survey: &Survey, transaction: &Transaction, given: &Given<'_>) -> Ve
                 continue;
             }
             if let Some(missing) = after.missing(survey, index, kernel, given) {
-                let weighed = weigh(missing, kernel, is_sure, &kernels, &after, given);
+                let weighed = weigh(missing, kernel, is_sure, &kernels, given);
                 result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
             }
         }
@@ -109,15 +132,9 @@ fn kernels_after<'w>(
         let release = incoming.kernel.release.as_str();
         let site = after.incoming_site(incoming);
         let packages = incoming.packages.iter().map(String::as_str);
-        kernels.push(Will {
-            release,
-            line: survey.inventory.conventions.dialect.line(release, packages),
-            is_new: true,
-            is_bootable: true,
-            before: survey.kernels.iter().find(|k| k.kernel.release == release),
-            plan: site.plan(&after.kmps),
-            site,
-        });
+        let line = survey.inventory.conventions.dialect.line(release, packages);
+        let before = survey.kernels.iter().find(|k| k.kernel.release == release);
+        kernels.push(Will { is_new: true, before, ..Will::new(release, line, site, after) });
     }
     for surveyed in &survey.kernels {
         let release = surveyed.kernel.release.as_str();
@@ -125,15 +142,9 @@ fn kernels_after<'w>(
             continue;
         }
         let site = after.staying_site(survey.site_of(surveyed));
-        kernels.push(Will {
-            release,
-            line: line_of(survey, given, release),
-            is_new: false,
-            is_bootable: given.kernels.get(release).is_none_or(|k| k.is_bootable),
-            before: Some(surveyed),
-            plan: site.plan(&after.kmps),
-            site,
-        });
+        let line = line_of(survey, given, release);
+        let is_bootable = given.kernels.get(release).is_none_or(|k| k.is_bootable);
+        kernels.push(Will { is_bootable, before: Some(surveyed), ..Will::new(release, line, site, after) });
     }
     kernels
 }
@@ -158,8 +169,9 @@ impl<'a> Expected<'a> {
     fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<usize, bool> {
         let mut expected = BTreeMap::new();
         let mut expect = |plan: &KernelPlan, is_sure: bool| {
-            let packaged = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| k.is_packaged());
-            for (index, _) in packaged.filter(|(i, _)| works(plan, *i)) {
+            // Who makes a module on this machine makes it for a new kernel, too.
+            let shipped = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| !k.kind.is_made_here());
+            for (index, _) in shipped.filter(|(i, _)| works(plan, *i)) {
                 *expected.entry(index).or_default() |= is_sure;
             }
         };
@@ -189,18 +201,11 @@ impl<'a> Expected<'a> {
 }
 
 /// Says how much it matters.
-fn weigh(
-    mut lost: Lost,
-    kernel: &Will<'_>,
-    is_sure: bool,
-    kernels: &[Will<'_>],
-    after: &After<'_>,
-    given: &Given<'_>,
-) -> Lost {
+fn weigh(mut lost: Lost, kernel: &Will<'_>, is_sure: bool, kernels: &[Will<'_>], given: &Given<'_>) -> Lost {
     let newer = |a: &&Will<'_>, b: &&Will<'_>| (given.compare_releases)(a.release, b.release);
     let others = kernels.iter().filter(|other| other.release != kernel.release && other.is_bootable);
     let of_line = others.filter(|other| other.line.kinship(&kernel.line) != Kinship::Other);
-    let has_it = |other: &&Will<'_>| after.has_driver(&lost.package, &lost.modules, other);
+    let has_it = |other: &&Will<'_>| other.has_driver(&lost.package, &lost.modules);
     let kept_in = of_line.clone().filter(has_it).max_by(newer);
     let is_booted_next = !of_line.clone().any(|other| newer(&other, &kernel).is_gt());
     lost.needed_for = lost.modules.iter().fold(Use::default(), |all, name| all.and((given.use_of)(name)));
@@ -217,37 +222,17 @@ fn weigh(
 }
 
 impl After<'_> {
-    /// Names of the third-party modules that work in a kernel, and of those that may, for all that is known.
-    fn present<'k>(&'k self, kernel: &'k Will<'_>) -> HashSet<&'k str> {
-        let is_open =
-            |k: usize| kernel.plan.decisions[k] == Decision::DoesNotFit && may_work(&kernel.plan, k);
-        let works_or_may = |k: &usize| works(&kernel.plan, *k) || is_open(*k);
-        let natives = kernel.site.natives.iter().zip(&kernel.plan.natives);
-        (0..self.kmps.len())
-            .filter(works_or_may)
-            .flat_map(|k| self.kmps[k].modules.iter().map(|m| m.name))
-            .chain(natives.filter(|(_, v)| v.fits()).map(|(n, _)| n.name))
-            .collect()
-    }
-
-    /// Has that kernel the driver, by its package's name or by its modules?
-    fn has_driver(&self, package: &str, modules: &[String], kernel: &Will<'_>) -> bool {
-        let served = (0..self.kmps.len()).any(|k| self.kmps[k].package == package && works(&kernel.plan, k));
-        let present = self.present(kernel);
-        served || modules.iter().all(|m| present.contains(m.as_str()))
-    }
-
     /// Is the driver of KMP `index` (of the survey's list) missing in a kernel?
     fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
-        let versions = || (0..self.kmps.len()).filter(|k| self.kmps[*k].package == package);
+        let versions = || self.versions.get(package).into_iter().flatten().copied();
         if versions().any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
             return None;
         }
         // Whoever brings the module under its name brings the driver.
-        let present = self.present(kernel);
-        let missing: Vec<_> = installed.modules.iter().filter(|m| !present.contains(&*m.name)).collect();
+        let missing: Vec<_> =
+            installed.modules.iter().filter(|m| !kernel.modules.contains(&*m.name)).collect();
         if missing.is_empty() {
             return None;
         }

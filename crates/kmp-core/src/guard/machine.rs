@@ -7,12 +7,13 @@ use std::rc::Rc;
 
 use librpm_rt::{Database, Librpm};
 
-use super::elements::{Elements, KERNEL_FILES};
+use super::elements::Elements;
 use super::given::{Given, InstalledKernel, Use};
 use super::incoming::InTree;
 use super::policy::{Finding, Orders};
 use super::{in_tree, lost};
 use crate::dialect::IN_TREE;
+use crate::inventory::kind;
 use crate::inventory::{Blacklist, Package};
 use crate::root::Root;
 use crate::survey::Survey;
@@ -80,7 +81,7 @@ impl<'p> Packages<'p> {
         let mut kernels: BTreeMap<String, InstalledKernel> = BTreeMap::new();
         let goes_by_package = self.survey.inventory.conventions.dialect.goes_by_package();
         for release in self.survey.inventory.kernels() {
-            let files: Vec<PathBuf> = KERNEL_FILES.iter().map(|name| release.dir.join(name)).collect();
+            let files: Vec<PathBuf> = kind::KERNEL_FILES.iter().map(|name| release.dir.join(name)).collect();
             let packages = if goes_by_package { self.owners(&files) } else { BTreeSet::new() };
             let image = |name: &&str| {
                 let in_boot = Path::new("/boot").join(format!("{name}-{}", release.release));

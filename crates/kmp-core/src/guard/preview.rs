@@ -38,10 +38,11 @@ pub fn preview(
     let after = After::new(survey, transaction, compare);
     let mut result = Vec::new();
     let mut judge = |site: &Site<'_>, plan: &KernelPlan, is_asked: &dyn Fn(Source) -> bool| {
+        let beside = site.beside(&after.kmps, &plan.chosen());
         for (index, source) in after.sources.iter().enumerate().filter(|(_, s)| is_asked(**s)) {
             let mut verdicts = plan.verdicts[index].clone();
             if verdicts.is_empty() && any_flavour {
-                verdicts = site.instead(&after.kmps, &plan.chosen(), index);
+                verdicts = beside.instead(index);
             }
             if !verdicts.is_empty() {
                 let release = site.kernel.release.clone();

@@ -175,6 +175,7 @@ fn described(name: &str, file: &str, provides: Vec<Dependency>) -> Package {
         arch: "x86_64".into(),
         provides,
         files: vec![file.into()],
+        ..Package::default()
     }
 }
 

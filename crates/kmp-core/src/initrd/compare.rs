@@ -57,7 +57,7 @@ fn collect(
 ) -> Modules {
     let rank = |below: &Path| dialect.load_rank(below);
     let mut modules = Modules::new();
-    let own = release.third_party.iter().chain(&release.in_tree);
+    let own = release.third_party.iter().chain(&release.live_patches).chain(&release.in_tree);
     let own = own.map(|m| (m.name.clone(), m.path.clone(), m.below.clone()));
     for (name, path, below) in own.chain(links) {
         let wins = modules.get(&name).is_none_or(|there| rank(&below) < rank(&there.below));

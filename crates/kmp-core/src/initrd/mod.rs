@@ -21,7 +21,7 @@ pub use digest::Digest;
 pub use dracut_conf::Drivers;
 pub use settings::Settings;
 
-use crate::apply::{self, Generator, NoGenerator};
+use crate::apply::{self, Generator, NoGenerator, Note};
 use crate::dialect::Dialect;
 use crate::inventory::{Problem, Release};
 use crate::root::Root;
@@ -68,6 +68,20 @@ pub struct Fate {
     pub reason: Reason,
     /// What was done.
     pub done: Done,
+}
+
+/// A decision, and the marker that was left for it, if a new initrd is needed.
+#[derive(Debug)]
+pub struct Asked {
+    reason: Reason,
+    marker: Option<Result<Note, String>>,
+}
+
+impl Asked {
+    /// Is nothing needed, or is there a marker? Then what led to the decision can be forgotten.
+    pub fn is_settled(&self) -> bool {
+        !self.reason.needed() || matches!(self.marker, Some(Ok(_)))
+    }
 }
 
 /// What all kernels of a root have in common.
@@ -127,35 +141,41 @@ impl<'a> System<'a> {
         decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))
     }
 
-    /// Makes the initrd that `reason` asks for, or leaves a marker. The marker comes first, so that what is cut short is
-    /// made up for.
-    pub fn serve(&self, release: &Release, reason: Reason, dry_run: bool) -> Fate {
-        let done = match reason.needed() {
-            false => Done::Nothing,
-            true if dry_run => Done::Due,
-            true => self.make(release),
-        };
-        Fate { reason, done }
+    /// Leaves the marker that `reason` asks for. It comes before the generator, so that what is cut short is made up for.
+    pub fn ask(&self, release: &Release, reason: Reason, dry_run: bool) -> Asked {
+        let marker = (reason.needed() && !dry_run).then(|| {
+            apply::mark(self.root, &release.release).map_err(|e| {
+                let markers = self.root.display(Path::new(apply::MARKERS));
+                format!("cannot leave a marker in {}: {e}", markers.display())
+            })
+        });
+        Asked { reason, marker }
     }
 
-    fn make(&self, release: &Release) -> Done {
-        let marked = apply::mark(self.root, &release.release).map_err(|e| {
-            format!(
-                "cannot leave a marker in {}: {e}",
-                self.root.display(Path::new(apply::MARKERS)).display()
-            )
-        });
+    /// Makes the initrd that was asked for, where initrds are made at once.
+    pub fn serve(&self, release: &Release, asked: Asked) -> Fate {
+        let done = match asked.marker {
+            None if asked.reason.needed() => Done::Due,
+            None => Done::Nothing,
+            Some(marker) => self.make(release, marker),
+        };
+        Fate { reason: asked.reason, done }
+    }
+
+    fn make(&self, release: &Release, marker: Result<Note, String>) -> Done {
         let generator = match &self.generator {
             Some(Ok(generator)) if !self.settings.in_posttrans => generator,
-            _ => return marked.map_or_else(Done::Failed, |()| Done::Marked),
+            _ => return marker.map_or_else(Done::Failed, |_| Done::Marked),
         };
         if self.settings.transactional && generator.is_sdbootutil() {
-            return marked.map_or_else(Done::Failed, |()| Done::Marked);
+            return marker.map_or_else(Done::Failed, |_| Done::Marked);
         }
         let path = places::find(self.root, &release.release, &release.dir);
         match generator.build(self.root, &release.release, path.as_deref()) {
             Ok(said) => {
-                apply::unmark(self.root, &release.release);
+                if let Ok(marker) = marker {
+                    apply::unmark(self.root, &marker);
+                }
                 Done::Built(said)
             }
             Err(e) => Done::Failed(e.to_string()),

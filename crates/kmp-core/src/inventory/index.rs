@@ -31,6 +31,7 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
     let items = release.weak_updates.as_deref().unwrap_or_default();
     let indexed = !release.in_tree.is_empty()
         || !release.third_party.is_empty()
+        || !release.live_patches.is_empty()
         || items.iter().any(|item| item.name.is_some());
     let written = |name: &str| root.metadata(&release.dir.join(name)).ok().map(|s| s.mtime_ns);
     if written(MODULES_DEP).is_none() {
@@ -42,9 +43,12 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
     let index = WRITTEN.iter().chain(ALSO_WRITTEN).filter_map(|name| written(name)).min()?;
 
     let links: Vec<PathBuf> = items.iter().map(|item| Path::new(WEAK_UPDATES).join(&item.below)).collect();
+    let own = release.in_tree.iter().filter(|m| !m.below.starts_with(IN_TREE));
     let there: HashSet<&Path> = release
         .third_party
         .iter()
+        .chain(&release.live_patches)
+        .chain(own)
         .map(|m| m.below.as_path())
         .chain(links.iter().map(PathBuf::as_path))
         .collect();

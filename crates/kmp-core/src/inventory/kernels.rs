@@ -31,7 +31,7 @@ pub struct Release {
     /// Is a kernel of that release installed? Only then are there in-tree modules, or symvers or
     /// System.map here or in `/boot`. A directory that a KMP alone has made is no kernel.
     pub is_kernel: bool,
-    /// In-tree modules.
+    /// In-tree modules; those outside `kernel/`, too, once the inventory knows them.
     pub in_tree: Vec<FoundModule>,
     /// Is there nothing but directories and regular files, with ASCII names, among the in-tree modules?
     pub in_tree_is_plain: bool,
@@ -39,8 +39,10 @@ pub struct Release {
     pub in_tree_changed_ns: i128,
     /// Names of the in-tree modules, `_` for `-`.
     pub in_tree_names: HashSet<Box<str>>,
-    /// Other modules outside `weak-updates/`, in depmod's order.
+    /// Other modules outside `weak-updates/`, in depmod's order: all, until the inventory sets apart what is no driver.
     pub third_party: Vec<FoundModule>,
+    /// Live patches, once the inventory knows them.
+    pub live_patches: Vec<FoundModule>,
     /// What is in `weak-updates/`; `None` where that is not there.
     pub weak_updates: Option<Vec<Item>>,
 }
@@ -103,6 +105,7 @@ impl Release {
             in_tree_changed_ns,
             in_tree_names,
             third_party,
+            live_patches: Vec::new(),
             weak_updates,
         };
         (release, problems)

@@ -3,6 +3,7 @@
 mod blacklist;
 mod index;
 mod kernels;
+pub(crate) mod kind;
 mod load;
 mod modules_dirs;
 mod overrides;
@@ -20,14 +21,17 @@ use librpm_rt::Librpm;
 pub use blacklist::Blacklist;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
+pub use kind::{Kind, Maker};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
 pub use overrides::Overrides;
+use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::Module;
 use crate::dialect::Dialect;
+use crate::report::printable;
 use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
 
@@ -72,6 +76,19 @@ impl Conventions {
     }
 }
 
+/// A module outside `kernel/` that is no driver.
+#[derive(Clone, Debug)]
+pub struct Apart {
+    /// The module.
+    pub module: FoundModule,
+    /// The release in whose directory it is.
+    pub release: String,
+    /// What it is.
+    pub kind: Kind,
+    /// NAME-VERSION-RELEASE of the package that owns it.
+    pub package: Option<String>,
+}
+
 /// What a file system root holds.
 #[derive(Debug)]
 pub struct Inventory {
@@ -83,6 +100,8 @@ pub struct Inventory {
     pub releases: Vec<Release>,
     /// The KMPs: for each package and release one, sorted by package name, newest version first.
     pub kmps: Vec<InstalledKmp>,
+    /// Modules outside `kernel/` that are no drivers: live patches, and kernels' own.
+    pub apart: Vec<Apart>,
     /// Third-party modules by their path: the KMP that owns it.
     owners: HashMap<PathBuf, usize>,
     /// Why the packages are not known, if so. Links must not be changed then.
@@ -112,14 +131,83 @@ impl Inventory {
         let conventions = Conventions { dialect, asked: asked.collect(), overrides };
         let releases = releases(root, &dirs, workers, &mut problems);
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
-        let (kmps, packages_unknown) = match found {
-            Ok(kmps) => (kmps, None),
-            Err(e) => (Vec::new(), Some(e)),
+        let (found, packages_unknown) = match found {
+            Ok(found) => (found, None),
+            Err(e) => (Found::default(), Some(e)),
         };
+        let Found { kmps, apart } = found;
+        let (owners, none) = (HashMap::new(), Vec::new());
         let mut inventory =
-            Self { conventions, dirs, releases, kmps, owners: HashMap::new(), packages_unknown, problems };
+            Self { conventions, dirs, releases, kmps, apart: none, owners, packages_unknown, problems };
         inventory.set_in_order(rpm);
+        let mut apart: HashMap<PathBuf, (Kind, Option<String>)> =
+            apart.into_iter().map(|(path, kind, nvr)| (path, (kind, Some(nvr)))).collect();
+        for module in inventory.releases.iter().flat_map(|r| &r.third_party) {
+            if kind::is_live_patch(&module.below) {
+                apart.entry(module.path.clone()).or_insert((Kind::LivePatch, None));
+            }
+        }
+        inventory.set_apart(apart);
         inventory
+    }
+
+    /// Tells live patches and the kernels' own modules from drivers by what they say of themselves: `module` has the
+    /// contents of those that were read.
+    pub fn look_into<'m>(
+        &mut self,
+        rpm: Result<&Librpm, &librpm_rt::Error>,
+        module: &dyn Fn(&Path) -> Option<&'m Module>,
+    ) {
+        let is_live_patch = |found: &FoundModule| module(&found.path).is_some_and(|m| m.is_live_patch);
+        let mut apart: HashMap<PathBuf, (Kind, Option<String>)> = HashMap::new();
+        for kmp in &mut self.kmps {
+            let (patches, drivers): (Vec<_>, Vec<_>) = kmp.modules.drain(..).partition(|m| is_live_patch(m));
+            let nvr = kmp.package.nvr();
+            apart.extend(patches.into_iter().map(|m| (m.path, (Kind::LivePatch, Some(nvr.clone())))));
+            if kind::are_in_tree(Some(&kmp.package.name), drivers.iter().map(|m| module(&m.path))) {
+                apart.extend(drivers.into_iter().map(|m| (m.path, (Kind::InTree, Some(nvr.clone())))));
+            } else {
+                kmp.modules = drivers;
+            }
+        }
+        for found in self.releases.iter().flat_map(|r| &r.third_party) {
+            if self.owners.contains_key(&found.path) {
+                continue;
+            }
+            if is_live_patch(found) {
+                apart.insert(found.path.clone(), (Kind::LivePatch, None));
+            } else if kind::are_in_tree(None, std::iter::once(module(&found.path))) {
+                apart.insert(found.path.clone(), (Kind::InTree, None));
+            }
+        }
+        if !apart.is_empty() {
+            self.kmps.retain(|kmp| !kmp.modules.is_empty());
+            self.set_in_order(rpm);
+            self.set_apart(apart);
+        }
+    }
+
+    /// Takes these modules, by their paths, out from among the drivers.
+    fn set_apart(&mut self, apart: HashMap<PathBuf, (Kind, Option<String>)>) {
+        for release in self.releases.iter_mut().filter(|_| !apart.is_empty()) {
+            let (drivers, others): (Vec<_>, Vec<_>) =
+                release.third_party.drain(..).partition(|m| !apart.contains_key(&m.path));
+            release.third_party = drivers;
+            for module in others {
+                let (kind, package) = apart[&module.path].clone();
+                match kind {
+                    Kind::InTree => {
+                        release.in_tree_names.insert(module.name.clone());
+                        release.in_tree.push(module.clone());
+                    }
+                    _ => release.live_patches.push(module.clone()),
+                }
+                self.apart.push(Apart { module, release: release.release.clone(), kind, package });
+            }
+        }
+        self.apart.sort_by(|a, b| {
+            (&a.release, &a.module.name, &a.module.path).cmp(&(&b.release, &b.module.name, &b.module.path))
+        });
     }
 
     fn set_in_order(&mut self, rpm: Result<&Librpm, &librpm_rt::Error>) {
@@ -177,6 +265,26 @@ impl Inventory {
         (0..self.kmps.len()).filter(|k| is_named(&self.kmps[*k].package)).collect()
     }
 
+    /// Why a package of that name, NAME-VERSION-RELEASE or that with an architecture, is no KMP though it owns modules
+    /// outside `kernel/`, in words.
+    pub fn why_no_kmp(&self, name: &str) -> Option<String> {
+        let is_named = |nvr: &str| {
+            let mut parts = nvr.rsplitn(3, '-');
+            nvr == name
+                || name.strip_prefix(nvr).is_some_and(|arch| arch.starts_with('.'))
+                || parts.nth(2) == Some(name)
+        };
+        self.apart.iter().find_map(|apart| {
+            let nvr = apart.package.as_deref().filter(|nvr| is_named(nvr))?;
+            let (module, release) = (printable(apart.module.name.as_ref().as_ref()), &apart.release);
+            let what = match apart.kind {
+                Kind::LivePatch => format!("is a live patch for kernel {release}"),
+                _ => format!("is one of kernel {release}'s own"),
+            };
+            Some(format!("{nvr} is no KMP: its module {module} {what}"))
+        })
+    }
+
     /// Whose is a thing in `weak-updates/`? `Some(Some(kmp))`: ours, it leads to that KMP's module.
     /// `Some(None)`: ours and stale, it leads nowhere. `None`: not ours, not to be touched.
     pub fn ours(&self, root: &Root, item: &Item) -> Option<Option<usize>> {
@@ -189,6 +297,10 @@ impl Inventory {
             && self.conventions.may_link(&target, &below)
         {
             return Some(Some(kmp));
+        }
+        // A link to a live patch, or to another kernel's own module, does nobody any good.
+        if self.apart.iter().any(|apart| apart.module.path == target) {
+            return Some(None);
         }
         // A link to something that exists and that is not ours to link is somebody else's.
         let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);

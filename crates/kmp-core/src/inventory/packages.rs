@@ -1,16 +1,17 @@
 //! The packages that own third-party modules.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use librpm_rt::Librpm;
+use librpm_rt::{Database, Librpm};
 
 use super::kernels::{FoundModule, Release};
+use super::kind::{self, Around, Kind};
 use super::{Conventions, ModulesDirs, Problem, module_name};
-use crate::dialect::{EXTRA, IN_TREE, KMP_IN_KERNEL, WEAK_UPDATES};
+use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
 use crate::report::printable;
 use crate::root::Root;
 
@@ -36,6 +37,8 @@ pub struct InstalledKmp {
     pub modules: Vec<FoundModule>,
     /// Why it cannot be linked, if so.
     pub broken: Option<String>,
+    /// What it is: a driver, shipped or made here.
+    pub kind: Kind,
 }
 
 impl InstalledKmp {
@@ -52,8 +55,18 @@ pub(super) fn name_fault(below: &Path) -> Option<String> {
         .then(|| format!("its module {} has a name that depmod cannot take (not ASCII)", name()))
 }
 
-/// Finds the KMPs. Only directories that hold third-party modules are asked for, by rpm's index of
-/// directory names; no other package's header is read.
+/// What packages own.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// KMPs.
+    pub kmps: Vec<InstalledKmp>,
+    /// Modules on disk that are no drivers: their paths, what they are, and NAME-VERSION-RELEASE of the owner.
+    pub apart: Vec<(PathBuf, Kind, String)>,
+}
+
+/// Finds the owners of third-party modules. Only directories that hold such modules are asked for, by rpm's index of
+/// directory names; no other package's header is read, but those of kernels that the source package of an owner looks
+/// like.
 pub(super) fn find(
     root: &Root,
     rpm: Result<&Librpm, &librpm_rt::Error>,
@@ -61,27 +74,56 @@ pub(super) fn find(
     releases: &[Release],
     conventions: &Conventions,
     problems: &mut Vec<Problem>,
-) -> Result<Vec<InstalledKmp>, PackageError> {
+) -> Result<Found, PackageError> {
     let on_disk: HashMap<&Path, &FoundModule> =
         releases.iter().flat_map(|r| &r.third_party).map(|m| (m.path.as_path(), m)).collect();
     let asked: BTreeSet<&Path> = on_disk.keys().filter_map(|p| p.parent()).collect();
     // Links may be left of packages that are gone: then too it must be known that nobody owns anything.
     let links = releases.iter().any(|r| r.weak_updates.as_ref().is_some_and(|items| !items.is_empty()));
     if asked.is_empty() && !links {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
-    let failed = |e: &librpm_rt::Error| PackageError(e.to_string());
     let rpm = match rpm {
         Ok(rpm) => rpm,
         // Where rpm was never used there is nobody to own a module.
-        Err(_) if !librpm_rt::has_database(root.path()) => return Ok(Vec::new()),
+        Err(_) if !librpm_rt::has_database(root.path()) => return Ok(Found::default()),
         Err(e) => return Err(failed(e)),
     };
     let database = match rpm.open(root.path()) {
         Ok(database) => database,
-        Err(librpm_rt::Error::NoDatabase { .. }) => return Ok(Vec::new()),
+        Err(librpm_rt::Error::NoDatabase { .. }) => return Ok(Found::default()),
         Err(e) => return Err(failed(&e)),
     };
+    let packages = owners(&database, dirs, asked)?;
+    let around = around(&database, dirs, releases, &packages)?;
+    let mut found = Found::default();
+    for package in packages {
+        let nvr = package.nvr();
+        let (kmps, apart) = of_package(dirs, &on_disk, package, conventions, &around);
+        found.apart.extend(apart.into_iter().map(|(path, kind)| (path, kind, nvr.clone())));
+        for (kmp, is_fault) in kmps {
+            if let (true, Some(what)) = (is_fault, &kmp.broken) {
+                problems.push(Problem {
+                    path: root.display(&dirs.path().join(&kmp.origin)),
+                    what: format!("package {}: {what}", kmp.package.nvra()),
+                });
+            }
+            found.kmps.push(kmp);
+        }
+    }
+    Ok(found)
+}
+
+fn failed(e: &librpm_rt::Error) -> PackageError {
+    PackageError(e.to_string())
+}
+
+/// The packages that own something directly in one of these directories.
+fn owners<'d>(
+    database: &Database,
+    dirs: &ModulesDirs,
+    asked: impl IntoIterator<Item = &'d Path>,
+) -> Result<Vec<Package>, PackageError> {
     let mut instances = BTreeSet::new();
     for dir in asked {
         for spelling in dirs.spellings(dir) {
@@ -90,21 +132,41 @@ pub(super) fn find(
             instances.extend(database.owners_of_dir(key.as_bytes()).map_err(|e| failed(&e))?);
         }
     }
-    let below_modules = |dir: &[u8]| dirs.canonical(Path::new(OsStr::from_bytes(dir))).is_some();
-    let mut kmps = Vec::new();
-    for instance in instances {
-        let package = database.package(instance, &below_modules).map_err(|e| failed(&e))?;
-        for (kmp, is_fault) in of_package(dirs, &on_disk, package, conventions) {
-            if let (true, Some(what)) = (is_fault, &kmp.broken) {
-                problems.push(Problem {
-                    path: root.display(&dirs.path().join(&kmp.origin)),
-                    what: format!("package {}: {what}", kmp.package.nvra()),
-                });
-            }
-            kmps.push(kmp);
-        }
+    let keep = |dir: &[u8]| {
+        let dir = Path::new(OsStr::from_bytes(dir));
+        dirs.canonical(dir).is_some() || dir.parent() == Some(Path::new(kind::SOURCES))
+    };
+    let package = |instance| database.package(instance, &keep).map_err(|e| failed(&e));
+    instances.into_iter().map(package).collect()
+}
+
+/// What of other packages decides what the owners of third-party modules are. Asked for only where it may matter.
+fn around(
+    database: &Database,
+    dirs: &ModulesDirs,
+    releases: &[Release],
+    packages: &[Package],
+) -> Result<Around, PackageError> {
+    let mut around = Around::default();
+    if packages.is_empty() {
+        return Ok(around);
     }
-    Ok(kmps)
+    for file in owners(database, dirs, [Path::new(kind::AKMODS)])?.iter().flat_map(|p| &p.files) {
+        let name = file.file_name().and_then(OsStr::to_str).and_then(kind::source_name);
+        around.akmods_sources.extend(name.map(String::from));
+    }
+    if packages.iter().any(|p| kind::may_be_kernels_source(&p.source)) {
+        let kernels = releases.iter().filter(|r| r.is_kernel && !r.third_party.is_empty());
+        let places: Vec<PathBuf> = kernels.flat_map(|r| [r.dir.clone(), r.dir.join(IN_TREE)]).collect();
+        for package in owners(database, dirs, places.iter().map(PathBuf::as_path))? {
+            let below = package.files.iter().filter_map(|f| Some(dirs.split(&dirs.canonical(f)?)?.1));
+            if below.into_iter().any(|below| kind::makes_a_kernel(&below)) {
+                around.kernel_sources.insert(package.source);
+            }
+        }
+        around.kernel_sources.remove("");
+    }
+    Ok(around)
 }
 
 /// Sorts by name, the newest version first. Without rpm there are no versions but releases, and they are compared
@@ -125,20 +187,24 @@ struct Contents {
     broken: Option<String>,
     /// Modules that are never linked, by the dialect.
     others: Vec<FoundModule>,
+    has_ghosts: bool,
 }
 
-/// One KMP for each release that the package has modules for, and whether what breaks it is a fault; none for a
-/// package of the kernel itself.
+/// KMPs of a package, each with whether what breaks it is a fault, and its modules that are no drivers.
+type OfPackage = (Vec<(InstalledKmp, bool)>, Vec<(PathBuf, Kind)>);
+
+/// One KMP for each release that the package has modules for; none for a package of the kernel itself.
 fn of_package(
     dirs: &ModulesDirs,
     on_disk: &HashMap<&Path, &FoundModule>,
     package: Package,
     conventions: &Conventions,
-) -> Vec<(InstalledKmp, bool)> {
-    if package.provides.iter().any(|p| p.name == KMP_IN_KERNEL) {
-        return Vec::new();
-    }
+    around: &Around,
+) -> OfPackage {
     let mut by_origin: BTreeMap<String, Contents> = BTreeMap::new();
+    let mut live_patches = Vec::new();
+    let mut is_in_tree = false;
+    let ghosts: HashSet<&Path> = package.ghosts.iter().map(PathBuf::as_path).collect();
     for file in &package.files {
         let Some(path) = dirs.canonical(file) else { continue };
         let Some((origin, below)) = dirs.split(&path) else { continue };
@@ -147,23 +213,41 @@ fn of_package(
             continue;
         }
         if first == IN_TREE {
-            return Vec::new();
+            is_in_tree = true;
+            continue;
+        }
+        let found = on_disk.get(path.as_path()).map(|module| (*module).clone());
+        if kind::is_live_patch(&below) {
+            live_patches.extend(found.map(|m| (m.path, Kind::LivePatch)));
+            continue;
         }
         let contents = by_origin.entry(origin).or_default();
-        let found = on_disk.get(path.as_path()).map(|module| (*module).clone());
+        let is_ghost = ghosts.contains(file.as_path());
+        contents.has_ghosts |= is_ghost;
         if !conventions.may_link(&path, &below) {
             contents.others.extend(found);
             continue;
         }
+        // A ghost that was not made is none that is missing.
         let missing = || {
             let name = printable(below.as_os_str());
-            found.is_none().then(|| format!("its module {name} is not on disk"))
+            (found.is_none() && !is_ghost).then(|| format!("its module {name} is not on disk"))
         };
         contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
         contents.modules.extend(found);
     }
-    let kmp = |(origin, contents): (String, Contents)| {
-        let Contents { mut modules, mut broken, others } = contents;
+    let kind_of = |contents: &Contents| match is_in_tree {
+        true => Kind::InTree,
+        false => kind::of_package(&package, contents.has_ghosts, around),
+    };
+    let (mut kmps, mut apart) = (Vec::new(), live_patches);
+    for (origin, contents) in by_origin {
+        let kind = kind_of(&contents);
+        let Contents { mut modules, mut broken, others, .. } = contents;
+        if !kind.is_driver() {
+            apart.extend(modules.into_iter().chain(others).map(|m| (m.path, kind)));
+            continue;
+        }
         let is_fault = !modules.is_empty();
         if let (false, Some(other)) = (is_fault, others.first()) {
             let name = printable(other.below.as_os_str());
@@ -171,11 +255,17 @@ fn of_package(
                 Some(format!("its module {name} is not below {EXTRA}/, and only what is there is linked"));
             modules = others;
         }
+        // What has no module on disk at all is being removed.
+        if modules.is_empty() {
+            continue;
+        }
         modules.sort_by(|a, b| a.below.cmp(&b.below));
         modules.dedup();
         let flavour = conventions.dialect.flavour(&package.name, &origin).map(String::from);
-        (InstalledKmp { package: package.clone(), origin, flavour, modules, broken }, is_fault)
-    };
-    // What has no module on disk at all is being removed.
-    by_origin.into_iter().map(kmp).filter(|(kmp, _)| !kmp.modules.is_empty()).collect()
+        kmps.push((
+            InstalledKmp { package: package.clone(), origin, flavour, modules, broken, kind },
+            is_fault,
+        ));
+    }
+    (kmps, apart)
 }

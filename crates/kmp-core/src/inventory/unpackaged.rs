@@ -5,14 +5,16 @@
 //! depend on each other are a group, and groups of several releases that share a module's name are versions of
 //! one thing. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use librpm_rt::{Evr, Package};
 
+use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
 use super::{FoundModule, ModulesDirs};
 use crate::abi::Module;
+use crate::union_find::Groups;
 
 /// The groups of `modules`, which are in depmod's order: of two in one release with one name the first counts.
 pub(super) fn groups<'m>(
@@ -47,51 +49,68 @@ pub(super) fn groups<'m>(
             modules.sort_by(|a, b| a.below.cmp(&b.below));
             let evr = Evr { epoch: None, version: release.clone(), release: String::new() };
             InstalledKmp {
-                package: Package {
-                    instance: 0,
-                    name: format!("{family}.ko"),
-                    evr,
-                    arch: String::new(),
-                    provides: Vec::new(),
-                    files: Vec::new(),
-                },
+                package: Package { name: format!("{family}.ko"), evr, ..Package::default() },
                 origin: release.clone(),
                 flavour: None,
                 broken: modules.iter().find_map(|m| name_fault(&m.below)),
                 modules,
+                kind: Kind::MadeHere(Maker::Somebody),
             }
         }));
     }
     groups
 }
 
-/// Names that belong together, each family named after the first of them.
+/// Names that belong together, each family named after the first of them in the alphabet.
 #[derive(Default)]
-struct Families<'n>(BTreeMap<&'n str, &'n str>);
+struct Families<'n> {
+    places: HashMap<&'n str, usize>,
+    groups: Groups,
+    /// For the name that stands for a family: the first of its names.
+    first: Vec<&'n str>,
+}
 
 impl<'n> Families<'n> {
-    fn name_of<'s>(&'s self, name: &'s str) -> &'s str
-    where
-        'n: 's,
-    {
-        let mut seen = HashSet::new();
-        let mut at = name;
-        while let Some(next) = self.0.get(at).filter(|_| seen.insert(at)) {
-            at = next;
+    fn name_of(&mut self, name: &'n str) -> &'n str {
+        match self.places.get(name).copied() {
+            Some(place) => self.first[self.groups.group_of(place)],
+            None => name,
         }
-        at
     }
 
     fn join(&mut self, one: &'n str, other: &'n str) {
-        let first = |mut at: &'n str| {
-            while let Some(next) = self.0.get(at) {
-                at = next;
+        let (first, places) =
+            (self.name_of(one).min(self.name_of(other)), [self.place(one), self.place(other)]);
+        self.groups.join(places[0], places[1]);
+        let group = self.groups.group_of(places[0]);
+        self.first[group] = first;
+    }
+
+    fn place(&mut self, name: &'n str) -> usize {
+        *self.places.entry(name).or_insert_with(|| {
+            self.first.push(name);
+            self.groups.add()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::tests::grow_linearly;
+
+    #[test]
+    fn a_long_chain_of_names_is_one_family() {
+        let names = |n: usize| (0..n).rev().map(|i| format!("m{i:06}")).collect::<Vec<_>>();
+        grow_linearly(4, names, |names| {
+            let mut families = Families::default();
+            for pair in names.windows(2) {
+                families.join(&pair[0], &pair[1]);
             }
-            at
-        };
-        let (one, other) = (first(one), first(other));
-        if one != other {
-            self.0.insert(one.max(other), one.min(other));
-        }
+            for name in &names {
+                assert_eq!(families.name_of(name), "m000000");
+            }
+            assert_eq!(families.name_of("other"), "other");
+        });
     }
 }

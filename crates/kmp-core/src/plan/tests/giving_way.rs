@@ -73,12 +73,6 @@ fn a_user_falls_back_with_its_provider_only_where_it_has_to() {
     assert_eq!(links(vec![provider(2, false, 1), provider(1, false, 1), user(2, 1), user(1, 1)]), []);
 }
 
-/// A provider that fits does not give way to please a user.
-#[test]
-fn a_provider_that_fits_stays_though_an_older_one_would_serve_a_user() {
-    assert_eq!(links(vec![provider(2, true, 2), provider(1, true, 1), user(1, 1)]), [("p", 2)]);
-}
-
 #[test]
 fn a_user_of_a_symbol_that_only_the_older_provider_has_waits_for_it() {
     let newer = Installed::new("p-kmp-default", 2, &[module("p", false, None, None)]);

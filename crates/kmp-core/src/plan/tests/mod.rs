@@ -2,7 +2,9 @@
 
 mod choice;
 mod clashes;
+mod complete;
 mod giving_way;
+mod growth;
 mod random;
 
 use std::collections::{HashMap, HashSet};
@@ -102,7 +104,11 @@ impl Place {
                 .iter()
                 .map(|(name, module, kmp)| Native { name, module: Ok(module), kmp: *kmp })
                 .collect(),
-            foreign: self.foreign.clone(),
+            foreign: self
+                .foreign
+                .iter()
+                .map(|name| (name.clone(), "a file that is not kmp's".into()))
+                .collect(),
             inert: self.inert.iter().copied().collect(),
             users,
         }

@@ -6,12 +6,12 @@ use super::{Decision, Installed, Place, kmps};
 use crate::abi::Verdict;
 use crate::abi::tests::{KREL, Numbers};
 
-const PACKAGES: [&str; 5] =
+pub(super) const PACKAGES: [&str; 5] =
     ["a-kmp-default", "b-kmp-default", "c-kmp-default", "d-kmp-default", "e-kmp-default"];
 
 /// Packages in some versions, each with a module or two that use the kernel and each other, and that fit
 /// more often than not.
-fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
+pub(super) fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
     let site = place();
     let mut installed = Vec::new();
     for (p, package) in PACKAGES.into_iter().enumerate() {
@@ -52,7 +52,7 @@ fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
     installed
 }
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     Place::new(KernelBuilder::new(KREL).export("printk", 1).export_gpl("gpl_only", 1))
 }
 

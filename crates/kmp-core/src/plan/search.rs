@@ -1,0 +1,421 @@
+//! The best choice among versions, where the greedy one may have lost a driver. Pure.
+//!
+//! Greedy gives way only where something fails: an exporter that fits never steps down, though a user may need its
+//! older version. Here the packages are split into groups that can matter to each other, and in each group that is not
+//! served by its newest versions a branch and bound search finds the choice that serves most packages, then the one
+//! with the newest versions, then (of equals) the one that favours the packages whose names come first.
+//!
+//! The search is complete up to [`MAX_JUDGED`] and [`MAX_NODES`]; beyond them the best choice found so far, or the
+//! greedy one, stands.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::beside::{Allowance, Groups};
+use super::{All, Kmp, Site, module_of, modules};
+use crate::abi::{Module, Reason, Rule, Verdict};
+use crate::union_find;
+
+/// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
+/// below a millisecond.
+const MAX_JUDGED: usize = 4_000;
+
+/// Partial choices that are looked at for one group at most.
+const MAX_NODES: usize = 200_000;
+
+/// Packages in one group at most, for it to be searched. Groups that occur have some dozens.
+const MAX_GROUP: usize = 256;
+
+/// What a choice is worth: less is better.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    /// Packages that are not served.
+    unserved: usize,
+    /// How many versions the chosen ones are behind the newest, in all.
+    behind: usize,
+    /// By package name: how far behind; `usize::MAX`: not served.
+    each: Vec<usize>,
+}
+
+/// One package of a group.
+struct Variable {
+    /// Its versions that may fit in some set, newest first: indices into the list of KMPs, and how many versions each is
+    /// behind the newest.
+    domain: Vec<(usize, usize)>,
+    /// The packages of the group that can matter to whether a version of this one fits, itself included.
+    beside: Vec<usize>,
+}
+
+/// The kernel and its packages, for the search.
+pub(super) struct Search<'s> {
+    site: &'s Site<'s>,
+    kmps: &'s [Kmp<'s>],
+    all: &'s All<'s>,
+    /// Names and exports of the kernel's own third-party modules, and of in-tree users of what may be replaced.
+    outside_names: HashSet<&'s str>,
+    outside_offers: HashSet<&'s str>,
+    /// Which of the kernel's own modules can matter to a KMP.
+    near: &'s Groups,
+    left: Allowance,
+}
+
+impl<'s> Search<'s> {
+    pub(super) fn new(site: &'s Site<'s>, kmps: &'s [Kmp<'s>], all: &'s All<'s>, near: &'s Groups) -> Self {
+        let natives = site.natives.iter().filter_map(|n| Some((n.name, n.module.ok()?)));
+        let outside: Vec<_> = natives.chain(site.users.values().flatten().copied()).collect();
+        let offers = outside.iter().flat_map(|(_, module)| module.offers.iter().map(|o| &*o.symbol));
+        Self {
+            site,
+            kmps,
+            all,
+            outside_names: outside.iter().map(|(name, _)| *name).collect(),
+            outside_offers: offers.collect(),
+            near,
+            left: Allowance::of(site, kmps),
+        }
+    }
+
+    /// The best choice, where it is better than the `greedy` one. `candidates` are the KMPs that may be linked, in the
+    /// order of the list; `failed` are those that the greedy choice has refused, with the reasons.
+    pub(super) fn better(
+        &self,
+        candidates: &[usize],
+        greedy: &[usize],
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Option<Vec<usize>> {
+        let mut versions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for &kmp in candidates {
+            versions.entry(self.kmps[kmp].package).or_default().push(kmp);
+        }
+        let is_greedy: HashSet<usize> = greedy.iter().copied().collect();
+        let is_newest = |list: &Vec<usize>| list.first().is_some_and(|newest| is_greedy.contains(newest));
+        if versions.values().all(is_newest) {
+            return None;
+        }
+        let may_fit = |kmp: &usize| failed.get(kmp).is_none_or(|verdicts| self.may_fit(*kmp, verdicts));
+        let live = versions.values().map(|list| list.iter().copied().filter(may_fit).collect::<Vec<_>>());
+        let packages: Vec<(&str, Vec<usize>)> = versions.keys().copied().zip(live).collect();
+        let mut searched: HashSet<&str> = HashSet::new();
+        let mut better: Vec<usize> = Vec::new();
+        let outside = self.outside().into_iter().flatten().collect();
+        for group in self.groups(&packages) {
+            let is_best = |p: &usize| packages[*p].1.first().is_none_or(|newest| is_greedy.contains(newest));
+            if group.len() < 2 || group.len() > MAX_GROUP || group.iter().all(is_best) {
+                continue;
+            }
+            let members: Vec<(&str, &[usize])> =
+                group.iter().map(|p| (packages[*p].0, versions[packages[*p].0].as_slice())).collect();
+            better.extend(self.search(&members, &is_greedy, &outside, failed));
+            searched.extend(members.iter().map(|(package, _)| *package));
+        }
+        let others = greedy.iter().filter(|k| !searched.contains(self.kmps[**k].package));
+        let mut chosen: Vec<usize> = others.copied().chain(better).collect();
+        chosen.sort_unstable();
+        if chosen == greedy {
+            return None;
+        }
+        // Whatever the groups may have missed: what is linked fits as a whole, or it is not linked.
+        let fits = self.site.judge(self.kmps, &chosen).kmps.values().flatten().all(Verdict::fits);
+        if !fits {
+            log::debug!("the better choice for kernel {} does not fit as a whole", self.site.kernel.release);
+        }
+        fits.then_some(chosen)
+    }
+
+    /// Can every reason against it be gone in another set?
+    fn may_fit(&self, kmp: usize, verdicts: &[Verdict]) -> bool {
+        let mut each = self.kmps[kmp].modules.iter().zip(verdicts);
+        each.all(|(module, verdict)| verdict.reasons.iter().all(|r| self.all.may_settle(module, r)))
+    }
+
+    /// Packages (indices into `packages`) that can matter to each other: by a module's name, by a symbol that one exports
+    /// and the other needs or exports, directly or by way of the kernel's own third-party modules and of in-tree modules
+    /// that are replaced or use what is.
+    fn groups(&self, packages: &[(&str, Vec<usize>)]) -> Vec<Vec<usize>> {
+        let mut links = union_find::Groups::default();
+        for _ in packages {
+            links.add();
+        }
+        let mut tokens: HashMap<Token<'_>, usize> = HashMap::new();
+        let outside = self.outside();
+        for (package, (_, versions)) in packages.iter().enumerate() {
+            for token in versions.iter().flat_map(|k| self.tokens(*k)) {
+                let first = *tokens.entry(token).or_insert(package);
+                links.join(first, package);
+            }
+        }
+        // A module that stays whatever is chosen joins what it touches.
+        for node in outside {
+            let mut touched = node.iter().filter_map(|token| tokens.get(token).copied());
+            if let Some(first) = touched.next() {
+                touched.for_each(|other| links.join(first, other));
+                node.iter().for_each(|token| {
+                    tokens.entry(*token).or_insert(first);
+                });
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for package in 0..packages.len() {
+            groups.entry(links.group_of(package)).or_default().push(package);
+        }
+        groups.into_values().collect()
+    }
+
+    /// What a KMP has in common with others where they matter to each other.
+    fn tokens(&self, kmp: usize) -> Vec<Token<'s>> {
+        let modules = self.kmps[kmp].modules.iter();
+        modules.flat_map(|m| self.tokens_of(m.name, m.module.ok())).collect()
+    }
+
+    fn tokens_of(&self, name: &'s str, module: Option<&'s Module>) -> Vec<Token<'s>> {
+        let mut tokens = vec![Token::Name(name)];
+        let Some(module) = module else { return tokens };
+        let mut symbol = |symbol: &'s str| {
+            let exporter = self.site.kernel.symbols.get(symbol).map(|e| e.exporter);
+            if exporter == Some("vmlinux") {
+                return;
+            }
+            if self.all.offered_by.contains_key(symbol) || self.outside_offers.contains(symbol) {
+                tokens.push(Token::Symbol(symbol));
+            }
+            // Whoever replaces the in-tree exporter decides about the symbol.
+            let exporter = exporter.map(module_of).unwrap_or_default();
+            let names = [&self.all.names, &self.outside_names];
+            tokens.extend(names.into_iter().find_map(|n| n.get(&*exporter)).map(|name| Token::Name(name)));
+        };
+        module.needs.iter().for_each(|need| symbol(&need.symbol));
+        module.offers.iter().for_each(|offer| symbol(&offer.symbol));
+        tokens
+    }
+
+    /// Of each module that is there besides the packages (the kernel's own third-party modules, in-tree users of what may
+    /// be replaced): what it touches.
+    fn outside(&self) -> Vec<Vec<Token<'s>>> {
+        let natives = self.site.natives.iter().map(|n| self.tokens_of(n.name, n.module.ok()));
+        let users = self.site.users.iter().flat_map(|(replaced, users)| {
+            users.iter().map(|(user, module)| {
+                let mut tokens = self.tokens_of(user, Some(module));
+                tokens.push(Token::Name(replaced));
+                tokens
+            })
+        });
+        natives.chain(users).collect()
+    }
+
+    /// The best choice for the packages of one group, each with all of its versions.
+    fn search(
+        &self,
+        members: &[(&str, &[usize])],
+        greedy: &HashSet<usize>,
+        outside: &HashSet<Token<'_>>,
+        failed: &HashMap<usize, Vec<Verdict>>,
+    ) -> Vec<usize> {
+        let mut judged = 0;
+        let mut may_fit = |kmp: usize| {
+            failed.get(&kmp).is_none_or(|verdicts| self.may_fit(kmp, verdicts)) && {
+                judged += 1;
+                self.judge(&[kmp], kmp).is_some_and(|alone| self.may_fit(kmp, &alone))
+            }
+        };
+        let domains: Vec<Vec<(usize, usize)>> = members
+            .iter()
+            .map(|(_, versions)| {
+                let each = versions.iter().copied().enumerate().map(|(behind, kmp)| (kmp, behind));
+                each.filter(|(kmp, _)| greedy.contains(kmp) || may_fit(*kmp)).collect()
+            })
+            .collect();
+        let variables = self.variables(domains, outside);
+        let mut run = Run::new(self, &variables, greedy, judged);
+        run.descend(0);
+        if run.is_cut_short() {
+            log::debug!(
+                "{} packages that may need each other are too many to try every choice for kernel {}",
+                members.len(),
+                self.site.kernel.release
+            );
+        }
+        run.best.1.into_iter().flatten().collect()
+    }
+
+    /// The verdicts on `kmp`, which is one of `set`; `None` where too much has been judged already.
+    fn judge(&self, set: &[usize], kmp: usize) -> Option<Vec<Verdict>> {
+        let natives = self.near.natives(self.near.of_kmp(kmp));
+        let may = self.left.take(natives.len() + modules(self.kmps, set));
+        may.then(|| self.site.judge_with(self.kmps, natives, set).kmps.remove(&kmp).unwrap_or_default())
+    }
+
+    fn variables(&self, domains: Vec<Vec<(usize, usize)>>, outside: &HashSet<Token<'_>>) -> Vec<Variable> {
+        let tokens: Vec<HashSet<Token<'_>>> = domains
+            .iter()
+            .map(|domain| domain.iter().flat_map(|(kmp, _)| self.tokens(*kmp)).collect())
+            .collect();
+        // What is passed on from module to module, or by a module that is no choice, makes everybody matter.
+        let is_tainting = || {
+            let mut modules = domains.iter().flatten().flat_map(|(kmp, _)| &self.kmps[*kmp].modules);
+            self.site.kernel.inherits_taint() && modules.any(|m| m.module.is_ok_and(|m| !m.is_gpl()))
+        };
+        let is_touched = || tokens.iter().flatten().any(|token| outside.contains(token));
+        let everybody = is_touched() || is_tainting();
+        let beside = |at: usize| {
+            let matters = |other: &usize| everybody || !tokens[at].is_disjoint(&tokens[*other]);
+            (0..tokens.len()).filter(matters).collect()
+        };
+        let beside: Vec<Vec<usize>> = (0..tokens.len()).map(beside).collect();
+        domains.into_iter().zip(beside).map(|(domain, beside)| Variable { domain, beside }).collect()
+    }
+}
+
+/// What two packages may have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Token<'t> {
+    /// A module's name.
+    Name(&'t str),
+    /// A symbol that a package exports.
+    Symbol(&'t str),
+}
+
+/// One search: the choice so far, and the best one.
+struct Run<'r> {
+    search: &'r Search<'r>,
+    variables: &'r [Variable],
+    /// In which order packages are chosen for: each next to those before it.
+    order: Vec<usize>,
+    /// At each depth, the packages of which all that matters is chosen then.
+    settled: Vec<Vec<usize>>,
+    choice: Vec<Option<(usize, usize)>>,
+    best: (Cost, Vec<Option<usize>>),
+    /// By package, and the choice of all that matters to it: does it fit there?
+    known: HashMap<(usize, Vec<Option<usize>>), bool>,
+    judged: usize,
+    nodes: usize,
+}
+
+impl<'r> Run<'r> {
+    fn new(
+        search: &'r Search<'r>,
+        variables: &'r [Variable],
+        greedy: &HashSet<usize>,
+        judged: usize,
+    ) -> Self {
+        let order = order(variables);
+        let mut depth_of = vec![0; variables.len()];
+        order.iter().enumerate().for_each(|(depth, v)| depth_of[*v] = depth);
+        let mut settled = vec![Vec::new(); variables.len()];
+        for (at, variable) in variables.iter().enumerate() {
+            let last = variable.beside.iter().map(|v| depth_of[*v]).max().unwrap_or(depth_of[at]);
+            settled[last].push(at);
+        }
+        let start: Vec<Option<(usize, usize)>> = variables
+            .iter()
+            .map(|v| v.domain.iter().copied().find(|(kmp, _)| greedy.contains(kmp)))
+            .collect();
+        let best = (cost(&start), start.iter().map(|c| c.map(|(kmp, _)| kmp)).collect());
+        let choice = vec![None; variables.len()];
+        Self { search, variables, order, settled, choice, best, known: HashMap::new(), judged, nodes: 0 }
+    }
+
+    fn is_cut_short(&self) -> bool {
+        self.judged >= MAX_JUDGED || self.nodes >= MAX_NODES
+    }
+
+    fn descend(&mut self, depth: usize) {
+        self.nodes += 1;
+        let Some(&at) = self.order.get(depth) else {
+            let cost = cost(&self.choice);
+            if cost < self.best.0 {
+                self.best = (cost, self.choice.iter().map(|c| c.map(|(kmp, _)| kmp)).collect());
+            }
+            return;
+        };
+        let variables = self.variables;
+        for choice in variables[at].domain.iter().copied().map(Some).chain([None]) {
+            if self.is_cut_short() {
+                return;
+            }
+            self.choice[at] = choice;
+            if self.may_be_better(depth) && !self.clashes(depth) && self.settles(depth) {
+                self.descend(depth + 1);
+            }
+        }
+        self.choice[at] = None;
+    }
+
+    /// Could the rest make it better than the best one, or as good?
+    fn may_be_better(&self, depth: usize) -> bool {
+        let made = self.order[..=depth].iter().map(|v| self.choice[*v]);
+        let (mut unserved, mut behind) = (0, 0);
+        for choice in made {
+            match choice {
+                Some((_, steps)) => behind += steps,
+                None => unserved += 1,
+            }
+        }
+        (unserved, behind) <= (self.best.0.unserved, self.best.0.behind)
+    }
+
+    /// Has the package that was chosen for last a module of a name that another one has?
+    fn clashes(&self, depth: usize) -> bool {
+        let kmps = self.search.kmps;
+        let Some((last, _)) = self.choice[self.order[depth]] else { return false };
+        let before = self.order[..depth].iter().filter_map(|v| self.choice[*v]);
+        let mut others = before.flat_map(|(kmp, _)| &kmps[kmp].modules);
+        others.any(|other| kmps[last].modules.iter().any(|m| m.name == other.name))
+    }
+
+    /// Do those fit of which all that matters is chosen?
+    fn settles(&mut self, depth: usize) -> bool {
+        let settled = std::mem::take(&mut self.settled[depth]);
+        let fit = settled.iter().all(|at| self.fits(*at));
+        self.settled[depth] = settled;
+        fit
+    }
+
+    fn fits(&mut self, at: usize) -> bool {
+        let Some((kmp, _)) = self.choice[at] else { return true };
+        let chosen: Vec<Option<usize>> =
+            self.variables[at].beside.iter().map(|v| self.choice[*v].map(|(kmp, _)| kmp)).collect();
+        let key = (at, chosen);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        self.judged += 1;
+        let kmps = self.search.kmps;
+        let mut set: Vec<usize> = key.1.iter().copied().flatten().collect();
+        set.sort_unstable();
+        let Some(verdicts) = self.search.judge(&set, kmp) else {
+            self.judged = MAX_JUDGED;
+            return false;
+        };
+        let chosen: HashSet<&str> = set.iter().flat_map(|k| &kmps[*k].modules).map(|m| m.name).collect();
+        // What it needs of another package is judged with that package.
+        let counts = |own: &str, reason: &Reason| {
+            let exporter = reason.exporter.as_deref().unwrap_or_default();
+            reason.rule != Rule::Depends || exporter == own || !chosen.contains(exporter)
+        };
+        let mut each = kmps[kmp].modules.iter().zip(&verdicts);
+        let fits = each.all(|(m, verdict)| !verdict.reasons.iter().any(|r| counts(m.name, r)));
+        self.known.insert(key, fits);
+        fits
+    }
+}
+
+fn cost(choice: &[Option<(usize, usize)>]) -> Cost {
+    Cost {
+        unserved: choice.iter().filter(|c| c.is_none()).count(),
+        behind: choice.iter().flatten().map(|(_, steps)| steps).sum(),
+        each: choice.iter().map(|c| c.map_or(usize::MAX, |(_, steps)| steps)).collect(),
+    }
+}
+
+/// Each package next to as many as possible of those that matter to it, so that what does not fit shows early.
+fn order(variables: &[Variable]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(variables.len());
+    let mut placed = vec![0_usize; variables.len()];
+    let mut left: Vec<usize> = (0..variables.len()).collect();
+    while !left.is_empty() {
+        let best = (0..left.len()).max_by_key(|i| (placed[left[*i]], usize::MAX - left[*i])).unwrap_or(0);
+        let next = left.swap_remove(best);
+        variables[next].beside.iter().for_each(|v| placed[*v] += 1);
+        order.push(next);
+    }
+    order
+}

@@ -1,0 +1,105 @@
+//! Which kernels' initrds have to be looked at, or made anew, before the work is done.
+
+use std::io;
+use std::path::Path;
+
+use crate::apply::notes::{Note, note, noted, take_back};
+use crate::root::Root;
+
+const CHECKS: &str = "/run/kmp/check-initrd";
+const WISHES: &str = "/run/kmp/needs-initrd";
+
+/// The lines of a check: depmod's index was to change; links, or third-party modules of the kernel's own, were to come or
+/// go; the name of a module of the kernel's own that came.
+const INDEX: &str = "index";
+const LINKS: &str = "links";
+const MODULE: &str = "module ";
+
+/// Names of modules are short, and a kernel has some thousands.
+const LIMIT: u64 = 1 << 20;
+
+/// What has to be compared with a kernel's initrd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name is the kernel's release.
+    pub note: Note,
+    /// Did links, or third-party modules of the kernel's own, change?
+    pub links_changed: bool,
+    /// Modules of the kernel's own that came, `_` for `-`.
+    pub modules: Vec<String>,
+}
+
+/// Notes that a kernel's initrd has to be compared with what there is. Returns that together with what was noted of it
+/// before.
+///
+/// # Errors
+/// The system's; `InvalidInput` for what is no release.
+pub fn check(root: &Root, release: &str, links_changed: bool, modules: &[String]) -> io::Result<Check> {
+    let mut text = format!("{}\n", if links_changed { LINKS } else { INDEX });
+    for name in modules.iter().filter(|name| !name.contains('\n')) {
+        text += &format!("{MODULE}{name}\n");
+    }
+    Ok(read(root, note(root, Path::new(CHECKS), release, &text)?))
+}
+
+/// What earlier runs have noted, and have not come to.
+pub fn checks(root: &Root) -> Vec<Check> {
+    noted(root, Path::new(CHECKS)).into_iter().map(|note| read(root, note)).collect()
+}
+
+fn read(root: &Root, note: Note) -> Check {
+    let text = root.read(&Path::new(CHECKS).join(&note.name), LIMIT);
+    // In doubt more is looked at: a note without a line was cut short.
+    let text = text.ok().and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
+    let links_changed = text.is_empty() || text.lines().any(|line| line == LINKS);
+    let modules = text.lines().filter_map(|line| line.strip_prefix(MODULE)).map(Into::into).collect();
+    Check { note, links_changed, modules }
+}
+
+/// The initrd needs nothing, or a marker asks for it.
+pub fn settle_check(root: &Root, check: &Check) {
+    take_back(root, Path::new(CHECKS), &check.note);
+}
+
+/// Notes that a KMP (NAME-VERSION-RELEASE) asks for the initrds of all kernels that have it, or a kernel for its own.
+///
+/// # Errors
+/// The system's; `InvalidInput` for what is no package's name.
+pub fn wish(root: &Root, name: &str) -> io::Result<Note> {
+    note(root, Path::new(WISHES), name, "")
+}
+
+/// The KMPs and kernels that asked.
+pub fn wishes(root: &Root) -> Vec<Note> {
+    noted(root, Path::new(WISHES))
+}
+
+/// Markers ask for all that was wished.
+pub fn settle_wish(root: &Root, wish: &Note) {
+    take_back(root, Path::new(WISHES), wish);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_runs_have_noted_adds_up() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = Root::open(tmp.path()).unwrap();
+        let noted = || {
+            let checks = checks(&root);
+            checks.into_iter().map(|c| (c.note.name, c.links_changed, c.modules)).collect::<Vec<_>>()
+        };
+        assert!(noted().is_empty());
+        check(&root, "6.4-default", false, &["one".into()]).unwrap();
+        assert_eq!(noted(), [("6.4-default".into(), false, vec!["one".into()])]);
+        check(&root, "6.4-default", true, &["two".into()]).unwrap();
+        assert_eq!(noted(), [("6.4-default".into(), true, vec!["one".into(), "two".into()])]);
+        checks(&root).iter().for_each(|c| settle_check(&root, c));
+        assert!(noted().is_empty());
+        // Killed between the file and its first line.
+        std::fs::write(tmp.path().join("run/kmp/check-initrd/6.5-default"), "").unwrap();
+        assert_eq!(noted(), [("6.5-default".into(), true, vec![])]);
+    }
+}

@@ -1,0 +1,18 @@
+//! What a file in `/run/kmp` means.
+//!
+//! | file | left by | taken away by |
+//! | --- | --- | --- |
+//! | `check-initrd/KREL` | who is about to change links or index of a kernel, under the lock | who has compared its initrd with what is there now, and has asked for a new one if it needs one |
+//! | `needs-initrd/KREL` | who knows that a kernel needs a new initrd whatever is in it | who has asked for it |
+//! | `needs-initrd/NAME-VERSION-RELEASE` | a scriptlet with `KMP_NEEDS_MKINITRD`, for all kernels that have the KMP | who has asked for those |
+//!
+//! To ask for an initrd is to leave a marker in `/run/regenerate-initrd` ([`crate::apply::mark`]), where everybody sees it. These
+//! notes are for kmp alone: so nobody takes one between the request and the switch of links for a reason to make an
+//! initrd with the old links, and a kill at any moment leaves the note or the marker.
+
+mod initrds;
+
+/// The directory.
+pub const DIRECTORY: &str = "/run/kmp";
+
+pub use initrds::{Check, check, checks, settle_check, settle_wish, wish, wishes};
