@@ -4,6 +4,7 @@
 mod bindings;
 mod built;
 mod command;
+mod dnf;
 mod faults;
 mod inside;
 mod once;

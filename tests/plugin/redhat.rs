@@ -5,11 +5,11 @@ use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot};
 use crate::command::add_command;
 use crate::support::{bare, depmods, kernel, rpm, state, turn_on};
 
-const OLD: &str = "5.14.0-70.el9.x86_64";
-const NEW: &str = "5.14.0-162.el9.x86_64";
+pub const OLD: &str = "5.14.0-70.el9.x86_64";
+pub const NEW: &str = "5.14.0-162.el9.x86_64";
 
 /// A kernel's package that tells its symbols as Red Hat's do.
-fn core(kernel: &KernelBuilder) -> PackageBuilder {
+pub fn core(kernel: &KernelBuilder) -> PackageBuilder {
     let krel = kernel.krel();
     let (version, rest) = krel.split_once('-').unwrap();
     let release = rest.replace(".x86_64", "").replace('+', "_");
@@ -25,7 +25,7 @@ fn core(kernel: &KernelBuilder) -> PackageBuilder {
 }
 
 /// A driver with the requirements that its generator writes.
-fn kmod(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+pub fn kmod(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
     let module = kernel.driver(base).need("printk", 0x1000_0001).need("changing", crc);
     PackageBuilder::kmod(base, version, kernel.krel(), [(format!("{base}.ko"), module.build())])
         .requires("kernel(printk) = 0x10000001")

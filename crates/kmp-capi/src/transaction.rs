@@ -311,8 +311,9 @@ pub extern "C" fn kmp_transaction_judge(
         let mut problems: Vec<Problem> = Vec::new();
         let config = Config::load(&shared.root, &mut problems);
         let running = shared.running();
-        let running = Running { release: running.as_deref(), use_of: &|module| shared.use_of(module) };
-        let orders = Orders { config: &config, policy, nothing_boots: false };
+        let in_use = shared.in_use();
+        let running = Running { release: running.as_deref(), use_of: &|module| in_use.of(module) };
+        let orders = Orders { config: &config, policy, nothing_boots: shared.nothing_boots() };
         let findings = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
         for finding in &findings {
             let lost = &finding.lost;

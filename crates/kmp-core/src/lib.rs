@@ -15,6 +15,7 @@ pub mod decompress;
 pub mod deps;
 pub mod dialect;
 pub mod guard;
+pub mod in_use;
 pub mod initrd;
 pub mod inventory;
 pub mod plan;

@@ -150,10 +150,11 @@ fn kernels_after<'w>(
 }
 
 /// Which drivers a kernel that comes is expected to have: by its line, those that work with the newest kernel of that
-/// line, or with the running one.
+/// line, or with the running one; where it is not known which one runs, with any of the line.
 struct Expected<'a> {
     kernels: Vec<(&'a SurveyedKernel, KernelLine)>,
-    running: Option<usize>,
+    /// `None`: not known; else the running one, if it is among them.
+    running: Option<Option<usize>>,
     compare_releases: &'a dyn Fn(&str, &str) -> std::cmp::Ordering,
 }
 
@@ -161,7 +162,8 @@ impl<'a> Expected<'a> {
     fn of(survey: &'a Survey, given: &'a Given<'_>) -> Self {
         let line = |k: &'a SurveyedKernel| (k, line_of(survey, given, &k.kernel.release));
         let kernels: Vec<_> = survey.kernels.iter().map(line).collect();
-        let running = kernels.iter().position(|(k, _)| Some(k.kernel.release.as_str()) == given.running);
+        let running =
+            given.running.map(|running| kernels.iter().position(|(k, _)| k.kernel.release == running));
         Self { kernels, running, compare_releases: given.compare_releases }
     }
 
@@ -187,7 +189,10 @@ impl<'a> Expected<'a> {
                 };
                 let there: Vec<_> = self.kernels.iter().enumerate().filter(of_line).collect();
                 let newest = there.iter().copied().max_by(|a, b| by_release(a, b));
-                let running = there.iter().copied().find(|(i, _)| Some(*i) == self.running);
+                // Of another root than the running system's nobody knows which one that is.
+                let is_running =
+                    |(i, _): &&(usize, _)| self.running.is_none_or(|running| running == Some(*i));
+                let running = there.iter().filter(is_running).copied();
                 for (_, (working, _)) in newest.into_iter().chain(running) {
                     expect(&working.plan, kinship == Kinship::Same);
                 }

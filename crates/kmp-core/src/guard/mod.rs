@@ -20,6 +20,7 @@ mod in_tree;
 mod incoming;
 mod lost;
 mod machine;
+pub mod places;
 mod policy;
 mod preview;
 mod remedy;

@@ -85,7 +85,7 @@ impl Lost {
         }
         let mut line = match &self.failing {
             None if self.is_erased => {
-                format!("{} ({modules}{used}) is erased, and works with {kernel}", self.nvr)
+                format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
             }
             None => format!("{} ({modules}{used}): nothing would be left of it for {kernel}", self.nvr),
             Some(failing) => {
