@@ -120,7 +120,7 @@ fn no_depmod_or_one_that_fails() {
         ("no-such-program", "cannot be run"),
         ("/etc/passwd", "cannot be run"),
         (failing.to_str().unwrap(), "it failed"),
-        (killed.to_str().unwrap(), "signal: 9"),
+        (killed.to_str().unwrap(), "killed by signal 9"),
     ] {
         let output = run(root.command(KMP).arg("--root").arg(root.path()).arg("sync").env("DEPMOD", depmod));
         assert_eq!(output.status, Some(2), "{output}");

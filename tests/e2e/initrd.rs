@@ -109,11 +109,12 @@ impl Machine {
     }
 
     fn with(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
-        run(command(&self.root, args).envs(variables.iter().copied()))
+        run(command(&self.root, &[IN_ROOT, args].concat()).envs(variables.iter().copied()))
     }
 
     fn wm2(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
-        run(wm2_command(&self.root, args).envs(variables.iter().copied())).expect_success()
+        run(wm2_command(&self.root, &[IN_ROOT, args].concat()).envs(variables.iter().copied()))
+            .expect_success()
     }
 
     fn posttrans(&self, variables: &[(&str, &str)]) -> Output {
@@ -121,7 +122,8 @@ impl Machine {
         command
             .arg0("/usr/lib/module-init-tools/regenerate-initrd-posttrans")
             .arg("--root")
-            .arg(self.root.path());
+            .arg(self.root.path())
+            .args(IN_ROOT);
         run(command.envs(variables.iter().copied()))
     }
 
@@ -130,6 +132,19 @@ impl Machine {
         let mut command = self.root.command("unshare");
         run(command.args(["-m", "sh", "-c", script, "sh"]).arg(self.root.path()).arg(KMP))
     }
+}
+
+/// The generators are in the root.
+const IN_ROOT: &[&str] = &["--run-in-root"];
+
+#[track_caller]
+fn good(root: &TestRoot, args: &[&str]) -> Output {
+    crate::support::good(root, &[IN_ROOT, args].concat())
+}
+
+#[track_caller]
+fn ends(root: &TestRoot, args: &[&str], status: i32) -> Output {
+    crate::support::ends(root, &[IN_ROOT, args].concat(), status)
 }
 
 /// A KMP `foo` for [`OLD`], and its module.
@@ -367,7 +382,7 @@ fn in_tree_modules_that_come_or_go() {
     let deferred = [("INITRD_IN_POSTTRANS", "1")];
     let call = |variables: &[(&str, &str)], verb: &str| {
         let list = format!("/usr/lib/modules/{SAME}/{path}\n");
-        let mut command = wm2_command(root, &[&format!("--{verb}-kernel-modules"), SAME]);
+        let mut command = wm2_command(root, &["--run-in-root", &format!("--{verb}-kernel-modules"), SAME]);
         run(command.envs(variables.iter().copied()).stdin(piped(&list))).expect_success();
         let markers = machine.markers();
         machine.posttrans(&[]).expect_success();
@@ -389,6 +404,43 @@ fn in_tree_modules_that_come_or_go() {
     // What goes asks for nothing: mostly its kernel goes, too.
     machine.initrd(SAME, &[(path, vec![])]);
     assert_eq!(call(&[], "remove"), nothing);
+}
+
+/// Nothing of a root is run where that was not said: initrds are only asked for. A dry run runs nothing in any case.
+#[test]
+fn nothing_of_a_root_is_run_without_leave() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    machine.program("usr/bin/sdbootutil", "echo \"sdbootutil $*\" >> /calls\n");
+    std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
+    let every_verb = [
+        &["initrd", "--dry-run"][..],
+        &["sync", "--dry-run"],
+        &["status"],
+        &["check"],
+        &["--run-in-root", "initrd", "--dry-run"],
+        &["--run-in-root", "sync", "--dry-run"],
+    ];
+    for verb in every_verb {
+        writes_nothing(root, || kmp(root, verb));
+    }
+    let output = crate::support::good(root, &["initrd"]);
+    assert!(
+        output.stdout.contains(&format!("{SAME}: a new initrd was asked for: there is no initrd")),
+        "{output}"
+    );
+    assert!(output.stderr.contains("--run-in-root"), "{output}");
+    run(&mut wm2_command(root, &["--add-kernel", SAME])).expect_success();
+    let mut command = root.command(KMP);
+    command.arg0("regenerate-initrd-posttrans").arg("--root").arg(root.path());
+    let output = run(&mut command);
+    assert_eq!(output.status, Some(1), "{output}");
+    assert!(output.stderr.contains("with --run-in-root only"), "{output}");
+    assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
+    good(root, &["initrd"]);
+    let asked = "sdbootutil is-installed".to_string();
+    let added = format!("sdbootutil --no-reuse-initrd add-kernel {SAME}");
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![asked, added]));
 }
 
 #[test]
@@ -435,7 +487,7 @@ fn a_failed_generator_is_told_and_leaves_a_marker() {
     let output = ends(&machine.root, &["add-kernel", SAME], 2);
     assert!(output.stderr.contains("no space left"), "{output}");
     assert_eq!(machine.markers(), [SAME]);
-    let output = run(&mut wm2_command(&machine.root, &["--add-kernel", SAME]));
+    let output = run(&mut wm2_command(&machine.root, &["--run-in-root", "--add-kernel", SAME]));
     assert_eq!(output.status, Some(1), "{output}");
     std::fs::remove_file(machine.root.join("broken")).unwrap();
     // The marker says so, whatever is in the initrd.

@@ -31,5 +31,6 @@ mod support;
 mod sync;
 mod system_log;
 mod threads;
+mod versions;
 mod weak_modules;
 mod weak_modules2;

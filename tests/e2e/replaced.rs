@@ -1,10 +1,66 @@
-//! Files that would take the place of in-tree modules. Found by `cargo xtask judge`: the kernel loads
-//! such a file, and then refuses the in-tree modules that used what it replaces.
+//! Files and KMPs that take the place of in-tree modules. Found by `cargo xtask judge`: the kernel loads such a file, and
+//! then refuses the in-tree modules that used what it replaces. Two statements (cifsd-team/ksmbd#574, LINBIT/drbd#59).
 
-use crate::support::{kernel, kmp, write};
+use testkit::{Output, TestRoot};
+
+use crate::support::{kernel, kmp, package, write};
+
+const A: &str = "6.4.0-1-default";
+const B: &str = "6.4.0-2-default";
+
+/// In-tree `ksmbd` uses in-tree `ib_core`; a KMP built for A brings another `ib_core`, and `mlx5_ib`, which uses that.
+fn ofed() -> TestRoot {
+    let root = TestRoot::new();
+    for krel in [A, B] {
+        let base = kernel(krel, 7);
+        let core = base.driver("ib_core").export("ib_reg", 5);
+        let user = base.driver("ksmbd").need("ib_reg", 5).depends("ib_core");
+        write(&base.clone().module("drivers/infiniband", core).module("fs", user), &root);
+    }
+    let base = kernel(A, 7);
+    let core = base.driver("ib_core").export("ib_reg", 9);
+    let user = base.driver("mlx5_ib").need("ib_reg", 9).depends("ib_core");
+    let ofed = package("ofed", "24.10", &base, &[("ib_core", core), ("mlx5_ib", user)]);
+    root.install(&[&ofed]);
+    root
+}
+
+fn with_mention(output: &Output) -> usize {
+    output.stderr.lines().chain(output.stdout.lines()).filter(|line| line.contains("ksmbd")).count()
+}
 
 #[test]
-fn a_named_file_that_breaks_in_tree_users_does_not_fit() {
+fn a_driver_that_breaks_in_tree_modules_loads_and_is_linked() {
+    let root = ofed();
+    let first = kmp(&root, &["sync"]);
+    assert_eq!(first.status, Some(0), "{first}");
+    assert_eq!(with_mention(&first), 1, "said once, where it was linked: {first}");
+    assert_eq!(root.weak_updates(B).len(), 2, "{first}");
+    let again = kmp(&root, &["sync"]);
+    assert_eq!((again.status, with_mention(&again)), (Some(0), 0), "{again}");
+
+    let status = kmp(&root, &["status"]);
+    assert_eq!(status.status, Some(0), "{status}");
+    assert!(status.stdout.contains("breaks: ksmbd"), "{status}");
+    assert!(!status.stdout.contains("would not load\n") && !status.stdout.contains("unfit"), "{status}");
+    let json = kmp(&root, &["status", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    for (at, state) in ["native", "linked"].iter().enumerate() {
+        let of_kernel = &json["kernels"][at]["kmps"][0];
+        assert_eq!(of_kernel["state"], *state, "{json}");
+        assert_eq!(of_kernel["warnings"][0]["kind"], "breaks", "{json}");
+        assert_eq!(of_kernel["warnings"][0]["module"], "ksmbd", "{json}");
+        assert_eq!(of_kernel["warnings"].as_array().unwrap().len(), 1, "{json}");
+    }
+    for verb in [&["check"][..], &["explain", "ib_core", "--kernel", A]] {
+        let output = kmp(&root, verb);
+        assert_eq!(output.status, Some(0), "{output}");
+        assert!(output.stdout.contains("breaks the in-tree module ksmbd: "), "{output}");
+    }
+}
+
+#[test]
+fn a_named_file_that_breaks_in_tree_users_fits_and_that_is_said() {
     let root = testkit::TestRoot::new();
     let base = kernel("6.4.0-1-default", 7);
     let used = base.driver("used").export("used_function", 5);
@@ -14,8 +70,9 @@ fn a_named_file_that_breaks_in_tree_users_does_not_fit() {
     root.write("new/good/used.ko", used.build());
 
     let bad = kmp(&root, &["check", "--json", root.join("new/bad/used.ko").to_str().unwrap()]);
-    assert_eq!(bad.status, Some(1), "{bad:?}");
-    assert!(bad.stdout.contains("the in-tree module user would no longer load"), "{bad:?}");
+    assert_eq!(bad.status, Some(0), "{bad:?}");
+    assert!(bad.stdout.contains("breaks the in-tree module user: "), "{bad:?}");
     let good = kmp(&root, &["check", root.join("new/good/used.ko").to_str().unwrap()]);
     assert_eq!(good.status, Some(0), "{good:?}");
+    assert!(!good.stdout.contains("breaks"), "{good:?}");
 }

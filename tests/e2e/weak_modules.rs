@@ -188,7 +188,8 @@ fn a_dracut_that_is_not_there_ends_with_1() {
     use std::os::unix::process::CommandExt;
     let (root, _) = with_foo();
     let mut command = root.command(KMP);
-    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--add-modules").stdin(piped(FOO));
+    command.arg0("weak-modules").arg("--basedir").arg(root.path()).args(["--run-in-root", "--add-modules"]);
+    command.stdin(piped(FOO));
     let output = writes_nothing(&root, || run(command.args(["--dracut", "/nowhere/dracut"])));
     assert_eq!(output.status, Some(1), "{output}");
     assert!(
@@ -330,7 +331,8 @@ fn pack(root: &TestRoot, krel: &str, module: Option<(&str, &[u8])>) {
 fn wm_with_initramfs(root: &TestRoot, args: &[&str], list: &str) -> testkit::Output {
     use std::os::unix::process::CommandExt;
     let mut command = root.command(KMP);
-    command.arg0("weak-modules").arg("--basedir").arg(root.path()).args(args).stdin(piped(list));
+    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--run-in-root").args(args);
+    command.stdin(piped(list));
     run(&mut command)
 }
 
@@ -432,4 +434,16 @@ fn scriptlets_of_real_packages() {
     for krel in [EL_OLD, EL_SAME, later] {
         assert!(links(&root, krel).is_empty(), "{}", root.read("log"));
     }
+}
+
+/// Below another root an initramfs is made by that root's dracut, which runs only where that was said.
+#[test]
+fn nothing_of_a_root_is_run_without_leave() {
+    use std::os::unix::process::CommandExt;
+    let root = bootable();
+    let mut command = root.command(KMP);
+    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--add-modules").stdin(piped(FOO));
+    let output = run(&mut command);
+    assert_eq!(output.status, Some(1), "{output}");
+    assert!(output.stderr.contains("with --run-in-root only") && dracuts(&root).is_empty(), "{output}");
 }

@@ -60,6 +60,11 @@ fn report(done: &SyncReport) -> Report {
         report.entries.extend(entries);
     }
     for kernel in &done.kernels {
+        for line in done.breaks(kernel) {
+            let text = format!("{}: {line}", kernel.release);
+            let entry = Entry::new(kind::PROBLEM, state::NONE, &text);
+            report.entries.push(entry.release(&kernel.release));
+        }
         for missing in done.not_linked(&kernel.release) {
             let nvr = missing.kmp.package.nvr();
             let text = format!("{}: {missing}", kernel.release);

@@ -22,6 +22,10 @@ pub struct Args {
     /// Work on the system below this directory
     #[arg(long, global = true, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
+    /// Let programs of the system below --root make initrds: they are run in it by chroot. Without this nothing of
+    /// it is run, and initrds are only asked for
+    #[arg(long, global = true)]
+    pub run_in_root: bool,
     /// Say more; twice: say what is being done
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,

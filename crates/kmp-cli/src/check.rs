@@ -11,6 +11,7 @@ use crate::args::Check;
 use crate::context::Context;
 use crate::json::{self, Document};
 use crate::terminal::{Colour, Page};
+use crate::verdict_lines;
 
 pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
@@ -96,6 +97,7 @@ fn print_json(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<()
                 package: l.package.clone(),
                 fits: l.verdict.fits(),
                 reasons: json::reasons(&l.verdict),
+                warnings: json::warnings(&l.verdict),
             })
             .collect(),
         apart: json::apart(apart, release),
@@ -119,14 +121,7 @@ fn print(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<(), Str
             last = Some(&line.path);
         }
         let release = format!("{:width$}", releases[line.kernel]);
-        if line.verdict.fits() {
-            page.line(format!("  {release}  {}", page.paint(Colour::Green, "fits")));
-            continue;
-        }
-        page.line(format!("  {release}  {}", page.paint(Colour::Red, "does not fit")));
-        for reason in &line.verdict.reasons {
-            page.line(format!("      {:<16} {}", reason.rule, printable(reason.detail.as_ref())));
-        }
+        verdict_lines::draw(&mut page, &format!("  {release}  "), &line.verdict);
     }
     for apart in apart.iter().filter(|a| a.kind == Kind::LivePatch && releases.contains(&a.release)) {
         let head = page.paint(Colour::Bold, printable(apart.module.name.as_ref().as_ref()));

@@ -15,6 +15,8 @@ use crate::progress::Progress;
 
 pub struct Context {
     pub root: Root,
+    /// May programs of a root that is not the system's be run, in it?
+    run_in_root: bool,
     rpm: Result<Librpm, librpm_rt::Error>,
     progress: Progress,
     tell: Box<dyn Fn(&str) + Sync>,
@@ -27,7 +29,17 @@ impl Context {
         let progress = Progress::new();
         let teller = progress.clone();
         let tell = Box::new(move |what: &str| teller.tell(what));
-        Ok(Self { root, rpm: Librpm::load(), progress, tell })
+        Ok(Self { root, run_in_root: false, rpm: Librpm::load(), progress, tell })
+    }
+
+    /// With leave to run programs of a root that is not the system's, or without.
+    pub fn with_programs(self, run_in_root: bool) -> Self {
+        Self { run_in_root, ..self }
+    }
+
+    /// What the environment and the command line say about initrds.
+    pub fn settings(&self) -> Settings {
+        Settings { run_in_root: self.run_in_root, ..Settings::from_environment() }
     }
 
     pub fn rpm(&self) -> Result<&Librpm, &librpm_rt::Error> {

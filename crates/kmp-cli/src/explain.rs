@@ -13,6 +13,7 @@ use crate::args::Explain;
 use crate::context::Context;
 use crate::json::{self, Document};
 use crate::terminal::{Colour, Page};
+use crate::verdict_lines;
 
 #[derive(Serialize)]
 struct Kernel {
@@ -128,6 +129,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
                 package: subject.package.clone(),
                 fits: verdict.fits(),
                 reasons: json::reasons(verdict),
+                warnings: json::warnings(verdict),
             },
             symbols: symbols.iter().map(Symbol::from).collect(),
         });
@@ -185,15 +187,7 @@ fn print(release: &str, explained: &[(Subject<'_>, Verdict, Vec<SymbolLine>)]) -
                 page.line(line(&page, symbol, width));
             }
         }
-        match verdict.fits() {
-            true => page.line(format!("  {release}: {}", page.paint(Colour::Green, "fits"))),
-            false => {
-                page.line(format!("  {release}: {}", page.paint(Colour::Red, "does not fit")));
-                for reason in &verdict.reasons {
-                    page.line(format!("      {:<16} {}", reason.rule, printable(reason.detail.as_ref())));
-                }
-            }
-        }
+        verdict_lines::draw(&mut page, &format!("  {release}: "), verdict);
     }
     page.print()
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use kmp_core::apply::{self, Lock, Note};
 use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
 use kmp_core::inventory::Release;
+use kmp_core::report::printable;
 use kmp_core::run_dir::{self, Check};
 use serde::Serialize;
 
@@ -55,8 +56,8 @@ impl From<&Fate> for Json {
 }
 
 /// What is asked for where nothing special is named.
-pub fn request() -> Request {
-    Request { settings: Settings::from_environment(), ..Request::default() }
+pub fn request(context: &Context) -> Request {
+    Request { settings: context.settings(), ..Request::default() }
 }
 
 /// Does a kernel need a new initrd, now that modules of its own with these names came? Where that is not to be known, it does.
@@ -67,7 +68,9 @@ pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[Strin
     let Some(release) = releases.iter().find(|r| r.is_kernel && r.release == kernel) else { return false };
     let mut modules = compare::on_disk(dialect, release);
     compare::count(&mut modules, names);
-    System::look(&context.root, dialect, settings).assess(release, &modules, false, false, None).needed()
+    System::look(&context.root, dialect, settings, true)
+        .assess(release, &modules, false, false, None)
+        .needed()
 }
 
 /// What became of a kernel's initrd, in a line; `None` for a failure, which is told by [`tell`].
@@ -82,14 +85,25 @@ pub fn line(release: &str, Fate { reason, done }: &Fate) -> Option<String> {
 }
 
 /// Passes on failures, what generators said, and, once, why none is made.
-pub fn tell<'f>(fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
+pub fn tell<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
     let mut hints = BTreeSet::new();
+    let elsewhere = || {
+        format!(
+            "initrds are only asked for, as programs of the system below {} make them; --run-in-root lets them",
+            printable(context.root.path().as_os_str())
+        )
+    };
     for (release, fate) in fates {
         match (&fate.done, &fate.reason) {
             (Done::Failed(why), reason) => {
                 log::error!("kernel {release} needs a new initrd ({reason}), but {why}");
             }
             (Done::Built(said), _) => said.lines().for_each(|line| log::info!("{line}")),
+            (Done::Marked, _)
+                if !context.settings().may_run_in(&context.root) && hints.insert(elsewhere()) =>
+            {
+                log::warn!("{}", elsewhere());
+            }
             (_, Reason::Incomplete(why)) if hints.insert(why.clone()) => log::warn!("{why}"),
             _ => {}
         }
@@ -147,7 +161,7 @@ pub fn ask_noted(context: &Context, settings: &Settings) {
         return;
     }
     let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
-    let system = System::look(&context.root, dialect, settings);
+    let system = System::look(&context.root, dialect, settings, false);
     let (_, releases) = context.releases();
     let is_noted = |r: &&Release| r.is_kernel && (noted.check(r).is_some() || noted.wish(r).is_some());
     for release in releases.iter().filter(is_noted) {
@@ -164,10 +178,10 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let (dirs, releases) = context.releases();
     let wanted = &args.kernels.kernels;
     kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
-    let settings = Settings::from_environment();
+    let settings = context.settings();
     let mut problems = Vec::new();
     let dialect = kmp_core::config::dialect(&context.root, &mut problems);
-    let system = System::look(&context.root, dialect, &settings);
+    let system = System::look(&context.root, dialect, &settings, args.dry_run);
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root);
     let noted = Noted::read(context);
@@ -202,7 +216,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     }
     system_log::tell_initrds(context, all());
     // The line says already why none is made.
-    tell(all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
+    tell(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
     Ok(match () {
         () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_))) => Outcome::Failed,
         () if all().any(|(_, fate)| fate.done == Done::Due) => Outcome::Found,

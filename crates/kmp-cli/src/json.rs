@@ -60,6 +60,22 @@ pub struct Module {
     pub package: Option<String>,
     pub fits: bool,
     pub reasons: Vec<Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// What else is to be known of a module: `kind` is `breaks` or `may-clash`, `module` the in-tree module concerned.
+#[derive(Debug, Serialize)]
+pub struct Warning {
+    pub kind: &'static str,
+    pub module: String,
+    pub detail: String,
+}
+
+impl From<&abi::Warning> for Warning {
+    fn from(warning: &abi::Warning) -> Self {
+        Self { kind: warning.as_str(), module: warning.module().into(), detail: warning.to_string() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +111,10 @@ pub fn crc(crc: u32) -> String {
 
 pub fn reasons(verdict: &Verdict) -> Vec<Reason> {
     verdict.reasons.iter().map(Reason::from).collect()
+}
+
+pub fn warnings(verdict: &Verdict) -> Vec<Warning> {
+    verdict.warnings.iter().map(Warning::from).collect()
 }
 
 /// A path as text; what is not UTF-8 is shown as `\xNN`.

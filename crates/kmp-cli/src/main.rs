@@ -22,6 +22,7 @@ mod status_page;
 mod sync;
 mod system_log;
 mod terminal;
+mod verdict_lines;
 mod weak_modules;
 mod weak_modules2;
 mod zypp;
@@ -109,7 +110,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
     if let Verb::Deps(what) = &args.verb {
         return deps::run(&args.root, what);
     }
-    let context = Context::open(&args.root)?;
+    let context = Context::open(&args.root)?.with_programs(args.run_in_root);
     let quiet = args.quiet > 0;
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet),

@@ -131,8 +131,15 @@ fn kmp_conf_5_has_every_setting() {
 
 /// The names between quotes that follow one of these in the source.
 fn variables(source: &str) -> Vec<String> {
-    const READERS: &[&str] =
-        &["var_os(\"", "var(\"", "getenv(\"", "VARIABLE: &str = \"", "VARIABLE \"", "value(\""];
+    const READERS: &[&str] = &[
+        "var_os(\"",
+        "var(\"",
+        "variable(\"",
+        "getenv(\"",
+        "VARIABLE: &str = \"",
+        "VARIABLE \"",
+        "value(\"",
+    ];
     let found = READERS.iter().flat_map(|r| source.split(r).skip(1));
     found.filter_map(|rest| Some(rest.split_once('"')?.0.to_string())).collect()
 }

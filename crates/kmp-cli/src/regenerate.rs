@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError, Note};
-use kmp_core::initrd::{Settings, System, places};
+use kmp_core::initrd::{System, places};
 use kmp_core::inventory::Release;
 use kmp_core::report::printable;
 
@@ -28,6 +28,10 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
+    /// Let programs of the system below --root make initrds: they are run in it by chroot. Nothing of it is run
+    /// without this
+    #[arg(long)]
+    run_in_root: bool,
 }
 
 /// The command line's definition.
@@ -45,7 +49,9 @@ pub fn main() -> ExitCode {
         }
     };
     messages::init("regenerate-initrd-posttrans", i16::from(args.verbose));
-    match Context::open(&args.root).and_then(|context| serve(&context)) {
+    let context = Context::open(&args.root);
+    let context = context.map(|context| context.with_programs(args.run_in_root));
+    match context.and_then(|context| serve(&context)) {
         Ok(status) => ExitCode::from(status),
         Err(message) => {
             log::error!("{message}");
@@ -56,13 +62,13 @@ pub fn main() -> ExitCode {
 
 /// Makes the initrds that markers ask for. Returns the generator's exit status.
 pub fn serve(context: &Context) -> Result<u8, String> {
-    let settings = Settings::from_environment();
+    let settings = context.settings();
     initrd::ask_noted(context, &settings);
     let markers = apply::markers(&context.root);
     if markers.is_empty() {
         return Ok(0);
     }
-    let generator = match Generator::find(&context.root, &settings) {
+    let generator = match Generator::find(&context.root, &settings, false) {
         Ok(generator) => generator,
         Err(fault) if fault.is_configuration() => return Err(fault.to_string()),
         Err(fault) => {

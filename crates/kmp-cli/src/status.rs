@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use kmp_core::abi::Verdict;
+use kmp_core::abi::{Verdict, Warning};
 use kmp_core::inventory::{InstalledKmp, ItemKind, Kind, Maker, Release};
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
@@ -37,6 +37,8 @@ struct Kmp {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     reasons: Vec<json::Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<json::Warning>,
 }
 
 pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, String> {
@@ -67,7 +69,7 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
     let plan = &kernel.plan;
     let served: BTreeSet<&str> = (0..kmps.len())
         .filter(|k| matches!(plan.decisions[*k], Decision::Native | Decision::Link))
-        .map(|k| kmps[k].package.name.as_str())
+        .map(|k| kmps[k].driver.name.as_str())
         .collect();
     let mut states = Vec::new();
     for (index, decision) in plan.decisions.iter().enumerate() {
@@ -75,10 +77,11 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
         let verdicts = &plan.verdicts[index];
         let misfit = verdicts.iter().any(|v| !v.fits());
         let links = links_of(context, survey, release, index);
-        let state =
-            |word, cell, text, colour, wrong| Some(State { word, cell, text, detail: None, colour, wrong });
+        let state = |word, cell, text, colour, wrong| {
+            Some(State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong })
+        };
         let with = |state: Option<State>, detail: String| state.map(|s| State { detail: Some(detail), ..s });
-        states.push(match decision {
+        let state_of_it = match decision {
             Decision::OtherFlavour => None,
             Decision::Native if misfit => with(
                 state("native", "unfit", "native, but would not load", Colour::Red, true),
@@ -102,7 +105,7 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                 kmp.broken.clone().unwrap_or_default(),
             ),
             Decision::DoesNotFit => {
-                let by_older = served.contains(kmp.package.name.as_str());
+                let by_older = served.contains(kmp.driver.name.as_str());
                 let colour = if by_older { Colour::Dim } else { Colour::Red };
                 let text = if links > 0 { "does not fit, but is linked" } else { "does not fit" };
                 with(
@@ -110,9 +113,31 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                     first_reason(kmp, verdicts),
                 )
             }
-        });
+        };
+        states.push(
+            state_of_it
+                .map(|s| State { notes: if is_there(&s) { notes(verdicts) } else { Vec::new() }, ..s }),
+        );
     }
     states
+}
+
+/// Has the kernel the KMP, or should it?
+fn is_there(state: &State) -> bool {
+    ["native", "linked", "not-linked"].contains(&state.word)
+}
+
+/// What a KMP that is there does to others.
+fn notes(verdicts: &[Verdict]) -> Vec<String> {
+    let warnings = || verdicts.iter().flat_map(|v| &v.warnings);
+    let broken: BTreeSet<&str> =
+        warnings().filter(|w| matches!(w, Warning::Breaks { .. })).map(Warning::module).collect();
+    let breaks = (!broken.is_empty()).then(|| {
+        let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
+        format!("breaks: {} (in-tree, and would not load beside it)", names.join(", "))
+    });
+    let clashes = warnings().filter(|w| matches!(w, Warning::MayClash { .. })).map(ToString::to_string);
+    breaks.into_iter().chain(clashes.map(|text| printable(text.as_ref()))).collect()
 }
 
 /// How many of a KMP's links a kernel has.
@@ -151,6 +176,11 @@ fn print_json(
                 state: state.word,
                 detail: state.detail.clone(),
                 reasons: kernel.plan.verdicts[index].iter().flat_map(json::reasons).collect(),
+                warnings: if is_there(state) {
+                    kernel.plan.verdicts[index].iter().flat_map(json::warnings).collect()
+                } else {
+                    Vec::new()
+                },
             })
         };
         kernels.push(Kernel {
@@ -165,6 +195,7 @@ fn print_json(
                     package: None,
                     fits: verdict.fits(),
                     reasons: json::reasons(verdict),
+                    warnings: json::warnings(verdict),
                 })
                 .collect(),
         });

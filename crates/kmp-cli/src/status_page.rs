@@ -11,9 +11,17 @@ pub struct State {
     pub cell: &'static str,
     pub text: &'static str,
     pub detail: Option<String>,
+    /// What it does to others, though nothing is wrong with itself.
+    pub notes: Vec<String>,
     pub colour: Colour,
     /// Something to be done, by kmp or by people.
     pub wrong: bool,
+}
+
+impl State {
+    fn says_the_same(&self, other: &Self) -> bool {
+        (self.text, &self.detail, &self.notes) == (other.text, &other.detail, &other.notes)
+    }
 }
 
 /// The widest word in the table.
@@ -113,11 +121,11 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
     for row in rows {
         let mut told: Vec<(&State, Vec<&str>)> = Vec::new();
         for (kernel, state) in kernels.iter().zip(&row.states) {
-            let Some(state) = state.filter(|s| s.wrong) else { continue };
+            let Some(state) = state.filter(|s| s.wrong || !s.notes.is_empty()) else { continue };
             can_be_linked |= state.word == "not-linked" || state.text.ends_with("is linked");
-            has_reasons |= state.detail.is_some();
+            has_reasons |= state.detail.is_some() || !state.notes.is_empty();
             // Kernels of which the same is to be said go together.
-            match told.iter_mut().find(|(s, _)| (s.text, &s.detail) == (state.text, &state.detail)) {
+            match told.iter_mut().find(|(s, _)| s.says_the_same(state)) {
                 Some((_, releases)) => releases.push(kernel.release),
                 None => told.push((state, vec![kernel.release])),
             }
@@ -135,9 +143,7 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
             let (last, others) = releases.split_last().unwrap_or((&"", &[]));
             others.iter().for_each(|release| page.line(format!("  {release}")));
             page.line(format!("  {last}  {}", page.paint(state.colour, state.text)));
-            if let Some(detail) = &state.detail {
-                page.wrapped(4, detail);
-            }
+            state.detail.iter().chain(&state.notes).for_each(|line| page.wrapped(4, line));
         }
     }
     let sync = can_be_linked.then_some("kmp sync puts the links right.");
@@ -159,7 +165,7 @@ mod tests {
         colour: Colour,
         wrong: bool,
     ) -> State {
-        State { word, cell, text, detail: None, colour, wrong }
+        State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong }
     }
 
     fn unfit(detail: &str) -> State {

@@ -66,6 +66,9 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         if let Some(error) = &kernel.error {
             log::error!("{error}");
         }
+        for line in report.breaks(kernel) {
+            log::warn!("{}: {line}", kernel.release);
+        }
         match &kernel.index {
             Index::Failed(why) => log::error!("{why}"),
             Index::Written(said) => {
@@ -76,7 +79,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         }
     }
     let fates = report.kernels.iter().filter_map(|k| Some((k.release.as_str(), k.initrd.as_ref()?)));
-    initrd::tell(fates);
+    initrd::tell(context, fates);
     Ok(report)
 }
 
@@ -86,7 +89,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
         dry_run: args.dry_run,
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
-        initrd: (!args.no_initrd).then(initrd::request),
+        initrd: (!args.no_initrd).then(|| initrd::request(context)),
     };
     let report = reconcile(context, &options, About::Nothing)?;
     // A release that is no kernel any more may be named, too: its links go.
@@ -127,7 +130,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
         depmod: Depmod::from_environment(),
         initrd: Some(Request {
             kernel: (event == Event::Added).then(|| release.clone()),
-            ..initrd::request()
+            ..initrd::request(context)
         }),
         ..Options::default()
     };
@@ -147,7 +150,7 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
     let package = (event == Event::Added).then(|| nvr.to_string());
     let options = Options {
         depmod: Depmod::from_environment(),
-        initrd: Some(Request { package, ..initrd::request() }),
+        initrd: Some(Request { package, ..initrd::request(context) }),
         ..Options::default()
     };
     let name = package_name(nvr);
@@ -197,8 +200,11 @@ pub fn below_release(path: &Path) -> Option<PathBuf> {
 
 /// Everything, with no more words than what went wrong.
 pub fn all(context: &Context) -> Result<(), String> {
-    let options =
-        Options { depmod: Depmod::from_environment(), initrd: Some(initrd::request()), ..Options::default() };
+    let options = Options {
+        depmod: Depmod::from_environment(),
+        initrd: Some(initrd::request(context)),
+        ..Options::default()
+    };
     reconcile(context, &options, About::Nothing).map(|_| ())
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
-use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::apply::{self, Depmod, Generator, NoGenerator};
 use kmp_core::initrd::{Request, Settings};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
@@ -54,6 +54,10 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, value_name = "DIR", default_value = "/")]
     basedir: PathBuf,
+    /// Let programs of the system below --basedir make initramfs: they are run in it by chroot. Nothing of it is run
+    /// without this
+    #[arg(long)]
+    run_in_root: bool,
     /// What builds an initramfs
     #[arg(long, value_name = "FILE")]
     dracut: Option<PathBuf>,
@@ -130,7 +134,11 @@ fn run(args: &Args) -> Result<bool, String> {
         return Ok(false);
     }
     let context = Context::open(&args.basedir)?;
-    let settings = Settings { dracut: args.dracut.clone().map(Into::into), ..Settings::from_environment() };
+    let settings = Settings {
+        dracut: args.dracut.clone().map(Into::into),
+        run_in_root: args.run_in_root,
+        ..Settings::from_environment()
+    };
     find_dracut(args, &context, &settings)?;
     let kernel = match (mode, &args.kernel) {
         (Mode::AddModules | Mode::RemoveModules, _) => String::new(),
@@ -200,8 +208,9 @@ fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<()
     if args.no_initramfs || args.check_initramfs_prog.is_some() {
         return Ok(());
     }
-    match Generator::find(&context.root, settings) {
+    match Generator::find(&context.root, settings, args.dry_run) {
         Ok(_) => Ok(()),
+        Err(why @ NoGenerator::OfOtherRoot(_)) => Err(format!("{why}; or say --no-initramfs")),
         Err(why) => Err(format!("{why}; name another with --dracut, or say --no-initramfs")),
     }
 }

@@ -66,6 +66,10 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
+    /// Let programs of the system below --root make initrds: they are run in it by chroot. Without this nothing of
+    /// it is run, and initrds are only asked for
+    #[arg(long)]
+    run_in_root: bool,
     /// A kernel release or a package
     #[arg(add = ArgValueCandidates::new(completion::kernels_and_nvrs))]
     argument: Option<String>,
@@ -137,7 +141,7 @@ fn run(args: &Args) -> Result<bool, String> {
         }
         _ => BTreeSet::new(),
     };
-    let settings = Settings::from_environment();
+    let settings = Settings { run_in_root: args.run_in_root, ..Settings::from_environment() };
     // An initrd that was made when the kernel came lacks these modules. In posttrans it is made with them.
     let is_whole = mode == Mode::AddKernel || (mode == Mode::AddModules && !settings.in_posttrans);
     let named = args.argument.as_deref().unwrap_or_default();

@@ -1,8 +1,10 @@
 //! libzypp's commit plugin: notes what a commit will bring for rpm's plugin, which otherwise sees package by package,
 //! and looks after the links at the end. It speaks STOMP on stdin and stdout.
 
+mod frames;
+
 use std::fs::File;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use kmp_core::root::Root;
@@ -10,7 +12,6 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use serde_json::Value;
 
 use crate::Outcome;
 
@@ -20,8 +21,6 @@ const DIRECTORY: &str = "/run/kmp";
 const PENDING: &str = "commit";
 /// Made by rpm's plugin when it has let the commit go on.
 const JUDGED: &str = "commit-judged";
-/// Frames are lists of packages: some megabytes at most.
-const LIMIT: u64 = 64 << 20;
 
 /// Answers libzypp until it ends. `synchronise` is what is done after a commit.
 pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<Outcome, String> {
@@ -32,13 +31,13 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
     let finish = |commit: &mut Option<Option<Flock<File>>>, body: &[u8]| {
         let Some(list) = commit.take() else { return };
         // Nothing is touched after a commit that was stopped.
-        if end(root, list) || has_done_something(body) {
+        if end(root, list) || frames::has_done_something(body) {
             // An error in reply would make libzypp leave the plugin; it could not help it either.
             let _ = synchronise().map_err(|why| log::error!("{why}"));
         }
     };
     let mut next = || {
-        read_frame(&mut stdin).unwrap_or_else(|e| {
+        frames::read(&mut stdin).unwrap_or_else(|e| {
             log::warn!("cannot read from libzypp: {e}");
             None
         })
@@ -46,7 +45,7 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
     while let Some((command, body)) = next() {
         match command.as_str() {
             "COMMITBEGIN" => {
-                let list = note(root, &steps(&body));
+                let list = note(root, &frames::steps(&body));
                 commit = Some(list.map_err(|e| log::warn!("what is coming cannot be noted: {e}")).ok());
             }
             "COMMITEND" | "PLUGINEND" => finish(&mut commit, &body),
@@ -67,35 +66,6 @@ fn reply() -> io::Result<()> {
     stdout.flush()
 }
 
-/// A frame's command and body; `None` at the end.
-fn read_frame(input: &mut impl BufRead) -> io::Result<Option<(String, Vec<u8>)>> {
-    let mut frame = Vec::new();
-    io::Read::take(&mut *input, LIMIT).read_until(0, &mut frame)?;
-    if frame.pop() != Some(0) {
-        return Ok(None);
-    }
-    // A newline may stand between frames.
-    let start = frame.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(frame.len());
-    let frame = &frame[start..];
-    let command = frame.split(|b| *b == b'\n').next().unwrap_or_default();
-    let body = frame.windows(2).position(|w| w == b"\n\n").map_or(&[][..], |at| &frame[at + 2..]);
-    Ok(Some((String::from_utf8_lossy(command).trim().to_string(), body.to_vec())))
-}
-
-/// The list of what comes and goes, by the commit's steps.
-fn steps(body: &[u8]) -> String {
-    let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    let steps = document["TransactionStepList"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let line = |step: &Value| {
-        let of = |key: &str| step["solvable"][key].as_str().filter(|t| !t.contains(['\n', '/']));
-        let kind = step["type"].as_str().filter(|t| ["+", "-", "M"].contains(t))?;
-        // `patch:NAME` and its like are no packages.
-        let name = of("n").filter(|name| !name.contains(':'))?;
-        Some(format!("{kind} {name}-{}-{}.{}\n", of("v")?, of("r")?, of("a")?))
-    };
-    steps.iter().filter_map(line).collect()
-}
-
 fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
     match mkdirat(root.dir(Path::new("/run"))?, "kmp", Mode::from_bits_truncate(0o755)) {
@@ -111,12 +81,6 @@ fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
     let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
     file.write_all(list.as_bytes())?;
     Ok(file)
-}
-
-/// Did one of a commit's steps succeed?
-fn has_done_something(body: &[u8]) -> bool {
-    let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    document["TransactionStepList"].as_array().into_iter().flatten().any(|step| step["stage"] == "ok")
 }
 
 /// Takes away the list, which stays locked until then. True if the commit was let go on.

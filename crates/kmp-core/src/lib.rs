@@ -9,11 +9,14 @@
 
 pub mod abi;
 pub mod apply;
+pub mod budget;
 pub mod check;
 pub mod config;
 pub mod decompress;
 pub mod deps;
 pub mod dialect;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod guard;
 pub mod in_use;
 pub mod initrd;

@@ -35,7 +35,7 @@ pub struct PlannedModule<'a> {
 /// The modules that one package has for one kernel release.
 #[derive(Clone, Debug)]
 pub struct Kmp<'a> {
-    /// The package's name.
+    /// Its driver's name, which all versions have in common: the package's, where that is not named for a kernel.
     pub package: &'a str,
     /// The flavour that it serves.
     pub flavour: Option<&'a str>,
@@ -143,7 +143,7 @@ impl<'t> Taken<'t> {
 }
 
 impl Site<'_> {
-    /// Decides for this kernel. `kmps` is sorted by package name, newest version first.
+    /// Decides for this kernel. `kmps` is sorted by driver, the version first that is tried first.
     pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
         let native_package: HashMap<&str, usize> =
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
@@ -486,23 +486,18 @@ impl<'a> All<'a> {
             Rule::Depends => true,
             Rule::UnknownSymbol | Rule::UnknownCrc => {
                 reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
-                    || self.names.contains(module_of(exporter).as_str())
+                    || self.names.contains(name::of_exporter(exporter).as_str())
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
                 // What the kernel image exports is there in any set.
                 exporter != "vmlinux"
-                    && (self.names.contains(module_of(exporter).as_str())
+                    && (self.names.contains(name::of_exporter(exporter).as_str())
                         || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
             }
             _ => false,
         }
     }
-}
-
-/// The module's name of an exporter as symvers has it, a path without `.ko`.
-fn module_of(exporter: &str) -> String {
-    name::normalized(exporter.rsplit('/').next().unwrap_or(exporter))
 }
 
 mod beside;

@@ -346,6 +346,12 @@ impl Root {
     }
 }
 
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 /// A directory beneath a [`Root`], for reading many of its files. Names are single components and symbolic links are never followed,
 /// so that nothing here can leave the directory; for a link go back to the root with the whole path.
 #[derive(Debug)]

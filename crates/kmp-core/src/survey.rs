@@ -53,7 +53,7 @@ struct Own {
 pub struct Survey {
     /// What there is.
     pub inventory: Inventory,
-    /// The selected kernels, sorted by release.
+    /// The selected kernels, in the order of versions.
     pub kernels: Vec<SurveyedKernel>,
     /// What was left out of account, and why.
     pub problems: Vec<Problem>,
@@ -87,8 +87,8 @@ impl Survey {
         }
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
-        inventory.look_into(rpm, &contents);
-        inventory.add_unpackaged(rpm, &contents);
+        inventory.look_into(&contents);
+        inventory.add_unpackaged(&contents);
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
@@ -158,7 +158,7 @@ impl Survey {
             .kmps
             .iter()
             .map(|kmp| Kmp {
-                package: &kmp.package.name,
+                package: &kmp.driver.name,
                 flavour: kmp.flavour.as_deref(),
                 origin: &kmp.origin,
                 modules: kmp.modules.iter().map(|m| self.planned(&kmp.origin, m)).collect(),

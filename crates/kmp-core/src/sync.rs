@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Rule, Verdict};
+use crate::abi::{Rule, Verdict, Warning};
 use crate::apply::{
     Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
     settle_pending, switch,
@@ -158,10 +158,10 @@ impl SyncReport {
         let decisions = || kernel.plan.decisions.iter().enumerate();
         let served = |name: &str| {
             decisions()
-                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].package.name == name)
+                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].driver.name == name)
         };
         decisions()
-            .filter(|(k, _)| !served(&kmps[*k].package.name))
+            .filter(|(k, _)| !served(&kmps[*k].driver.name))
             // What is never linked is missed nowhere.
             .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
@@ -175,6 +175,42 @@ impl SyncReport {
                 Some(NotLinked { kmp, detail, verdicts })
             })
             .collect()
+    }
+}
+
+impl SyncReport {
+    /// What the KMPs that have newly come to a kernel do to its in-tree modules: a sentence a module of theirs. Said when the
+    /// links are made, and not again.
+    pub fn breaks(&self, kernel: &KernelReport) -> Vec<String> {
+        let Some(surveyed) = self.survey.kernels.iter().find(|k| k.kernel.release == kernel.release) else {
+            return Vec::new();
+        };
+        let has_come = |nvr: &str| {
+            kernel.changes.iter().any(|change| match change {
+                PackageChange::Added(new) | PackageChange::Replaced { new, .. } => new == nvr,
+                _ => false,
+            })
+        };
+        let mut lines = Vec::new();
+        for (kmp, verdicts) in self.survey.inventory.kmps.iter().zip(&surveyed.plan.verdicts) {
+            let nvr = kmp.package.nvr();
+            if !has_come(&nvr) {
+                continue;
+            }
+            for (module, verdict) in kmp.modules.iter().zip(verdicts) {
+                let is_break = |w: &&Warning| matches!(w, Warning::Breaks { .. });
+                let names: Vec<&str> =
+                    verdict.warnings.iter().filter(is_break).map(Warning::module).collect();
+                if !names.is_empty() {
+                    lines.push(format!(
+                        "{nvr}: its {} takes the place of an in-tree module, beside which these in-tree modules do not load: {}",
+                        printable(module.name.as_ref().as_ref()),
+                        printable(names.join(", ").as_ref())
+                    ));
+                }
+            }
+        }
+        lines
     }
 }
 
@@ -280,7 +316,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
             unwanted: Vec::new(),
             kernel_is_gone: !release.is_kernel,
         };
-        // By package name: the version that has links, and the one that should.
+        // By driver: the version that has links, and the one that should.
         let mut by_package: BTreeMap<&str, (Option<usize>, Option<usize>, bool)> = BTreeMap::new();
         let mut dangling = Vec::new();
         let mut present: BTreeMap<&Path, &Path> = BTreeMap::new();
@@ -298,7 +334,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
                     }
                     match owner {
                         Some(kmp) => {
-                            let entry = by_package.entry(&inventory.kmps[kmp].package.name).or_default();
+                            let entry = by_package.entry(&inventory.kmps[kmp].driver.name).or_default();
                             entry.0.get_or_insert(kmp);
                             entry.2 |= !right;
                         }
@@ -308,7 +344,7 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
             }
         }
         for (link, (_, kmp)) in links_of_plan() {
-            let entry = by_package.entry(&inventory.kmps[*kmp].package.name).or_default();
+            let entry = by_package.entry(&inventory.kmps[*kmp].driver.name).or_default();
             entry.1 = Some(*kmp);
             entry.2 |= !present.contains_key(link.as_path());
         }

@@ -67,4 +67,4 @@ pub use header::{Dependency, HeaderContents, Package};
 pub use library::Librpm;
 pub use locate::has_database;
 pub use package_file::PackageFile;
-pub use version::Evr;
+pub use version::{Evr, vercmp};

@@ -1,8 +1,9 @@
 //! Versions as rpm has them.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-/// Epoch, version and release of a package. Compare with [`Librpm::compare_evr`](crate::Librpm::compare_evr).
+/// Epoch, version and release of a package, ordered by [`Evr::compare`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Evr {
     /// None counts as 0 when compared.
@@ -14,6 +15,13 @@ pub struct Evr {
 }
 
 impl Evr {
+    /// rpm's order of packages of one name, without librpm.
+    pub fn compare(&self, other: &Evr) -> Ordering {
+        let epochs = self.epoch.unwrap_or(0).cmp(&other.epoch.unwrap_or(0));
+        let versions = || vercmp(&self.version, &other.version);
+        epochs.then_with(versions).then_with(|| vercmp(&self.release, &other.release))
+    }
+
     /// Reads `[epoch:]version[-release]`, as rpm writes it in dependencies and file names.
     pub fn parse(text: &str) -> Evr {
         let (epoch, rest) = match text.split_once(':') {
@@ -41,9 +49,87 @@ impl fmt::Display for Evr {
     }
 }
 
+/// rpm's order of two versions or releases (`rpmvercmp`), without librpm. It is that of kernel releases, too: `23.7`
+/// comes before `23.14`.
+pub fn vercmp(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while !a.is_empty() || !b.is_empty() {
+        (a, b) = (without_separators(a), without_separators(b));
+        match (a.first(), b.first()) {
+            // A tilde is less than anything, the end included.
+            (Some(b'~'), Some(b'~')) | (Some(b'^'), Some(b'^')) => {
+                (a, b) = (&a[1..], &b[1..]);
+                continue;
+            }
+            (Some(b'~'), _) => return Ordering::Less,
+            (_, Some(b'~')) => return Ordering::Greater,
+            // A caret is more than the end, and less than anything else.
+            (Some(b'^'), None) => return Ordering::Greater,
+            (None, Some(b'^')) => return Ordering::Less,
+            (Some(b'^'), _) => return Ordering::Less,
+            (_, Some(b'^')) => return Ordering::Greater,
+            (None, _) | (_, None) => break,
+            _ => {}
+        }
+        let is_number = a[0].is_ascii_digit();
+        let (one, rest_a) = segment(a, is_number);
+        let (two, rest_b) = segment(b, is_number);
+        if two.is_empty() {
+            // A number is more than a word.
+            return if is_number { Ordering::Greater } else { Ordering::Less };
+        }
+        let order = if is_number {
+            let (one, two) = (without_zeros(one), without_zeros(two));
+            one.len().cmp(&two.len()).then_with(|| one.cmp(two))
+        } else {
+            one.cmp(two)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+    a.is_empty().cmp(&b.is_empty()).reverse()
+}
+
+fn without_separators(text: &[u8]) -> &[u8] {
+    let counts = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'~' | b'^');
+    &text[text.iter().position(counts).unwrap_or(text.len())..]
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    &number[number.iter().position(|byte| *byte != b'0').unwrap_or(number.len())..]
+}
+
+/// The digits, or letters, that a text begins with, and the rest.
+fn segment(text: &[u8], is_number: bool) -> (&[u8], &[u8]) {
+    let belongs = |byte: &u8| if is_number { byte.is_ascii_digit() } else { byte.is_ascii_alphabetic() };
+    text.split_at(text.iter().position(|byte| !belongs(byte)).unwrap_or(text.len()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Evr;
+    use std::cmp::Ordering;
+
+    use super::{Evr, vercmp};
+
+    #[test]
+    fn versions_are_in_rpms_order() {
+        let ascending = [
+            "1.0~rc1", "1.0", "1.0^git1", "1.0.a", "1.0.0", "1.0.1", "1.0.2", "1.0.010", "1.0.10a",
+            "1.0.10.1", "2",
+        ];
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(vercmp(a, b), i.cmp(&j), "{a} {b}");
+            }
+        }
+        assert_eq!(vercmp("6.4.0-150600.23.7-default", "6.4.0-150600.23.14-default"), Ordering::Less);
+        assert_eq!((vercmp("1..2", "1.2"), vercmp("", "")), (Ordering::Equal, Ordering::Equal));
+        let evr = |text| Evr::parse(text);
+        assert_eq!(evr("1:1-1").compare(&evr("2-1")), Ordering::Greater);
+        assert_eq!(evr("0:1-9").compare(&evr("1-10")), Ordering::Less);
+    }
 
     #[test]
     fn evr_is_read_and_written() {

@@ -24,6 +24,7 @@ mod kernel;
 mod module;
 mod noise;
 mod package;
+mod raw_elf;
 mod root;
 mod rpmbuild;
 mod symvers;
@@ -37,6 +38,7 @@ pub use module::{
     Versions,
 };
 pub use package::{Package, PackageBuilder};
+pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, depmod, modinfo, run};

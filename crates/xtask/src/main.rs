@@ -4,6 +4,7 @@
 mod bench;
 mod campaign;
 mod demo;
+mod fuzz;
 mod header;
 mod install;
 mod install_tree;
@@ -26,6 +27,7 @@ const CHORES: &[(&str, &str, Chore)] = &[
     ("test", "install what is needed, then run every check and test", test::run),
     ("judge", "boot real kernels and compare their word with kmp's", judge::run),
     ("campaign", "run tests that have a quick form at length: kills, reads, races, fuzz", campaign::run),
+    ("fuzz", "run the fuzz targets, some seconds each", fuzz::run),
     ("releases", "run the tests of rpm's plugin inside of newer Debian releases", releases::run),
     ("plugin", "build kmp.so, rpm's plugin", plugin::run),
     ("bench", "measure speed and memory against their bounds", bench::run),

@@ -43,12 +43,14 @@ pub fn run(args: &[String]) -> Result<(), String> {
     collect(&work, &out)
 }
 
-/// The files that git has, as they are on disk: their times tell cargo what has changed.
+/// The files that git has, but for the fuzz targets, which are not built there. As they are on disk: their times tell cargo what
+/// has changed.
 fn pack(sources: &Path) -> Result<(), String> {
     let listed = output(Command::new("git").args(["ls-files", "-z"]).current_dir(project()))?;
     let names = listed.split(|b| *b == 0).map(|n| String::from_utf8_lossy(n).into_owned());
-    let there: Vec<String> =
-        names.filter(|n| !n.is_empty() && project().join(n).symlink_metadata().is_ok()).collect();
+    let there: Vec<String> = names
+        .filter(|n| !n.is_empty() && !n.starts_with("fuzz/") && project().join(n).symlink_metadata().is_ok())
+        .collect();
     let list = sources.join("files");
     fs::write(&list, there.join("\0")).map_err(|e| format!("{}: {e}", list.display()))?;
     let mut tar = Command::new("tar");

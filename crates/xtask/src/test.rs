@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::packages::Use;
-use crate::{install, judge, privilege, releases};
+use crate::{fuzz, install, judge, privilege, releases};
 
 const USAGE: &str = "usage: cargo xtask test [--no-judge] [--bench]
 
@@ -64,10 +64,14 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     };
     // Even where something cannot be installed, the other steps have something to say.
     step(&mut steps, "tools", || install::ensure(&uses).and_then(|()| install::ensure_components()));
-    step(&mut steps, "format", || cargo(&[], &["fmt", "--all", "--check"], &[]));
+    step(&mut steps, "format", || {
+        cargo(&[], &["fmt", "--all", "--check"], &[])?;
+        fuzz::format()
+    });
     step(&mut steps, "clippy", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-        cargo(&[], &arguments, &[])
+        cargo(&[], &arguments, &[])?;
+        fuzz::lint()
     });
     step(&mut steps, "shellcheck", shellcheck);
     step(&mut steps, "docs", || {
@@ -82,6 +86,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         let namespace = privilege::namespace()?;
         cargo(&namespace, &["test", "--workspace", "--test", "packages", "--locked"], &[])
     });
+    step(&mut steps, "fuzz", fuzz::check);
     // Behind the tests out here, which have built what is run there.
     let packages = install::target().join("tmp/packages-1");
     step(&mut steps, "releases", || releases::check(Some(&*packages).filter(|p| p.exists())));

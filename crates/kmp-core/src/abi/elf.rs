@@ -1,10 +1,14 @@
 //! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use object::elf;
 use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
 use object::{Endian, Endianness, SectionIndex};
+
+use crate::budget::{Budget, Exceeded};
+use crate::steps;
 
 /// What a module must share with a kernel before anything else is looked at: class, byte order and
 /// machine of the ELF header (`elf_check_arch` and the header checks of `kernel/module/main.c`).
@@ -98,21 +102,44 @@ pub(super) struct Relocation {
     pub addend: i64,
 }
 
+/// Of which sections relocations are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Relocated<'n> {
+    /// Of those with these names.
+    Named(&'n [&'n [u8]]),
+    /// Of all that are loaded.
+    All,
+}
+
+impl Relocated<'_> {
+    fn takes(self, name: &[u8]) -> bool {
+        match self {
+            Relocated::Named(names) => names.contains(&name),
+            Relocated::All => true,
+        }
+    }
+}
+
 /// A parsed module file.
 #[derive(Debug)]
 pub(super) struct Object<'d> {
     pub arch: Arch,
+    /// By their number in the file.
     pub sections: Vec<Section<'d>>,
     pub symbols: Vec<Symbol<'d>>,
-    relocations: Vec<(usize, Vec<Relocation>)>,
+    relocations: HashMap<usize, Vec<Relocation>>,
+    /// For a name the place of the first of that name in `sections`.
+    by_name: HashMap<&'d [u8], usize>,
+    /// What may still be read of the file, and kept.
+    pub budget: Budget,
 }
 
 impl<'d> Object<'d> {
-    /// Reads a relocatable object. Relocations are kept for sections named in `relocated` only.
+    /// Reads a relocatable object.
     ///
     /// # Errors
     /// What is wrong with the file, in words.
-    pub fn parse(data: &'d [u8], relocated: &[&[u8]]) -> Result<Self, String> {
+    pub fn parse(data: &'d [u8], relocated: Relocated<'_>) -> Result<Self, String> {
         Self::parse_any(data, relocated, &[elf::ET_REL])
     }
 
@@ -121,10 +148,10 @@ impl<'d> Object<'d> {
     /// # Errors
     /// What is wrong with the file, in words.
     pub fn parse_image(data: &'d [u8]) -> Result<Self, String> {
-        Self::parse_any(data, &[], &[elf::ET_EXEC, elf::ET_DYN])
+        Self::parse_any(data, Relocated::Named(&[]), &[elf::ET_EXEC, elf::ET_DYN])
     }
 
-    fn parse_any(data: &'d [u8], relocated: &[&[u8]], kinds: &[elf::FileType]) -> Result<Self, String> {
+    fn parse_any(data: &'d [u8], relocated: Relocated<'_>, kinds: &[elf::FileType]) -> Result<Self, String> {
         if data.is_empty() {
             return Err("the file is empty".into());
         }
@@ -140,12 +167,28 @@ impl<'d> Object<'d> {
 
     /// The first loaded section of that name.
     pub fn section(&self, name: &[u8]) -> Option<&Section<'d>> {
-        self.sections.iter().find(|s| s.name == name)
+        self.by_name.get(name).map(|place| &self.sections[*place])
+    }
+
+    /// The loaded section with that number in the file.
+    pub fn section_at(&self, index: usize) -> Option<&Section<'d>> {
+        let place = self.sections.binary_search_by_key(&index, |s| s.index).ok()?;
+        self.sections.get(place)
+    }
+
+    /// The contents of the first loaded section of that name, paid for.
+    ///
+    /// # Errors
+    /// So much of the file is not to be read.
+    pub fn contents(&self, name: &[u8]) -> Result<Option<&'d [u8]>, Exceeded> {
+        let Some(section) = self.section(name) else { return Ok(None) };
+        self.budget.read(section.data.len())?;
+        Ok(Some(section.data))
     }
 
     /// The relocations of section number `index`.
     pub fn relocations(&self, index: usize) -> &[Relocation] {
-        self.relocations.iter().find(|(i, _)| *i == index).map_or(&[], |(_, list)| list)
+        self.relocations.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// A little or big endian number of 4 bytes at `offset`.
@@ -166,9 +209,12 @@ impl<'d> Object<'d> {
 
 fn parse<'d, H: FileHeader<Endian = Endianness>>(
     data: &'d [u8],
-    relocated: &[&[u8]],
+    relocated: Relocated<'_>,
     kinds: &[elf::FileType],
 ) -> Result<Object<'d>, String> {
+    let budget = Budget::module(data.len());
+    let over = |e: Exceeded| e.to_string();
+    let no_memory = |_| Exceeded::NoMemory.to_string();
     let text = |what: &str, e: object::read::Error| format!("{what}: {e}");
     let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
     let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
@@ -186,7 +232,11 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
     let table = header
         .sections(endian, data)
         .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
-    let mut sections = Vec::new();
+    let loaded = table.iter().filter(|s| s.sh_flags(endian).contains(elf::SHF_ALLOC)).count();
+    budget.read(table.len() * size_of::<H::SectionHeader>()).map_err(over)?;
+    let (mut sections, mut by_name) = (Vec::new(), HashMap::new());
+    sections.try_reserve_exact(loaded).map_err(no_memory)?;
+    by_name.try_reserve(loaded).map_err(no_memory)?;
     for (index, section) in table.enumerate() {
         // The loader refuses a file with any section that reaches past its end.
         let contents = section
@@ -196,8 +246,10 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
             continue;
         }
         let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
+        budget.read(name.len()).map_err(over)?;
         let size = section.sh_size(endian).into();
         let address = section.sh_addr(endian).into();
+        by_name.entry(name).or_insert(sections.len());
         sections.push(Section { index: index.0, name, address, data: contents, size });
     }
 
@@ -208,7 +260,9 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         return Err("the module has no symbols (stripped?)".into());
     }
     let strings = symtab.strings();
-    let mut symbols = Vec::with_capacity(symtab.len());
+    let mut symbols = Vec::new();
+    symbols.try_reserve_exact(symtab.len()).map_err(no_memory)?;
+    budget.read(symtab.len() * size_of::<H::Sym>()).map_err(over)?;
     for (index, symbol) in symtab.enumerate() {
         let shndx = symbol.st_shndx(endian);
         let place = match shndx {
@@ -224,6 +278,7 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         };
         let name =
             symbol.name(endian, strings).map_err(|e| text(&format!("bad name of symbol {}", index.0), e))?;
+        budget.read(name.len()).map_err(over)?;
         symbols.push(Symbol {
             name,
             place,
@@ -232,20 +287,29 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         });
     }
 
-    let mut relocations = Vec::new();
+    let mut object = Object { arch, sections, symbols, relocations: HashMap::new(), by_name, budget };
     for section in table.iter() {
-        let target = SectionIndex(section.sh_info(endian) as usize);
-        let Some(of) = sections.iter().find(|s| s.index == target.0 && relocated.contains(&s.name)) else {
+        steps::count(1);
+        let target = section.sh_info(endian) as usize;
+        if !matches!(section.sh_type(endian), elf::SHT_REL | elf::SHT_RELA) {
+            continue;
+        }
+        let Some(of) = object.section_at(target).copied().filter(|s| relocated.takes(s.name)) else {
             continue;
         };
-        let mut list = Vec::new();
+        // Of a section that has several tables all of them apply (apply_relocations).
+        let mut list = object.relocations.remove(&target).unwrap_or_default();
         if let Ok(Some((rela, _))) = section.rela(endian, data) {
+            object.budget.read(size_of_val(rela)).map_err(over)?;
+            list.try_reserve(rela.len()).map_err(no_memory)?;
             list.extend(rela.iter().map(|r| Relocation {
                 offset: r.r_offset(endian).into(),
                 symbol: r.r_sym(endian, false) as usize,
                 addend: r.r_addend(endian).into(),
             }));
         } else if let Ok(Some((rel, _))) = section.rel(endian, data) {
+            object.budget.read(size_of_val(rel)).map_err(over)?;
+            list.try_reserve(rel.len()).map_err(no_memory)?;
             // The addend stands in the section itself; only 32-bit machines use this form.
             list.extend(rel.iter().map(|r| {
                 let offset: u64 = r.r_offset(endian).into();
@@ -256,7 +320,7 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
                 Relocation { offset, symbol: r.r_sym(endian) as usize, addend: implicit.into() }
             }));
         }
-        relocations.push((target.0, list));
+        object.relocations.insert(target, list);
     }
-    Ok(Object { arch, sections, symbols, relocations })
+    Ok(object)
 }

@@ -1,7 +1,7 @@
 //! What dependencies of packages are made of: a module's versions, exports and aliases as they stand in
 //! the file, in its order and with nothing left out.
 
-use super::elf::{Object, Place};
+use super::elf::{Object, Place, Relocated};
 use super::module::{KSYMTABS, Malformed, basic_versions, extended_versions, offers, value_at};
 use super::{modinfo, signature};
 
@@ -40,10 +40,11 @@ impl Facts {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         // A trailer that cannot be read is the kernel's affair: the module is before it all the same.
         let body = signature::split(bytes).map_or(bytes, |(body, _)| body);
-        let object = Object::parse(body, KSYMTABS).map_err(Malformed)?;
-        let mut facts = Self { exports: exports(&object), ..Self::default() };
-        let section = object.section(b".modinfo").map_or(&[][..], |s| s.data);
+        let object = Object::parse(body, Relocated::Named(KSYMTABS)).map_err(Malformed)?;
+        let mut facts = Self { exports: exports(&object)?, ..Self::default() };
+        let section = object.contents(b".modinfo")?.unwrap_or_default();
         for (key, value) in modinfo::entries(section) {
+            object.budget.keep_with::<Box<[u8]>>(value.len())?;
             match key {
                 b"vermagic" if facts.vermagic.is_none() => facts.vermagic = Some(modinfo::text(value).into()),
                 b"version" if facts.version.is_none() => facts.version = Some(value.into()),
@@ -51,7 +52,7 @@ impl Facts {
                 _ => {}
             }
         }
-        let basic: Vec<(&[u8], u32)> = basic_versions(&object).into_iter().flatten().collect();
+        let basic: Vec<(&[u8], u32)> = basic_versions(&object)?.into_iter().flatten().collect();
         let extended: Vec<(&[u8], u32)> = extended_versions(&object)?.into_iter().flatten().collect();
         let known: std::collections::HashSet<&[u8]> = basic.iter().map(|(name, _)| *name).collect();
         let more = extended.into_iter().filter(|(name, _)| !known.contains(name));
@@ -75,11 +76,11 @@ impl Facts {
 /// # Errors
 /// [`Malformed`]: it is not a kernel's image.
 pub fn image_exports(bytes: &[u8]) -> Result<Vec<Exported>, Malformed> {
-    Object::parse_image(bytes).map(|object| exports(&object)).map_err(Malformed)
+    Object::parse_image(bytes).map_err(Malformed).and_then(|object| exports(&object))
 }
 
 /// By the symbols `__crc_NAME`; where these were stripped, by the tables.
-fn exports(object: &Object<'_>) -> Vec<Exported> {
+fn exports(object: &Object<'_>) -> Result<Vec<Exported>, Malformed> {
     let mut found = Vec::new();
     for symbol in &object.symbols {
         let Some(name) = symbol.name.strip_prefix(b"__crc_") else { continue };
@@ -91,13 +92,14 @@ fn exports(object: &Object<'_>) -> Vec<Exported> {
             },
             Place::Absolute | Place::Other => (symbol.value, true),
         };
+        object.budget.keep_with::<Exported>(name.len())?;
         found.push(Exported { symbol: modinfo::text(name).into(), crc, absolute });
     }
     if found.is_empty() {
-        let listed = offers(object).into_iter();
+        let listed = offers(object)?.into_iter();
         // Without __crc_NAME a 0 in the table stands for no version.
         let versioned = listed.filter_map(|o| Some((o.symbol, o.crc.filter(|crc| *crc != 0)?)));
         found.extend(versioned.map(|(symbol, crc)| Exported { symbol, crc: crc.into(), absolute: false }));
     }
-    found
+    Ok(found)
 }

@@ -24,7 +24,15 @@ pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;
 pub use symvers::{Export, Licensing, NotSymvers, SymbolTable};
-pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, World};
+pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
+
+/// Reads a `.modinfo` section.
+#[cfg(feature = "fuzz")]
+pub(crate) fn fuzz_modinfo(section: &[u8]) {
+    for (key, value) in modinfo::entries(section) {
+        assert!(modinfo::text(key).len() + modinfo::text(value).len() < 3 * section.len());
+    }
+}
 
 #[cfg(test)]
 pub(crate) mod tests;

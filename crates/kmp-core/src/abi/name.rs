@@ -50,6 +50,11 @@ pub fn normalized(name: &str) -> String {
     name.replace('-', "_")
 }
 
+/// The module's name of an exporter as symvers has it: a path without `.ko`.
+pub fn of_exporter(exporter: &str) -> String {
+    normalized(exporter.rsplit('/').next().unwrap_or(exporter))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

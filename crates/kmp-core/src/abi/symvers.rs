@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::modinfo;
+use crate::{budget, steps};
 
 /// Text in which no line is a line of symvers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +132,9 @@ fn extent(text: &str, start: usize) -> Extent {
 
 fn line<'t>(text: &'t str, start: usize, extent: &Extent) -> Option<Line<'t>> {
     let Extent { tabs: [a, b, c, d], width, end, .. } = *extent;
+    if end - start > LONGEST {
+        return None;
+    }
     let (fourth, fifth) = match width {
         3 => (&text[c + 1..end], None),
         4 => (&text[c + 1..d], Some(&text[d + 1..end])),
@@ -158,6 +162,12 @@ fn line<'t>(text: &'t str, start: usize, extent: &Extent) -> Option<Line<'t>> {
     };
     Some(Line { symbol, export: Export { crc, crc_known, exporter, licensing, namespace } })
 }
+
+/// The length of the shortest line, in bytes.
+const SHORTEST: usize = "?\ts\t\tEXPORT_?\n".len();
+
+/// The length of the longest line that is read, in bytes. Names in it have at most 512 (`KSYM_NAME_LEN`), or are paths.
+const LONGEST: usize = 4 * budget::NAME;
 
 // What `Rebuild` writes where a kernel without symvers does not tell.
 pub(super) const UNKNOWN_KIND: &str = "EXPORT_?";
@@ -189,11 +199,17 @@ impl SymbolTable {
         if u32::try_from(text.len()).is_err() {
             return Err(NotSymvers("more than 4 GiB".into()));
         }
-        let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
-        let slots = vec![Slot::default(); (lines * 2 + 2).next_power_of_two()].into_boxed_slice();
+        // A text of nothing but line ends has no lines to be found again.
+        let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count().min(text.len() / SHORTEST) + 1;
+        let mut slots = Vec::new();
+        let count = (lines * 2 + 2).next_power_of_two();
+        slots.try_reserve_exact(count).map_err(|_| NotSymvers("there is not enough memory for it".into()))?;
+        slots.resize(count, Slot::default());
+        let slots = slots.into_boxed_slice();
         let mut table = Self { text, slots, hasher: Hasher::new(), len: 0, complete, bad_lines: 0 };
         let mut start = 0;
         while start < table.text.len() {
+            steps::count(1);
             let extent = extent(&table.text, start);
             match line(&table.text, start, &extent) {
                 Some(found) if extent.ended => {
@@ -278,6 +294,11 @@ impl SymbolTable {
     /// No symbols at all?
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What it takes in memory, in bytes.
+    pub fn memory(&self) -> u64 {
+        (self.text.len() + size_of_val(&*self.slots)) as u64
     }
 
     /// How many lines could not be read.

@@ -38,7 +38,7 @@ pub enum Rule {
     Namespace,
     /// Another module, or the kernel, exports the same symbol.
     DuplicateExport,
-    /// It needs a module that does not fit, or would break an in-tree module.
+    /// It needs a module that does not fit.
     Depends,
 }
 
@@ -109,11 +109,64 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What else is to be known of a module, whether it loads or not. Displayed, it is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// It takes the place of an in-tree module, and an in-tree user of that one no longer loads.
+    Breaks {
+        /// The in-tree user.
+        user: Box<str>,
+        /// Why the user does not load any more.
+        reason: Reason,
+    },
+    /// An in-tree module exports one of its symbols, too: the kernel refuses the one of the two that comes second.
+    MayClash {
+        /// The in-tree module.
+        with: Box<str>,
+        /// The first such symbol.
+        symbol: Box<str>,
+    },
+}
+
+impl Warning {
+    /// The name in `--json`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Breaks { .. } => "breaks",
+            Self::MayClash { .. } => "may-clash",
+        }
+    }
+
+    /// The in-tree module concerned.
+    pub fn module(&self) -> &str {
+        match self {
+            Self::Breaks { user, .. } => user,
+            Self::MayClash { with, .. } => with,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Breaks { user, reason } => write!(f, "breaks the in-tree module {user}: {}", reason.detail),
+            Self::MayClash { with, symbol } => {
+                write!(
+                    f,
+                    "may clash with the in-tree module {with} if both are loaded: each exports {symbol}"
+                )
+            }
+        }
+    }
+}
+
 /// What the judge says of one module: it fits, or every reason why not, those of the whole module first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Empty when it fits.
     pub reasons: Vec<Reason>,
+    /// What else is to be known: each in-tree module once.
+    pub warnings: Vec<Warning>,
 }
 
 impl Verdict {
@@ -124,7 +177,7 @@ impl Verdict {
 
     /// The verdict on what cannot even be read.
     pub fn malformed(why: &dyn fmt::Display) -> Self {
-        Self { reasons: vec![Reason::new(Rule::Malformed, why.to_string())] }
+        Self { reasons: vec![Reason::new(Rule::Malformed, why.to_string())], ..Self::default() }
     }
 }
 
@@ -136,7 +189,7 @@ pub enum Role {
     /// To be judged, but the in-tree module of its name is the one that is loaded: it serves nobody else.
     Inert,
     /// An in-tree module that uses exports of a module that is replaced: where it would not load any
-    /// more, the module that replaces is to blame.
+    /// more, the module that replaces it breaks it.
     InTreeUser,
 }
 
@@ -235,7 +288,7 @@ impl<'a> World<'a> {
     fn judge_those(&self, mut pending: VecDeque<usize>) -> Vec<Verdict> {
         let mut verdicts = vec![Verdict::default(); self.set.len()];
         let mut providers: Vec<BTreeMap<usize, &str>> = vec![BTreeMap::new(); self.set.len()];
-        let mut blames: Vec<(usize, usize, Reason)> = Vec::new();
+        let mut broken: Vec<(usize, usize, Reason)> = Vec::new();
         let mut seen = vec![false; self.set.len()];
         while let Some(i) = pending.pop_front() {
             if std::mem::replace(&mut seen[i], true) {
@@ -259,7 +312,7 @@ impl<'a> World<'a> {
                     && self.set[p].role == Role::Judged
                     && reason.rule != Rule::UnknownCrc
                 {
-                    blames.push((i, p, self.blame(p, candidate.name, reason)));
+                    broken.push((i, p, reason.clone()));
                 }
                 reasons.extend(reason);
             }
@@ -270,15 +323,21 @@ impl<'a> World<'a> {
             {
                 let culprits =
                     uses.keys().filter(|p| self.tainted[**p] && self.set[**p].role == Role::Judged);
-                blames.extend(culprits.map(|p| (i, *p, self.blame(*p, candidate.name, reason))));
+                broken.extend(culprits.map(|p| (i, *p, reason.clone())));
             }
-            self.exports(i, &mut reasons);
-            verdicts[i] = Verdict { reasons };
+            let mut warnings = Vec::new();
+            self.exports(i, &mut reasons, &mut warnings);
+            verdicts[i] = Verdict { reasons, warnings };
             pending.extend(uses.keys());
         }
-        blames.sort_by_key(|(user, ..)| *user);
-        for (_, p, reason) in blames {
-            verdicts[p].reasons.push(reason);
+        broken.sort_by_key(|(user, ..)| *user);
+        for (user, p, reason) in broken {
+            let user = self.set[user].name;
+            let warnings = &mut verdicts[p].warnings;
+            if !warnings.iter().any(|w| matches!(w, Warning::Breaks { user: known, .. } if **known == *user))
+            {
+                warnings.push(Warning::Breaks { user: user.into(), reason });
+            }
         }
         self.close(&mut verdicts, &providers);
         verdicts
@@ -509,17 +568,19 @@ impl<'a> World<'a> {
                 None => *module.name == name::normalized(pattern),
             });
         }
-        module.import_ns.iter().any(|n| **n == *namespace)
+        module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok()
     }
 
-    /// `verify_exported_symbols`.
-    fn exports(&self, index: usize, reasons: &mut Vec<Reason>) {
+    /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
+    /// are that modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether
+    /// any other is loaded is not known here.
+    fn exports(&self, index: usize, reasons: &mut Vec<Reason>, warnings: &mut Vec<Warning>) {
         if self.by_name.get(self.set[index].name) != Some(&index) {
             return;
         }
         for offer in &self.set[index].module.offers {
             let symbol = &*offer.symbol;
-            let owner = self.kernel.symbols.get(symbol).filter(|e| {
+            let in_kernel = self.kernel.symbols.get(symbol).filter(|e| {
                 e.is_builtin()
                     || match self.in_tree_exporter(e) {
                         None => true,
@@ -528,16 +589,56 @@ impl<'a> World<'a> {
                         Some(None) => false,
                     }
             });
-            let owner = owner.map(|e| e.exporter);
-            let owner = owner.or_else(|| {
+            let other = || {
                 let (first, _) = self.offers.get(symbol)?;
-                (*first < index).then(|| self.set[*first].name)
-            });
-            if let Some(owner) = owner {
-                let detail = format!("exports {symbol}, which {owner} exports already");
-                reasons.push(Reason::on(Rule::DuplicateExport, symbol, detail).by(owner));
+                let is_third_party = self.set[*first].role != Role::InTreeUser;
+                (*first < index && is_third_party).then(|| self.set[*first].name)
+            };
+            let owner = match in_kernel.map(|e| (e.is_builtin(), e.exporter)) {
+                Some((true, image)) => image,
+                Some((false, exporter)) => {
+                    let name = name::of_exporter(exporter);
+                    if !self.is_loaded_with(index, &name) {
+                        if !warnings.iter().any(|w| w.module() == name) {
+                            let with = name.into_boxed_str();
+                            warnings.push(Warning::MayClash { with, symbol: symbol.into() });
+                        }
+                        continue;
+                    }
+                    exporter
+                }
+                None => match other() {
+                    Some(other) => other,
+                    None => continue,
+                },
+            };
+            let detail = format!("exports {symbol}, which {owner} exports already");
+            reasons.push(Reason::on(Rule::DuplicateExport, symbol, detail).by(owner));
+        }
+    }
+
+    /// Is the in-tree module `name` there whenever module `index` of the set is: does this one need it, or a module that
+    /// needs it?
+    fn is_loaded_with(&self, index: usize, name: &str) -> bool {
+        let mut pending = vec![index];
+        let mut seen = HashSet::from([index]);
+        while let Some(at) = pending.pop() {
+            let module = self.set[at].module;
+            if module.depends.iter().chain(&module.softdeps).any(|d| **d == *name) {
+                return true;
+            }
+            for need in module.needs.iter().filter(|need| !need.weak) {
+                match self.provider(&need.symbol) {
+                    Provider::Candidate(p, _) if self.set[p].name == name => return true,
+                    Provider::Candidate(p, _) if seen.insert(p) => pending.push(p),
+                    Provider::Kernel(e) if !e.is_builtin() && name::of_exporter(e.exporter) == name => {
+                        return true;
+                    }
+                    _ => {}
+                }
             }
         }
+        false
     }
 
     /// Adds `Depends` to the users of what does not fit, until nothing changes: user after user, again and again, but only to those
@@ -587,8 +688,7 @@ impl<'a> World<'a> {
 
     /// `None`: the in-tree module that exports it is there. Else who replaces it, if anybody.
     fn in_tree_exporter(&self, export: &Export<'_>) -> Option<Option<usize>> {
-        let file = export.exporter.rsplit('/').next().unwrap_or(export.exporter);
-        let name = name::normalized(file);
+        let name = name::of_exporter(export.exporter);
         if let Some(index) = self.by_name.get(name.as_str()) {
             return Some(Some(*index));
         }
@@ -633,12 +733,6 @@ impl<'a> World<'a> {
             }
         }
         tainted
-    }
-
-    fn blame(&self, culprit: usize, user: &str, reason: &Reason) -> Reason {
-        let exporter = self.set[culprit].name;
-        let detail = format!("the in-tree module {user} would no longer load: {}", reason.detail);
-        Reason { rule: Rule::Depends, detail, ..reason.clone() }.by(exporter)
     }
 }
 

@@ -1,26 +1,25 @@
 //! Runs depmod.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::fcntl::{OFlag, openat, renameat};
+use nix::sys::stat::Mode;
 
-use crate::dialect::IN_TREE;
 use crate::inventory::{MODULES_DEP, ModulesDirs, Release};
-use crate::root::{FileType, Root};
+use crate::root::Root;
 
 use super::leftovers::PREFIX;
-use super::program::{self, Failure};
-use super::switch::remove_tree;
+use super::private_dir::PrivateDir;
+use super::program::{self, Failure, With};
+use super::shown::Shown;
+use super::switch::{entries, remove_tree};
 
-/// Beside the release directories, so that what depmod writes can be moved. The holder of the lock alone uses it.
-const PICTURE: &str = ".kmp-picture";
+/// The longest time for one kernel. It takes seconds.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// depmod did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,7 @@ pub struct DepmodError {
 /// How depmod is run.
 #[derive(Clone, Debug)]
 pub struct Depmod {
-    /// The program.
+    /// The program: a plain name, or an absolute path.
     pub program: OsString,
 }
 
@@ -46,10 +45,7 @@ impl Default for Depmod {
 impl Depmod {
     /// The program that the environment variable `DEPMOD` names, if it does.
     pub fn from_environment() -> Self {
-        match std::env::var_os("DEPMOD") {
-            Some(program) if !program.is_empty() => Self { program },
-            _ => Self::default(),
-        }
+        program::variable("DEPMOD").map_or_else(Self::default, |program| Self { program })
     }
 
     /// Writes the index of `release` anew. Returns what depmod had to say.
@@ -59,15 +55,15 @@ impl Depmod {
     /// put into place.
     pub fn run(&self, root: &Root, dirs: &ModulesDirs, release: &Release) -> Result<String, DepmodError> {
         let outcome = if root.is_system() {
-            self.call(&[OsStr::new("--"), OsStr::new(&release.release)])
+            self.call(&["--".into(), OsString::from(&release.release)], With::default())
         } else {
             self.run_below(root, dirs, release)
         };
         outcome.map_err(|why| DepmodError { release: release.release.clone(), why })
     }
 
-    fn call(&self, arguments: &[&OsStr]) -> Result<String, String> {
-        program::run(&self.program, arguments).map_err(|failure| {
+    fn call(&self, arguments: &[OsString], with: With<'_, '_>) -> Result<String, String> {
+        program::run(&self.program, arguments, With { limit: LIMIT, ..with }).map_err(|failure| {
             let why = failure.told(&self.program, program::first_lines);
             match failure {
                 Failure::NotRun(_) => format!("{why}. Install kmod, or name another with DEPMOD"),
@@ -76,137 +72,50 @@ impl Depmod {
         })
     }
 
-    /// depmod with a base directory follows absolute links, such as ours, into the running system instead.
-    /// So it is shown a picture of the kernel's directory, in which every link leads into the root, and
-    /// what it writes there is moved to where it belongs.
+    /// depmod follows every link in the directory it is given, out of the root, and a root may be written by people who must not
+    /// write or read outside of it. So it works in a private directory elsewhere: see [`Shown`]. What it writes there is copied to
+    /// where it belongs.
     fn run_below(&self, root: &Root, dirs: &ModulesDirs, release: &Release) -> Result<String, String> {
         let cannot = |what: &str, e: io::Error| format!("{what}: {e}");
-        let place = release.dir.parent().unwrap_or(Path::new("/"));
-        let beside = root.dir(place).map_err(|e| cannot("no temporary directory", e))?;
-        let said = remove_tree(beside.as_fd(), OsStr::new(PICTURE))
-            .and_then(|()| Ok(mkdirat(&beside, PICTURE, Mode::from_bits_truncate(0o700))?))
-            .map_err(|e| cannot("no temporary directory", e))
-            .and_then(|()| self.run_in_picture(root, dirs, release));
-        let removed = remove_tree(beside.as_fd(), OsStr::new(PICTURE));
-        let said = said?;
-        removed.map_err(|e| cannot("cannot remove its temporary directory", e))?;
+        let private = PrivateDir::new(root).map_err(|e| cannot("no temporary directory", e))?;
+        let shown = Shown::new(root, dirs, release, &private)
+            .map_err(|e| cannot("cannot show it the kernel's directory", e))?;
+        let mut said = shown.left_out();
+        let mut files = shown.files.iter().map(|path| {
+            let named =
+                |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", root.display(path).display()));
+            root.open_file(path).map(OwnedFd::from).map_err(named)
+        });
+        let mut next = || files.next();
+        let with = With { files: Some(&mut next), ..With::default() };
+        said.push_str(&self.call(&shown.arguments, with)?);
+        collect(root, release, &shown.dir).map_err(|e| cannot("cannot put the index into place", e))?;
         Ok(said)
     }
-
-    fn run_in_picture(&self, root: &Root, dirs: &ModulesDirs, release: &Release) -> Result<String, String> {
-        let cannot = |what: &str, e: io::Error| format!("{what}: {e}");
-        let place = root.canonicalize(release.dir.parent().unwrap_or(Path::new("/")));
-        let base = root.display(&place.map_err(|e| cannot("no temporary directory", e))?).join(PICTURE);
-        let picture = base.join("lib/modules").join(&release.release);
-        fs::create_dir_all(&picture).map_err(|e| cannot("no temporary directory", e))?;
-        // SUSE's kmod looks below usr/lib/modules.
-        symlink("lib", base.join("usr"))
-            .and_then(|()| symlink(".", base.join("lib/lib")))
-            .map_err(|e| cannot("no temporary directory", e))?;
-        draw(root, dirs, release, &picture).map_err(|e| cannot("cannot read the kernel's directory", e))?;
-
-        let mut arguments: Vec<OsString> = vec!["-b".into(), base.as_os_str().into()];
-        for config in ["usr/lib/depmod.d", "lib/depmod.d", "run/depmod.d", "etc/depmod.d"] {
-            let seen = root.canonicalize(&Path::new("/").join(config));
-            let outside = seen.map_or_else(|_| base.join("none"), |path| root.display(&path));
-            arguments.extend(["-C".into(), outside.into()]);
-        }
-        arguments.extend(["--".into(), OsString::from(&release.release)]);
-        let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-        let said = self.call(&arguments)?;
-        collect(root, release, &picture).map_err(|e| cannot("cannot put the index into place", e))?;
-        Ok(said)
-    }
-}
-
-/// Links in `picture` what `release` has. Of depmod's own index nothing, and of `.kmp-*` nothing.
-fn draw(root: &Root, dirs: &ModulesDirs, release: &Release, picture: &Path) -> io::Result<()> {
-    for entry in root.read_dir(&release.dir)? {
-        let hidden = entry.name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
-        if !is_index(&entry.name) && !hidden {
-            let (path, to) = (release.dir.join(&entry.name), picture.join(&entry.name));
-            if entry.kind == FileType::Dir && entry.name == IN_TREE && release.in_tree_is_plain {
-                symlink(root.display(&root.canonicalize(&path)?), to)?;
-            } else {
-                draw_entry(root, dirs, &path, entry.kind, &to)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A directory without symbolic links and odd names is one link. In others each link leads to where it would lead inside
-/// the root, were that the whole system.
-fn draw_entry(root: &Root, dirs: &ModulesDirs, path: &Path, kind: FileType, to: &Path) -> io::Result<()> {
-    match kind {
-        FileType::Dir if holds_links(root, path)? => {
-            fs::create_dir(to)?;
-            // kmod 30 crashes over a name that is not ASCII, and no module would be indexed.
-            for entry in root.read_dir(path)?.into_iter().filter(|e| e.name.is_ascii()) {
-                draw_entry(root, dirs, &path.join(&entry.name), entry.kind, &to.join(&entry.name))?;
-            }
-            Ok(())
-        }
-        FileType::Dir | FileType::File => symlink(root.display(&root.canonicalize(path)?), to),
-        FileType::Symlink => match root.canonicalize(path) {
-            Ok(real) if root.metadata(&real).is_ok_and(|s| s.kind() == FileType::File) => {
-                symlink(root.display(&dirs.canonical(&real).unwrap_or(real)), to)
-            }
-            // It leads nowhere, or to a directory, whose modules are not this kernel's (and in which depmod may
-            // go round in circles), or to a FIFO, for which depmod would wait for ever.
-            _ => Ok(()),
-        },
-        FileType::Other => Ok(()),
-    }
-}
-
-fn holds_links(root: &Root, dir: &Path) -> io::Result<bool> {
-    for entry in root.read_dir(dir)? {
-        let found = match entry.kind {
-            _ if !entry.name.is_ascii() => true,
-            FileType::Symlink | FileType::Other => true,
-            FileType::Dir => holds_links(root, &dir.join(&entry.name))?,
-            FileType::File => false,
-        };
-        if found {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// What depmod writes, as against what it reads (`modules.order`, `modules.builtin`, `modules.builtin.modinfo`).
-fn is_index(name: &OsStr) -> bool {
+pub(super) fn is_index(name: &OsStr) -> bool {
     let read = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
     name.to_str().is_some_and(|n| n.starts_with("modules.") && !read.contains(&n))
 }
 
 /// Puts what depmod wrote into the kernel's directory.
-fn collect(root: &Root, release: &Release, picture: &Path) -> io::Result<()> {
+fn collect(root: &Root, release: &Release, from: &OwnedFd) -> io::Result<()> {
     let dir = root.dir(&release.dir)?;
-    let from =
-        openat(AT_FDCWD, picture, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut written = Vec::new();
-    for entry in fs::read_dir(picture)? {
-        let entry = entry?;
-        if is_index(&entry.file_name()) && entry.file_type()?.is_file() {
-            written.push(entry.file_name());
-        }
-    }
+    let mut written: Vec<OsString> = entries(from)?.into_iter().filter(|name| is_index(name)).collect();
     // modules.dep comes last: as long as it is old, the index counts as old.
     written.sort_by_key(|name| (name == MODULES_DEP, name.clone()));
+    // As depmod does it itself: written beside, then renamed.
+    let beside = OsString::from(format!("{PREFIX}index"));
     for name in written {
-        match renameat(&from, name.as_os_str(), &dir, name.as_os_str()) {
-            Ok(()) => continue,
-            // The kernel's directory is a file system of its own.
-            Err(Errno::EXDEV) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        // As depmod does it itself: written beside, then renamed.
-        let beside = OsString::from(format!("{PREFIX}index"));
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut index = File::from(openat(from, name.as_os_str(), flags, Mode::empty())?);
+        remove_tree(dir.as_fd(), &beside)?;
+        // Never an existing file: it could have another name elsewhere.
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut to = File::from(openat(&dir, beside.as_os_str(), flags, Mode::from_bits_truncate(0o644))?);
-        io::copy(&mut File::open(picture.join(&name))?, &mut to)?;
+        io::copy(&mut index, &mut to)?;
         renameat(&dir, beside.as_os_str(), &dir, name.as_os_str())?;
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Markers that ask for initrds, and the programs that make them.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::notes::{Note, note, noted, take_back};
-use super::program::{self, Failure, find_in, last_lines};
+use super::program::{self, Failure, With, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
 use crate::report::printable;
 use crate::root::Root;
@@ -17,6 +19,9 @@ pub const ALL: &str = "all";
 
 /// Where SUSE's boot loader tools are configured.
 const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
+
+/// The longest time for a generator.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// A generator failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +43,20 @@ pub enum NoGenerator {
     /// The one that is wanted is not there.
     #[error("{0} is not installed")]
     NotInstalled(String),
+    /// The one that is wanted is not run, and why not.
+    #[error("{0} is not run: {1}")]
+    Refused(String, String),
+    /// It is a program of another root, and it was not said that such may be run.
+    #[error(
+        "initrds are made by programs of the system below {0}, and those are run with --run-in-root only"
+    )]
+    OfOtherRoot(PathBuf),
 }
 
 impl NoGenerator {
-    /// Is it the configuration that is wrong?
+    /// Is it what was asked for that is wrong, rather than the system?
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unknown(_))
+        matches!(self, Self::Unknown(_) | Self::Refused(..) | Self::OfOtherRoot(_))
     }
 }
 
@@ -62,16 +75,23 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Looks which it is: sdbootutil where it is in use, else the one that is configured, else dracut.
+    /// Looks which it is: sdbootutil where it is in use, else the one that is configured, else dracut. Only sdbootutil itself can
+    /// say whether it is in use; `dry_run`: it is not asked, and counts where there is no other.
     ///
     /// # Errors
     /// [`NoGenerator`].
-    pub fn find(root: &Root, settings: &Settings) -> Result<Self, NoGenerator> {
+    pub fn find(root: &Root, settings: &Settings, dry_run: bool) -> Result<Self, NoGenerator> {
+        if !settings.may_run_in(root) {
+            return Err(NoGenerator::OfOtherRoot(root.path().into()));
+        }
         let sdbootutil = settings.sdbootutil.clone().unwrap_or_else(|| "sdbootutil".into());
-        if let Some(program) = find_in(root, &sdbootutil)
-            && program::run_in(root, &program, &["is-installed"]).is_ok()
+        let find =
+            |named: &OsStr| find_in(root, named).map_err(|why| NoGenerator::Refused(printable(named), why));
+        let sdbootutil = find(&sdbootutil)?.map(|program| Self { tool: Tool::Sdbootutil, program });
+        if let Some(sdbootutil) = sdbootutil.as_ref().filter(|_| !dry_run)
+            && run(root, &sdbootutil.program, &["is-installed"]).is_ok()
         {
-            return Ok(Self { tool: Tool::Sdbootutil, program });
+            return Ok(sdbootutil.clone());
         }
         let configured = settings.generator.clone().or_else(|| configured(root));
         let (tool, named) = match configured.as_deref() {
@@ -85,9 +105,11 @@ impl Generator {
                 return Err(NoGenerator::Unknown(printable(other.as_ref())));
             }
         };
-        match find_in(root, &named) {
+        match find(&named)? {
             Some(program) => Ok(Self { tool, program }),
-            None => Err(NoGenerator::NotInstalled(printable(&named))),
+            None => {
+                sdbootutil.filter(|_| dry_run).ok_or_else(|| NoGenerator::NotInstalled(printable(&named)))
+            }
         }
     }
 
@@ -123,7 +145,7 @@ impl Generator {
     }
 
     fn run(&self, root: &Root, arguments: &[&str], what: String) -> Result<String, GeneratorError> {
-        program::run_in(root, &self.program, arguments).map_err(|failure| GeneratorError {
+        run(root, &self.program, arguments).map_err(|failure| GeneratorError {
             program: self.program.display().to_string(),
             what,
             why: failure.told(self.program.as_os_str(), last_lines),
@@ -133,6 +155,12 @@ impl Generator {
             },
         })
     }
+}
+
+/// Runs a program of `root`, in `root`.
+fn run(root: &Root, program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    program::run(program.as_os_str(), &arguments, With { root: Some(root), files: None, limit: LIMIT })
 }
 
 /// `INITRD_GENERATOR` of `/etc/sysconfig/bootloader`.
@@ -148,7 +176,13 @@ fn configured(root: &Root) -> Option<String> {
 /// # Errors
 /// In words: it cannot be run, or failed.
 pub fn check_with(program: &Path, release: &str) -> Result<String, String> {
-    program::run(program.as_os_str(), &[release])
+    // Who names it on a command line means a path there as it is there.
+    let named = match program.components().count() {
+        1 => Ok(program.to_path_buf()),
+        _ => std::path::absolute(program),
+    };
+    let named = named.map_err(|e| e.to_string())?;
+    program::run(named.as_os_str(), &[release.into()], With { limit: LIMIT, ..With::default() })
         .map_err(|failure| failure.told(program.as_os_str(), last_lines))
 }
 

@@ -5,12 +5,16 @@ mod initrd;
 mod leftovers;
 mod lock;
 pub(crate) mod notes;
+mod private_dir;
 mod program;
 mod read_only;
+mod shown;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
 pub use initrd::{ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, mark, markers, unmark};
+pub(crate) use program::variable as program_variable;
+
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
 pub use notes::Note;

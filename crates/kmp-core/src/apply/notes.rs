@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -38,16 +38,37 @@ pub(crate) fn note(root: &Root, directory: &Path, name: &str, text: &str) -> io:
             Err(errno) => return Err(errno.into()),
         }
     }
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
-    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let fd = openat(root.dir(directory)?, name, flags, Mode::from_bits_truncate(0o644))?;
-    let mut file = File::from(fd);
+    let mut file = open(root.dir(directory)?.as_fd(), name)?;
     if !text.is_empty() {
         file.write_all(text.as_bytes())?;
     }
     // Whoever serves an older note of that name now sees that it was left again. Where that fails the note is there.
     let _ = futimens(file.as_fd(), &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
     Ok(Note { name: name.into(), seen: Stat::from(fstat(&file)?) })
+}
+
+/// Opens a note to add to it, or makes it. What is there and is no file of ours gives way: a link, or a file that has another name,
+/// which may be outside of the root.
+fn open(directory: BorrowedFd<'_>, name: &str) -> io::Result<File> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let mode = Mode::from_bits_truncate(0o644);
+    match openat(directory, name, flags, mode) {
+        Ok(fd) => {
+            let stat = fstat(&fd)?;
+            if Stat::from(stat).kind() == FileType::File && stat.st_nlink <= 1 {
+                return Ok(File::from(fd));
+            }
+        }
+        // A link; a FIFO; a directory is left alone.
+        Err(Errno::ELOOP | Errno::ENXIO) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    Ok(File::from(openat(directory, name, flags | OFlag::O_EXCL, mode)?))
 }
 
 /// Takes a note away, unless it was left again since it was seen.
@@ -79,6 +100,26 @@ pub(crate) fn noted(root: &Root, directory: &Path) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_to_a_file_with_another_name() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (image, outside) = (tmp.path().join("image"), tmp.path().join("outside"));
+        let directory = image.join("run/kmp/example");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(&outside, "outside").unwrap();
+        let root = Root::open(&image).unwrap();
+        std::fs::hard_link(&outside, directory.join("hard")).unwrap();
+        std::os::unix::fs::symlink(&outside, directory.join("soft")).unwrap();
+        nix::unistd::mkfifo(&directory.join("fifo"), Mode::S_IRWXU).unwrap();
+        let before = std::fs::metadata(&outside).unwrap().modified().unwrap();
+        for name in ["hard", "soft", "fifo"] {
+            note(&root, Path::new("/run/kmp/example"), name, "text").unwrap();
+            assert_eq!(std::fs::read_to_string(directory.join(name)).unwrap(), "text");
+        }
+        assert_eq!(std::fs::read_to_string(&outside).unwrap(), "outside");
+        assert_eq!(std::fs::metadata(&outside).unwrap().modified().unwrap(), before);
+    }
 
     #[test]
     fn only_the_note_that_was_seen_is_taken_back() {

@@ -1,21 +1,31 @@
 //! The only place that runs other programs.
+//!
+//! Which one: a plain name is looked for where the system's programs are, never in `PATH` or the working directory; a path is
+//! absolute. How: see `kmp-exec`; with a limit of time, whatever the caller's process does with SIGCHLD, and in a session of its own.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use kmp_exec::{End, Files, Program};
+use nix::unistd::{AccessFlags, access};
 
 use crate::report::printable;
-use crate::root::Root;
+use crate::root::{FileType, Root};
 
-/// Where programs are, in case PATH does not tell: cron and su leave the sbin directories out.
+/// Where programs are.
 const DIRECTORIES: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+/// The variable that says how long a program may take, in seconds.
+const TIMEOUT_VARIABLE: &str = "KMP_PROGRAM_TIMEOUT";
 
 /// How a program failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// It could not be run at all.
-    NotRun(io::Error),
+    NotRun(String),
     /// It ended with an error: its exit status as a number, that in words, and what it said.
     Ended(Option<i32>, String, String),
 }
@@ -24,65 +34,125 @@ impl Failure {
     /// In words, with the lines of `choose`, of what it said.
     pub(crate) fn told(&self, program: &OsStr, choose: fn(&str) -> String) -> String {
         match self {
-            Self::NotRun(e) => format!("{} cannot be run: {e}", printable(program)),
+            Self::NotRun(why) => format!("{} cannot be run: {why}", printable(program)),
+            Self::Ended(_, status, said) if said.is_empty() => status.clone(),
             Self::Ended(_, status, said) => format!("{status}: {}", choose(said)),
         }
     }
 }
 
-/// Runs a program to its end, with nothing on its stdin, and returns what it said on stderr. A plain name is looked for in
-/// PATH, then where programs of the system are.
-pub(crate) fn run<A: AsRef<OsStr>>(program: &OsStr, arguments: &[A]) -> Result<String, Failure> {
-    let named = Path::new(program);
-    let is_plain = named.components().count() == 1;
-    let more = DIRECTORIES.iter().filter(|_| is_plain).map(|d| Path::new(d).join(named));
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for candidate in std::iter::once(named.to_path_buf()).chain(more) {
-        // Not Stdio::null(): the chroot of a scriptlet may have no /dev/null.
-        let piped = || Stdio::piped();
-        let started =
-            Command::new(&candidate).args(arguments).stdin(piped()).stdout(piped()).stderr(piped()).spawn();
-        match started.and_then(|child| child.wait_with_output()) {
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                // Names of files are in it.
-                let lines: Vec<String> = said.trim().lines().map(|l| printable(l.as_ref())).collect();
-                let said = lines.join("\n");
-                return match output.status.success() {
-                    true => Ok(said),
-                    false => Err(Failure::Ended(output.status.code(), output.status.to_string(), said)),
-                };
-            }
-            Err(e) => last = e,
-        }
-        if last.kind() != io::ErrorKind::NotFound {
-            break;
-        }
+/// The value of a variable that says what to run or how, unless it is empty. A process that has more rights than who started it
+/// (set-user-ID, file capabilities) does not listen to its environment.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    if kmp_exec::is_privileged_by_file() {
+        log::warn!("{name} is not heeded: this process has rights that its caller may not have");
+        return None;
     }
-    Err(Failure::NotRun(last))
+    Some(value)
 }
 
-/// Runs a program of `root`, in `root`: with chroot(8) where it is not the system's own.
-pub(crate) fn run_in<A: AsRef<OsStr>>(
-    root: &Root,
-    program: &Path,
-    arguments: &[A],
-) -> Result<String, Failure> {
-    if root.is_system() {
-        return run(program.as_os_str(), arguments);
-    }
-    let mut all: Vec<OsString> = vec![root.path().into(), program.into()];
-    all.extend(arguments.iter().map(OsString::from));
-    run(OsStr::new("chroot"), &all)
+/// What a run of a program needs beside its name.
+#[derive(Default)]
+pub(crate) struct With<'a, 'f> {
+    /// The root in which it is found and run; none: the caller's.
+    pub(crate) root: Option<&'a Root>,
+    /// Files for it: see [`kmp_exec::Program::files`].
+    pub(crate) files: Option<Files<'f>>,
+    /// The longest time, where [`TIMEOUT_VARIABLE`] does not say otherwise.
+    pub(crate) limit: Duration,
 }
 
-/// Where `named` is in `root`: as it is, if it is a path, else in the directories of programs. It can be run.
-pub(crate) fn find_in(root: &Root, named: &OsStr) -> Option<PathBuf> {
-    let named = Path::new(named);
-    let directories = DIRECTORIES.iter().filter(|_| named.components().count() == 1);
-    let candidates = directories.map(|d| Path::new(d).join(named));
-    let own = named.is_absolute().then(|| named.to_path_buf());
-    own.into_iter().chain(candidates).find(|path| root.metadata(path).is_ok_and(|s| s.mode & 0o111 != 0))
+/// Runs a program to its end, with nothing on its stdin, and returns what it said on stderr.
+pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<String, Failure> {
+    let path = find(with.root, named).map_err(Failure::NotRun)?;
+    let limit = variable(TIMEOUT_VARIABLE).and_then(|v| v.to_str()?.parse().ok()).filter(|s| *s > 0);
+    let limit = limit.map_or(with.limit, Duration::from_secs);
+    let root = with.root.filter(|root| !root.is_system());
+    let place = root.map(|root| format!(" in {}", root.path().display())).unwrap_or_default();
+    log::info!("running {}{place}", printable(path.as_os_str()));
+    log::debug!("its arguments: {arguments:?}");
+    let done = kmp_exec::run(Program {
+        path: &path,
+        arguments,
+        environment: kmp_exec::is_privileged_by_file().then(plain_environment),
+        root: root.map(AsFd::as_fd),
+        files: with.files,
+        limit,
+    });
+    let output = done.map_err(|e| Failure::NotRun(e.to_string()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Names of files are in it.
+    let lines: Vec<String> = said.trim().lines().map(|l| printable(l.as_ref())).collect();
+    let said = lines.join("\n");
+    let program = printable(path.as_os_str());
+    match output.end {
+        End::Exited(0) => Ok(said),
+        End::Exited(status) => Err(Failure::Ended(Some(status), format!("exit status: {status}"), said)),
+        End::Killed(signal) => {
+            Err(Failure::Ended(None, format!("{program} was killed by signal {signal}"), said))
+        }
+        End::TimedOut | End::Stuck => {
+            let gone = if output.end == End::Stuck {
+                "cannot be ended: it hangs in the kernel"
+            } else {
+                "was ended"
+            };
+            let why = format!(
+                "{program} was not done after {} seconds and {gone}. Does it wait for something, such as a FIFO where it \
+                 reads its configuration? {TIMEOUT_VARIABLE} gives it more time",
+                limit.as_secs()
+            );
+            Err(Failure::Ended(None, why, said))
+        }
+    }
+}
+
+fn plain_environment() -> Vec<(OsString, OsString)> {
+    vec![("PATH".into(), DIRECTORIES.join(":").into())]
+}
+
+/// Where a program is: a plain name in the directories of the system's programs, an absolute path as it is. Below `root`, where one
+/// is given.
+///
+/// # Errors
+/// In words: it is not there, or `named` is a relative path.
+pub(crate) fn find(root: Option<&Root>, named: &OsStr) -> Result<PathBuf, String> {
+    let path = Path::new(named);
+    if path.is_absolute() {
+        // Why it cannot be run is what execve says.
+        return Ok(path.to_path_buf());
+    }
+    if is_relative(named) {
+        return Err(RELATIVE.into());
+    }
+    let candidates = DIRECTORIES.iter().map(|directory| Path::new(directory).join(path));
+    let found = candidates.into_iter().find(|path| match root {
+        Some(root) => can_run(root, path),
+        None => path.is_file() && access(path, AccessFlags::X_OK).is_ok(),
+    });
+    found.ok_or_else(|| format!("it is in none of {}", DIRECTORIES.join(", ")))
+}
+
+/// As [`find`]; a file that can be run, if it is there.
+///
+/// # Errors
+/// In words: `named` is a relative path.
+pub(crate) fn find_in(root: &Root, named: &OsStr) -> Result<Option<PathBuf>, String> {
+    if is_relative(named) {
+        return Err(RELATIVE.into());
+    }
+    Ok(find(Some(root), named).ok().filter(|path| can_run(root, path)))
+}
+
+const RELATIVE: &str = "a program is named by a plain name or by an absolute path";
+
+fn is_relative(named: &OsStr) -> bool {
+    named.is_empty() || !Path::new(named).is_absolute() && named.as_bytes().contains(&b'/')
+}
+
+fn can_run(root: &Root, path: &Path) -> bool {
+    root.metadata(path).is_ok_and(|s| s.kind() == FileType::File && s.mode & 0o111 != 0)
 }
 
 /// The first lines, where a program tells its reason first.

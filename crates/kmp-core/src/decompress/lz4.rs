@@ -118,7 +118,8 @@ impl<'r, R: Read> Legacy<'r, R> {
         }
         self.input.skip(4)?;
         fill(self.input, &mut self.packed, size)?;
-        let out = self.block.renew(BLOCK)?;
+        // A byte stands for 255 at most: a short block takes little space.
+        let out = self.block.renew(BLOCK.min(size * 255))?;
         let len = lz4_flex::block::decompress_into(&self.packed, out).map_err(|e| damaged(e.to_string()))?;
         out.truncate(len);
         self.ended = len < BLOCK;

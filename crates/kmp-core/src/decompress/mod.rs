@@ -11,6 +11,7 @@ mod lz4;
 mod lzop;
 mod stream;
 
+use crate::steps;
 use flate2::{Decompress, FlushDecompress};
 use liblzma::stream as lzma;
 use std::borrow::Cow;
@@ -31,6 +32,18 @@ const XZ_MEMORY: u64 = 128 << 20;
 
 /// The largest zstd window, as a power of two: 128 MiB, the zstd tool's own default.
 const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// How many times its size data may unpack to. Modules unpack to three to eight times their size, and what is mostly zeros is no
+/// module.
+pub const RATIO: u64 = 64;
+
+/// What any data may unpack to, in bytes, whatever the ratio.
+pub const RATIO_LEAST: u64 = 64 << 20;
+
+/// In how many streams (gzip's members, zstd's frames) any data may be, and how many bytes there are for each one more: each costs
+/// the memory of a decoder, however short it is.
+const STREAMS: usize = 64;
+const STREAM: usize = 4096;
 
 /// The least space to add when the size is unknown, in bytes.
 const STEP: usize = 64 << 10;
@@ -125,6 +138,30 @@ pub enum DecompressError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// More data than so few bytes stand for.
+    #[error(
+        "{len} bytes of {kind} data unpack to more than {limit} bytes, the limit for so few; this is no module"
+    )]
+    Ratio {
+        /// The input's format.
+        kind: Kind,
+        /// The input's length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Very many tiny streams.
+    #[error(
+        "{len} bytes of {kind} data are in more than {limit} streams, the limit for so few; pack the file anew"
+    )]
+    Streams {
+        /// The input's format.
+        kind: Kind,
+        /// The input's length, in bytes.
+        len: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The data was packed with a dictionary or window larger than is sane here, or there is no memory.
     #[error("unpacking the {kind} data needs too much memory; pack it with the tool's usual settings")]
     Memory {
@@ -175,7 +212,7 @@ impl Inflater {
     ) -> Result<Cow<'a, [u8]>, DecompressError> {
         let bytes = bytes.into();
         let kind = Kind::of(&bytes);
-        let mut out = Output { bytes: Vec::new(), kind, limit };
+        let mut out = Output::new(kind, bytes.len(), limit);
         match kind {
             Kind::Plain if bytes.len() as u64 > limit => return Err(out.too_big()),
             Kind::Plain => return Ok(bytes),
@@ -214,6 +251,7 @@ impl Inflater {
                 return Ok(());
             }
             out.another(rest, &[0x28, 0xb5, 0x2f, 0xfd])?;
+            out.stream()?;
             if let Ok(Some(size)) = zs::get_frame_content_size(rest) {
                 if (out.bytes.len() as u64).saturating_add(size) > out.limit {
                     return Err(out.too_big());
@@ -257,12 +295,39 @@ impl Inflater {
 struct Output {
     bytes: Vec<u8>,
     kind: Kind,
+    /// How much is packed, in bytes.
+    packed: usize,
     limit: u64,
+    /// Is the limit that of the ratio?
+    is_ratio: bool,
+    streams: usize,
 }
 
 impl Output {
+    fn new(kind: Kind, packed: usize, limit: u64) -> Self {
+        let by_ratio = RATIO_LEAST.max((packed as u64).saturating_mul(RATIO));
+        let is_ratio = kind != Kind::Plain && by_ratio < limit;
+        let limit = if is_ratio { by_ratio } else { limit };
+        Self { bytes: Vec::new(), kind, packed, limit, is_ratio, streams: 0 }
+    }
+
     fn too_big(&self) -> DecompressError {
-        DecompressError::TooBig { kind: self.kind, limit: self.limit }
+        let (kind, limit) = (self.kind, self.limit);
+        match self.is_ratio {
+            true => DecompressError::Ratio { kind, len: self.packed, limit },
+            false => DecompressError::TooBig { kind, limit },
+        }
+    }
+
+    /// Another stream begins.
+    fn stream(&mut self) -> Result<(), DecompressError> {
+        steps::count(1);
+        self.streams += 1;
+        let limit = STREAMS + self.packed / STREAM;
+        if self.streams > limit {
+            return Err(DecompressError::Streams { kind: self.kind, len: self.packed, limit });
+        }
+        Ok(())
     }
 
     fn damaged(&self, why: &str) -> DecompressError {
@@ -318,6 +383,7 @@ fn gunzip(bytes: &[u8], out: &mut Output) -> Result<(), DecompressError> {
         out.expect(u64::from(u32::from_le_bytes(*size)), bytes.len(), 1032)?;
     }
     loop {
+        out.stream()?;
         // flate2's reset makes a gzip state anew as well: nothing to keep.
         let mut member = Decompress::new_gzip(15);
         let used = loop {
@@ -355,6 +421,7 @@ fn unxz(bytes: &[u8], out: &mut Output) -> Result<(), DecompressError> {
     }
     let mut rest = bytes;
     while !rest.is_empty() {
+        out.stream()?;
         let used = unxz_stream(rest, out)?;
         // Padding: zeros, a multiple of four bytes (section 2.2).
         rest = &rest[used..];
@@ -435,6 +502,7 @@ fn xz_number(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steps::tests::steps_of;
     use std::io::Write;
     use std::time::{Duration, Instant};
 
@@ -546,7 +614,7 @@ mod tests {
         }
         // 32 MiB of zeros in a few bytes, with no word of its size.
         let bomb = zst_stream(&vec![0; 32 << 20]);
-        let mut out = Output { bytes: Vec::new(), kind: Kind::Zstd, limit: LIMIT };
+        let mut out = Output::new(Kind::Zstd, bomb.len(), LIMIT);
         assert_eq!(
             Inflater::new().unzstd(&bomb, &mut out),
             Err(DecompressError::TooBig { kind: Kind::Zstd, limit: LIMIT })
@@ -560,12 +628,12 @@ mod tests {
         let mut packed = gz(b"little");
         let at = packed.len() - 4;
         packed[at..].fill(0xff);
-        let mut out = Output { bytes: Vec::new(), kind: Kind::Gzip, limit: MODULE_LIMIT };
+        let mut out = Output::new(Kind::Gzip, packed.len(), MODULE_LIMIT);
         assert!(matches!(gunzip(&packed, &mut out), Err(DecompressError::Damaged { .. })));
         assert!(out.bytes.capacity() < 100_000);
         // zstd: a single-segment frame of 256 MiB, then nothing.
         let packed = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x10, 1, 0, 0];
-        let mut out = Output { bytes: Vec::new(), kind: Kind::Zstd, limit: MODULE_LIMIT };
+        let mut out = Output::new(Kind::Zstd, packed.len(), MODULE_LIMIT);
         assert!(Inflater::new().unzstd(&packed, &mut out).is_err());
         assert!(out.bytes.capacity() < 2 << 20);
     }
@@ -602,6 +670,41 @@ mod tests {
         }
         // Padding that is no multiple of four.
         assert!(inflate([xz(&data), vec![0; 3]].concat(), LIMIT).is_err());
+    }
+
+    #[test]
+    fn what_unpacks_to_far_more_than_modules_do_is_refused() {
+        let zeros = vec![0; 100 << 20];
+        for kind in KINDS {
+            let packed = pack(kind, &zeros);
+            let error = inflate(packed, MODULE_LIMIT).unwrap_err();
+            assert!(matches!(error, DecompressError::Ratio { limit: RATIO_LEAST, .. }), "{kind}: {error}");
+        }
+    }
+
+    #[test]
+    fn very_many_tiny_streams_are_refused_and_cost_little() {
+        let legacy = [&[0x02, 0x21, 0x4c, 0x18, 2, 0, 0, 0, 0x10, b'x'][..]].concat();
+        let bzip2 = {
+            let mut packer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+            packer.write_all(b"x").unwrap();
+            packer.finish().unwrap()
+        };
+        let lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        let lz4 = {
+            let mut lz4 = lz4;
+            lz4.write_all(b"x").unwrap();
+            lz4.finish().unwrap()
+        };
+        let tiny = [gz(b"x"), xz(b"x"), zst(b"x"), lz4, legacy, bzip2];
+        for one in tiny {
+            let error = inflate(one.repeat(20_000), MODULE_LIMIT).unwrap_err();
+            assert!(matches!(error, DecompressError::Streams { .. }), "{error}");
+            // Some are sound.
+            inflate(one.repeat(20), MODULE_LIMIT).unwrap();
+            let steps = |n: usize| steps_of(|| drop(inflate(one.repeat(n), MODULE_LIMIT)));
+            assert!(steps(80_000) < 2000, "{}", steps(80_000));
+        }
     }
 
     #[test]

@@ -129,6 +129,7 @@ pub(super) fn to_end(kind: Kind, bytes: &[u8], out: &mut Output) -> Result<(), D
         && at < bytes.len()
     {
         out.another(&bytes[at..], &[])?;
+        out.stream()?;
         let mut piece = stream(kind, &mut input).map_err(|e| told(kind, &e))?;
         loop {
             out.room()?;

@@ -1,9 +1,9 @@
 //! What there will be after a transaction. Pure.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::incoming::{IncomingKernel, IncomingModule, Removal, Transaction};
+use crate::inventory::driver::{self, Member};
 use crate::inventory::{Conventions, InstalledKmp, Package};
 use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
@@ -32,8 +32,10 @@ pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
     pub packages: Vec<&'a Package>,
-    /// The KMPs of each package.
+    /// The KMPs of each driver.
     pub versions: HashMap<&'a str, Vec<usize>>,
+    /// The driver that a package of this name has a version of.
+    drivers: HashMap<&'a str, &'a str>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
@@ -42,11 +44,7 @@ pub(super) struct After<'a> {
 }
 
 impl<'a> After<'a> {
-    pub(super) fn new(
-        survey: &'a Survey,
-        transaction: &'a Transaction,
-        compare: &dyn Fn(&Package, &Package) -> Ordering,
-    ) -> Self {
+    pub(super) fn new(survey: &'a Survey, transaction: &'a Transaction) -> Self {
         let installed = &survey.inventory.kmps;
         let (dirs, dialect) = (&survey.inventory.dirs, survey.inventory.conventions.dialect);
         let is_eligible = |module: &IncomingModule| {
@@ -76,7 +74,7 @@ impl<'a> After<'a> {
             };
             (&kmp.package, Source::Incoming(i), planned)
         }));
-        all.sort_by(|a, b| a.0.name.cmp(&b.0.name).then_with(|| compare(b.0, a.0)));
+        sort(&mut all);
 
         let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
         let removal = |kmp: &InstalledKmp| transaction.removed.get(&kmp.package.instance).copied();
@@ -95,6 +93,7 @@ impl<'a> After<'a> {
         });
         let stays = stays.collect();
         let packages = all.iter().map(|(package, ..)| *package).collect();
+        let drivers = all.iter().map(|(package, _, kmp)| (package.name.as_str(), kmp.package)).collect();
         let (sources, kmps): (_, Vec<Kmp<'a>>) =
             all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
         let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -102,7 +101,18 @@ impl<'a> After<'a> {
             versions.entry(kmp.package).or_default().push(index);
         }
         let conventions = &survey.inventory.conventions;
-        Self { kmps, sources, packages, versions, stays, wanted_gone, erased, conventions }
+        Self { kmps, sources, packages, versions, drivers, stays, wanted_gone, erased, conventions }
+    }
+
+    /// The driver that an installed KMP is a version of, as it will be called.
+    pub(super) fn driver<'k>(&self, installed: &'k InstalledKmp) -> &'k str
+    where
+        'a: 'k,
+    {
+        let named = |name: &str| self.drivers.get(name).copied();
+        named(&installed.package.name)
+            .or_else(|| named(&installed.driver.name))
+            .unwrap_or(&installed.driver.name)
     }
 
     /// Is every version erased, with nothing in its place?
@@ -162,4 +172,25 @@ impl<'a> After<'a> {
         let names = self.kmps.iter().flat_map(|k| &k.modules).map(|m| m.name);
         names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
     }
+}
+
+/// Finds out which are versions of one driver, and sorts as the plan wants it.
+fn sort<'a>(all: &mut Vec<(&'a Package, Source, Kmp<'a>)>) {
+    let member = |(package, _, kmp): &'_ (&'a Package, Source, Kmp<'a>)| Member {
+        package: &package.name,
+        origin: kmp.origin,
+        modules: kmp.modules.iter().map(|m| m.name).collect(),
+    };
+    let drivers = driver::drivers(&all.iter().map(member).collect::<Vec<_>>());
+    let names: HashMap<&str, &'a str> =
+        all.iter().map(|(p, ..)| (p.name.as_str(), p.name.as_str())).collect();
+    let mut keyed: Vec<_> = std::mem::take(all).into_iter().zip(drivers).collect();
+    keyed.sort_by(|((a, _, one), driver), ((b, _, two), other)| {
+        driver::order((driver, &a.evr, one.origin), (other, &b.evr, two.origin))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    all.extend(keyed.into_iter().map(|((package, source, kmp), driver)| {
+        let package_name = names.get(driver.name.as_str()).copied().unwrap_or(kmp.package);
+        (package, source, Kmp { package: package_name, ..kmp })
+    }));
 }

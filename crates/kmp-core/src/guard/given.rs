@@ -1,11 +1,9 @@
 //! What the guard is given about the machine, besides the survey: values, and answers to be had only where they matter.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::incoming::InTree;
-use crate::inventory::Package;
 
 /// What is known of an installed kernel besides its modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +45,6 @@ impl Use {
 /// What the guard is given.
 #[expect(missing_debug_implementations, reason = "it holds functions")]
 pub struct Given<'g> {
-    /// rpm's order of packages' versions.
-    pub compare: &'g dyn Fn(&Package, &Package) -> Ordering,
-    /// rpm's order of kernels' releases.
-    pub compare_releases: &'g dyn Fn(&str, &str) -> Ordering,
     /// The running kernel's release, where the root is the running system.
     pub running: Option<&'g str>,
     /// The installed kernels, by release. One that is left out counts as bootable and as of no known package.

@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use librpm_rt::vercmp;
+
 use super::after::{After, works};
 use super::given::{Given, Use};
 use super::incoming::{InTree, Transaction};
@@ -67,8 +69,8 @@ struct Will<'w> {
     plan: KernelPlan,
     /// Names of third-party modules that work, or may, for all that is known.
     modules: HashSet<&'w str>,
-    /// Packages of which a version works.
-    packages: HashSet<&'w str>,
+    /// Drivers of which a version works.
+    drivers: HashSet<&'w str>,
 }
 
 impl<'w> Will<'w> {
@@ -80,29 +82,30 @@ impl<'w> Will<'w> {
         let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
         let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
         let modules = linked.chain(natives).collect();
-        let packages = working().map(|kmp| kmp.package).collect();
-        Self { release, line, is_new: false, is_bootable: true, before: None, site, plan, modules, packages }
+        let drivers = working().map(|kmp| kmp.package).collect();
+        Self { release, line, is_new: false, is_bootable: true, before: None, site, plan, modules, drivers }
     }
 
-    /// Has it the driver, by its package's name or by its modules?
-    fn has_driver(&self, package: &str, modules: &[String]) -> bool {
-        self.packages.contains(package) || modules.iter().all(|m| self.modules.contains(m.as_str()))
+    /// Has it the driver, by its name or by its modules?
+    fn has_driver(&self, driver: &str, modules: &[String]) -> bool {
+        self.drivers.contains(driver) || modules.iter().all(|m| self.modules.contains(m.as_str()))
     }
 }
 
 /// Finds the drivers that kernels would be without after `transaction`.
 pub fn lost(survey: &Survey, transaction: &Transaction, given: &Given<'_>) -> Vec<Lost> {
-    let after = After::new(survey, transaction, given.compare);
+    let after = After::new(survey, transaction);
     let kernels = kernels_after(survey, transaction, &after, given);
     let expected = Expected::of(survey, given);
     let mut result = Vec::new();
     for kernel in &kernels {
         for (index, is_sure) in expected.in_kernel(survey, kernel) {
-            if after.is_wanted_gone(&survey.inventory.kmps[index].package.name) {
+            let installed = &survey.inventory.kmps[index];
+            if after.is_wanted_gone(&installed.package.name) {
                 continue;
             }
             if let Some(missing) = after.missing(survey, index, kernel, given) {
-                let weighed = weigh(missing, kernel, is_sure, &kernels, given);
+                let weighed = weigh(missing, after.driver(installed), kernel, is_sure, &kernels, given);
                 result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
             }
         }
@@ -155,7 +158,6 @@ struct Expected<'a> {
     kernels: Vec<(&'a SurveyedKernel, KernelLine)>,
     /// `None`: not known; else the running one, if it is among them.
     running: Option<Option<usize>>,
-    compare_releases: &'a dyn Fn(&str, &str) -> std::cmp::Ordering,
 }
 
 impl<'a> Expected<'a> {
@@ -164,7 +166,7 @@ impl<'a> Expected<'a> {
         let kernels: Vec<_> = survey.kernels.iter().map(line).collect();
         let running =
             given.running.map(|running| kernels.iter().position(|(k, _)| k.kernel.release == running));
-        Self { kernels, running, compare_releases: given.compare_releases }
+        Self { kernels, running }
     }
 
     /// The installed KMPs that are missed in `kernel` where they do not work, and whether it is sure that they are.
@@ -185,7 +187,7 @@ impl<'a> Expected<'a> {
                 let of_line =
                     |(_, (_, line)): &(usize, &(_, KernelLine))| line.kinship(&kernel.line) == kinship;
                 let by_release = |a: &(usize, &(&SurveyedKernel, _)), b: &(usize, &(&SurveyedKernel, _))| {
-                    (self.compare_releases)(&a.1.0.kernel.release, &b.1.0.kernel.release)
+                    vercmp(&a.1.0.kernel.release, &b.1.0.kernel.release)
                 };
                 let there: Vec<_> = self.kernels.iter().enumerate().filter(of_line).collect();
                 let newest = there.iter().copied().max_by(|a, b| by_release(a, b));
@@ -206,11 +208,18 @@ impl<'a> Expected<'a> {
 }
 
 /// Says how much it matters.
-fn weigh(mut lost: Lost, kernel: &Will<'_>, is_sure: bool, kernels: &[Will<'_>], given: &Given<'_>) -> Lost {
-    let newer = |a: &&Will<'_>, b: &&Will<'_>| (given.compare_releases)(a.release, b.release);
+fn weigh(
+    mut lost: Lost,
+    driver: &str,
+    kernel: &Will<'_>,
+    is_sure: bool,
+    kernels: &[Will<'_>],
+    given: &Given<'_>,
+) -> Lost {
+    let newer = |a: &&Will<'_>, b: &&Will<'_>| vercmp(a.release, b.release);
     let others = kernels.iter().filter(|other| other.release != kernel.release && other.is_bootable);
     let of_line = others.filter(|other| other.line.kinship(&kernel.line) != Kinship::Other);
-    let has_it = |other: &&Will<'_>| other.has_driver(&lost.package, &lost.modules);
+    let has_it = |other: &&Will<'_>| other.has_driver(driver, &lost.modules);
     let kept_in = of_line.clone().filter(has_it).max_by(newer);
     let is_booted_next = !of_line.clone().any(|other| newer(&other, &kernel).is_gt());
     lost.needed_for = lost.modules.iter().fold(Use::default(), |all, name| all.and((given.use_of)(name)));
@@ -231,7 +240,7 @@ impl After<'_> {
     fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
-        let versions = || self.versions.get(package).into_iter().flatten().copied();
+        let versions = || self.versions.get(self.driver(installed)).into_iter().flatten().copied();
         if versions().any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
             return None;
         }

@@ -13,8 +13,8 @@ use super::incoming::InTree;
 use super::policy::{Finding, Orders};
 use super::{in_tree, lost};
 use crate::dialect::IN_TREE;
+use crate::inventory::Blacklist;
 use crate::inventory::kind;
-use crate::inventory::{Blacklist, Package};
 use crate::root::Root;
 use crate::survey::Survey;
 
@@ -54,8 +54,6 @@ pub fn judge(
         Some(Rc::clone(read.borrow_mut().entry(release.into()).or_insert(Rc::new(found))))
     };
     let given = Given {
-        compare: &|a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr),
-        compare_releases: &|a: &str, b: &str| rpm.vercmp(a, b),
         running: running.release,
         kernels: &kernels,
         in_tree: &read_in_tree,

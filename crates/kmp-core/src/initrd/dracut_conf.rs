@@ -93,7 +93,7 @@ pub(super) fn files(root: &Root) -> Vec<PathBuf> {
 }
 
 /// The order of `sort -V` (GNU coreutils' "Version sort ordering"): as without the endings first, and then with them.
-fn by_version(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn by_version(a: &[u8], b: &[u8]) -> Ordering {
     let (stem_a, stem_b) = (stem(a), stem(b));
     if stem_a == stem_b { compare(a, b) } else { compare(stem_a, stem_b).then_with(|| compare(a, b)) }
 }

@@ -98,10 +98,12 @@ pub struct System<'a> {
 }
 
 impl<'a> System<'a> {
-    /// Looks at the root. Where initrds may be made at once the generator is looked for, and asked whether it is in use.
-    pub fn look(root: &'a Root, dialect: Dialect, settings: &'a Settings) -> Self {
+    /// Looks at the root. Where initrds may be made at once the generator is looked for, and, unless it is a dry run, asked
+    /// whether it is in use.
+    pub fn look(root: &'a Root, dialect: Dialect, settings: &'a Settings, dry_run: bool) -> Self {
         let mut problems = Vec::new();
-        let generator = (!settings.markers_only).then(|| Generator::find(root, settings));
+        let may_make = !settings.markers_only && settings.may_run_in(root);
+        let generator = may_make.then(|| Generator::find(root, settings, dry_run));
         let missing = || generator.as_ref()?.as_ref().err().map(|fault| hint(&fault.to_string()));
         let incomplete = Self::fault(root).or_else(missing);
         let drivers = Drivers::load(root, &mut problems);

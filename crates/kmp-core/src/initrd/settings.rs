@@ -2,6 +2,12 @@
 
 use std::ffi::OsString;
 
+use crate::apply::program_variable;
+use crate::root::Root;
+
+/// The variables that name programs.
+const PROGRAMS: &[&str] = &["DRACUT", "MKOSI_INITRD", "SDBOOTUTIL"];
+
 /// How initrds are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -15,6 +21,8 @@ pub struct Settings {
     pub skip_all: bool,
     /// Never build: a guest in rpm's process.
     pub markers_only: bool,
+    /// Programs of a root that is not the caller's own may be run, in it.
+    pub run_in_root: bool,
     /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` tells.
     pub generator: Option<String>,
     /// `DRACUT`.
@@ -28,7 +36,10 @@ pub struct Settings {
 impl Settings {
     /// By the process's environment.
     pub fn from_environment() -> Self {
-        Self::of(&|name| std::env::var_os(name))
+        Self::of(&|name| match PROGRAMS.contains(&name) {
+            true => program_variable(name),
+            false => std::env::var_os(name),
+        })
     }
 
     /// Markers, and nothing run.
@@ -47,11 +58,17 @@ impl Settings {
             transactional: value("TRANSACTIONAL_UPDATE").is_some(),
             skip_all: value("SKIP_REGENERATE_INITRD_ALL").is_some_and(|v| v == "1"),
             markers_only: false,
+            run_in_root: false,
             generator: value("INITRD_GENERATOR").and_then(|v| v.into_string().ok()),
             dracut: value("DRACUT"),
             mkosi_initrd: value("MKOSI_INITRD"),
             sdbootutil: value("SDBOOTUTIL"),
         }
+    }
+
+    /// May programs that are in `root` be run?
+    pub fn may_run_in(&self, root: &Root) -> bool {
+        root.is_system() || self.run_in_root
     }
 }
 

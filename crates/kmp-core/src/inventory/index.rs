@@ -1,11 +1,12 @@
 //! Is depmod's index of a kernel older than the modules that it tells of?
 
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::kernels::{Release, SYMVERS_SUFFIXES};
-use super::module_name;
+use crate::abi::name::{module_name, module_stem};
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::report::printable;
 use crate::root::Root;
@@ -20,6 +21,10 @@ const WRITTEN: &[&str] =
 
 /// Of these too the time counts, where they are.
 const ALSO_WRITTEN: &[&str] = &["modules.softdep"];
+
+/// The longest path and the longest name of a file, in bytes.
+const PATH_MAX: usize = 4096;
+const NAME_MAX: usize = 255;
 
 /// An index has some megabytes.
 const LIMIT: u64 = 256 << 20;
@@ -80,7 +85,7 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
 }
 
 /// The lines of `modules.dep` about modules below the release directory and outside `kernel/`.
-fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     // Nearly all lines tell of in-tree modules.
     let mut start = 0;
     let lines = memchr::memchr_iter(b'\n', text).chain([text.len()]).map(move |end| {
@@ -91,14 +96,21 @@ fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let others = lines.filter(|line| !line.starts_with(b"kernel/"));
     others.filter(|line| {
         spelled(line).next().is_some_and(|below| below.is_relative() && !below.starts_with(IN_TREE))
-            && spelled(line).any(|path| path.file_name().is_some_and(|file| module_name(file).is_some()))
     })
 }
 
-/// The path that such a line begins with: up to its first `:`, or, as names may have one, to a later one.
-fn spelled(line: &[u8]) -> impl Iterator<Item = &Path> {
-    let colons = line.iter().enumerate().filter(|(_, b)| **b == b':');
-    colons.map(|(at, _)| Path::new(std::ffi::OsStr::from_bytes(&line[..at])))
+/// The module that such a line begins with: up to its first `:`, or, as names may have one, to a later one.
+pub(super) fn spelled(line: &[u8]) -> impl Iterator<Item = &Path> {
+    // No further than a path and a name can go, so that a line of colons costs no more than others.
+    let colons = memchr::memchr_iter(b':', &line[..line.len().min(PATH_MAX)]);
+    colons.map(|at| &line[..at]).filter(|path| is_module(path)).map(|path| Path::new(OsStr::from_bytes(path)))
+}
+
+fn is_module(path: &[u8]) -> bool {
+    let end = &path[path.len().saturating_sub(NAME_MAX + 1)..];
+    let file = || end.rsplit(|b| *b == b'/').next().filter(|file| file.len() <= NAME_MAX);
+    module_stem(OsStr::from_bytes(end)).is_some()
+        && file().is_some_and(|file| module_name(OsStr::from_bytes(file)).is_some())
 }
 
 #[cfg(test)]
@@ -111,5 +123,16 @@ mod tests {
             b"kernel/a/b.ko: kernel/c.ko\nupdates/x.ko:\nweak-updates/updates/y.ko: updates/x.ko\n/abs.ko:\n";
         let lines: Vec<_> = third_party_lines(text).filter_map(|line| spelled(line).next()).collect();
         assert_eq!(lines, ["updates/x.ko", "weak-updates/updates/y.ko"].map(Path::new));
+    }
+
+    #[test]
+    fn a_path_may_have_colons_and_no_more_than_a_path_may_have() {
+        let spelled = |line: &str| spelled(line.as_bytes()).map(Path::to_path_buf).collect::<Vec<_>>();
+        assert_eq!(spelled("a:b.ko: c.ko"), [Path::new("a:b.ko")]);
+        assert_eq!(spelled("x:y/a.ko:b.ko: c.ko"), ["x:y/a.ko", "x:y/a.ko:b.ko"].map(Path::new));
+        assert_eq!(spelled(&format!("{}.ko: b.ko", "n".repeat(252))).len(), 1);
+        assert_eq!(spelled(&format!("{}.ko: b.ko", "n".repeat(253))).len(), 0);
+        assert_eq!(spelled(&format!("{}a.ko: b.ko", "d/".repeat(3000))).len(), 0);
+        assert_eq!(spelled(&"a.ko:".repeat(1000)).len(), 51);
     }
 }

@@ -315,22 +315,29 @@ fn exporter(found: &FoundModule) -> String {
 type User = (Box<str>, PathBuf);
 type Users = HashMap<Box<str>, Vec<User>>;
 
-/// `kernel/a/user.ko.xz: kernel/b/used.ko.xz kernel/c/other.ko.xz`; paths may be absolute.
 fn users_by_modules_dep(release: &Release, text: &[u8], replaced: &[Box<str>]) -> Users {
     let mut users = Users::new();
     let in_tree: HashMap<&str, &FoundModule> = release.in_tree.iter().map(|m| (&*m.name, m)).collect();
-    let name_of = |path: &str| name::module_name(Path::new(path).file_name()?);
-    for line in String::from_utf8_lossy(text).lines() {
-        let Some((user, used)) = line.split_once(':') else { continue };
-        let Some(found) = name_of(user).and_then(|n| in_tree.get(n.as_str()).copied()) else { continue };
-        for used in used.split_ascii_whitespace() {
-            let Some(used) = name_of(used) else { continue };
-            if let Some(name) = replaced.iter().find(|r| ***r == *used && ***r != *found.name) {
-                users.entry(name.clone()).or_default().push((found.name.clone(), found.path.clone()));
+    let replaced: HashSet<&str> = replaced.iter().map(|name| &**name).collect();
+    for (user, used) in dependencies(&String::from_utf8_lossy(text)) {
+        let Some(found) = in_tree.get(user.as_str()) else { continue };
+        for used in used {
+            if let Some(name) = replaced.get(used.as_str()).filter(|name| **name != &*found.name) {
+                users.entry((*name).into()).or_default().push((found.name.clone(), found.path.clone()));
             }
         }
     }
     users
+}
+
+/// The lines of `modules.dep`, `kernel/a/user.ko.xz: kernel/b/used.ko.xz kernel/c/other.ko.xz`, as names of modules; paths may
+/// be absolute.
+pub(super) fn dependencies(text: &str) -> impl Iterator<Item = (String, impl Iterator<Item = String>)> {
+    let name_of = |path: &str| name::module_name(Path::new(path).file_name()?);
+    text.lines().filter_map(move |line| {
+        let (user, used) = line.split_once(':')?;
+        Some((name_of(user)?, used.split_ascii_whitespace().filter_map(name_of)))
+    })
 }
 
 fn users_by_modules(root: &Root, workers: &dyn Workers, release: &Release, replaced: &[Box<str>]) -> Users {

@@ -1,6 +1,7 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
 mod blacklist;
+pub(crate) mod driver;
 mod index;
 mod kernels;
 pub(crate) mod kind;
@@ -19,12 +20,13 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
+pub use driver::Driver;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
-pub use overrides::Overrides;
+pub use overrides::{DEPMOD_D, Overrides};
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
@@ -96,9 +98,9 @@ pub struct Inventory {
     pub conventions: Conventions,
     /// Where modules are.
     pub dirs: ModulesDirs,
-    /// All release directories, kernels or not, sorted by release.
+    /// All release directories, kernels or not, in the order of versions.
     pub releases: Vec<Release>,
-    /// The KMPs: for each package and release one, sorted by package name, newest version first.
+    /// The KMPs: for each package and release one, sorted by driver, the version first that is tried first.
     pub kmps: Vec<InstalledKmp>,
     /// Modules outside `kernel/` that are no drivers: live patches, and kernels' own.
     pub apart: Vec<Apart>,
@@ -139,7 +141,7 @@ impl Inventory {
         let (owners, none) = (HashMap::new(), Vec::new());
         let mut inventory =
             Self { conventions, dirs, releases, kmps, apart: none, owners, packages_unknown, problems };
-        inventory.set_in_order(rpm);
+        inventory.set_in_order();
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> =
             apart.into_iter().map(|(path, kind, nvr)| (path, (kind, Some(nvr)))).collect();
         for module in inventory.releases.iter().flat_map(|r| &r.third_party) {
@@ -153,11 +155,7 @@ impl Inventory {
 
     /// Tells live patches and the kernels' own modules from drivers by what they say of themselves: `module` has the
     /// contents of those that were read.
-    pub fn look_into<'m>(
-        &mut self,
-        rpm: Result<&Librpm, &librpm_rt::Error>,
-        module: &dyn Fn(&Path) -> Option<&'m Module>,
-    ) {
+    pub fn look_into<'m>(&mut self, module: &dyn Fn(&Path) -> Option<&'m Module>) {
         let is_live_patch = |found: &FoundModule| module(&found.path).is_some_and(|m| m.is_live_patch);
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> = HashMap::new();
         for kmp in &mut self.kmps {
@@ -182,7 +180,7 @@ impl Inventory {
         }
         if !apart.is_empty() {
             self.kmps.retain(|kmp| !kmp.modules.is_empty());
-            self.set_in_order(rpm);
+            self.set_in_order();
             self.set_apart(apart);
         }
     }
@@ -210,8 +208,8 @@ impl Inventory {
         });
     }
 
-    fn set_in_order(&mut self, rpm: Result<&Librpm, &librpm_rt::Error>) {
-        packages::sort(&mut self.kmps, rpm);
+    fn set_in_order(&mut self) {
+        packages::sort(&mut self.kmps);
         self.owners.clear();
         for (index, kmp) in self.kmps.iter().enumerate() {
             for module in &kmp.modules {
@@ -237,15 +235,11 @@ impl Inventory {
 
     /// Takes the [unpackaged](Self::unpackaged) modules in among the KMPs, in groups of those that depend on each
     /// other. `module` has their contents.
-    pub fn add_unpackaged<'m>(
-        &mut self,
-        rpm: Result<&Librpm, &librpm_rt::Error>,
-        module: &dyn Fn(&Path) -> Option<&'m Module>,
-    ) {
+    pub fn add_unpackaged<'m>(&mut self, module: &dyn Fn(&Path) -> Option<&'m Module>) {
         let groups = unpackaged::groups(&self.dirs, &self.unpackaged(), module);
         if !groups.is_empty() {
             self.kmps.extend(groups);
-            self.set_in_order(rpm);
+            self.set_in_order();
         }
     }
 
@@ -308,7 +302,7 @@ impl Inventory {
     }
 }
 
-/// Reads all release directories, sorted by release.
+/// Reads all release directories, in the order of versions.
 pub fn releases(
     root: &Root,
     dirs: &ModulesDirs,
@@ -356,6 +350,17 @@ fn module_name(file: &OsStr) -> Option<Box<str>> {
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp(Stat);
+
+/// Reads `modules.dep` in both of the ways in which it is read.
+#[cfg(feature = "fuzz")]
+pub(crate) fn fuzz_modules_dep(text: &[u8]) {
+    for line in index::third_party_lines(text) {
+        index::spelled(line).for_each(drop);
+    }
+    for (_, used) in load::dependencies(&String::from_utf8_lossy(text)) {
+        used.for_each(drop);
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use librpm_rt::vercmp;
+
 use super::Problem;
 use crate::dialect::Dialect;
 use crate::root::{FileType, Root};
@@ -75,7 +77,7 @@ impl ModulesDirs {
         Some((release, parts.as_path().to_path_buf()))
     }
 
-    /// The release directories: release and path, sorted by release, the canonical directory's first.
+    /// The release directories: release and path, in the order of versions, the canonical directory's first.
     pub(super) fn releases(&self, root: &Root, problems: &mut Vec<Problem>) -> Vec<(String, PathBuf)> {
         let mut found = Vec::new();
         for dir in self.all() {
@@ -103,7 +105,8 @@ impl ModulesDirs {
                 }
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        // The canonical directory's stay first.
+        found.sort_by(|a, b| vercmp(&a.0, &b.0).then_with(|| a.0.cmp(&b.0)));
         found
     }
 }

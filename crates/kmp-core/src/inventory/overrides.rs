@@ -11,7 +11,7 @@ use crate::dialect::WEAK_UPDATES;
 use crate::root::{FileType, Root};
 
 /// depmod.d(5)'s directories; a file's name in an earlier one hides it in later ones.
-const DIRECTORIES: &[&str] =
+pub const DEPMOD_D: &[&str] =
     &["/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"];
 
 /// Larger ones are not read.
@@ -30,7 +30,7 @@ impl Overrides {
     /// Reads them. What cannot be read is left to depmod to complain of.
     pub fn load(root: &Root) -> Self {
         let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
-        for dir in DIRECTORIES {
+        for dir in DEPMOD_D {
             for entry in root.read_dir(Path::new(dir)).unwrap_or_default() {
                 if entry.kind != FileType::Dir && entry.name.as_encoded_bytes().ends_with(b".conf") {
                     files.entry(entry.name).or_insert(dir);
@@ -47,7 +47,7 @@ impl Overrides {
     }
 
     /// `override MODULE KERNEL DIRECTORY`, the directory below the kernel's own; `search DIRECTORY...`.
-    fn read(&mut self, text: &str) {
+    pub(crate) fn read(&mut self, text: &str) {
         for line in text.lines() {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
             match words.as_slice() {

@@ -1,6 +1,5 @@
 //! The packages that own third-party modules.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::{Database, Librpm};
 
+use super::driver::{self, Driver, Member};
 use super::kernels::{FoundModule, Release};
 use super::kind::{self, Around, Kind};
 use super::{Conventions, ModulesDirs, Problem, module_name};
@@ -39,12 +39,22 @@ pub struct InstalledKmp {
     pub broken: Option<String>,
     /// What it is: a driver, shipped or made here.
     pub kind: Kind,
+    /// Which driver it is a version of.
+    pub driver: Driver,
 }
 
 impl InstalledKmp {
     /// Does a package own these modules?
     pub fn is_packaged(&self) -> bool {
         self.package.instance != 0
+    }
+
+    pub(crate) fn member(&self) -> Member<'_> {
+        Member {
+            package: &self.package.name,
+            origin: &self.origin,
+            modules: self.modules.iter().map(|m| &*m.name).collect(),
+        }
     }
 }
 
@@ -169,14 +179,17 @@ fn around(
     Ok(around)
 }
 
-/// Sorts by name, the newest version first. Without rpm there are no versions but releases, and they are compared
-/// as text.
-pub(super) fn sort(kmps: &mut [InstalledKmp], rpm: Result<&Librpm, &librpm_rt::Error>) {
+/// Finds out which are versions of one driver, and sorts by that, the one first that is tried first.
+pub(super) fn sort(kmps: &mut [InstalledKmp]) {
+    let members: Vec<Member<'_>> = kmps.iter().map(InstalledKmp::member).collect();
+    let drivers = driver::drivers(&members);
+    for (kmp, driver) in kmps.iter_mut().zip(drivers) {
+        kmp.driver = driver;
+    }
     kmps.sort_by(|a, b| {
-        let name = a.package.name.cmp(&b.package.name);
-        let version = || rpm.map_or(Ordering::Equal, |rpm| rpm.compare_evr(&b.package.evr, &a.package.evr));
-        let origin = || rpm.map_or_else(|_| b.origin.cmp(&a.origin), |rpm| rpm.vercmp(&b.origin, &a.origin));
-        name.then_with(version).then_with(origin).then_with(|| a.package.arch.cmp(&b.package.arch))
+        driver::order((&a.driver, &a.package.evr, &a.origin), (&b.driver, &b.package.evr, &b.origin))
+            .then_with(|| a.package.name.cmp(&b.package.name))
+            .then_with(|| a.package.arch.cmp(&b.package.arch))
     });
 }
 
@@ -263,7 +276,15 @@ fn of_package(
         modules.dedup();
         let flavour = conventions.dialect.flavour(&package.name, &origin).map(String::from);
         kmps.push((
-            InstalledKmp { package: package.clone(), origin, flavour, modules, broken, kind },
+            InstalledKmp {
+                package: package.clone(),
+                origin,
+                flavour,
+                modules,
+                broken,
+                kind,
+                driver: Driver::default(),
+            },
             is_fault,
         ));
     }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use librpm_rt::{Evr, Package};
 
+use super::driver::Driver;
 use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
 use super::{FoundModule, ModulesDirs};
@@ -55,6 +56,7 @@ pub(super) fn groups<'m>(
                 broken: modules.iter().find_map(|m| name_fault(&m.below)),
                 modules,
                 kind: Kind::MadeHere(Maker::Somebody),
+                driver: Driver::default(),
             }
         }));
     }

@@ -7,8 +7,8 @@
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Kmp, Site, module_of, modules};
-use crate::abi::{Malformed, Module, Reason, Verdict};
+use super::{Kmp, Site, modules};
+use crate::abi::{Malformed, Module, Reason, Verdict, name};
 use crate::steps;
 use crate::union_find;
 
@@ -82,7 +82,7 @@ impl Groups {
                     groups.join(*number, *by);
                 }
                 if let Some(export) = site.kernel.symbols.get(symbol).filter(|e| !e.is_builtin())
-                    && let Some(by) = names.get(module_of(export.exporter).as_str())
+                    && let Some(by) = names.get(name::of_exporter(export.exporter).as_str())
                 {
                     groups.join(*number, *by);
                 }

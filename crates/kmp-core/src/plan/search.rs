@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::beside::{Allowance, Groups};
-use super::{All, Kmp, Site, module_of, modules};
-use crate::abi::{Module, Reason, Rule, Verdict};
+use super::{All, Kmp, Site, modules};
+use crate::abi::{Module, Reason, Rule, Verdict, name};
 use crate::union_find;
 
 /// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
@@ -178,7 +178,7 @@ impl<'s> Search<'s> {
                 tokens.push(Token::Symbol(symbol));
             }
             // Whoever replaces the in-tree exporter decides about the symbol.
-            let exporter = exporter.map(module_of).unwrap_or_default();
+            let exporter = exporter.map(name::of_exporter).unwrap_or_default();
             let names = [&self.all.names, &self.outside_names];
             tokens.extend(names.into_iter().find_map(|n| n.get(&*exporter)).map(|name| Token::Name(name)));
         };
@@ -387,12 +387,10 @@ impl<'r> Run<'r> {
         };
         let chosen: HashSet<&str> = set.iter().flat_map(|k| &kmps[*k].modules).map(|m| m.name).collect();
         // What it needs of another package is judged with that package.
-        let counts = |own: &str, reason: &Reason| {
-            let exporter = reason.exporter.as_deref().unwrap_or_default();
-            reason.rule != Rule::Depends || exporter == own || !chosen.contains(exporter)
+        let counts = |reason: &Reason| {
+            reason.rule != Rule::Depends || !chosen.contains(reason.exporter.as_deref().unwrap_or_default())
         };
-        let mut each = kmps[kmp].modules.iter().zip(&verdicts);
-        let fits = each.all(|(m, verdict)| !verdict.reasons.iter().any(|r| counts(m.name, r)));
+        let fits = !verdicts.iter().flat_map(|v| &v.reasons).any(counts);
         self.known.insert(key, fits);
         fits
     }

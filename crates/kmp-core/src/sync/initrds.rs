@@ -109,7 +109,7 @@ impl<'s> Initrds<'s> {
             .collect();
         let (mut asked, mut problems) = (Vec::new(), Vec::new());
         let system = (!chosen.is_empty())
-            .then(|| System::look(root, survey.inventory.conventions.dialect, &request.settings));
+            .then(|| System::look(root, survey.inventory.conventions.dialect, &request.settings, dry_run));
         for (chosen, report) in chosen {
             let Some(system) = &system else { break };
             let release = chosen.release;

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use librpm_rt::{Error, Evr, Librpm};
+use librpm_rt::{Error, Evr, Librpm, vercmp};
 
 use crate::root::{Root, UPDATES, run};
 
@@ -93,6 +93,16 @@ fn versions_compare_as_rpm_has_them() {
             let output = run(Command::new("rpm").args(["--eval", &lua])).stdout;
             let theirs: i32 = String::from_utf8(output).unwrap().trim().parse().unwrap();
             assert_eq!(rpm.vercmp(a, b), theirs.cmp(&0), "{a:?} and {b:?}");
+        }
+    }
+    // Our own order, too, of all that can be made of these pieces.
+    let pieces = ["", "1", "02", "10", "a", "b", ".", "-", "_", "~", "^", "+"];
+    let pairs = pieces.iter().flat_map(|a| pieces.iter().map(move |b| format!("{a}{b}")));
+    let words: Vec<String> =
+        pairs.flat_map(|a| ["", "1", "a", "~", "^"].map(|b| format!("{a}{b}"))).collect();
+    for a in &words {
+        for b in &words {
+            assert_eq!(vercmp(a, b), rpm.vercmp(a, b), "{a:?} and {b:?}");
         }
     }
     let evr = Evr::parse;

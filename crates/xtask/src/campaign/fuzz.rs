@@ -1,10 +1,21 @@
-//! Random damage to what kmp reads.
+//! The fuzz targets, which share the time.
 
-use super::{Campaign, Enough, Tests};
+use super::{Campaign, Enough, Options, usage};
+use crate::fuzz;
+
+const SECONDS: u64 = 3600;
 
 pub const CAMPAIGN: Campaign = Campaign {
     name: "fuzz",
-    about: "damage what kmp reads at random, with another seed each time",
-    tests: &[Tests { package: "kmp-cli", binary: "e2e", filter: "hostile_fuzz::" }],
-    enough: Enough::Seconds(3600),
+    about: "run the fuzz targets, which share the time",
+    tests: &[],
+    enough: Enough::Seconds(SECONDS),
 };
+
+/// libFuzzer does here what tests do elsewhere.
+pub fn run(options: &Options) -> Result<(), String> {
+    if options.count.or(options.rounds).is_some() {
+        return Err(format!("campaign fuzz goes by --seconds\n{}", usage()));
+    }
+    fuzz::campaign(options.seconds.unwrap_or(SECONDS), options.seed, options.jobs)
+}

@@ -83,6 +83,9 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let campaign = CAMPAIGNS.iter().find(|c| c.name == name);
     let campaign = campaign.ok_or_else(|| format!("there is no campaign {name}\n{}", usage()))?;
     let options = parse(options)?;
+    if name == fuzz::CAMPAIGN.name {
+        return fuzz::run(&options);
+    }
     for tests in campaign.tests {
         if names(tests)? == 0 {
             let Tests { binary, filter, .. } = tests;

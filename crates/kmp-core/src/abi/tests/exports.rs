@@ -2,7 +2,7 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::super::Rule;
+use super::super::{Rule, Warning};
 use super::{KREL, judge, judge_beside, kernel, rules};
 
 fn builder() -> KernelBuilder {
@@ -19,15 +19,42 @@ fn nothing_that_vmlinux_exports_is_exported_again() {
     assert_eq!((reason.symbol.as_deref(), reason.exporter.as_deref()), (Some("printk"), Some("vmlinux")));
 }
 
+/// The kernel looks at what is loaded, and an in-tree module need not be.
 #[test]
-fn nothing_that_an_in_tree_module_exports_is_exported_again_unless_it_is_replaced_or_absent() {
+fn an_in_tree_exporter_of_the_same_symbol_is_a_warning_unless_it_is_replaced_or_absent() {
     let kernel = kernel(&builder());
-    let rival = builder().driver("rival").export("bus_add", 2);
+    let rival = builder().driver("rival").export("bus_add", 2).export("own", 1);
     let verdicts = judge(&kernel, std::slice::from_ref(&rival));
-    assert_eq!(rules(&verdicts), [[Rule::DuplicateExport]]);
-    assert_eq!(verdicts[0].reasons[0].exporter.as_deref(), Some("drivers/bus/bus"));
-    assert_eq!(rules(&judge(&kernel, &[builder().driver("bus").export("bus_add", 9)])), [[]]);
-    assert_eq!(rules(&judge_beside(&kernel, Some(&["other"]), &[rival])), [[]]);
+    assert_eq!(rules(&verdicts), [[]]);
+    assert_eq!(verdicts[0].warnings, [Warning::MayClash { with: "bus".into(), symbol: "bus_add".into() }]);
+    for verdicts in [
+        judge(&kernel, &[builder().driver("bus").export("bus_add", 9)]),
+        judge_beside(&kernel, Some(&["other"]), std::slice::from_ref(&rival)),
+    ] {
+        assert_eq!((rules(&verdicts), verdicts[0].warnings.len()), (vec![vec![]], 0));
+    }
+}
+
+/// A module that needs the in-tree exporter, directly or by way of another, is never loaded without it.
+#[test]
+fn what_is_loaded_with_a_module_may_not_export_the_same() {
+    let two = ModuleBuilder::new("bus").export("bus_add", 2).export("bus_ids", 3);
+    let builder = KernelBuilder::new(KREL).export("printk", 1).module("drivers/bus", two);
+    let kernel = kernel(&builder);
+    let rival = || builder.driver("rival").export("bus_add", 2);
+    let alone = judge(&kernel, &[rival().need("bus_ids", 3)]);
+    assert_eq!(rules(&alone), [[Rule::DuplicateExport]]);
+    assert_eq!(alone[0].reasons[0].exporter.as_deref(), Some("drivers/bus/bus"));
+    let between = builder.driver("between").need("bus_ids", 3).export("between_f", 1);
+    let verdicts = judge(&kernel, &[rival().need("between_f", 1), between]);
+    assert_eq!(rules(&verdicts), [vec![Rule::DuplicateExport], vec![]]);
+    assert_eq!(rules(&judge(&kernel, &[rival().depends("bus")])), [[Rule::DuplicateExport]]);
+    let before = rival().add_info("softdep", "post: other pre: x bus");
+    assert_eq!(rules(&judge(&kernel, &[before])), [[Rule::DuplicateExport]]);
+    let after = rival().add_info("softdep", "pre: x post: bus");
+    assert_eq!(rules(&judge(&kernel, &[after])), [[]]);
+    // A weak symbol loads nobody.
+    assert_eq!(rules(&judge(&kernel, &[rival().need_weak("bus_ids", Some(3))])), [[]]);
 }
 
 #[test]

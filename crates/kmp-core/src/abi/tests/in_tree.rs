@@ -2,7 +2,7 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::super::{Candidate, Module, Role, Rule, Verdict, World};
+use super::super::{Candidate, Module, Reason, Role, Rule, Verdict, Warning, World};
 use super::{KREL, judge, judge_beside, kernel, parse, rules};
 
 /// In-tree `user` uses `bus_add` of in-tree `bus`.
@@ -61,30 +61,52 @@ fn an_exporter_that_is_not_installed_exports_nothing() {
     assert_eq!(rules(&judge_beside(&kernel, Some(&["other"]), &weak)), [[]]);
 }
 
+/// Which in-tree modules the first module of a set breaks, and why.
+fn breaks(verdicts: &[Verdict]) -> Vec<(&str, &Reason)> {
+    let warnings = verdicts[0].warnings.iter();
+    warnings
+        .filter_map(|w| match w {
+            Warning::Breaks { user, reason } => Some((&**user, reason)),
+            Warning::MayClash { .. } => None,
+        })
+        .collect()
+}
+
+/// It loads; that it breaks an in-tree user is another statement.
 #[test]
-fn a_replacement_is_blamed_for_an_in_tree_user_that_would_no_longer_load() {
+fn a_replacement_that_breaks_an_in_tree_user_loads() {
     let good = builder().driver("bus").export("bus_add", 2);
-    assert_eq!(rules(&judge_with_user(&[good], &in_tree_user())), [[], []]);
+    let verdicts = judge_with_user(&[good], &in_tree_user());
+    assert_eq!((rules(&verdicts), breaks(&verdicts).len()), (vec![vec![], vec![]], 0));
 
     let other_crc = builder().driver("bus").export("bus_add", 9);
     let verdicts = judge_with_user(&[other_crc], &in_tree_user());
-    assert_eq!(rules(&verdicts)[0], [Rule::Depends]);
-    let blame = &verdicts[0].reasons[0];
-    assert!(blame.detail.contains("in-tree module user"), "{blame}");
-    assert_eq!((blame.exporter.as_deref(), blame.wanted, blame.offered), (Some("bus"), Some(2), Some(9)));
+    assert_eq!(rules(&verdicts), [vec![], vec![Rule::Crc]]);
+    let [(user, reason)] = breaks(&verdicts)[..] else { panic!("{verdicts:?}") };
+    assert_eq!((user, reason.wanted, reason.offered), ("user", Some(2), Some(9)));
+    assert!(verdicts[0].warnings[0].to_string().starts_with("breaks the in-tree module user: "));
 
     let lacking = builder().driver("bus").export("bus_del", 2);
     let verdicts = judge_with_user(&[lacking], &in_tree_user());
-    assert_eq!(rules(&verdicts), [vec![Rule::Depends], vec![Rule::UnknownSymbol,]]);
+    assert_eq!(rules(&verdicts), [vec![], vec![Rule::UnknownSymbol]]);
+    assert_eq!(breaks(&verdicts)[0].0, "user");
+}
+
+/// However many symbols the user lacks, it is named once.
+#[test]
+fn what_is_broken_is_named_once() {
+    let user = in_tree_user().need("bus_del", 3);
+    let verdicts = judge_with_user(&[builder().driver("bus").export("other", 2)], &user);
+    assert_eq!(breaks(&verdicts).len(), 1, "{verdicts:?}");
 }
 
 /// `inherit_taint`: a proprietary replacement shuts its users out of GPL-only symbols.
 #[test]
-fn a_proprietary_replacement_is_blamed_for_users_of_gpl_only_symbols() {
+fn a_proprietary_replacement_breaks_users_of_gpl_only_symbols() {
     let bus = builder().driver("bus").license("Proprietary").export("bus_add", 2);
     let verdicts = judge_with_user(&[bus], &in_tree_user());
-    assert_eq!(rules(&verdicts)[0], [Rule::Depends]);
-    assert_eq!(verdicts[0].reasons[0].exporter.as_deref(), Some("bus"));
+    assert_eq!(rules(&verdicts)[0], []);
+    assert_eq!(breaks(&verdicts)[0].1.rule, Rule::License);
 }
 
 #[test]
@@ -94,12 +116,14 @@ fn what_is_wrong_with_an_in_tree_user_itself_is_nobodys_fault() {
     assert_eq!(rules(&judge_with_user(&[good], &sick)), [vec![], vec![Rule::UnknownSymbol]]);
 }
 
-/// An in-tree user stays, and so do its exports: they may not come a second time.
+/// An in-tree user stays, and so do its exports: what exports them as well may clash with it.
 #[test]
-fn what_an_in_tree_user_exports_is_not_exported_again() {
+fn what_an_in_tree_user_exports_may_clash() {
     let bus = builder().driver("bus").export("bus_add", 2).export("user_f", 4);
     let verdicts = judge_with_user(&[bus], &in_tree_user());
-    assert_eq!(rules(&verdicts)[0], [Rule::DuplicateExport]);
+    assert_eq!(rules(&verdicts)[0], []);
+    let clash = Warning::MayClash { with: "user".into(), symbol: "user_f".into() };
+    assert!(verdicts[0].warnings.contains(&clash), "{verdicts:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bad_input;
 mod closure;
 mod exports;
+mod hostile;
 mod in_tree;
 mod module;
 mod rebuild;

@@ -60,7 +60,7 @@ fn what_a_module_says_of_itself() {
         assert_eq!(module.license.as_deref(), Some("Dual BSD/GPL"));
         assert_eq!(module.depends, ["snd_pcm".into(), "soundcore".into()] as [Box<str>; 2]);
         assert_eq!(module.aliases, ["pci:v00008086d*".into(), "snd-card-*".into()] as [Box<str>; 2]);
-        assert_eq!(module.import_ns, ["USB_STORAGE".into(), "DMA_BUF".into()] as [Box<str>; 2]);
+        assert_eq!(module.import_ns, ["DMA_BUF".into(), "USB_STORAGE".into()] as [Box<str>; 2]);
         assert_eq!(module.supported, Supported::External);
         assert_eq!(module.struct_size, STRUCT_MODULE_SIZE as u64);
         assert_eq!(module.signature, SignatureState::Unsigned);

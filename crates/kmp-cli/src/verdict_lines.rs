@@ -1,0 +1,20 @@
+//! A verdict for people: the word, every reason, and every warning.
+
+use kmp_core::abi::Verdict;
+use kmp_core::report::printable;
+
+use crate::terminal::{Colour, Page};
+
+/// Draws the lines of a verdict; `head` stands before the word on the first of them.
+pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
+    let word = match verdict.fits() {
+        true => page.paint(Colour::Green, "fits"),
+        false => page.paint(Colour::Red, "does not fit"),
+    };
+    page.line(format!("{head}{word}"));
+    let reasons = verdict.reasons.iter().map(|r| (r.rule.as_str(), r.detail.clone()));
+    let warnings = verdict.warnings.iter().map(|w| (w.as_str(), w.to_string()));
+    for (kind, detail) in reasons.chain(warnings) {
+        page.line(format!("      {kind:<16} {}", printable(detail.as_ref())));
+    }
+}

@@ -1,0 +1,29 @@
+//! Private readers, opened to the fuzz targets (`fuzz/` in the project), by the feature `fuzz`.
+
+use std::cmp::Ordering;
+
+use crate::abi;
+use crate::initrd::dracut_conf;
+use crate::inventory::{self, Overrides};
+
+/// Reads a `.modinfo` section.
+pub fn modinfo(section: &[u8]) {
+    abi::fuzz_modinfo(section);
+}
+
+/// Reads depmod's `modules.dep`, in both of the ways in which it is read.
+pub fn modules_dep(text: &[u8]) {
+    inventory::fuzz_modules_dep(text);
+}
+
+/// Reads a file of depmod.d and asks it for a module.
+pub fn depmod_d(text: &str, module: &str, release: &str) -> bool {
+    let mut overrides = Overrides::default();
+    overrides.read(text);
+    overrides.is_for_link(module, release)
+}
+
+/// The order of two names of dracut's configuration files.
+pub fn by_version(a: &[u8], b: &[u8]) -> Ordering {
+    dracut_conf::by_version(a, b)
+}

@@ -1,0 +1,71 @@
+//! What the fuzzer runs: one program with a target for each reader, chosen by `KMP_FUZZ_TARGET`. (Programs of their own would
+//! each be as large: instrumented code that is not used is not left out.)
+//!
+//! A target fails by a panic, by time (libFuzzer's `-timeout`), or by memory: more than [`memory::bound`] allows for an input
+//! of that length. Beside "it comes back, without a panic", targets check what must hold of any input: that two ways to read
+//! say the same.
+#![no_main]
+
+mod memory;
+mod packages;
+mod packed;
+mod settings;
+mod tables;
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+
+type Target = fn(&[u8]);
+
+const TARGETS: &[(&str, Target)] = &[
+    ("assignments", settings::assignments),
+    ("bzip2", packed::bzip2),
+    ("capability", packages::capability),
+    ("cpio", packed::cpio),
+    ("depmod_d", settings::depmod_d),
+    ("deps", packages::deps),
+    ("dracut_conf", settings::dracut_conf),
+    ("glob", settings::glob),
+    ("gzip", packed::gzip),
+    ("initrd", packed::initrd),
+    ("kernel_config", settings::kernel_config),
+    ("kernel_image", tables::kernel_image),
+    ("kmp_conf", settings::kmp_conf),
+    ("lz4", packed::lz4),
+    ("lz4_legacy", packed::lz4_legacy),
+    ("lzop", packed::lzop),
+    ("modinfo", tables::modinfo),
+    ("module", tables::module),
+    ("modules_dep", tables::modules_dep),
+    ("os_release", settings::os_release),
+    ("rpm_header", packages::rpm_header),
+    ("signature", tables::signature),
+    ("stomp", packages::stomp),
+    ("symsets", packages::symsets),
+    ("symvers", tables::symvers),
+    ("system_map", tables::system_map),
+    ("xz", packed::xz),
+    ("zstd", packed::zstd),
+];
+
+static CHOSEN: OnceLock<Target> = OnceLock::new();
+
+/// Finds the target. Without one, prints the names of all, a line each, and ends.
+fn choose() {
+    let name = std::env::var("KMP_FUZZ_TARGET").unwrap_or_default();
+    let Some((_, target)) = TARGETS.iter().find(|(known, _)| *known == name) else {
+        for (name, _) in TARGETS {
+            println!("{name}");
+        }
+        std::process::exit(if name.is_empty() { 0 } else { 2 });
+    };
+    CHOSEN.get_or_init(|| *target);
+}
+
+fuzz_target!(init: choose(), |data: &[u8]| {
+    let Some(target) = CHOSEN.get() else { return };
+    let peak = memory::peak_of(|| target(data));
+    let bound = memory::bound(data.len());
+    assert!(peak <= bound, "{peak} bytes of memory for {} bytes of input, the bound is {bound}", data.len());
+});

@@ -1,0 +1,75 @@
+//! Compressions, and what initrds are made of.
+
+use std::io::Read;
+use std::path::Path;
+
+use kmp_core::decompress::{Inflater, Kind, Source, stream};
+use kmp_core::initrd::archive;
+
+/// The most that anything may unpack to here, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// Unpacks in both ways: as a whole file, and as one stream that something follows.
+fn unpack(kind: Kind, data: &[u8]) {
+    let whole = Inflater::new().inflate(data, LIMIT);
+    if let Ok(unpacked) = &whole {
+        assert!(unpacked.len() as u64 <= LIMIT);
+    }
+    let mut source = Source::new(data);
+    let mut out = Vec::new();
+    let Ok(reader) = stream(kind, &mut source) else { return };
+    let read = reader.take(LIMIT).read_to_end(&mut out);
+    assert!(source.offset() <= data.len() as u64);
+    // Where the file is this one stream, both say the same.
+    if let (Ok(whole), Ok(_)) = (&whole, &read)
+        && Kind::of(data) == kind
+        && source.offset() == data.len() as u64
+        && (out.len() as u64) < LIMIT
+    {
+        assert_eq!(**whole, out);
+    }
+}
+
+pub fn gzip(data: &[u8]) {
+    unpack(Kind::Gzip, data);
+}
+
+pub fn xz(data: &[u8]) {
+    unpack(Kind::Xz, data);
+}
+
+pub fn zstd(data: &[u8]) {
+    unpack(Kind::Zstd, data);
+}
+
+pub fn lz4(data: &[u8]) {
+    unpack(Kind::Lz4, data);
+}
+
+pub fn lz4_legacy(data: &[u8]) {
+    unpack(Kind::Lz4Legacy, data);
+}
+
+pub fn lzop(data: &[u8]) {
+    unpack(Kind::Lzop, data);
+}
+
+pub fn bzip2(data: &[u8]) {
+    unpack(Kind::Bzip2, data);
+}
+
+/// An initrd of any kind.
+pub fn initrd(data: &[u8]) {
+    let wanted = |path: &Path| path.as_os_str().len().is_multiple_of(2);
+    let Ok(contents) = archive::read(data, &wanted) else { return };
+    for path in contents.modules.keys() {
+        contents.resolve(path);
+    }
+}
+
+/// An initrd that is not packed.
+pub fn cpio(data: &[u8]) {
+    if Kind::of(data) == Kind::Plain {
+        initrd(data);
+    }
+}
