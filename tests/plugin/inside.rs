@@ -77,7 +77,7 @@ fn a_driver_that_is_in_use_is_said_to_be_and_can_be_all_that_is_protected() {
     root.mkdir("sys/module/foo");
     let output = rpm(&root, &[], &["-i", "--test"], &[&package]).expect_success();
     assert_eq!(output.stderr, "");
-    root.write("sys/module/foo/initstate", "live\n");
+    root.write("proc/modules", "foo 16384 0 - Live 0x0000000000000000\n");
     let output = rpm(&root, &[], &["-i", "--test"], &[&package]);
     assert!(!output.success() && output.stderr.contains("(foo, loaded now)"), "{output}");
 }

@@ -47,7 +47,7 @@ fn the_message_is_short_however_much_has_changed() {
     let output = rpm(&root, &["-U", "--oldpackage"], &[&telling(&new).build()]);
     assert!(!output.success(), "{output}");
     assert_eq!(state(&root), before);
-    let lines: Vec<&str> = output.stderr.lines().filter(|l| l.contains(" kmp: ")).collect();
+    let lines: Vec<&str> = output.stderr.lines().filter(|l| l.starts_with("error: kmp: ")).collect();
     assert_eq!(lines.len(), 3, "{output}");
     assert!(
         lines[0].starts_with("error: kmp: big-kmp-default-1.0_k6.4.0_2-1 (m0, m1, m2 and 2 more)"),

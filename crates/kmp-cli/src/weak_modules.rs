@@ -159,6 +159,7 @@ fn run(args: &Args) -> Result<bool, String> {
         no_depmod: false,
         depmod: Depmod::from_environment(),
         initrd: is_ours.then_some(Request { settings, touched, ..Request::default() }),
+        named: (mode == Mode::AddKernel).then(|| kernel.clone()),
     };
     let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
     let report = reconcile(&context, &options, about)?;

@@ -179,6 +179,7 @@ fn run(args: &Args) -> Result<bool, String> {
             touched: Vec::new(),
             in_tree: (mode == Mode::AddModules).then(|| (argument.clone(), come)),
         }),
+        named: matches!(mode, Mode::AddKernel | Mode::AddModules).then(|| argument.clone()),
     };
     let about = match mode {
         Mode::AddKernel => About::Kernel(&argument),

@@ -35,17 +35,38 @@ pub struct Options {
     pub depmod: Depmod,
     /// Look after the initrds of changed kernels, too.
     pub initrd: Option<Request>,
+    /// The kernel that has come, or has got more modules of its own. It gets its index, and its initrd, where the installed
+    /// packages are not known, too.
+    pub named: Option<String>,
 }
 
-/// Nothing was done, and why.
+/// No link was changed, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
-    #[error("the installed packages are not known, so no link was changed: {0}")]
-    Packages(#[from] PackageError),
+    #[error("the installed packages are not known, so no link was changed: {unknown}{}", done(.kernel.as_deref()))]
+    Packages {
+        /// Why they are not known.
+        unknown: PackageError,
+        /// What was done for the named kernel all the same.
+        kernel: Option<Box<KernelReport>>,
+    },
     /// Another run, or no place for a lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+}
+
+fn done(kernel: Option<&KernelReport>) -> String {
+    let Some(kernel) = kernel else { return String::new() };
+    let release = &kernel.release;
+    let failed = match (&kernel.error, &kernel.index, kernel.initrd.as_ref().map(|fate| &fate.done)) {
+        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(initrd::Done::Failed(why))) => Some(why),
+        _ => None,
+    };
+    match failed {
+        Some(why) => format!("; kernel {release} was looked after all the same, and that failed, too: {why}"),
+        None => format!("; the index and the initrd of kernel {release} were looked after all the same"),
+    }
 }
 
 /// What happens to one package's links in one kernel. Packages are named `NAME-VERSION-RELEASE`.
@@ -259,10 +280,15 @@ pub fn sync(
     loop {
         let noted = Noted::read(root);
         let mut survey = Survey::take(root, rpm, loader, &options.selection);
-        if let Some(unknown) = survey.inventory.packages_unknown.take() {
-            return Err(unknown.into());
+        let unknown = survey.inventory.packages_unknown.take();
+        let differences = match &unknown {
+            None => differences(root, &survey, options),
+            Some(_) if options.dry_run => Vec::new(),
+            Some(_) => index_alone(root, &survey, options.named.as_deref()),
+        };
+        if let Some(unknown) = unknown.clone().filter(|_| differences.is_empty()) {
+            return Err(SyncError::Packages { unknown, kernel: None });
         }
-        let differences = differences(root, &survey, options);
         let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases);
         let unchanged = differences.iter().all(|d| !d.links_change && !d.index_due);
         let mut initrds = options.initrd.as_ref().map(|request| Initrds::new(root, &survey, request, noted));
@@ -288,12 +314,33 @@ pub fn sync(
         }
         let mut kernels: Vec<_> = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
         if let Some(initrds) = initrds {
-            let all = options.selection.kernels.is_empty();
+            let all = options.selection.kernels.is_empty() && unknown.is_none();
             problems.extend(initrds.look_after(&mut kernels, all, options.dry_run, lock));
+        }
+        if let Some(unknown) = unknown {
+            return Err(SyncError::Packages { unknown, kernel: kernels.pop().map(Box::new) });
         }
         survey.problems.append(&mut problems);
         return Ok(SyncReport { kernels, survey });
     }
+}
+
+/// For the named kernel alone, of which every link stays as it is.
+fn index_alone<'s>(root: &Root, survey: &'s Survey, named: Option<&str>) -> Vec<Difference<'s>> {
+    let kernels = survey.inventory.kernels().filter(|release| Some(release.release.as_str()) == named);
+    let difference = |release: &'s Release| Difference {
+        release,
+        wanted: Wanted {
+            links: BTreeMap::new(),
+            foreign: Vec::new(),
+            unwanted: Vec::new(),
+            kernel_is_gone: false,
+        },
+        changes: Vec::new(),
+        links_change: false,
+        index_due: inventory::stale(root, release).is_some(),
+    };
+    kernels.map(difference).collect()
 }
 
 fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Difference<'s>> {

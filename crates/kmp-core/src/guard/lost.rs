@@ -78,7 +78,9 @@ impl<'w> Will<'w> {
         let plan = site.plan(&after.kmps);
         let all = || (0..after.kmps.len()).map(|k| (k, &after.kmps[k]));
         let working = || all().filter(|(k, _)| works(&plan, *k)).map(|(_, kmp)| kmp);
-        let open = all().filter(|(k, _)| plan.decisions[*k] == Decision::DoesNotFit && may_work(&plan, *k));
+        let open = all().filter(|(k, _)| {
+            matches!(plan.decisions[*k], Decision::DoesNotFit | Decision::Native) && may_work(&plan, *k)
+        });
         let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
         let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
         let modules = linked.chain(natives).collect();

@@ -1,5 +1,10 @@
 //! Transactions of real packages, told to the guard element by element.
 
+mod lines;
+mod own_modules;
+mod staying;
+mod words;
+
 use librpm_rt::{Database, Dependency, Evr, Librpm};
 use testkit::{KernelBuilder, PackageBuilder, TestRoot};
 
@@ -55,19 +60,6 @@ impl Telling<'_> {
 
 /// "PACKAGE KERNEL RULES" of each driver that a kernel would be without, with what it is where it is no loss before it.
 fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'_>)) -> Vec<String> {
-    let opened = Root::open(&root.path()).unwrap();
-    let rpm = Librpm::load().unwrap();
-    let database = rpm.open(&root.path()).unwrap();
-    let elements = Elements::new(ModulesDirs::find(&opened));
-    let mut telling = Telling { elements, rpm, database: &database };
-    tell(&mut telling);
-    let elements = telling.elements;
-    let mut loader = Loader::new(&opened, &Serial, None);
-    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
-    let running = Running { release: running, use_of: &|_| Use::default() };
-    let config = Config::default();
-    let orders = Orders { config: &config, policy: None, nothing_boots: false };
-    let findings = judge(&opened, &rpm, &survey, elements, &running, &orders);
     let line = |finding: &Finding| {
         let lost = &finding.lost;
         let rules: Vec<&str> = lost.reasons.iter().map(|r| r.rule.as_str()).collect();
@@ -78,7 +70,28 @@ fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'
         };
         format!("{weight}{} {} {}", lost.nvr, lost.kernel, rules.join(",")).trim_end().to_string()
     };
-    findings.iter().map(line).collect()
+    findings(root, running, &|_| Use::default(), tell).iter().map(line).collect()
+}
+
+fn findings(
+    root: &TestRoot,
+    running: Option<&str>,
+    use_of: &dyn Fn(&str) -> Use,
+    tell: impl FnOnce(&mut Telling<'_>),
+) -> Vec<Finding> {
+    let opened = Root::open(&root.path()).unwrap();
+    let rpm = Librpm::load().unwrap();
+    let database = rpm.open(&root.path()).unwrap();
+    let elements = Elements::new(ModulesDirs::find(&opened));
+    let mut telling = Telling { elements, rpm, database: &database };
+    tell(&mut telling);
+    let elements = telling.elements;
+    let mut loader = Loader::new(&opened, &Serial, None);
+    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
+    let running = Running { release: running, use_of };
+    let config = Config::default();
+    let orders = Orders { config: &config, policy: None, nothing_boots: false };
+    judge(&opened, &rpm, &survey, elements, &running, &orders)
 }
 
 const FOO: &str = "foo-kmp-default-1_k6.4.0_1-1";
