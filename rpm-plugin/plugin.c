@@ -17,6 +17,11 @@ void run_fault(struct run *run, const char *what, const char *why)
     run->has_warned = true;
 }
 
+void run_say(void *run, const char *text)
+{
+    run_fault(run, "run-time files", text);
+}
+
 static rpmRC init(rpmPlugin plugin, rpmts ts)
 {
     const char *missing = librpm_bind();

@@ -21,4 +21,7 @@ struct run {
 /* Tells of a fault of ours: the first time as a warning, then for those who want to know all. */
 void run_fault(struct run *run, const char *what, const char *why);
 
+/* The same of files in /run/kmp, for run_dir.h; its context is the run. */
+void run_say(void *run, const char *text);
+
 #endif

@@ -13,9 +13,9 @@
 #include "fault.h"
 #include "log.h"
 #include "rpm.h"
+#include "run_dir.h"
 #include "zypp.h"
 
-#define DIRECTORY "/run/kmp"
 #define TRANSACTION "transaction"
 #define REQUESTS "requests"
 /* How long to wait for another run of kmp in one transaction, in tenths of a second. */
@@ -26,13 +26,11 @@ static void announce(struct run *run)
 {
     if (run->transaction >= 0)
         return;
-    if (run->directory < 0) {
-        mkdir(DIRECTORY, 0755);
-        run->directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
+    if (run->directory < 0)
+        run->directory = kmp_run_directory("/", 1, run_say, run);
     if (run->directory < 0)
         return;
-    run->transaction = openat(run->directory, TRANSACTION, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    run->transaction = kmp_run_file("/", TRANSACTION, O_RDWR | O_CREAT, run_say, run);
     if (run->transaction >= 0 && flock(run->transaction, LOCK_EX | LOCK_NB) != 0) {
         close(run->transaction);
         run->transaction = -1;
@@ -173,9 +171,9 @@ void sync_at_end(struct run *run, const char *root)
     bool is_due = run->has_changed && (!run->is_synced || requested);
 
     if (run->in_commit && run->more_comes)
-        is_due = is_due && !zypp_leave(root);
+        is_due = is_due && !zypp_leave(run, root);
     else if (run->in_commit)
-        is_due |= zypp_take_left(root);
+        is_due |= zypp_take_left(run, root);
     if (is_due)
         synchronise(run, root, RPMLOG_WARNING);
     sync_close(run);

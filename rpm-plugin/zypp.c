@@ -13,11 +13,12 @@
 #include "librpm.h"
 #include "log.h"
 #include "named.h"
+#include "run_dir.h"
 
 /* Made by the commit plugin (crates/kmp-cli/src/zypp.rs); and by us when the commit may go on: "?" in it means that not all
  * that comes was known, "+" (once or more) that links are left to the last call. */
-#define PENDING "/run/kmp/commit"
-#define JUDGED "/run/kmp/commit-judged"
+#define PENDING "commit"
+#define JUDGED "commit-judged"
 /* Where libzypp puts packages that it downloads, and zypper those that it is given as files. */
 #define DOWNLOADED "/var/cache/zypp/packages"
 #define GIVEN "/var/cache/zypper"
@@ -35,14 +36,6 @@ static bool is_classic(void)
         return false;
     return (classic != NULL && strcmp(classic, "1") == 0)
            || (secure_getenv("ZYPP_IS_RUNNING") != NULL && strcmp(basename(program), "rpm") == 0);
-}
-
-static int open_file(const char *root, const char *file, int flags)
-{
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof path, "%s%s", root, file);
-    return open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 /* What is to be done, in order: "+ NAME-VERSION-RELEASE.ARCH" or "- ...". */
@@ -97,9 +90,9 @@ static bool read_lines(FILE *file, struct steps *steps)
 }
 
 /* False where there is no list, where it is none, or where who wrote it is dead: alive, it holds a lock on it. */
-static bool read_steps(const char *root, struct steps *steps)
+static bool read_steps(struct run *run, const char *root, struct steps *steps)
 {
-    int fd = open_file(root, PENDING, O_RDONLY);
+    int fd = kmp_run_file(root, PENDING, O_RDONLY, run_say, run);
     FILE *file = NULL;
     bool is_good;
 
@@ -140,14 +133,14 @@ static bool is_own(rpmts ts, const char *step)
 /* What was noted of a commit that may go on. */
 enum { NO_MARKS = -1, UNKNOWN = 1 << 0, LEFT = 1 << 1 };
 
-static int read_marks(const char *root)
+static int read_marks(struct run *run, const char *root)
 {
-    int fd = open_file(root, JUDGED, O_RDONLY);
+    int fd = kmp_run_file(root, JUDGED, O_RDONLY, run_say, run);
     int marks = 0;
     char mark;
 
     if (fd < 0)
-        return errno == ENOENT ? NO_MARKS : UNKNOWN;
+        return fd == -ENOENT ? NO_MARKS : UNKNOWN;
     while (read(fd, &mark, 1) == 1)
         marks |= mark == '+' ? LEFT : UNKNOWN;
     close(fd);
@@ -162,11 +155,11 @@ enum zypp_part zypp_part(struct run *run, rpmts ts)
     run->in_commit = is_classic();
     if (!run->in_commit)
         return ZYPP_NONE;
-    if (!read_steps(root, &steps))
+    if (!read_steps(run, root, &steps))
         return ZYPP_UNKNOWN;
     run->more_comes = steps.count > 0 && !is_own(ts, steps.list[steps.count - 1]);
     free_steps(&steps);
-    switch (read_marks(root)) {
+    switch (read_marks(run, root)) {
     case NO_MARKS:
         return ZYPP_FIRST;
     case 0:
@@ -177,9 +170,9 @@ enum zypp_part zypp_part(struct run *run, rpmts ts)
     }
 }
 
-void zypp_allowed(const struct run *run, const char *root)
+void zypp_allowed(struct run *run, const char *root)
 {
-    int fd = open_file(root, JUDGED, O_WRONLY | O_CREAT | O_EXCL);
+    int fd = kmp_run_file(root, JUDGED, O_WRONLY | O_CREAT | O_EXCL, run_say, run);
 
     if (fd < 0)
         return;
@@ -188,9 +181,9 @@ void zypp_allowed(const struct run *run, const char *root)
     close(fd);
 }
 
-bool zypp_leave(const char *root)
+bool zypp_leave(struct run *run, const char *root)
 {
-    int fd = open_file(root, JUDGED, O_WRONLY | O_APPEND);
+    int fd = kmp_run_file(root, JUDGED, O_WRONLY | O_APPEND, run_say, run);
     bool noted = fd >= 0 && write(fd, "+", 1) == 1;
 
     if (fd >= 0)
@@ -198,13 +191,13 @@ bool zypp_leave(const char *root)
     return noted;
 }
 
-bool zypp_take_left(const char *root)
+bool zypp_take_left(struct run *run, const char *root)
 {
-    int marks = read_marks(root), fd;
+    int marks = read_marks(run, root), fd;
 
     if (marks == NO_MARKS || (marks & LEFT) == 0)
         return false;
-    fd = open_file(root, JUDGED, O_WRONLY | O_TRUNC);
+    fd = kmp_run_file(root, JUDGED, O_WRONLY | O_TRUNC, run_say, run);
     if (fd < 0)
         return true;
     if ((marks & UNKNOWN) != 0)
@@ -282,7 +275,7 @@ bool zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
     size_t count = 0;
     bool is_all = false;
 
-    if (!read_steps(root, &steps))
+    if (!read_steps(run, root, &steps))
         return false;
     coming = calloc(steps.count + 1, sizeof *coming);
     for (size_t i = 0; coming != NULL && i < steps.count; i++) {

@@ -25,12 +25,12 @@ enum zypp_part zypp_part(struct run *run, rpmts ts);
 bool zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts);
 
 /* The first part goes on; so all parts do. */
-void zypp_allowed(const struct run *run, const char *root);
+void zypp_allowed(struct run *run, const char *root);
 
 /* The links are left to the last part. False if that cannot be noted. */
-bool zypp_leave(const char *root);
+bool zypp_leave(struct run *run, const char *root);
 
 /* Were they left to us? */
-bool zypp_take_left(const char *root);
+bool zypp_take_left(struct run *run, const char *root);
 
 #endif

@@ -68,7 +68,7 @@ fn the_kernels_own_modules_elsewhere_are_in_tree() {
         let table = kernel(krel, 7).full_symvers().module("drivers/c", "of_c", 5);
         let kernel = kernel(krel, 7).symvers(table);
         let in_tree = kernel.driver("in_tree");
-        kernel.module("kernel/drivers", in_tree)
+        kernel.module("drivers", in_tree)
     });
     let old = &kernels[0];
     let of_kernel: Vec<_> =

@@ -34,3 +34,4 @@ mod threads;
 mod versions;
 mod weak_modules;
 mod weak_modules2;
+mod wishes;

@@ -55,7 +55,12 @@ fn every_state_in_json() {
         assert_eq!(state(krel, nvr)["state"], word, "{nvr} in {krel}: {found}");
     }
     assert_eq!(state(SAME, foo1)["detail"], format!("by {foo2}"));
-    assert_eq!(state(SAME, clash)["detail"], "clash is there already: the kernel's own module");
+    assert_eq!(
+        state(SAME, clash)["detail"],
+        format!(
+            "clash is there already: /usr/lib/modules/{SAME}/extra/clash.ko, which no package owns; if nobody needs it, remove it and run kmp sync"
+        )
+    );
     let misfit = state(OTHER, foo2);
     assert_eq!(misfit["modules"][0], "foo");
     let reason = &misfit["reasons"][0];
@@ -85,16 +90,12 @@ torn-kmp-default-1_k6.4.0_1-1   native    broken    broken    broken
 
 clash-kmp-default-1_k6.4.0_1-1
   6.4.0-2-default  not linked
-    clash is there already: the kernel's own module
+    clash is there already: /usr/lib/modules/6.4.0-2-default/extra/clash.ko, which no package owns; if nobody needs it, remove it and run kmp sync
   6.4.0-3-default  does not fit
     clash: changing was 0x00000007 when it was built, vmlinux has 0x00000008
   6.4.0-4-default  fits but not linked
 
 foo-kmp-default-2_k6.4.0_2-1
-  6.4.0-3-default  does not fit
-    foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008
-
-foo-kmp-default-1_k6.4.0_1-1
   6.4.0-3-default  does not fit
     foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008
 
@@ -274,4 +275,47 @@ fn a_kmp_of_no_kernel_is_shown() {
         said.ends_with("\n\nfoo-kmp-default-1_k6.4.0_1-1\n  there is no kernel that it could serve\n"),
         "{said}"
     );
+}
+
+#[test]
+fn older_versions_that_serve_no_kernel_are_one_line() {
+    let root = TestRoot::new();
+    let [old, same, _] = three_kernels(&root);
+    // Each for a kernel that is gone, but the last two, and one that another has taken the place of in its own kernel.
+    let gone = |version: u32| kernel(&format!("6.3.0-{version}-default"), 7);
+    let mut packages: Vec<_> =
+        (2..39).map(|version| one_module("foo", &version.to_string(), &gone(version), 7)).collect();
+    packages.push(one_module("foo", "1", &old, 7));
+    packages.push(one_module("foo", "39", &old, 7));
+    packages.push(one_module("foo", "40", &same, 7));
+    packages.push(one_module("bar", "1", &old, 7));
+    install(&root, &packages.iter().collect::<Vec<_>>());
+    kmp(&root, &["sync", "--no-initrd"]);
+    let page = kmp(&root, &["status"]).stdout;
+    let rows: Vec<&str> = page.lines().filter(|l| l.starts_with("foo-kmp") && l.contains("  ")).collect();
+    assert_eq!(rows.len(), 2, "{page}");
+    assert!(page.contains("\n  38 older versions serve no kernel\n"), "{page}");
+    assert!(page.lines().count() < 30, "{page}");
+    // The newest does not fit one kernel; it is said once.
+    assert_eq!(page.matches("changing was").count(), 2, "{page}");
+    assert_eq!(json(&root, &["status"])["kernels"][0]["kmps"].as_array().unwrap().len(), 41);
+}
+
+#[test]
+fn a_leftover_that_keeps_a_kmp_out_is_named_with_what_to_do() {
+    let root = TestRoot::new();
+    let [old, same, _] = three_kernels(&root);
+    let leftover = format!("/usr/lib/modules/{SAME}/updates/foo.ko");
+    root.write(&leftover, driver("foo", &same, 7).build());
+    root.install(&[&one_module("foo", "1", &old, 7)]);
+    let said = good(&root, &["sync", "--no-initrd"]);
+    let page = kmp(&root, &["status"]).stdout;
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected =
+        format!("{leftover}, which no package owns; if nobody needs it, remove it and run kmp sync");
+    assert!(page.contains(&expected), "{page}");
+    assert!(said.to_string().contains(&expected), "{said}");
+    std::fs::remove_file(root.join(&leftover)).unwrap();
+    good(&root, &["sync", "--no-initrd"]);
+    assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));
 }

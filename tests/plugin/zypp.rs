@@ -9,10 +9,10 @@ use testkit::{Output, Package, TestRoot, run_rpm};
 
 use crate::support::{NEW, OLD, depmods, kernel, kmp, link, rpm_env, site, telling};
 
-struct Commit(Child);
+pub struct Commit(Child);
 
 impl Commit {
-    fn begin(root: &TestRoot, steps: &[(&str, &Package)]) -> Self {
+    pub fn begin(root: &TestRoot, steps: &[(&str, &Package)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kmp"));
         command.arg("--root").arg(root.path()).arg("zypp-commit-plugin");
         let mut commit = Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
@@ -38,14 +38,14 @@ impl Commit {
         assert_eq!(&answer, b"ACK\n\n\0");
     }
 
-    fn end(mut self) {
+    pub fn end(mut self) {
         self.say("COMMITEND\n\n{}");
         self.say("PLUGINEND\n\n");
         assert!(self.0.wait().unwrap().success());
     }
 }
 
-fn download(root: &TestRoot, packages: &[&Package]) {
+pub fn download(root: &TestRoot, packages: &[&Package]) {
     for package in packages {
         let name = package.path().file_name().unwrap().to_str().unwrap();
         root.write(
@@ -55,7 +55,7 @@ fn download(root: &TestRoot, packages: &[&Package]) {
     }
 }
 
-fn call(root: &TestRoot, options: &[&str], packages: &[&Package]) -> Output {
+pub fn call(root: &TestRoot, options: &[&str], packages: &[&Package]) -> Output {
     rpm_env(root, &[("ZYPP_IS_RUNNING", "1")], options, packages)
 }
 

@@ -35,6 +35,7 @@ mod handle;
 mod panic;
 mod report;
 mod ret;
+mod run_dir;
 mod sync;
 mod transaction;
 

@@ -1,20 +1,16 @@
 //! Inside of an rpm transaction that rpm's plugin looks after, a scriptlet's request is noted only: the plugin
 //! does everything once, when all packages are there.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use kmp_core::root::Root;
-use kmp_core::run_dir;
+use kmp_core::run_dir::{self, DIRECTORY, RunDir};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 /// Set by the plugin for scriptlets.
 pub const VARIABLE: &str = "KMP_TRANSACTION";
-const DIRECTORY: &str = "/run/kmp";
 /// Locked by the plugin as long as it lives.
 const TRANSACTION: &str = "transaction";
 const REQUESTS: &str = "requests";
@@ -29,7 +25,7 @@ pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
     match try_note(root, request, wish) {
         Ok(noted) => noted,
         Err(e) => {
-            log::info!("the request cannot be left to the transaction: {e}");
+            log::warn!("the request cannot be left to the transaction, and is carried out at once: {e}");
             false
         }
     }
@@ -37,38 +33,28 @@ pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
 
 fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<bool> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
-    let directory = match root.dir(Path::new(DIRECTORY)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        directory => directory?,
-    };
+    let Some(directory) = RunDir::open(&root)? else { return Ok(false) };
     if !is_served(&directory)? {
         return Ok(false);
     }
     if let Some(wish) = wish {
         run_dir::wish(&root, wish)?;
     }
-    match mkdirat(&directory, REQUESTS, Mode::from_bits_truncate(0o755)) {
-        Ok(()) | Err(Errno::EEXIST) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let requests = openat(&directory, REQUESTS, flags, Mode::empty())?;
+    let requests = RunDir::at(&root, &Path::new(DIRECTORY).join(REQUESTS), true)?;
+    let Some(requests) = requests else { return Ok(false) };
     let name = std::process::id().to_string();
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut file =
-        File::from(openat(requests.as_fd(), name.as_str(), flags, Mode::from_bits_truncate(0o644))?);
+    let mut file = requests.file(&name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC)?.file;
     file.write_all(format!("{}\n", request.join(" ")).as_bytes())?;
     // It may have ended meanwhile, and nobody reads the note then; the work is done twice at worst.
     is_served(&directory)
 }
 
-/// Does the plugin live?
-fn is_served(directory: &OwnedFd) -> io::Result<bool> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = match openat(directory, TRANSACTION, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::ENOENT) => return Ok(false),
-        Err(errno) => return Err(errno.into()),
+/// Does the plugin live? A file that somebody else can have locked says nothing.
+fn is_served(directory: &RunDir) -> io::Result<bool> {
+    let file = match directory.file(TRANSACTION, OFlag::O_RDONLY) {
+        Ok(opened) => opened.file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e),
     };
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         Ok(_) => Ok(false),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kmp_core::abi::{Verdict, Warning};
-use kmp_core::inventory::{InstalledKmp, ItemKind, Kind, Maker, Release};
+use kmp_core::inventory::{InstalledKmp, Inventory, ItemKind, Kind, Maker, Release};
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
 use kmp_core::survey::{Survey, SurveyedKernel};
@@ -72,6 +72,12 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
         .map(|k| kmps[k].driver.name.as_str())
         .collect();
     let mut states = Vec::new();
+    // What is to be said of the newest version need not be said of all others.
+    let is_newest = |index: usize| {
+        let rival =
+            |k: &usize| kmps[*k].driver == kmps[index].driver && plan.decisions[*k] != Decision::OtherFlavour;
+        (0..index).find(rival).is_none()
+    };
     for (index, decision) in plan.decisions.iter().enumerate() {
         let kmp = &kmps[index];
         let verdicts = &plan.verdicts[index];
@@ -104,12 +110,15 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                 state("broken", "broken", "broken", Colour::Red, true),
                 kmp.broken.clone().unwrap_or_default(),
             ),
+            Decision::Declined(why) => {
+                with(state("declined", "declined", "not to be linked", Colour::Dim, false), why.clone())
+            }
             Decision::DoesNotFit => {
-                let by_older = served.contains(kmp.driver.name.as_str());
-                let colour = if by_older { Colour::Dim } else { Colour::Red };
+                let is_minor = served.contains(kmp.driver.name.as_str()) || !is_newest(index);
+                let colour = if is_minor { Colour::Dim } else { Colour::Red };
                 let text = if links > 0 { "does not fit, but is linked" } else { "does not fit" };
                 with(
-                    state("does-not-fit", "unfit", text, colour, !by_older || links > 0),
+                    state("does-not-fit", "unfit", text, colour, !is_minor || links > 0),
                     first_reason(kmp, verdicts),
                 )
             }
@@ -203,6 +212,20 @@ fn print_json(
     Document::print(kernels)
 }
 
+/// Older versions that no kernel has, or should have, and of which nothing is to be said.
+fn idle_versions(inventory: &Inventory, states: &[Vec<Option<State>>]) -> BTreeSet<usize> {
+    let kmps = &inventory.kmps;
+    // Of several versions that have the same file only one has really brought it.
+    let owns = |index: usize| kmps[index].modules.iter().any(|m| inventory.owner(&m.path) == Some(index));
+    let of = |index: usize| states.iter().filter_map(move |of_kernel| of_kernel[index].as_ref());
+    let is_older = |index: usize| index > 0 && kmps[index - 1].driver == kmps[index].driver;
+    (0..kmps.len())
+        .filter(|k| {
+            is_older(*k) && of(*k).all(|s| !s.wrong && !(is_there(s) && (s.word != "native" || owns(*k))))
+        })
+        .collect()
+}
+
 fn print<'s>(
     survey: &'s Survey,
     running: Option<String>,
@@ -219,7 +242,25 @@ fn print<'s>(
         name: kmp.package.nvr(),
         states: states.iter().map(|of_kernel| of_kernel[index].as_ref()).collect(),
     };
-    let rows: Vec<Row<'_>> = survey.inventory.kmps.iter().enumerate().map(row).collect();
+    let kmps = &survey.inventory.kmps;
+    let idle = idle_versions(&survey.inventory, states);
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for (index, kmp) in kmps.iter().enumerate() {
+        let of_driver = idle.iter().filter(|k| kmps[**k].driver == kmp.driver);
+        match of_driver.clone().count() {
+            0 | 1 => rows.push(row((index, kmp))),
+            // One line after the driver's last version.
+            count => {
+                if !idle.contains(&index) {
+                    rows.push(row((index, kmp)));
+                }
+                if kmps.get(index + 1).is_none_or(|k| k.driver != kmp.driver) {
+                    let name = format!("  {count} older versions serve no kernel");
+                    rows.push(Row { name, states: Vec::new() });
+                }
+            }
+        }
+    }
     let kernels: Vec<status_page::Kernel<'_>> = survey.kernels.iter().map(kernel).collect();
     let mut loose: BTreeMap<&Path, (&str, &Verdict)> = BTreeMap::new();
     for (kernel, modules) in survey.kernels.iter().zip(unpackaged) {

@@ -39,7 +39,7 @@ pub struct Kernel<'s> {
     pub is_running: bool,
 }
 
-/// A KMP with its state in each kernel; `None`: it is for others.
+/// A KMP with its state in each kernel; `None`: it is for others. Without any: a line that stands alone.
 #[derive(Debug)]
 pub struct Row<'s> {
     pub name: String,
@@ -86,6 +86,10 @@ fn table(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) {
         let heads = heads.map(|(head, running)| (head, if running { Colour::Bold } else { Colour::Plain }));
         page.line(format!("{TITLE:width$}{}", cells_of(page, heads)));
         for row in rows {
+            if row.states.is_empty() {
+                page.line(&row.name);
+                continue;
+            }
             let cells = cells_of(
                 page,
                 row.states[columns.clone()].iter().map(|state| match state {
@@ -130,7 +134,7 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
                 None => told.push((state, vec![kernel.release])),
             }
         }
-        let serves_none = !kernels.is_empty() && row.states.iter().all(Option::is_none);
+        let serves_none = !row.states.is_empty() && row.states.iter().all(Option::is_none);
         if told.is_empty() && !serves_none {
             continue;
         }

@@ -8,14 +8,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use kmp_core::root::Root;
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use kmp_core::run_dir::RunDir;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::Outcome;
 
-const DIRECTORY: &str = "/run/kmp";
 /// `+ NAME-VERSION-RELEASE.ARCH` (an update), `M` (beside other versions) or `-`, a line each, in the order in which they
 /// will be carried out; locked as long as the commit goes on.
 const PENDING: &str = "commit";
@@ -68,16 +65,14 @@ fn reply() -> io::Result<()> {
 
 fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
-    match mkdirat(root.dir(Path::new("/run"))?, "kmp", Mode::from_bits_truncate(0o755)) {
-        Ok(()) | Err(Errno::EEXIST) => {}
-        Err(errno) => return Err(errno.into()),
+    let directory = RunDir::create(&root)?;
+    if let Some(remark) = directory.remark() {
+        log::warn!("{remark}");
     }
-    let directory = root.dir(Path::new(DIRECTORY))?;
     for old in [JUDGED, PENDING] {
-        let _ = unlinkat(&directory, old, UnlinkatFlags::NoRemoveDir);
+        let _ = directory.remove(old);
     }
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file = File::from(openat(&directory, PENDING, flags, Mode::from_bits_truncate(0o644))?);
+    let file = directory.file(PENDING, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?.file;
     let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
     file.write_all(list.as_bytes())?;
     Ok(file)
@@ -88,11 +83,8 @@ fn end(root: &Path, list: Option<Flock<File>>) -> bool {
     if list.is_none() {
         return false;
     }
-    let Ok(directory) =
-        Root::open(root).map_err(io::Error::other).and_then(|root| root.dir(Path::new(DIRECTORY)))
-    else {
-        return false;
-    };
-    let _ = unlinkat(&directory, PENDING, UnlinkatFlags::NoRemoveDir);
-    unlinkat(&directory, JUDGED, UnlinkatFlags::NoRemoveDir).is_ok()
+    let directory = Root::open(root).map_err(io::Error::other).and_then(|root| RunDir::open(&root));
+    let Ok(Some(directory)) = directory else { return false };
+    let _ = directory.remove(PENDING);
+    directory.remove(JUDGED).is_ok()
 }

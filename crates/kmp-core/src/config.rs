@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::dialect::Dialect;
-use crate::inventory::Problem;
+use crate::inventory::{KernelRange, Problem, Wish};
 use crate::root::{FileType, Root};
 
 /// Where configuration is, later files over earlier ones; of the directory all `*.conf`, by name.
@@ -12,7 +12,7 @@ const DIRECTORY: &str = "/etc/kmp.conf.d";
 const LIMIT: u64 = 1 << 20;
 
 /// The names of all settings.
-pub const KEYS: &[&str] = &["dialect", "on-lost-driver", "protect"];
+pub const KEYS: &[&str] = &["dialect", "kernels", "no-weak-updates", "on-lost-driver", "protect"];
 
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub struct Config {
     pub sections: Vec<(String, Policy)>,
     /// `dialect = suse | redhat`: whose conventions hold, whatever `/etc/os-release` says.
     pub dialect: Option<Dialect>,
+    /// `no-weak-updates`: a glob for packages' names, or `None` outside of sections, and whether they are linked nowhere.
+    pub no_weak_updates: Vec<(Option<String>, bool)>,
+    /// `kernels`: the same, and the range of kernels that they are linked into.
+    pub kernels: Vec<(Option<String>, KernelRange)>,
 }
 
 /// Where a distribution says what it is; the first that is there counts.
@@ -69,13 +73,17 @@ const OS_RELEASE: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
 /// Whose conventions hold below `root`: by `dialect` in the configuration, else by `os-release`, else SUSE's.
 /// What cannot be understood is a problem.
 pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Dialect {
-    let configured = Config::load(root, problems).dialect;
-    let text = || OS_RELEASE.iter().find_map(|file| root.read(Path::new(file), LIMIT).ok());
-    let told = || Dialect::of_os_release(&String::from_utf8_lossy(&text()?));
-    configured.or_else(told).unwrap_or_default()
+    Config::load(root, problems).dialect(root)
 }
 
 impl Config {
+    /// Whose conventions hold below `root`, if this is its configuration.
+    pub fn dialect(&self, root: &Root) -> Dialect {
+        let text = || OS_RELEASE.iter().find_map(|file| root.read(Path::new(file), LIMIT).ok());
+        let told = || Dialect::of_os_release(&String::from_utf8_lossy(&text()?));
+        self.dialect.or_else(told).unwrap_or_default()
+    }
+
     /// Reads the configuration below `root`. What cannot be understood is a problem, and left out.
     pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
         let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
@@ -127,6 +135,14 @@ impl Config {
                     (Some(policy), Some(section)) => self.sections.push((section.clone(), policy)),
                     (None, _) => fault("on-lost-driver is abort, warn or off"),
                 },
+                ("no-weak-updates", section) => match value {
+                    "yes" | "no" => self.no_weak_updates.push((section.clone(), value == "yes")),
+                    _ => fault("no-weak-updates is yes or no"),
+                },
+                ("kernels", section) => match KernelRange::parse(value) {
+                    Ok(range) => self.kernels.push((section.clone(), range)),
+                    Err(why) => fault(&format!("kernels: {why}")),
+                },
                 ("protect", None) => {
                     let names = || value.split([' ', ',']).filter(|n| !n.is_empty()).map(String::from);
                     self.protect = match value {
@@ -151,6 +167,22 @@ impl Config {
     pub fn policy_for(&self, package: &str) -> Policy {
         let section = self.sections.iter().rev().find(|(glob, _)| matches(glob, package));
         section.map_or(self.policy, |(_, policy)| *policy)
+    }
+
+    /// What is to be done with a driver of that package, where it is not left to the package.
+    pub fn wish(&self, package: &str, of_package: Wish) -> Wish {
+        fn last<'c, T>(settings: &'c [(Option<String>, T)], package: &str) -> Option<&'c T> {
+            let of_section = |glob: &Option<String>| glob.as_ref().is_some_and(|glob| matches(glob, package));
+            let found = settings.iter().rev().find(|(glob, _)| of_section(glob));
+            found.or_else(|| settings.iter().rev().find(|(glob, _)| glob.is_none())).map(|(_, value)| value)
+        }
+        let says = || "kmp.conf says so".to_string();
+        let never = match last(&self.no_weak_updates, package) {
+            Some(never) => never.then(says),
+            None => of_package.never,
+        };
+        let range = last(&self.kernels, package).map(|range| (range.clone(), says()));
+        Wish { never, kernels: range.or(of_package.kernels) }
     }
 
     /// Is a driver protected, by its package's name, its modules, and whether one of them is loaded?
@@ -226,6 +258,31 @@ mod tests {
         assert_eq!(faults.len(), 7, "{faults:?}");
         assert!(faults[0].starts_with("line 1: "), "{faults:?}");
         assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn a_section_goes_over_what_holds_for_all_and_both_over_the_package() {
+        let mut config = Config::default();
+        let own = Wish { never: Some("x".into()), kernels: None };
+        assert_eq!(config.wish("foo", own.clone()), own);
+        let faults = config.read(
+            "[foo*]\nno-weak-updates = no\nkernels = >= 6.4, 6.*\n[bar]\nkernels = <6.4\n[nvidia-*]\nno-weak-updates = yes\n",
+        );
+        assert!(faults.is_empty(), "{faults:?}");
+        let against = |config: &Config, package: &str, release: &str| {
+            config.wish(package, own.clone()).against(release).unwrap_or_default()
+        };
+        assert_eq!(against(&config, "foo-kmp-default", "6.4.0-1-default"), "");
+        assert!(against(&config, "foo-kmp-default", "5.14.0").contains("kernels >= 6.4, 6.* only: kmp.conf"));
+        assert!(against(&config, "bar", "6.3.0").contains(": x"));
+        assert!(against(&config, "nvidia-kmp-default", "6.3.0").contains(": kmp.conf"));
+        let mut global = Config::default();
+        global.read("no-weak-updates = yes\n");
+        assert!(against(&global, "foo", "6.3.0").contains("kmp.conf"));
+        global.read("[foo]\nno-weak-updates = no\n");
+        assert_eq!(against(&global, "foo", "6.3.0"), "");
+        let faults = global.read("no-weak-updates = perhaps\nkernels = 5 - 6\n");
+        assert_eq!(faults.len(), 2, "{faults:?}");
     }
 
     #[test]

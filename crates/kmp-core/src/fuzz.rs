@@ -1,10 +1,11 @@
 //! Private readers, opened to the fuzz targets (`fuzz/` in the project), by the feature `fuzz`.
 
 use std::cmp::Ordering;
+use std::path::Path;
 
 use crate::abi;
 use crate::initrd::dracut_conf;
-use crate::inventory::{self, Overrides};
+use crate::inventory::{self, DepmodConfig};
 
 /// Reads a `.modinfo` section.
 pub fn modinfo(section: &[u8]) {
@@ -18,9 +19,10 @@ pub fn modules_dep(text: &[u8]) {
 
 /// Reads a file of depmod.d and asks it for a module.
 pub fn depmod_d(text: &str, module: &str, release: &str) -> bool {
-    let mut overrides = Overrides::default();
-    overrides.read(text);
-    overrides.is_for_link(module, release)
+    let mut config = DepmodConfig::default();
+    config.read(text);
+    let link = Path::new("weak-updates").join(module);
+    config.compare(release, &link, &Path::new("kernel").join(module)).is_lt()
 }
 
 /// The order of two names of dracut's configuration files.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
+use crate::inventory::Wish;
 use crate::steps;
 
 use beside::{Allowance, Groups};
@@ -45,6 +46,8 @@ pub struct Kmp<'a> {
     pub modules: Vec<PlannedModule<'a>>,
     /// Why it cannot be linked at all, if so: a module that is not on disk, for example.
     pub broken: Option<&'a str>,
+    /// Into which kernels it is to be linked, if that is not left to what it fits.
+    pub wish: Wish,
 }
 
 /// A module that a kernel has in its own directory and that is not in-tree.
@@ -97,6 +100,8 @@ pub enum Decision {
     DoesNotFit,
     /// It cannot be linked anywhere.
     Broken,
+    /// It is not to be linked into this kernel, and who says so.
+    Declined(String),
 }
 
 /// The plan for one kernel.
@@ -208,6 +213,8 @@ impl Site<'_> {
                 Decision::OtherFlavour
             } else if kmp.broken.is_some() {
                 Decision::Broken
+            } else if let Some(why) = self.declined(kmp) {
+                Decision::Declined(why)
             } else if chosen.contains(&index) {
                 Decision::Link
             } else if failed.contains_key(&index) {
@@ -311,8 +318,13 @@ impl Site<'_> {
         chosen.sort_unstable();
     }
 
+    fn declined(&self, kmp: &Kmp<'_>) -> Option<String> {
+        kmp.wish.against(&self.kernel.release)
+    }
+
     fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
         kmp.broken.is_none()
+            && self.declined(kmp).is_none()
             && !kmp.modules.is_empty()
             && !self.is_native(kmp)
             && serves(kmp.flavour, &self.kernel.release)
@@ -322,7 +334,8 @@ impl Site<'_> {
     fn taken(&self) -> Taken<'_> {
         let foreign = self.foreign.iter().map(|(name, what)| (&**name, what.as_str()));
         let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
-        Taken(foreign.chain(natives).map(|(name, with)| (name, (with.into(), None))).collect())
+        // What is foreign is said in more words.
+        Taken(natives.chain(foreign).map(|(name, with)| (name, (with.into(), None))).collect())
     }
 
     /// The newest version of each package that has not failed and takes no other's module names.

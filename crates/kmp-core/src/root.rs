@@ -421,6 +421,13 @@ impl AsFd for Dir {
     }
 }
 
+impl From<OwnedFd> for Dir {
+    /// Of a directory that was opened for reading.
+    fn from(fd: OwnedFd) -> Dir {
+        Dir(fd)
+    }
+}
+
 impl From<Dir> for OwnedFd {
     fn from(dir: Dir) -> OwnedFd {
         dir.0

@@ -88,7 +88,7 @@ impl Survey {
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);
-        inventory.add_unpackaged(&contents);
+        inventory.add_unpackaged(root, &contents);
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
@@ -105,7 +105,12 @@ impl Survey {
                 // depmod prefers what is there to links.
                 let apart = inventory.apart.iter().filter(|apart| apart.release == release.release);
                 let apart = apart.map(|a| (a.module.name.clone(), "the kernel's own module".into()));
-                Own { users, foreign: foreign.chain(apart).collect() }
+                let external =
+                    inventory.conventions.external(root, &release.release).into_iter().map(|(m, path)| {
+                        (m, format!("{path}, in a directory that depmod.d(5) calls external"))
+                    });
+                let loose = inventory.leftovers(release);
+                Own { users, foreign: foreign.chain(apart).chain(external).chain(loose).collect() }
             })
             .collect();
         let modules = inventory
@@ -163,6 +168,7 @@ impl Survey {
                 origin: &kmp.origin,
                 modules: kmp.modules.iter().map(|m| self.planned(&kmp.origin, m)).collect(),
                 broken: kmp.broken.as_deref(),
+                wish: kmp.wish.clone(),
             })
             .collect()
     }
@@ -228,13 +234,16 @@ impl Survey {
             let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
             (&**replaced, readable.collect())
         });
-        let linked = self.inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name);
-        let conventions = &self.inventory.conventions;
+        let linked = self.inventory.kmps.iter().flat_map(|k| k.modules.iter().map(move |m| (&*k.origin, m)));
+        let inert = linked.filter(|(_, m)| release.in_tree_names.contains(&m.name)).filter(|(origin, m)| {
+            let in_tree =
+                release.in_tree.iter().find(|own| own.name == m.name).map(|own| own.below.as_path());
+            let link = self.planned(origin, m).link;
+            self.inventory.conventions.is_inert(&release.release, &link, in_tree)
+        });
         Site {
             kernel,
-            inert: linked
-                .filter(|name| conventions.is_inert(name, &release.in_tree_names, &release.release))
-                .collect(),
+            inert: inert.map(|(_, m)| &*m.name).collect(),
             in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
             natives: natives.collect(),
             foreign: own.foreign.clone(),

@@ -18,6 +18,7 @@ use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError,
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
+use crate::run_dir::DIRECTORY;
 use crate::survey::{Selection, Survey};
 
 use initrds::{Initrds, Noted};
@@ -297,6 +298,8 @@ pub fn sync(
             lock = Lock::take(root, true, waiting)?;
             // The loader tells of a broken file once, when it reads it.
             told = survey.problems;
+            let remark = lock.as_mut().and_then(|lock| lock.remark.take());
+            told.extend(remark.map(|what| Problem { path: root.display(Path::new(DIRECTORY)), what }));
             // Another run may have been at work before the lock was ours.
             continue;
         }

@@ -19,6 +19,7 @@
 mod arch;
 pub mod campaign;
 mod compress;
+pub mod disturb;
 mod elf;
 mod kernel;
 mod module;

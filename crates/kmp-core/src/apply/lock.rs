@@ -1,20 +1,16 @@
 //! One lock for the machine (for each root), so that two runs do not meet in one kernel's directory.
 
-use std::fs::File;
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::fcntl::OFlag;
 
 use crate::root::Root;
+use crate::run_dir::{DIRECTORY, Held, Opened, RunDir, is_refusal};
 
-const DIRECTORY: &str = "/run/kmp";
 const FILE: &str = "lock";
 
 /// The lock could not be taken.
@@ -35,34 +31,36 @@ pub enum LockError {
 
 /// Held until dropped, and gone with the process.
 #[derive(Debug)]
-pub struct Lock(ManuallyDrop<Flock<File>>);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing is enough. To drop the Flock is to unlock it first, and it panics where that fails.
-        let _ = nix::unistd::close(self.0.as_raw_fd());
-    }
+pub struct Lock {
+    _held: Held,
+    /// What was there and not ours, in words: it is replaced.
+    pub remark: Option<String>,
 }
 
 impl Lock {
-    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet and `create` is not set.
-    /// Waits as long as another run holds it, and calls `waiting` once after a second; without it, waits not at all.
+    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet, or another user's, and `create` is not
+    /// set. Waits as long as another run holds it, and calls `waiting` once after a second; without it, waits not at all.
     ///
     /// # Errors
     /// [`LockError`], when the file cannot be made, opened or locked.
     pub fn take(root: &Root, create: bool, waiting: Option<&dyn Fn()>) -> Result<Option<Self>, LockError> {
         let path = root.display(&Path::new(DIRECTORY).join(FILE));
         let error = |source: io::Error| LockError::Failed { path: path.clone(), source };
-        let Some(file) = open(root, create).map_err(error)? else {
-            return Ok(None);
-        };
         let start = Instant::now();
         let mut told = false;
-        let mut file = file;
+        let mut remark = None;
         loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Some(Self(ManuallyDrop::new(lock)))),
-                Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
+            let Some((dir, opened)) = open(root, create).map_err(error)? else {
+                return Ok(None);
+            };
+            remark = remark.or(opened.remark).or_else(|| dir.remark().map(str::to_string));
+            match Held::new(opened.file, false) {
+                Ok(held) if dir.is_current(FILE, held.file()) => {
+                    return Ok(Some(Self { _held: held, remark }));
+                }
+                // Another run has replaced it.
+                Ok(_) => continue,
+                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => {}
                 Err((_, errno)) => return Err(error(errno.into())),
             }
             let Some(waiting) = waiting else { return Err(LockError::Busy(path)) };
@@ -75,26 +73,18 @@ impl Lock {
     }
 }
 
-fn open(root: &Root, create: bool) -> io::Result<Option<File>> {
-    let dir = match root.dir(Path::new(DIRECTORY)) {
-        Ok(dir) => dir,
-        Err(e) if e.kind() == io::ErrorKind::NotFound && create => {
-            for (parent, name) in [("/", "run"), ("/run", "kmp")] {
-                match mkdirat(root.dir(Path::new(parent))?, name, Mode::from_bits_truncate(0o755)) {
-                    Ok(()) | Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(errno.into()),
-                }
-            }
-            root.dir(Path::new(DIRECTORY))?
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let flags = if create { flags | OFlag::O_CREAT } else { flags };
-    match openat(dir, FILE, flags, Mode::from_bits_truncate(0o600)) {
-        Ok(fd) => Ok(Some(File::from(fd))),
-        Err(Errno::ENOENT) if !create => Ok(None),
-        Err(errno) => Err(errno.into()),
+fn open(root: &Root, create: bool) -> io::Result<Option<(RunDir, Opened)>> {
+    let absent = |e: &io::Error| !create && e.kind() == io::ErrorKind::NotFound;
+    // Whoever else holds it is not one of us. It is replaced, with a word about it, by the run that needs it.
+    let not_ours = |e: &io::Error| !create && is_refusal(e);
+    let opened = RunDir::at(root, Path::new(DIRECTORY), create).and_then(|dir| {
+        let Some(dir) = dir else { return Ok(None) };
+        let flags = if create { OFlag::O_RDONLY | OFlag::O_CREAT } else { OFlag::O_RDONLY };
+        let opened = dir.file(FILE, flags)?;
+        Ok(Some((dir, opened)))
+    });
+    match opened {
+        Err(e) if absent(&e) || not_ours(&e) => Ok(None),
+        opened => opened,
     }
 }

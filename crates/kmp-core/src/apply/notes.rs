@@ -3,18 +3,17 @@
 //! Somebody else may leave a note again while one is being served. So only the note that was seen is taken away: leaving
 //! one that is there already changes its times, and [`take_back`] compares them.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fstat, fstatat, futimens, mkdirat};
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::root::{FileType, Root, Stat};
+use crate::root::{Dir, FileType, Root, Stat};
+use crate::run_dir::RunDir;
 
 /// A note as it was when it was seen, or left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,21 +23,13 @@ pub struct Note {
     seen: Stat,
 }
 
-/// Leaves the note `name` in `directory`, which is made, too, and adds `text` to it.
-pub(crate) fn note(root: &Root, directory: &Path, name: &str, text: &str) -> io::Result<Note> {
+/// Leaves the note `name` in the directory `path`, which is made, too, and adds `text` to it.
+pub(crate) fn note(root: &Root, path: &Path, name: &str, text: &str) -> io::Result<Note> {
     if name.is_empty() || name.starts_with('.') || name.contains('/') {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut path = PathBuf::from("/");
-    for component in directory.iter().skip(1) {
-        match mkdirat(root.dir(&path)?, component, Mode::from_bits_truncate(0o755)) {
-            Ok(()) | Err(Errno::EEXIST) => path.push(component),
-            // A read-only file system says so even of what is there.
-            Err(Errno::EROFS) if root.exists(&path.join(component)) => path.push(component),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    let mut file = open(root.dir(directory)?.as_fd(), name)?;
+    let Some(directory) = RunDir::at(root, path, true)? else { return Err(io::ErrorKind::NotFound.into()) };
+    let mut file = directory.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND)?.file;
     if !text.is_empty() {
         file.write_all(text.as_bytes())?;
     }
@@ -47,33 +38,9 @@ pub(crate) fn note(root: &Root, directory: &Path, name: &str, text: &str) -> io:
     Ok(Note { name: name.into(), seen: Stat::from(fstat(&file)?) })
 }
 
-/// Opens a note to add to it, or makes it. What is there and is no file of ours gives way: a link, or a file that has another name,
-/// which may be outside of the root.
-fn open(directory: BorrowedFd<'_>, name: &str) -> io::Result<File> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
-    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let mode = Mode::from_bits_truncate(0o644);
-    match openat(directory, name, flags, mode) {
-        Ok(fd) => {
-            let stat = fstat(&fd)?;
-            if Stat::from(stat).kind() == FileType::File && stat.st_nlink <= 1 {
-                return Ok(File::from(fd));
-            }
-        }
-        // A link; a FIFO; a directory is left alone.
-        Err(Errno::ELOOP | Errno::ENXIO) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    Ok(File::from(openat(directory, name, flags | OFlag::O_EXCL, mode)?))
-}
-
 /// Takes a note away, unless it was left again since it was seen.
 pub(crate) fn take_back(root: &Root, directory: &Path, note: &Note) {
-    let Ok(directory) = root.dir(directory) else { return };
+    let Some(directory) = ours(root, directory) else { return };
     let there = fstatat(&directory, note.name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
     if there.is_ok_and(|stat| Stat::from(stat) == note.seen) {
         let _ = unlinkat(directory, note.name.as_str(), UnlinkatFlags::NoRemoveDir);
@@ -82,19 +49,29 @@ pub(crate) fn take_back(root: &Root, directory: &Path, note: &Note) {
 
 /// Takes a note away, whoever left it and when.
 pub(super) fn forget(root: &Root, directory: &Path, name: &str) {
-    if let Ok(directory) = root.dir(directory) {
-        let _ = unlinkat(directory, name, UnlinkatFlags::NoRemoveDir);
+    if let Some(directory) = ours(root, directory) {
+        let _ = unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir);
     }
 }
 
 /// All notes in a directory, sorted by name.
 pub(crate) fn noted(root: &Root, directory: &Path) -> Vec<Note> {
-    let entries = root.read_dir(directory).unwrap_or_default().into_iter();
+    let Some(directory) = ours(root, directory) else { return Vec::new() };
+    let directory = Dir::from(OwnedFd::from(directory));
+    let entries = directory.entries().unwrap_or_default().into_iter();
     let files = entries.filter(|e| e.kind == FileType::File).filter_map(|e| e.name.into_string().ok());
     let names = files.filter(|name| !name.starts_with('.'));
     names
-        .filter_map(|name| Some(Note { seen: root.symlink_metadata(&directory.join(&name)).ok()?, name }))
+        .filter_map(|name| Some(Note { seen: directory.symlink_metadata(name.as_ref()).ok()?, name }))
         .collect()
+}
+
+/// What another user, or a link, has put in its place is not believed.
+fn ours(root: &Root, directory: &Path) -> Option<RunDir> {
+    RunDir::at(root, directory, false).unwrap_or_else(|e| {
+        log::warn!("{e}");
+        None
+    })
 }
 
 #[cfg(test)]
@@ -111,7 +88,7 @@ mod tests {
         let root = Root::open(&image).unwrap();
         std::fs::hard_link(&outside, directory.join("hard")).unwrap();
         std::os::unix::fs::symlink(&outside, directory.join("soft")).unwrap();
-        nix::unistd::mkfifo(&directory.join("fifo"), Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(&directory.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let before = std::fs::metadata(&outside).unwrap().modified().unwrap();
         for name in ["hard", "soft", "fifo"] {
             note(&root, Path::new("/run/kmp/example"), name, "text").unwrap();

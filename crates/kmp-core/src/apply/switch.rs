@@ -13,6 +13,7 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, rena
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, linkat, symlinkat, unlinkat};
 
+use super::leftovers::{self, GOING, PREFIX};
 use crate::dialect::WEAK_UPDATES;
 use crate::inventory::{Item, Release};
 use crate::root::Root;
@@ -53,8 +54,8 @@ const DIR_FLAGS: OFlag =
 /// links to what is not ours, and takes its place in one step (`renameat2` with `RENAME_EXCHANGE`): whoever
 /// looks, and whoever finds the disk after a crash, sees the old set or the new one.
 ///
-/// Where the file system cannot exchange (or not these directories, as overlayfs), links are removed and
-/// made one by one: each step is atomic, each link there is one of the old or of the new set, and the
+/// Where the file system cannot exchange (or not these directories, as overlayfs, or `weak-updates/` is a mount point), links
+/// are removed and made one by one: each step is atomic, each link there is one of the old or of the new set, and the
 /// next run completes what was cut short.
 ///
 /// # Errors
@@ -62,11 +63,13 @@ const DIR_FLAGS: OFlag =
 pub fn switch(root: &Root, release: &Release, wanted: &Wanted<'_>) -> io::Result<()> {
     let dir = root.dir(&release.dir)?;
     let parent = root.dir(release.dir.parent().unwrap_or(Path::new("/")))?;
-    // depmod would look into a directory inside the kernel's own.
+    // Beside the kernel's directory, as depmod would look into one inside it; inside where that one is a mount point.
     let same_fs = fstat(&dir)?.st_dev == fstat(&parent)?.st_dev;
-    let place = if same_fs { &parent } else { &dir };
-    let stage = OsString::from(format!(".kmp-{}", release.release));
-    remove_tree(place.as_fd(), &stage)?;
+    let places: &[&OwnedFd] = if same_fs { &[&parent, &dir] } else { &[&dir] };
+    let stage = OsString::from(format!("{PREFIX}{}", release.release));
+    for place in places {
+        remove_tree(place.as_fd(), &stage)?;
+    }
 
     let old = match fstatat(&dir, WEAK_UPDATES, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
@@ -82,24 +85,35 @@ pub fn switch(root: &Root, release: &Release, wanted: &Wanted<'_>) -> io::Result
     if let Some(old) = &old {
         nothing_unknown(old, wanted)?;
     }
-    let result = replace(&dir, place, &stage, old.as_ref(), wanted);
-    let cleaned = remove_tree(place.as_fd(), &stage);
-    let in_steps = result?;
-    cleaned?;
-    if in_steps {
-        change_in_steps(&dir, place, &stage, wanted)?;
+    let mut done = Replaced::No;
+    for place in places {
+        let result = replace(&dir, place, &stage, old.as_ref(), wanted);
+        let cleaned = remove_tree(place.as_fd(), &stage);
+        done = result?;
+        cleaned?;
+        if done != Replaced::OtherMount {
+            break;
+        }
+    }
+    if done != Replaced::Yes {
+        change_in_steps(&dir, places, &stage, wanted)?;
     }
     clear_up(release, wanted, &dir, &parent)
 }
 
+/// Removes what is left of a kernel that is gone. A directory beside the kernel's says so: should this be cut short, the
+/// next run knows an empty one for ours ([`super::leftovers::clear`]).
 fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &OwnedFd) -> io::Result<()> {
     if wanted.kernel_is_gone && wanted.foreign.is_empty() && wanted.links.is_empty() {
+        let going = OsString::from(format!("{GOING}{}", release.release));
+        drop(make_dir(parent.as_fd(), &going, None)?);
         // In this order: an empty weak-updates/ tells the next run that there is work left.
         remove_index(dir)?;
         remove_dir(dir.as_fd(), OsStr::new(WEAK_UPDATES))?;
         if let Some(name) = release.dir.file_name() {
             remove_dir(parent.as_fd(), name)?;
         }
+        remove_dir(parent.as_fd(), &going)?;
     }
     Ok(())
 }
@@ -114,18 +128,32 @@ pub fn is_index_only(root: &Root, release: &Release) -> bool {
         return false;
     }
     let left = root.read_dir(&release.dir).unwrap_or_default();
-    !left.is_empty() && left.iter().all(|entry| INDEX.iter().any(|name| entry.name == *name))
+    !left.is_empty() && left.iter().all(|entry| is_of_index(&entry.name))
 }
 
-/// Prepares the new directory and exchanges it for the old one, which is then in its place. True: this
-/// file system needs it done in steps.
+/// Is it what depmod writes, or has not finished?
+fn is_of_index(name: &OsStr) -> bool {
+    INDEX.iter().any(|index| name == *index) || leftovers::unfinished_by(name).is_some()
+}
+
+/// Did a new directory take the place of the old one?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replaced {
+    Yes,
+    /// Not in one step: the file system cannot, or the old one is a mount point.
+    No,
+    /// Not from this place: a mount is between the two, or the file system says so of what it cannot do.
+    OtherMount,
+}
+
+/// Prepares the new directory and exchanges it for the old one, which is then in its place.
 fn replace(
     dir: &OwnedFd,
     place: &OwnedFd,
     stage: &OsStr,
     old: Option<&OwnedFd>,
     wanted: &Wanted<'_>,
-) -> io::Result<bool> {
+) -> io::Result<Replaced> {
     let new = make_dir(place.as_fd(), stage, old.map(fstat).transpose()?)?;
     let mut dirs = Dirs { new: &new, old, made: BTreeSet::new() };
     for (link, target) in &wanted.links {
@@ -137,8 +165,9 @@ fn replace(
         let Some(old) = old else { continue };
         match linkat(old, item.below.as_path(), at, name, AtFlags::empty()) {
             Ok(()) => {}
+            Err(Errno::EXDEV) => return Ok(Replaced::OtherMount),
             // Not to be had as a hard link: it has to stay where it is.
-            Err(Errno::EPERM | Errno::EXDEV | Errno::EMLINK | Errno::EOPNOTSUPP) => return Ok(true),
+            Err(Errno::EPERM | Errno::EMLINK | Errno::EOPNOTSUPP) => return Ok(Replaced::No),
             Err(errno) => return Err(errno.into()),
         }
     }
@@ -149,20 +178,23 @@ fn replace(
     if let Some(old) = old {
         nothing_unknown(old, wanted)?;
     }
-    if old.is_none() {
-        renameat(place, stage, dir, WEAK_UPDATES)?;
-    } else {
-        match renameat2(place, stage, dir, WEAK_UPDATES, RenameFlags::RENAME_EXCHANGE) {
-            Ok(()) => {}
-            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EXDEV | Errno::EOPNOTSUPP | Errno::EPERM) => {
-                return Ok(true);
-            }
-            Err(errno) => return Err(errno.into()),
+    let moved = match old {
+        None => renameat(place, stage, dir, WEAK_UPDATES),
+        Some(_) => renameat2(place, stage, dir, WEAK_UPDATES, RenameFlags::RENAME_EXCHANGE),
+    };
+    match moved {
+        Ok(()) => {}
+        Err(Errno::EXDEV) => return Ok(Replaced::OtherMount),
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM | Errno::EBUSY)
+            if old.is_some() =>
+        {
+            return Ok(Replaced::No);
         }
+        Err(errno) => return Err(errno.into()),
     }
     fsync(place)?;
     fsync(dir)?;
-    Ok(false)
+    Ok(Replaced::Yes)
 }
 
 /// The old directory will be removed with all that is in it: what came there since stock was taken, or could
@@ -190,29 +222,28 @@ fn nothing_unknown(old: &OwnedFd, wanted: &Wanted<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Unwanted links go, then new ones come, each made beside and renamed into its place.
-fn change_in_steps(dir: &OwnedFd, place: &OwnedFd, stage: &OsStr, wanted: &Wanted<'_>) -> io::Result<()> {
-    let top = openat(dir, WEAK_UPDATES, DIR_FLAGS, Mode::empty())?;
+/// Unwanted links go, then new ones come. One that takes another's place is made beside and renamed.
+fn change_in_steps(dir: &OwnedFd, places: &[&OwnedFd], stage: &OsStr, wanted: &Wanted<'_>) -> io::Result<()> {
+    let top = make_dir(dir.as_fd(), OsStr::new(WEAK_UPDATES), None)?;
     let mut dirs = Dirs { new: &top, old: None, made: BTreeSet::new() };
     // What another link takes the place of is there until that one comes.
     for item in wanted.unwanted.iter().filter(|i| !wanted.links.contains_key(i.below.as_path())) {
         let (at, name) = dirs.parent_of(&item.below)?;
-        match unlinkat(at, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Err(errno.into()),
-        }
+        remove_file(at.as_fd(), name)?;
     }
-    let new = make_dir(place.as_fd(), stage, None)?;
+    // Inside only where it is a mount point, across which nothing can be renamed.
+    let places: Vec<&OwnedFd> = places.iter().copied().chain([&top]).collect();
     for (link, target) in &wanted.links {
         let (at, name) = dirs.parent_of(link)?;
         if readlinkat(&at, name).is_ok_and(|there| there == target.as_os_str()) {
             continue;
         }
-        symlinkat(*target, &new, "link")?;
-        renameat(&new, "link", &at, name)?;
+        match symlinkat(*target, &at, name) {
+            Ok(()) => {}
+            Err(Errno::EEXIST) => put_over(&places, stage, target, at.as_fd(), name)?,
+            Err(errno) => return Err(errno.into()),
+        }
     }
-    drop(new);
-    remove_tree(place.as_fd(), stage)?;
     let mut emptied: BTreeSet<PathBuf> = BTreeSet::new();
     for item in &wanted.unwanted {
         emptied
@@ -230,6 +261,30 @@ fn change_in_steps(dir: &OwnedFd, place: &OwnedFd, stage: &OsStr, wanted: &Wante
     }
     fsync(&top)?;
     Ok(())
+}
+
+/// Puts a link in the place of what is there, from the first of `places` that it can be renamed from.
+fn put_over(
+    places: &[&OwnedFd],
+    stage: &OsStr,
+    target: &Path,
+    at: BorrowedFd<'_>,
+    name: &OsStr,
+) -> io::Result<()> {
+    let mut done = Err(Errno::EXDEV);
+    for place in places {
+        remove_file(place.as_fd(), stage)?;
+        symlinkat(target, place, stage)?;
+        done = renameat(place, stage, at, name);
+        if done.is_ok() {
+            break;
+        }
+        remove_file(place.as_fd(), stage)?;
+        if done != Err(Errno::EXDEV) {
+            break;
+        }
+    }
+    Ok(done?)
 }
 
 /// Directories below a new top, made as they are needed, with the modes and owners of the old ones.
@@ -318,10 +373,18 @@ pub(super) fn remove_tree(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
     }
 }
 
-/// Removes a directory if it is empty.
-fn remove_dir(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+/// Removes what is no directory; that it is not there is as good.
+pub(super) fn remove_file(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    match unlinkat(at, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Removes a directory if it is empty, and no mount point.
+pub(super) fn remove_dir(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
     match unlinkat(at, name, UnlinkatFlags::RemoveDir) {
-        Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST) => Ok(()),
+        Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -329,7 +392,7 @@ fn remove_dir(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
 /// Removes depmod's index where nothing else is left.
 fn remove_index(dir: &OwnedFd) -> io::Result<()> {
     let left = entries(dir)?;
-    if left.iter().all(|name| name == WEAK_UPDATES || INDEX.iter().any(|i| name == i)) {
+    if left.iter().all(|name| name == WEAK_UPDATES || is_of_index(name)) {
         for name in left.into_iter().filter(|name| name != WEAK_UPDATES) {
             unlinkat(dir, name.as_os_str(), UnlinkatFlags::NoRemoveDir)?;
         }

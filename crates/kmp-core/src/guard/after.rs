@@ -59,11 +59,13 @@ impl<'a> After<'a> {
             .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
             .collect();
         all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
-            let modules = kmp.modules.iter().map(|m| PlannedModule {
-                name: &m.name,
-                module: m.module.as_ref(),
-                link: (&*m.name).into(),
-                target: m.path.clone(),
+            let modules = kmp.modules.iter().map(|m| {
+                let path = dirs.canonical(&m.path).unwrap_or_else(|| m.path.clone());
+                let target = dirs.target(dialect, &path);
+                let below = dirs.split(&path).map_or_else(|| (&*m.name).into(), |(_, below)| below);
+                let vermagic = m.module.as_ref().ok().and_then(|m| m.vermagic.as_deref());
+                let link = dialect.link(&kmp.origin, &below, &target, vermagic);
+                PlannedModule { name: &m.name, module: m.module.as_ref(), link, target }
             });
             let planned = Kmp {
                 package: &kmp.package.name,
@@ -71,6 +73,7 @@ impl<'a> After<'a> {
                 origin: &kmp.origin,
                 modules: modules.collect(),
                 broken: (!kmp.modules.iter().any(is_eligible)).then_some(NOT_ELIGIBLE),
+                wish: survey.inventory.conventions.wish(&kmp.package),
             };
             (&kmp.package, Source::Incoming(i), planned)
         }));
@@ -169,8 +172,9 @@ impl<'a> After<'a> {
 
     /// Names of linked modules that are loaded from the kernel's own tree all the same.
     fn inert(&self, in_tree: Option<&HashSet<Box<str>>>, release: &str) -> HashSet<&'a str> {
-        let names = self.kmps.iter().flat_map(|k| &k.modules).map(|m| m.name);
-        names.filter(|n| in_tree.is_some_and(|t| self.conventions.is_inert(n, t, release))).collect()
+        let modules = self.kmps.iter().flat_map(|k| &k.modules);
+        let replacing = modules.filter(|m| in_tree.is_some_and(|names| names.contains(m.name)));
+        replacing.filter(|m| self.conventions.is_inert(release, &m.link, None)).map(|m| m.name).collect()
     }
 }
 

@@ -291,7 +291,7 @@ impl After<'_> {
 /// A version that may work, for all that is known, is not lost.
 fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
     let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
-    !matches!(plan.decisions[kmp], Decision::OtherFlavour)
+    !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
         && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
 }
 

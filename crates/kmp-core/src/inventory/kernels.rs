@@ -112,6 +112,13 @@ impl Release {
     }
 }
 
+/// All modules below a directory outside of those of releases. What cannot be read is passed over.
+pub(super) fn modules_below(root: &Root, dir: &Path) -> Vec<FoundModule> {
+    let mut modules = Vec::new();
+    walk(root, dir, dir, &mut modules, &mut Vec::new());
+    modules
+}
+
 fn found(top: &Path, path: PathBuf, file: &OsStr) -> Option<FoundModule> {
     let name = module_name(file)?;
     let below = path.strip_prefix(top).ok()?.to_path_buf();

@@ -1,17 +1,20 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
 mod blacklist;
+mod depmod_d;
+mod dkms;
 pub(crate) mod driver;
 mod index;
 mod kernels;
 pub(crate) mod kind;
 mod load;
 mod modules_dirs;
-mod overrides;
 mod packages;
 mod unpackaged;
 mod weak_updates;
+mod wish;
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
@@ -20,19 +23,22 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
+pub use depmod_d::{DEPMOD_D, DepmodConfig};
+use dkms::Dkms;
 pub use driver::Driver;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
 pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
 pub use modules_dirs::ModulesDirs;
-pub use overrides::{DEPMOD_D, Overrides};
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
+pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 
 use crate::abi::Module;
-use crate::dialect::Dialect;
+use crate::config::Config;
+use crate::dialect::{Dialect, WEAK_UPDATES};
 use crate::report::printable;
 use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
@@ -59,17 +65,38 @@ pub struct Conventions {
     pub dialect: Dialect,
     /// Modules that are linked in this run wherever they are below a release directory, by their paths.
     pub asked: HashSet<PathBuf>,
-    /// Where links win over the kernel's own modules all the same.
-    pub overrides: Overrides,
+    /// Which of two modules is loaded, where that is configured.
+    pub depmod: DepmodConfig,
+    /// The configuration: what is to be linked into which kernels.
+    pub config: Config,
 }
 
 impl Conventions {
-    /// Is a linked module of this name inert in the kernel `release`, because the kernel's own is loaded?
-    /// `in_tree`: names of its own.
-    pub fn is_inert(&self, module: &str, in_tree: &HashSet<Box<str>>, release: &str) -> bool {
-        !self.dialect.links_beat_in_tree()
-            && in_tree.contains(module)
-            && !self.overrides.is_for_link(module, release)
+    /// Into which kernels a package's modules are to be linked.
+    pub fn wish(&self, package: &Package) -> Wish {
+        self.config.wish(&package.name, Wish::of_package(package))
+    }
+
+    /// Is a link, by its path below `weak-updates/`, inert in the kernel `release`, because the kernel's own module of
+    /// its name is loaded? `in_tree`: that one's path below the kernel's directory, where it is known.
+    pub fn is_inert(&self, release: &str, link: &Path, in_tree: Option<&Path>) -> bool {
+        let link = Path::new(WEAK_UPDATES).join(link);
+        let in_tree = in_tree.map_or_else(|| self.depmod.likely_in_tree(release, &link), Path::to_path_buf);
+        match self.depmod.compare(release, &link, &in_tree) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => !self.dialect.links_beat_in_tree(),
+        }
+    }
+
+    /// Names and paths of modules in external directories that depmod prefers to links in the kernel `release`.
+    pub fn external(&self, root: &Root, release: &str) -> Vec<(Box<str>, String)> {
+        let modules = self.depmod.external_modules(root, release).into_iter();
+        let wins = |m: &FoundModule| {
+            let link = Path::new(WEAK_UPDATES).join(m.path.file_name().unwrap_or_default());
+            self.depmod.compare(release, &m.path, &link) == Ordering::Less
+        };
+        modules.filter(wins).map(|m| (m.name, printable(m.path.as_os_str()))).collect()
     }
 
     /// May the module at `path`, which is `below` its release directory, be linked?
@@ -123,14 +150,12 @@ impl Inventory {
         workers: &dyn Workers,
     ) -> Self {
         let mut problems = Vec::new();
-        let dialect = crate::config::dialect(root, &mut problems);
+        let config = Config::load(root, &mut problems);
+        let dialect = config.dialect(root);
         let dirs = ModulesDirs::find(root);
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
-        let overrides = match dialect.links_beat_in_tree() {
-            true => Overrides::default(),
-            false => Overrides::load(root),
-        };
-        let conventions = Conventions { dialect, asked: asked.collect(), overrides };
+        let depmod = DepmodConfig::load(root);
+        let conventions = Conventions { dialect, asked: asked.collect(), depmod, config };
         let releases = releases(root, &dirs, workers, &mut problems);
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (found, packages_unknown) = match found {
@@ -235,12 +260,33 @@ impl Inventory {
 
     /// Takes the [unpackaged](Self::unpackaged) modules in among the KMPs, in groups of those that depend on each
     /// other. `module` has their contents.
-    pub fn add_unpackaged<'m>(&mut self, module: &dyn Fn(&Path) -> Option<&'m Module>) {
-        let groups = unpackaged::groups(&self.dirs, &self.unpackaged(), module);
+    pub fn add_unpackaged<'m>(&mut self, root: &Root, module: &dyn Fn(&Path) -> Option<&'m Module>) {
+        let modules = self.unpackaged();
+        let dkms = if modules.is_empty() { Dkms::default() } else { Dkms::load(root) };
+        let mut groups = unpackaged::groups(&self.dirs, &modules, &dkms, module);
+        for group in &mut groups {
+            group.wish = self.conventions.config.wish(&group.package.name, std::mem::take(&mut group.wish));
+        }
         if !groups.is_empty() {
             self.kmps.extend(groups);
             self.set_in_order();
         }
+    }
+
+    /// A release's own third-party modules that no package owns and that keep packages' modules of their names out: the
+    /// names, and what to do, in words.
+    pub fn leftovers<'s>(
+        &'s self,
+        release: &'s Release,
+    ) -> impl Iterator<Item = (Box<str>, String)> + use<'s> {
+        let is_loose = |m: &&FoundModule| self.owner(&m.path).is_none_or(|kmp| !self.kmps[kmp].is_packaged());
+        release.third_party.iter().filter(is_loose).map(|m| {
+            let path = printable(m.path.as_os_str());
+            (
+                m.name.clone(),
+                format!("{path}, which no package owns; if nobody needs it, remove it and run kmp sync"),
+            )
+        })
     }
 
     /// The kernels among the releases.

@@ -10,6 +10,7 @@ use librpm_rt::{Database, Librpm};
 use super::driver::{self, Driver, Member};
 use super::kernels::{FoundModule, Release};
 use super::kind::{self, Around, Kind};
+use super::wish::Wish;
 use super::{Conventions, ModulesDirs, Problem, module_name};
 use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
 use crate::report::printable;
@@ -41,6 +42,8 @@ pub struct InstalledKmp {
     pub kind: Kind,
     /// Which driver it is a version of.
     pub driver: Driver,
+    /// Into which kernels it is to be linked.
+    pub wish: Wish,
 }
 
 impl InstalledKmp {
@@ -254,6 +257,7 @@ fn of_package(
         false => kind::of_package(&package, contents.has_ghosts, around),
     };
     let (mut kmps, mut apart) = (Vec::new(), live_patches);
+    let wish = conventions.wish(&package);
     for (origin, contents) in by_origin {
         let kind = kind_of(&contents);
         let Contents { mut modules, mut broken, others, .. } = contents;
@@ -284,6 +288,7 @@ fn of_package(
                 broken,
                 kind,
                 driver: Driver::default(),
+                wish: wish.clone(),
             },
             is_fault,
         ));

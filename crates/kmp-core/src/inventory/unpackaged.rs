@@ -10,9 +10,11 @@ use std::path::Path;
 
 use librpm_rt::{Evr, Package};
 
+use super::dkms::Dkms;
 use super::driver::Driver;
 use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
+use super::wish::Wish;
 use super::{FoundModule, ModulesDirs};
 use crate::abi::Module;
 use crate::union_find::Groups;
@@ -21,6 +23,7 @@ use crate::union_find::Groups;
 pub(super) fn groups<'m>(
     dirs: &ModulesDirs,
     modules: &[&FoundModule],
+    dkms: &Dkms,
     contents: &dyn Fn(&Path) -> Option<&'m Module>,
 ) -> Vec<InstalledKmp> {
     let mut releases: BTreeMap<String, BTreeMap<&str, &FoundModule>> = BTreeMap::new();
@@ -48,6 +51,9 @@ pub(super) fn groups<'m>(
         }
         groups.extend(of_release.into_iter().map(|(family, mut modules)| {
             modules.sort_by(|a, b| a.below.cmp(&b.below));
+            let built: Vec<bool> = modules.iter().filter_map(|m| dkms.has(release, &m.name)).collect();
+            let maker = if built.is_empty() { Maker::Somebody } else { Maker::Dkms };
+            let forbidden = built.contains(&true).then(|| "NO_WEAK_MODULES in its dkms.conf".to_string());
             let evr = Evr { epoch: None, version: release.clone(), release: String::new() };
             InstalledKmp {
                 package: Package { name: format!("{family}.ko"), evr, ..Package::default() },
@@ -55,8 +61,9 @@ pub(super) fn groups<'m>(
                 flavour: None,
                 broken: modules.iter().find_map(|m| name_fault(&m.below)),
                 modules,
-                kind: Kind::MadeHere(Maker::Somebody),
+                kind: Kind::MadeHere(maker),
                 driver: Driver::default(),
+                wish: Wish { never: forbidden, kernels: None },
             }
         }));
     }

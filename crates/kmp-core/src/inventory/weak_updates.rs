@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Problem, module_name};
-use crate::root::{FileType, Root};
+use crate::apply::PREFIX;
+use crate::root::{DirEntry, FileType, Root};
 
 /// Something in `weak-updates/` that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,9 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
                 continue;
             }
         };
-        for entry in entries {
+        // What a run that was killed has left there is no link of anybody's.
+        let hidden = |e: &DirEntry| at == dir && e.name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        for entry in entries.into_iter().filter(|e| !hidden(e)) {
             let below = below.join(&entry.name);
             let kind = match entry.kind {
                 FileType::Dir => {

@@ -1,5 +1,6 @@
 //! Stock taken of throwaway roots, without packages.
 
+mod depmod_d;
 mod loading;
 mod releases;
 

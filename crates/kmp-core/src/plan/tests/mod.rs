@@ -15,6 +15,7 @@ use testkit::{KernelBuilder, ModuleBuilder};
 use super::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::abi::tests::{KREL, kernel, parse};
 use crate::abi::{Kernel, Malformed, Module, Rule, Verdict};
+use crate::inventory::Wish;
 
 /// Where packages of these tests are built for, unless they say otherwise.
 const ORIGIN: &str = "6.4.0-0-default";
@@ -136,6 +137,7 @@ fn kmps(installed: &[Installed]) -> Vec<Kmp<'_>> {
                 })
                 .collect(),
             broken: kmp.broken,
+            wish: Wish::default(),
         })
         .collect()
 }

@@ -1,0 +1,419 @@
+//! The one way to open what is below `/run`: it has to be ours.
+//!
+//! Whoever can open a file can lock it, and whoever can write in a directory can put a file there. So files can be opened
+//! by their owner alone, and neither they nor their directories are believed where another user owns them.
+
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, major, minor, mkdirat, stat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, ftruncate, getegid, geteuid, unlinkat};
+
+use super::DIRECTORY;
+use crate::root::Root;
+
+/// Held while a file that is not ours is replaced.
+const GUARD: &str = "replacing";
+
+/// A directory below `/run` that is ours.
+#[derive(Debug)]
+pub struct RunDir {
+    fd: OwnedFd,
+    /// For messages.
+    path: PathBuf,
+    /// What was not ours and is now, in words.
+    remark: Option<String>,
+    /// Of files in it.
+    mode: u32,
+}
+
+/// A file in a [`RunDir`] that is ours.
+#[derive(Debug)]
+pub struct Opened {
+    /// The file.
+    pub file: File,
+    /// What it took the place of, in words.
+    pub remark: Option<String>,
+}
+
+/// A lock on a whole file (flock(2)), held until dropped, and gone with the process.
+#[derive(Debug)]
+pub struct Held(ManuallyDrop<Flock<File>>);
+
+impl Held {
+    /// Locks a file for itself alone, or gives it back. Waits only where `wait` is set.
+    ///
+    /// # Errors
+    /// The system's; EWOULDBLOCK where somebody else has locked it.
+    pub fn new(file: File, wait: bool) -> Result<Self, (File, Errno)> {
+        let how = if wait { FlockArg::LockExclusive } else { FlockArg::LockExclusiveNonblock };
+        Flock::lock(file, how).map(|flock| Self(ManuallyDrop::new(flock)))
+    }
+
+    /// The locked file.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is enough. To drop the Flock is to unlock it first, and it panics where that fails.
+        let _ = nix::unistd::close(self.0.as_raw_fd());
+    }
+}
+
+impl RunDir {
+    /// Opens `/run/kmp`; `None` where it is not there.
+    ///
+    /// # Errors
+    /// As [`RunDir::at`].
+    pub fn open(root: &Root) -> io::Result<Option<Self>> {
+        Self::at(root, Path::new(DIRECTORY), false)
+    }
+
+    /// Opens `/run/kmp`, which is made where it is not there.
+    ///
+    /// # Errors
+    /// As [`RunDir::at`].
+    pub fn create(root: &Root) -> io::Result<Self> {
+        Self::at(root, Path::new(DIRECTORY), true)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Opens a directory below `/run`. With `create` it is made where it is not there, and another user's becomes ours;
+    /// `None` where it is not there otherwise. No symbolic link is followed.
+    ///
+    /// # Errors
+    /// The system's; `PermissionDenied` where the directory, or one on the way, is not ours.
+    pub fn at(root: &Root, path: &Path, create: bool) -> io::Result<Option<Self>> {
+        // Others leave markers for initrds, too, and read them.
+        let mode = if path.starts_with(DIRECTORY) { 0o600 } else { 0o644 };
+        let (fd, shown) = (root.dir(Path::new("/"))?, root.display(Path::new("/")));
+        let mut dir = Self { fd, path: shown, remark: None, mode };
+        for (depth, name) in path.iter().skip(1).enumerate() {
+            let name = Path::new(name);
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let open = || openat(&dir.fd, name, flags, Mode::empty());
+            let fd = match open() {
+                Err(Errno::ENOENT) if create => {
+                    match mkdirat(&dir.fd, name, Mode::from_bits_truncate(0o755)) {
+                        Ok(()) | Err(Errno::EEXIST) => open(),
+                        Err(errno) => Err(errno),
+                    }
+                }
+                Err(Errno::ENOENT) => return Ok(None),
+                opened => opened,
+            };
+            dir.path.push(name);
+            dir.fd = fd.map_err(|errno| match errno {
+                Errno::ENOTDIR | Errno::ELOOP => refused(&dir.path, "is a link, or no directory"),
+                errno => errno.into(),
+            })?;
+            // Who may write in /run is not for us to say.
+            if depth > 0 {
+                dir.check(create)?;
+            }
+        }
+        Ok(Some(dir))
+    }
+
+    fn check(&mut self, take_over: bool) -> io::Result<()> {
+        let stat = fstat(&self.fd)?;
+        let group = Gid::from_raw(stat.st_gid);
+        let others = if group == getegid() || group.as_raw() == 0 { 0o002 } else { 0o022 };
+        let why = match stat.st_mode & others {
+            _ if !is_ours(&stat) => format!("belongs to user {}", stat.st_uid),
+            0 => return Ok(()),
+            _ => format!("can be written by others (mode {:o})", stat.st_mode & 0o7777),
+        };
+        if !take_over {
+            return Err(refused(&self.path, &why));
+        }
+        // Closed first, so that nobody changes it in between.
+        fchmod(&self.fd, Mode::from_bits_truncate(0o755))
+            .and_then(|()| own(&self.fd))
+            .map_err(|errno| refused(&self.path, &format!("{why}, and that cannot be changed: {errno}")))?;
+        fchmod(&self.fd, Mode::from_bits_truncate(0o755))?;
+        self.remark = Some(format!(
+            "{}: it {why}; changed, and nothing in it is believed that is not kmp's",
+            self.path.display()
+        ));
+        Ok(())
+    }
+
+    /// What was not ours and is now, in words.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// A file's path, for messages.
+    pub fn display(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a regular file in it with the flags of open(2). Where it may be made (O_CREAT), it takes the place of one
+    /// that is not ours.
+    ///
+    /// # Errors
+    /// The system's; `PermissionDenied` where the file is not ours.
+    pub fn file(&self, name: &str, flags: OFlag) -> io::Result<Opened> {
+        match self.open_ours(name, flags)? {
+            Ok(file) => Ok(Opened { file, remark: None }),
+            Err(why) if flags.contains(OFlag::O_CREAT) => self.replace(name, flags, &why),
+            Err(why) => Err(refused(&self.display(name), &why)),
+        }
+    }
+
+    /// Two at once must not replace each other's file, which may be locked already.
+    fn replace(&self, name: &str, flags: OFlag, why: &str) -> io::Result<Opened> {
+        let refused_guard = |why: String| refused(&self.display(GUARD), &why);
+        let guard = self.open_ours(GUARD, OFlag::O_RDONLY | OFlag::O_CREAT)?.map_err(refused_guard)?;
+        let _guard = Held::new(guard, true).map_err(|(_, errno)| errno)?;
+        if let Ok(file) = self.open_ours(name, flags & !OFlag::O_EXCL)? {
+            return Ok(Opened { file, remark: None });
+        }
+        unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)?;
+        let file = self.open_ours(name, flags | OFlag::O_EXCL)?;
+        let file = file.map_err(|why| refused(&self.display(name), &why))?;
+        let _ = unlinkat(&self.fd, GUARD, UnlinkatFlags::NoRemoveDir);
+        Ok(Opened { file, remark: Some(format!("{}: it {why}; replaced", self.display(name).display())) })
+    }
+
+    /// The inner error: why it is not ours.
+    fn open_ours(&self, name: &str, flags: OFlag) -> io::Result<Result<File, String>> {
+        // What somebody else's is, is not to be emptied, and a FIFO not to be waited for.
+        let how = (flags & !OFlag::O_TRUNC) | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let file = match openat(&self.fd, name, how, Mode::from_bits_truncate(self.mode)) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::ELOOP) => return Ok(Err("is a symbolic link".into())),
+            Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Err("is no regular file".into())),
+            Err(errno) => return Err(errno.into()),
+        };
+        let stat = fstat(&file)?;
+        if let Some(why) = distrust(&stat) {
+            return Ok(Err(why));
+        }
+        // Made by an older version, perhaps: it was for others to open, too.
+        if stat.st_mode & 0o077 & !self.mode != 0 {
+            if let Some(holder) = locked_by_others(&stat) {
+                return Ok(Err(format!("is locked by {holder}")));
+            }
+            if flags.contains(OFlag::O_CREAT) {
+                fchmod(&file, Mode::from_bits_truncate(self.mode))?;
+            }
+        }
+        if flags.contains(OFlag::O_TRUNC) {
+            ftruncate(&file, 0)?;
+        }
+        Ok(Ok(file))
+    }
+
+    /// Is this still the file of that name?
+    pub fn is_current(&self, name: &str, file: &File) -> bool {
+        let there = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        matches!((there, fstat(file)), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+    }
+
+    /// Takes a file away.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+}
+
+impl AsFd for RunDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<RunDir> for OwnedFd {
+    fn from(dir: RunDir) -> OwnedFd {
+        dir.fd
+    }
+}
+
+fn is_ours(stat: &FileStat) -> bool {
+    let owner = Uid::from_raw(stat.st_uid);
+    owner == geteuid() || owner.is_root()
+}
+
+fn distrust(stat: &FileStat) -> Option<String> {
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Some("is no regular file".into());
+    }
+    if !is_ours(stat) {
+        return Some(format!("belongs to user {}", stat.st_uid));
+    }
+    (stat.st_nlink > 1).then(|| format!("has {} names", stat.st_nlink))
+}
+
+/// Who has locked a file, in words, if that is known and neither we nor root: we hold our locks ourselves.
+fn locked_by_others(file: &FileStat) -> Option<String> {
+    let place = format!("{:02x}:{:02x}:{}", major(file.st_dev), minor(file.st_dev), file.st_ino);
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let holder = locks.lines().find_map(|line| {
+        // "1: FLOCK  ADVISORY  WRITE 4711 00:19:1234 0 EOF"; those who wait have "->" behind the number.
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, process, at, ..] = fields[..] else { return None };
+        (at == place).then_some(process)
+    })?;
+    match stat(format!("/proc/{holder}").as_str()) {
+        Ok(process) if is_ours(&process) => None,
+        Ok(process) => Some(format!("user {}", process.st_uid)),
+        Err(_) => Some("a process that has ended".into()),
+    }
+}
+
+fn own(fd: &OwnedFd) -> nix::Result<()> {
+    let (user, group): (Uid, Gid) = (geteuid(), getegid());
+    fchown(fd, Some(user), Some(group))
+}
+
+/// Is it because a file or directory is not ours?
+pub fn is_refusal(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+}
+
+fn refused(path: &Path, why: &str) -> io::Error {
+    let text = format!("{} {why}: it is not believed; remove it", path.display());
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    const NAME: &str = "file";
+
+    fn place() -> (tempfile::TempDir, Root, PathBuf) {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = Root::open(tmp.path()).unwrap();
+        let path = tmp.path().join("run/kmp");
+        (tmp, root, path)
+    }
+
+    #[test]
+    fn nothing_is_made_by_looking() {
+        let (tmp, root, _) = place();
+        assert!(RunDir::open(&root).unwrap().is_none());
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn files_are_for_their_owner() {
+        let (_tmp, root, path) = place();
+        let dir = RunDir::create(&root).unwrap();
+        let opened = dir.file(NAME, OFlag::O_RDONLY | OFlag::O_CREAT).unwrap();
+        assert_eq!((opened.remark, fs::metadata(path.join(NAME)).unwrap().mode() & 0o7777), (None, 0o600));
+        assert_eq!(dir.file("no", OFlag::O_RDONLY).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused_or_replaced() {
+        type Make = fn(&Path);
+        let makes: [(&str, Make); 4] = [
+            ("2 names", |p| fs::hard_link(p, p.with_file_name("other")).unwrap()),
+            ("symbolic link", |p| {
+                fs::rename(p, p.with_file_name("other")).and_then(|()| symlink("other", p)).unwrap()
+            }),
+            ("no regular file", |p| {
+                fs::remove_file(p).unwrap();
+                nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o600)).unwrap();
+            }),
+            ("user 65534", |p| std::os::unix::fs::chown(p, Some(65534), None).unwrap()),
+        ];
+        for (why, make) in makes {
+            if why.starts_with("user") && !geteuid().is_root() {
+                continue;
+            }
+            let (_tmp, root, path) = place();
+            let dir = RunDir::create(&root).unwrap();
+            fs::write(path.join(NAME), "kept").unwrap();
+            fs::set_permissions(path.join(NAME), fs::Permissions::from_mode(0o600)).unwrap();
+            make(&path.join(NAME));
+            let error = dir.file(NAME, OFlag::O_RDONLY).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            let opened = dir.file(NAME, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC).unwrap();
+            assert!(opened.remark.is_some_and(|r| r.contains(why)), "{why}");
+            if path.join("other").exists() {
+                assert_eq!(fs::read_to_string(path.join("other")).unwrap(), "kept");
+            }
+            assert!(dir.is_current(NAME, &opened.file) && dir.file(NAME, OFlag::O_RDONLY).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_lock_of_another_user_says_nothing() {
+        let (_tmp, root, path) = place();
+        let dir = RunDir::create(&root).unwrap();
+        fs::write(path.join(NAME), "").unwrap();
+        fs::set_permissions(path.join(NAME), fs::Permissions::from_mode(0o644)).unwrap();
+        // Locked by one of us, and open to others.
+        let ours = Held::new(fs::File::open(path.join(NAME)).unwrap(), false).unwrap();
+        let opened = dir.file(NAME, OFlag::O_RDONLY | OFlag::O_CREAT).unwrap();
+        assert!(opened.remark.is_none() && Held::new(opened.file, false).is_err());
+        assert_eq!(fs::metadata(path.join(NAME)).unwrap().mode() & 0o7777, 0o600);
+        drop(ours);
+        if !geteuid().is_root() {
+            return;
+        }
+        for way in [path.parent().unwrap().parent().unwrap(), &path] {
+            fs::set_permissions(way, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::set_permissions(path.join(NAME), fs::Permissions::from_mode(0o644)).unwrap();
+        let mut other = std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "flock", "-x"])
+            .arg(path.join(NAME))
+            .args(["sh", "-c", "echo locked; exec sleep 60"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0; 7]).unwrap();
+        assert!(dir.file(NAME, OFlag::O_RDONLY).unwrap_err().to_string().contains("user 65534"));
+        let opened = dir.file(NAME, OFlag::O_RDONLY | OFlag::O_CREAT).unwrap();
+        assert!(opened.remark.is_some_and(|r| r.contains("locked by user 65534")));
+        assert!(Held::new(opened.file, false).is_ok());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused_or_becomes_ours() {
+        let (_tmp, root, path) = place();
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65534), Some(65534)).unwrap();
+        }
+        assert_eq!(RunDir::open(&root).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let dir = RunDir::create(&root).unwrap();
+        assert!(dir.remark().is_some());
+        let stat = fs::metadata(&path).unwrap();
+        assert_eq!((stat.uid(), stat.mode() & 0o7777), (geteuid().as_raw(), 0o755));
+        assert!(RunDir::create(&root).unwrap().remark().is_none());
+    }
+
+    #[test]
+    fn no_link_leads_to_another_place() {
+        for link in ["run", "run/kmp"] {
+            let (tmp, root, _) = place();
+            fs::create_dir_all(tmp.path().join("elsewhere")).unwrap();
+            fs::create_dir_all(tmp.path().join(link).parent().unwrap()).unwrap();
+            symlink("/elsewhere", tmp.path().join(link)).unwrap();
+            let error = RunDir::create(&root).unwrap_err();
+            assert!(error.to_string().contains("a link"), "{error}");
+            assert_eq!(fs::read_dir(tmp.path().join("elsewhere")).unwrap().count(), 0);
+        }
+    }
+}
