@@ -6,6 +6,8 @@ use testkit::{Output, Package, PackageBuilder, TestRoot, run};
 use crate::redhat::{NEW, OLD, core, kmod};
 use crate::support::{bare, kernel, rpm, rpm_with, turn_on};
 
+const RELEASE: &str = "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.6\"\n";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Rpm,
@@ -43,6 +45,7 @@ fn dnf(root: &TestRoot, arguments: &[&str]) -> Output {
         "--nogpgcheck",
         "--setopt=plugins=False",
         "--setopt=tsflags=noscripts",
+        "--setopt=installonlypkgs=kernel-core,kernel-uek-core",
     ]);
     command.arg("--setopt=reposdir=/nonexistent").arg(format!("--installroot={}", root.path().display()));
     for directory in ["cachedir", "logdir", "persistdir"] {
@@ -79,7 +82,7 @@ fn site() -> TestRoot {
 /// With more packages.
 fn site_with(packages: &[&Package]) -> TestRoot {
     let root = bare();
-    root.write("etc/os-release", "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.6\"\n");
+    root.write("etc/os-release", RELEASE);
     let old = kernel(OLD, 7);
     root.install(&[&[&core(&old).build(), &plain(kmod("foo", "1.0", &old, 7))], packages].concat());
     turn_on(&root);
@@ -189,7 +192,7 @@ fn a_kernel_of_another_line_takes_nothing_away() {
 #[test]
 fn what_depends_on_a_kernel_that_goes_is_not_what_somebody_asked_for() {
     let root = bare();
-    root.write("etc/os-release", "ID=\"almalinux\"\n");
+    root.write("etc/os-release", RELEASE);
     let (old, new) = (kernel(OLD, 7), kernel(NEW, 7));
     let bound = kmod("foo", "1.0", &old, 7).requires("kernel-core = 5.14.0-70.el9");
     let tools = PackageBuilder::new("foo-tools", "1", "1").requires("kmod-foo").file("usr/bin/foo-tools", "");
