@@ -137,12 +137,34 @@ static int add_description(struct run *run, kmp_transaction_t *transaction, rpmt
     return code;
 }
 
+/* Does it bring sources for dkms or akmods? They will build on this machine what the package that it replaces had built. */
+static bool builds_here(rpmte te)
+{
+    static const char SOURCES[] = "/usr/src/", DKMS[] = "/dkms.conf", AKMODS[] = "/usr/src/akmods/";
+    rpmfiles files = librpm.rpmteFiles(te);
+    int count = files == NULL ? 0 : librpm.rpmfilesFC(files);
+    bool result = false;
+
+    for (int i = 0; i < count && !result; i++) {
+        char *path = librpm.rpmfilesFN(files, i);
+        size_t length = path == NULL ? 0 : strlen(path);
+        if (length > sizeof DKMS && strncmp(path, SOURCES, sizeof SOURCES - 1) == 0)
+            result = strcmp(path + length - (sizeof DKMS - 1), DKMS) == 0
+                     || (strncmp(path, AKMODS, sizeof AKMODS - 1) == 0 && strcmp(path + length - 4, ".rpm") == 0);
+        free(path);
+    }
+    if (files != NULL)
+        librpm.rpmfilesFree(files);
+    return result;
+}
+
 static int removal_of(const struct run *run, rpmte te)
 {
+    rpmte successor = librpm.rpmteDependsOn(te);
     char nevra[PATH_MAX];
 
-    if (librpm.rpmteDependsOn(te) != NULL)
-        return KMP_REMOVAL_REPLACED;
+    if (successor != NULL)
+        return builds_here(successor) ? KMP_REMOVAL_NAMED : KMP_REMOVAL_REPLACED;
     snprintf(nevra, sizeof nevra, "%s-%s-%s.%s", librpm.rpmteN(te), librpm.rpmteV(te), librpm.rpmteR(te),
              librpm.rpmteA(te));
     return is_named(run, nevra) ? KMP_REMOVAL_NAMED : KMP_REMOVAL_ERASED;

@@ -114,6 +114,22 @@ fn what_dkms_built_is_built_anew_and_no_loss() {
 }
 
 #[test]
+fn a_package_of_sources_takes_the_place_of_the_driver_that_it_obsoletes() {
+    let successor = |file: &str| {
+        let package =
+            PackageBuilder::new("foo-sources", "1", "1").tag("Obsoletes", "kmod-foo").file(file, "x");
+        rpm(&site(), &["-U"], &[&package.build()])
+    };
+    for file in ["usr/src/foo-1.0/dkms.conf", "usr/src/akmods/foo-kmod-1.0-1.src.rpm"] {
+        successor(file).expect_success();
+    }
+    for file in ["usr/src/foo-1.0/Makefile", "etc/dkms.conf"] {
+        let output = successor(file);
+        assert!(!output.success() && output.stderr.contains("kmod-foo-1.0-1"), "{file}: {output}");
+    }
+}
+
+#[test]
 fn requests_of_weak_modules_are_noted_only() {
     let root = site();
     add_command(&root);
