@@ -111,3 +111,45 @@ fn an_index_that_was_deleted_is_made_anew() {
     depmod.kmp(&root, &["sync"]).expect_success();
     assert_eq!(depmod.runs(), [SAME]);
 }
+
+/// The clock was wrong, or somebody has set the times: no change would ever be newer.
+#[test]
+fn an_index_from_the_future_is_made_anew_once() {
+    for file in ["modules.dep", "modules.alias.bin"] {
+        let root = TestRoot::new();
+        let [old, ..] = three_kernels(&root);
+        root.install(&[&one_module("foo", "1", &old, 7)]);
+        let depmod = DepmodLog::new(&root);
+        depmod.kmp(&root, &["sync"]).expect_success();
+        depmod.runs();
+        let index =
+            std::fs::File::options().append(true).open(root.join("usr/lib/modules").join(SAME).join(file));
+        let tomorrow = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+        index.unwrap().set_modified(tomorrow).unwrap();
+        let said = ends(&root, &["sync", "--dry-run"], 1).stdout;
+        assert!(said.contains(&format!("{SAME}: depmod would run")), "{said}");
+        depmod.kmp(&root, &["sync"]).expect_success();
+        assert_eq!(depmod.runs(), [SAME], "{file}");
+        depmod.kmp(&root, &["sync"]).expect_success();
+        assert!(depmod.runs().is_empty());
+    }
+}
+
+/// A copy that somebody keeps beside the kernels gets no links and no index, whatever is in it.
+#[test]
+fn a_directory_whose_name_is_no_release_is_no_kernel() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    root.install(&[&one_module("foo", "1", &old, 7)]);
+    let modules = root.join("usr/lib/modules");
+    for name in ["old", "backup-of-6.4.0-2-default", "6"] {
+        run(std::process::Command::new("cp").arg("-a").arg(modules.join(SAME)).arg(modules.join(name)))
+            .expect_success();
+    }
+    let depmod = DepmodLog::new(&root);
+    depmod.kmp(&root, &["sync"]).expect_success();
+    assert_eq!(depmod.runs(), [OLD, SAME]);
+    assert_eq!(links(&root, "old"), [""; 0]);
+    let status = kmp(&root, &["status"]);
+    assert!(!status.stdout.contains("old ") && !status.stdout.contains("backup"), "{status}");
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
 mod bindings;
+mod budgets;
 mod built;
 mod command;
 mod dnf;

@@ -85,7 +85,8 @@ impl Survey {
             modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
             modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
-        loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>());
+        let owner = |path: &Path| Some(inventory.kmps[inventory.owner(path)?].package.instance);
+        loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);
         inventory.add_unpackaged(root, &contents);

@@ -45,7 +45,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
-    #[error("the installed packages are not known, so no link was changed: {unknown}{}", done(.kernel.as_deref()))]
+    #[error("the installed packages are not known, so no link was changed{}: {unknown}", done(.kernel.as_deref()))]
     Packages {
         /// Why they are not known.
         unknown: PackageError,

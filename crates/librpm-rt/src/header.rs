@@ -37,6 +37,18 @@ pub struct Package {
 }
 
 impl Package {
+    /// Which package it is, without what it has and provides: for what is kept many times.
+    pub fn identity(&self) -> Package {
+        Package {
+            instance: self.instance,
+            name: self.name.clone(),
+            evr: self.evr.clone(),
+            arch: self.arch.clone(),
+            source: self.source.clone(),
+            ..Package::default()
+        }
+    }
+
     /// name-version-release; name-version where there is no release.
     pub fn nvr(&self) -> String {
         let Evr { version, release, .. } = &self.evr;
@@ -72,6 +84,12 @@ pub struct Dependency {
     /// The version as written (`[epoch:]version[-release]`), or empty. Read it with [`Evr::parse`].
     pub evr: String,
 }
+
+/// The longest path of a file that is taken, in bytes: PATH_MAX. rpm can install no longer one.
+const LONGEST_PATH: usize = 4096;
+
+/// The most that paths of a package's files may take together, in bytes. Those of kernel-source have five million.
+const PATHS: usize = 64 << 20;
 
 /// A header in librpm's memory.
 pub(crate) struct Header<'a> {
@@ -206,6 +224,9 @@ impl Header<'_> {
         let Some(mut names) = Values::of(self, tag::DIRNAMES) else { return none() };
         let mut dirs = Vec::with_capacity(names.len());
         while let Some(name) = names.next_string() {
+            if name.len() > LONGEST_PATH {
+                return Err(format!("a directory in it has a name of {} bytes", name.len()));
+            }
             dirs.push(keep(name).then(|| name.to_owned()));
         }
         if dirs.iter().all(Option::is_none) {
@@ -218,13 +239,17 @@ impl Header<'_> {
         };
         // Before rpm 4 there could be none.
         let mut flags = Values::of(self, tag::FILEFLAGS);
-        let (mut files, mut ghosts) = (Vec::new(), Vec::new());
+        let (mut files, mut ghosts, mut left) = (Vec::new(), Vec::new(), PATHS);
         for number in 0..basenames.len() {
             let flags = flags.as_mut().and_then(Values::next_number).unwrap_or(0);
             let index = indexes.next_number().and_then(|index| usize::try_from(index).ok());
             let dir = index.and_then(|index| dirs.get(index)).ok_or("a file of it is in no directory")?;
             if let Some(dir) = dir {
                 let base = basenames.string_at(number).ok_or("a file of it has no name")?;
+                let len = dir.len() + base.len();
+                left = left.checked_sub(len).filter(|_| len <= LONGEST_PATH).ok_or_else(|| {
+                    format!("paths of its files have more than {LONGEST_PATH} bytes, or {PATHS} in all")
+                })?;
                 let path = PathBuf::from(OsStr::from_bytes(&[dir.as_slice(), base].concat()));
                 if flags & RPMFILE_GHOST != 0 {
                     ghosts.push(path.clone());

@@ -66,5 +66,5 @@ pub use error::Error;
 pub use header::{Dependency, HeaderContents, Package};
 pub use library::Librpm;
 pub use locate::has_database;
-pub use package_file::PackageFile;
+pub use package_file::{PackageFile, TakeFile};
 pub use version::{Evr, vercmp};

@@ -32,6 +32,9 @@ const PIECE: u64 = 1 << 20;
 /// Longer than any link's target. librpm believes the header's word for it, and ends the process where memory runs out.
 const LONGEST_LINK: u64 = 1 << 16;
 
+/// What takes files of a payload: all wanted names of one file, and its contents.
+pub type TakeFile<'t> = dyn FnMut(&[PathBuf], Vec<u8>) -> ControlFlow<()> + 't;
+
 /// A package file, open for reading. Made by [`Librpm::open_package`] and [`Librpm::package_from_fd`]. It stays in its thread.
 ///
 /// ```no_run
@@ -41,8 +44,8 @@ const LONGEST_LINK: u64 = 1 << 16;
 /// let mut file = rpm.open_package(std::path::Path::new("drv-kmp-default.rpm"))?;
 /// println!("{}", file.package(&|_| false)?.nvra());
 /// let is_module = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "ko");
-/// file.read_files(&is_module, 1 << 30, &mut |path, bytes| {
-///     println!("{}: {} bytes", path.display(), bytes.len());
+/// file.read_files(&is_module, 1 << 30, &mut |paths, bytes| {
+///     println!("{}: {} bytes", paths[0].display(), bytes.len());
 ///     ControlFlow::Continue(())
 /// })
 /// # }
@@ -102,6 +105,11 @@ impl PackageFile {
         &self.path
     }
 
+    /// The file's size, in bytes; 0 where that is not known.
+    pub fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
     /// Whether it is a source package: its files are a spec file and sources, and its Requires are for building.
     pub fn is_source(&self) -> bool {
         // SAFETY: the header is live.
@@ -130,19 +138,18 @@ impl PackageFile {
     }
 
     /// Walks the payload once, in its order, and hands each regular file that `wanted` accepts to `take`: its path, as
-    /// the package has it (absolute, not necessarily UTF-8; a name only in a source package), and its contents.
+    /// the package has it (absolute, not necessarily UTF-8; a name only in a source package), and its contents. Of a file
+    /// with several names (hard links) it hands out all those that are wanted, at least one, with the contents once.
     /// May be called again: each call starts anew.
     ///
     /// It stops as soon as `take` breaks, or when it has handed out all wanted files that the header lists, so that
     /// the rest of the payload is not inflated, nor its damage found. Ghosts, which no payload holds, are left out.
     /// A wanted file of more than `limit` bytes is an error when its turn comes, before it is read.
-    ///
-    /// **Hard links**: the payload holds their contents once, with the last of them. There each wanted path gets a copy.
     pub fn read_files(
         &mut self,
         wanted: &dyn Fn(&Path) -> bool,
         limit: u64,
-        take: &mut dyn FnMut(&Path, Vec<u8>) -> ControlFlow<()>,
+        take: &mut TakeFile<'_>,
     ) -> Result<(), Error> {
         let files = FileList::of(self)?;
         let mut missing = files.wanted(wanted)?;
@@ -166,13 +173,9 @@ impl PackageFile {
             if size > limit {
                 return Err(Error::TooLarge { path: self.path.clone(), file: path.clone(), size, limit });
             }
-            let mut contents = archive.read(path, size)?;
-            for (at, path) in paths.iter().enumerate() {
-                let is_last = at + 1 == paths.len();
-                let copy = if is_last { std::mem::take(&mut contents) } else { contents.clone() };
-                if take(path, copy).is_break() {
-                    return Ok(());
-                }
+            let contents = archive.read(path, size)?;
+            if take(&paths, contents).is_break() {
+                return Ok(());
             }
         }
         Ok(())

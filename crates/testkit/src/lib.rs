@@ -21,6 +21,7 @@ pub mod campaign;
 mod compress;
 pub mod disturb;
 mod elf;
+mod hostile;
 mod kernel;
 mod module;
 mod noise;
@@ -33,6 +34,7 @@ mod tools;
 
 pub use arch::Arch;
 pub use compress::{Compression, compress};
+pub use hostile::{HostileModule, hostile_modules};
 pub use kernel::{KernelBuilder, ModulesDir, SymversPlace};
 pub use module::{
     CrcStyle, Export, MODULE_LAYOUT_CRC, ModuleBuilder, Need, STRUCT_MODULE_SIZE, Strip, VERMAGIC_FLAGS,

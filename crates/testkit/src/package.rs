@@ -16,6 +16,7 @@ pub(crate) enum Entry {
     File { bytes: Vec<u8>, executable: bool },
     Directory,
     Link(PathBuf),
+    HardLink(PathBuf),
     Ghost,
 }
 
@@ -262,6 +263,12 @@ impl PackageBuilder {
     /// Adds a symbolic link.
     pub fn symlink(self, path: impl AsRef<Path>, target: impl Into<PathBuf>) -> Self {
         self.entry(path.as_ref(), Entry::Link(target.into()))
+    }
+
+    /// Adds another name of a file that is added, too.
+    pub fn hard_link(self, path: impl AsRef<Path>, file: impl AsRef<Path>) -> Self {
+        let file = file.as_ref();
+        self.entry(path.as_ref(), Entry::HardLink(file.strip_prefix("/").unwrap_or(file).to_owned()))
     }
 
     /// Adds a path that the package owns without bringing it (`%ghost`): erasing takes away what is there then.

@@ -29,6 +29,10 @@ impl RawElf {
         let modinfo = format!("vermagic={krel} {}\0license=GPL\0", crate::VERMAGIC_FLAGS);
         elf.loaded(b".gnu.linkonce.this_module", &vec![0; crate::STRUCT_MODULE_SIZE]);
         elf.loaded(b".modinfo", modinfo.as_bytes());
+        let mut versions = u64::from(crate::MODULE_LAYOUT_CRC).to_le_bytes().to_vec();
+        versions.extend_from_slice(b"module_layout");
+        versions.resize(64, 0);
+        elf.loaded(b"__versions", &versions);
         elf
     }
 

@@ -71,7 +71,7 @@ impl PackageBuilder {
         for (path, entry) in &self.entries {
             let kind = match entry {
                 Entry::File { executable: true, .. } => "%attr(0755,root,root) ",
-                Entry::File { .. } => "",
+                Entry::File { .. } | Entry::HardLink(_) => "",
                 Entry::Link(_) => "%attr(-,root,root) ",
                 Entry::Directory => "%dir ",
                 Entry::Ghost => "%ghost ",
@@ -87,6 +87,7 @@ impl PackageBuilder {
             match entry {
                 Entry::File { bytes, .. } => crate::write_file(&path, bytes),
                 Entry::Directory => fs::create_dir_all(&path).expect("a directory below a temporary one"),
+                Entry::HardLink(_) => {}
                 Entry::Ghost => crate::write_file(&path, b""),
                 Entry::Link(target) => {
                     fs::create_dir_all(path.parent().expect("not the root")).expect("a temporary directory");
@@ -95,6 +96,16 @@ impl PackageBuilder {
                     }
                 }
             }
+        }
+    }
+
+    /// Puts the other names of files where rpmbuild will take them from, after the files.
+    fn stage_hard_links(&self, directory: &Path) {
+        for (path, entry) in &self.entries {
+            let Entry::HardLink(file) = entry else { continue };
+            let path = directory.join(path);
+            fs::create_dir_all(path.parent().expect("not the root")).expect("a temporary directory");
+            fs::hard_link(directory.join(file), path).expect("a file that is there");
         }
     }
 
@@ -209,6 +220,7 @@ fn build_batch(packages: &[&PackageBuilder], store: &Store) -> Result<Vec<Packag
     );
     for package in packages {
         package.stage(&stage);
+        package.stage_hard_links(&stage);
         package.spec(&mut spec);
     }
     spec.push_str(

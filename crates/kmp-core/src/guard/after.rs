@@ -63,9 +63,9 @@ impl<'a> After<'a> {
                 let path = dirs.canonical(&m.path).unwrap_or_else(|| m.path.clone());
                 let target = dirs.target(dialect, &path);
                 let below = dirs.split(&path).map_or_else(|| (&*m.name).into(), |(_, below)| below);
-                let vermagic = m.module.as_ref().ok().and_then(|m| m.vermagic.as_deref());
+                let vermagic = (*m.module).as_ref().ok().and_then(|m| m.vermagic.as_deref());
                 let link = dialect.link(&kmp.origin, &below, &target, vermagic);
-                PlannedModule { name: &m.name, module: m.module.as_ref(), link, target }
+                PlannedModule { name: &m.name, module: (*m.module).as_ref(), link, target }
             });
             let planned = Kmp {
                 package: &kmp.package.name,

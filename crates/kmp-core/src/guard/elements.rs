@@ -6,16 +6,18 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
+use crate::budget::Budget;
 use crate::decompress::MODULE_LIMIT;
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, ModulesDirs, Package, parse_module, parse_symvers};
+use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Elements {
     obsoletes: HashSet<String>,
     /// Package files with a kernel's own modules, by the kernel's release.
     kernel_files: Vec<(String, PackageFile)>,
+    /// What may be kept of all packages that come.
+    budget: Budget,
     /// What goes because of packages that come as updates: a name, with versions where only some do.
     updated: Vec<Dependency>,
 }
@@ -74,6 +78,7 @@ impl Elements {
             removed_kernels: BTreeSet::new(),
             obsoletes: HashSet::new(),
             kernel_files: Vec::new(),
+            budget: Budget::transaction(),
             updated: Vec::new(),
         }
     }
@@ -184,36 +189,54 @@ impl Elements {
             self.own
                 .extend(contents.modules.iter().map(|(release, _, name)| (release.clone(), name.clone())));
         }
-        let mut modules: HashMap<PathBuf, Result<Module, Malformed>> = HashMap::new();
+        let mut modules: HashMap<PathBuf, LoadedModule> = HashMap::new();
         let package_file = file.as_ref().map(|f| f.path().to_path_buf());
         if let Some(file) = file {
             let told =
                 |release: &String| self.kernels.get(release).is_some_and(|p| !p.capabilities.is_empty());
-            let symvers: Vec<_> = contents.symvers.iter().filter(|(r, _)| !told(r)).collect();
-            let configs: Vec<_> = contents.configs.iter().filter(|(r, _)| !told(r)).collect();
-            let wanted: HashSet<&Path> = third_party
-                .iter()
-                .map(|(_, path, _)| path.as_path())
-                .chain(symvers.iter().chain(&configs).map(|(_, path)| path.as_path()))
-                .collect();
-            let mut found: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-            if !wanted.is_empty() {
-                file.read_files(&|path| wanted.contains(path), MODULE_LIMIT, &mut |path, bytes| {
-                    found.push((path.to_path_buf(), bytes));
+            let files = |list: &[(String, PathBuf)]| -> HashMap<PathBuf, String> {
+                let untold = list.iter().filter(|(release, _)| !told(release));
+                untold.map(|(release, path)| (path.clone(), release.clone())).collect()
+            };
+            let (symvers, configs) = (files(&contents.symvers), files(&contents.configs));
+            let drivers: HashSet<&Path> = third_party.iter().map(|(_, path, _)| path.as_path()).collect();
+            let is_wanted = |path: &Path| {
+                drivers.contains(path) || symvers.contains_key(path) || configs.contains_key(path)
+            };
+            let (size, mut over) = (file.size(), None);
+            if !(drivers.is_empty() && symvers.is_empty() && configs.is_empty()) {
+                let budget = Budget::package(size);
+                file.read_files(&is_wanted, MODULE_LIMIT, &mut |paths, bytes| {
+                    if let Err(why) = budget.read(bytes.len()) {
+                        over = Some(why);
+                        return ControlFlow::Break(());
+                    }
+                    let (of_driver, other): (Vec<_>, Vec<_>) =
+                        paths.iter().partition(|path| drivers.contains(path.as_path()));
+                    if let Some(first) = of_driver.first() {
+                        let pay = |amount| budget.keep(amount).and_then(|()| self.budget.keep(amount));
+                        let module = load::paid(parse_module(&bytes, first), &pay);
+                        for path in of_driver {
+                            modules.insert(path.clone(), load::by_other_name(&module, path, &pay));
+                        }
+                    }
+                    for path in other {
+                        if let Some(release) = symvers.get(path) {
+                            if let Err(why) = self.set_symvers(release, &bytes) {
+                                log::warn!("{}: {why}", crate::report::printable(path.as_os_str()));
+                            }
+                        } else if let Some(release) = configs.get(path) {
+                            let parts = self.kernels.entry(release.clone()).or_default();
+                            parts.config = Some(KernelConfig::parse(&bytes));
+                        }
+                    }
                     ControlFlow::Continue(())
                 })?;
             }
-            for (path, bytes) in found {
-                if third_party.iter().any(|(_, p, _)| *p == path) {
-                    let module = parse_module(&bytes, &path);
-                    modules.insert(path, module);
-                } else if let Some((release, _)) = symvers.iter().find(|(_, p)| *p == path) {
-                    if let Err(why) = self.set_symvers(release, &bytes) {
-                        log::warn!("{}: {why}", crate::report::printable(path.as_os_str()));
-                    }
-                } else if let Some((release, _)) = configs.iter().find(|(_, p)| *p == path) {
-                    let parts = self.kernels.entry(release.clone()).or_default();
-                    parts.config = Some(KernelConfig::parse(&bytes));
+            if let Some(why) = over {
+                let why: LoadedModule = Arc::new(Err(why.into()));
+                for path in drivers {
+                    modules.entry(path.to_path_buf()).or_insert_with(|| why.clone());
                 }
             }
         }
@@ -222,21 +245,21 @@ impl Elements {
         for (release, path, name) in third_party {
             let module = match (modules.remove(path), &mut declared) {
                 (Some(module), _) => module,
-                (None, Some(module)) => Ok(std::mem::replace(module, Module::declared([], []))),
-                (None, None) => Err(Malformed("not read before it is installed".into())),
+                (None, Some(module)) => Arc::new(Ok(std::mem::replace(module, Module::declared([], [])))),
+                (None, None) => Arc::new(Err(Malformed("not read before it is installed".into()))),
             };
             let module = IncomingModule { name: name.clone(), path: path.clone(), module };
-            if module.module.as_ref().is_ok_and(|m| m.is_live_patch) {
+            if (*module.module).as_ref().is_ok_and(|m| m.is_live_patch) {
                 continue;
             }
             releases.entry(release).or_default().push(module);
         }
         for (origin, modules) in releases {
-            if kind::are_in_tree(Some(&package.name), modules.iter().map(|m| m.module.as_ref().ok())) {
+            if kind::are_in_tree(Some(&package.name), modules.iter().map(|m| (*m.module).as_ref().ok())) {
                 self.own.extend(modules.into_iter().map(|m| (origin.to_string(), m.name)));
                 continue;
             }
-            let (package, file) = (package.clone(), package_file.clone());
+            let (package, file) = (package.identity(), package_file.clone());
             self.kmps.push(IncomingKmp { package, file, origin: origin.into(), modules, kind });
         }
         Ok(contents.kernels.into_keys().next())
@@ -466,6 +489,20 @@ mod tests {
         assert_eq!(of_kmps, ["others"]);
         let in_tree = &transaction.kernels[0].in_tree;
         assert!(in_tree.contains("own") && in_tree.contains("a") && in_tree.len() == 2, "{in_tree:?}");
+    }
+
+    /// Else a package with a release for each of its files would be kept as often as it has files.
+    #[test]
+    fn what_a_package_has_is_not_kept_for_each_release() {
+        let root = TestRoot::new();
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let files: Vec<String> =
+            (0..50).map(|i| format!("/usr/lib/modules/{i}-default/updates/x.ko")).collect();
+        let package = package(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        elements.add_package(package, &[], None).unwrap();
+        let kmps = elements.finish().kmps;
+        assert_eq!(kmps.len(), 50);
+        assert!(kmps.iter().all(|k| k.package.files.is_empty() && k.package.name == "p"));
     }
 
     #[test]

@@ -40,7 +40,9 @@ pub(super) fn read<'f>(
     };
     let mut found = InTree::default();
     for file in files {
-        let result = file.read_files(&wanted, MODULE_LIMIT, &mut |path, bytes| {
+        let result = file.read_files(&wanted, MODULE_LIMIT, &mut |paths, bytes| {
+            // More than one are hard links to the same contents.
+            let Some(path) = paths.first() else { return ControlFlow::Continue(()) };
             match below(path) {
                 Some(below) if below == Path::new(BUILTIN) => found.builtin.extend(builtin(&bytes)),
                 Some(below) if below == Path::new(BUILTIN_MODINFO) => {

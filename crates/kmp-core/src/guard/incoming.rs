@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use crate::abi::{Kernel, Malformed, Module};
-use crate::inventory::{Kind, Package};
+use crate::abi::Kernel;
+use crate::inventory::{Kind, LoadedModule, Package};
 
 /// A kernel that a transaction brings.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct IncomingModule {
     /// Where it is going to be.
     pub path: PathBuf,
     /// Its contents, or why there are none.
-    pub module: Result<Module, Malformed>,
+    pub module: LoadedModule,
 }
 
 /// The modules that a package which comes has for one release.

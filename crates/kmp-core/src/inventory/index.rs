@@ -29,6 +29,9 @@ const NAME_MAX: usize = 255;
 /// An index has some megabytes.
 const LIMIT: u64 = 256 << 20;
 
+/// How far a file server's clock may be from ours, in nanoseconds.
+const SKEW: i128 = 2_000_000_000;
+
 /// Why depmod has to run for a kernel, if it has: there is no index; it names a third-party module that
 /// is gone; or one of them, a directory of modules, or the kernel's own list of modules was changed after
 /// it was written, by the change time, which cannot be set.
@@ -46,6 +49,13 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         return indexed.then(|| format!("there is no {missing}, depmod was cut short"));
     }
     let index = WRITTEN.iter().chain(ALSO_WRITTEN).filter_map(|name| written(name)).min()?;
+    // Nothing would ever be newer than such an index.
+    let is_ahead = |name: &&&str| {
+        root.metadata(&release.dir.join(name)).is_ok_and(|s| s.mtime_ns > s.ctime_ns.min(now()) + SKEW)
+    };
+    if let Some(ahead) = WRITTEN.iter().chain(ALSO_WRITTEN).find(is_ahead) {
+        return Some(format!("{ahead} is dated in the future"));
+    }
 
     let links: Vec<PathBuf> = items.iter().map(|item| Path::new(WEAK_UPDATES).join(&item.below)).collect();
     let own = release.in_tree.iter().filter(|m| !m.below.starts_with(IN_TREE));
@@ -82,6 +92,12 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         [root.symlink_metadata(path), root.metadata(path)].into_iter().flatten().any(|s| s.ctime_ns > index)
     };
     watched.iter().find(changed).map(|p| format!("{} is newer than {MODULES_DEP}", printable(p.as_os_str())))
+}
+
+/// The time, in nanoseconds since 1970.
+fn now() -> i128 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
 }
 
 /// The lines of `modules.dep` about modules below the release directory and outside `kernel/`.

@@ -92,8 +92,8 @@ impl Release {
         third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
         let there =
             |name, suffixes| kernel_files(dir, release, name, suffixes).iter().any(|f| root.exists(f));
-        let is_kernel =
-            !in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]);
+        let is_kernel = is_release(release)
+            && (!in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]));
         let weak_updates = weak_updates::scan(root, &dir.join(WEAK_UPDATES), &mut problems);
         let in_tree_names = in_tree.iter().map(|m| m.name.clone()).collect();
         let release = Self {
@@ -117,6 +117,15 @@ pub(super) fn modules_below(root: &Root, dir: &Path) -> Vec<FoundModule> {
     let mut modules = Vec::new();
     walk(root, dir, dir, &mut modules, &mut Vec::new());
     modules
+}
+
+/// Can a kernel have this release? It begins with two numbers (`KERNELVERSION` of the kernel's Makefile), and depmod takes no
+/// other. So `old`, a copy that somebody keeps beside the kernels, is none, whatever is in it.
+fn is_release(name: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let Some((major, rest)) = name.split_once('.') else { return false };
+    let minor = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    number(major) && number(minor)
 }
 
 fn found(top: &Path, path: PathBuf, file: &OsStr) -> Option<FoundModule> {
@@ -166,4 +175,21 @@ fn walk(
         }
     }
     walked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_kernels() {
+        for name in
+            ["6.4.0-150600.21-default", "5.14.0-427.el9.x86_64+debug", "6.12", "6.9.0-rc1", "4.12.14-95"]
+        {
+            assert!(is_release(name), "{name}");
+        }
+        for name in ["old", "backup-6.4.0", "6", "6.", ".4", "6.x", "v6.4.0", "", "6-4.0", "extra.1"] {
+            assert!(!is_release(name), "{name}");
+        }
+    }
 }

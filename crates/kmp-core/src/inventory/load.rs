@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::kernels::{FoundModule, Release, SYMVERS_SUFFIXES, kernel_files};
 use super::{Problem, Stamp};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, Rebuild, SymbolTable, Traits, name};
+use crate::budget::{Budget, Exceeded};
 use crate::decompress::{DecompressError, MODULE_LIMIT, inflate};
 use crate::dialect::IN_TREE;
 use crate::report::printable;
@@ -69,25 +70,52 @@ impl<'a> Loader<'a> {
         std::mem::take(&mut self.problems)
     }
 
-    /// Reads those of `paths` (inside the root) that are not read yet, or have changed.
-    pub fn load_modules(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+    /// Reads those of `paths` (inside the root) that are not read yet, or have changed. What is kept of all those that have one
+    /// owner (a package's number) is bounded.
+    pub fn load_modules(
+        &mut self,
+        paths: impl IntoIterator<Item = PathBuf>,
+        owner: &(dyn Fn(&Path) -> Option<u32> + Sync),
+    ) {
         let mut seen = HashSet::new();
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<(PathBuf, Option<Stamp>)> = Vec::new();
+        // Files with several names are read once.
+        let mut files: HashMap<(u64, u64), usize> = HashMap::new();
+        let mut others: Vec<(PathBuf, Option<Stamp>, usize)> = Vec::new();
         for path in paths {
             if !seen.insert(path.clone()) {
                 continue;
             }
             let stamp = self.root.metadata(&path).ok().map(Stamp);
             let known = self.modules.get(&path).is_some_and(|(s, _)| s.is_some() && *s == stamp);
-            if !known {
-                wanted.push((path, stamp));
+            if known {
+                continue;
+            }
+            let first = stamp.map(|Stamp(s)| *files.entry((s.dev, s.ino)).or_insert(wanted.len()));
+            match first {
+                Some(first) if wanted.get(first).is_some_and(|(_, same)| *same == stamp) => {
+                    others.push((path, stamp, first));
+                }
+                _ => wanted.push((path, stamp)),
             }
         }
+        let budgets: Mutex<HashMap<u32, Budget>> = Mutex::default();
+        let pay = |path: &Path, amount| match (owner(path), budgets.lock()) {
+            (Some(owner), Ok(mut budgets)) => {
+                budgets.entry(owner).or_insert_with(|| Budget::package(0)).keep(amount)
+            }
+            _ => Ok(()),
+        };
         let read = workers::map(self.workers, &wanted, |(path, _)| {
             self.tell(path);
-            Arc::new(read_module(self.root, path))
+            paid(read_module(self.root, path), &|amount| pay(path, amount))
         });
-        for ((path, stamp), module) in wanted.into_iter().zip(read) {
+        let other = |(path, stamp, first): (PathBuf, Option<Stamp>, usize)| {
+            let module = read.get(first)?;
+            Some(((path.clone(), stamp), by_other_name(module, &path, &|amount| pay(&path, amount))))
+        };
+        let others: Vec<_> = others.into_iter().filter_map(other).collect();
+        for ((path, stamp), module) in wanted.into_iter().zip(read).chain(others) {
             if let Err(why) = &*module {
                 self.problems.push(Problem { path: self.root.display(&path), what: why.to_string() });
             }
@@ -157,7 +185,7 @@ impl<'a> Loader<'a> {
         let mut result: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>> = HashMap::new();
         for name in there {
             let users = self.users.get(&(release.dir.clone(), name.clone())).cloned().unwrap_or_default();
-            self.load_modules(users.iter().map(|(_, path)| path.clone()));
+            self.load_modules(users.iter().map(|(_, path)| path.clone()), &|_| None);
             let loaded =
                 users.into_iter().filter_map(|(user, path)| Some((user, self.module(&path)?.clone())));
             result.insert(name, loaded.collect());
@@ -170,6 +198,36 @@ impl<'a> Loader<'a> {
             progress(&printable(path.as_os_str()));
         }
     }
+}
+
+/// A module that was read, paid for; malformed where that is too much.
+pub(crate) fn paid(
+    read: Result<Module, Malformed>,
+    pay: &dyn Fn(u64) -> Result<(), Exceeded>,
+) -> LoadedModule {
+    Arc::new(read.and_then(|module| {
+        pay(module.memory())?;
+        Ok(module)
+    }))
+}
+
+/// What `module` is by the name of another file with the same contents. A copy, which is paid for, only where the name matters.
+pub(crate) fn by_other_name(
+    module: &LoadedModule,
+    path: &Path,
+    pay: &dyn Fn(u64) -> Result<(), Exceeded>,
+) -> LoadedModule {
+    match &**module {
+        Ok(known) if known.is_named_by_file && *known.name != *name_by_file(path) => {
+            paid(Ok(Module { name: name_by_file(path).into(), ..known.clone() }), pay)
+        }
+        _ => module.clone(),
+    }
+}
+
+fn name_by_file(path: &Path) -> String {
+    let file = path.file_name().unwrap_or_default();
+    name::module_name(file).unwrap_or_else(|| name::normalized(&file.to_string_lossy()))
 }
 
 /// Reads and parses one module of `root`.
@@ -207,9 +265,7 @@ fn parse_up_to(limit: u64, bytes: &[u8], path: &Path) -> Result<Result<Module, M
         Err(e @ DecompressError::TooBig { .. }) => return Err(Malformed(e.to_string())),
         Err(e) => return Ok(Err(Malformed(e.to_string()))),
     };
-    let file = path.file_name().unwrap_or_default();
-    let name = name::module_name(file).unwrap_or_else(|| name::normalized(&file.to_string_lossy()));
-    Ok(Module::parse(&inflated, &name))
+    Ok(Module::parse(&inflated, &name_by_file(path)))
 }
 
 /// Reads symvers, plain or compressed.
@@ -250,7 +306,12 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
             }
         }
     }
-    let symbols = symbols.unwrap_or_else(|| rebuild(root, workers, release));
+    let symbols = symbols.unwrap_or_else(|| {
+        let (table, over) = rebuild(root, workers, release);
+        let what = |over: Exceeded| format!("{over}; what is left out counts as unknown");
+        problems.extend(over.map(|over| Problem { path: root.display(&release.dir), what: what(over) }));
+        table
+    });
 
     let candidates = release.in_tree.iter().take(SAMPLES).chain(release.third_party.iter().take(SAMPLES));
     let mut traits = Traits::default();
@@ -272,7 +333,7 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
     (Kernel { release: release.release.clone(), traits, symbols, config }, problems)
 }
 
-fn rebuild(root: &Root, workers: &dyn Workers, release: &Release) -> SymbolTable {
+fn rebuild(root: &Root, workers: &dyn Workers, release: &Release) -> (SymbolTable, Option<Exceeded>) {
     let rebuild = Mutex::new(Rebuild::default());
     each_in_tree(root, workers, release, |found, module| {
         if let Ok(mut rebuild) = rebuild.lock() {
@@ -286,7 +347,8 @@ fn rebuild(root: &Root, workers: &dyn Workers, release: &Release) -> SymbolTable
     if let Some(map) = map {
         rebuild.add_system_map(&map);
     }
-    rebuild.finish()
+    let over = rebuild.over().cloned();
+    (rebuild.finish(), over)
 }
 
 /// Reads every in-tree module; what is broken is passed over.
@@ -317,6 +379,7 @@ type Users = HashMap<Box<str>, Vec<User>>;
 
 fn users_by_modules_dep(release: &Release, text: &[u8], replaced: &[Box<str>]) -> Users {
     let mut users = Users::new();
+    let replaced: HashSet<&str> = replaced.iter().map(|r| &**r).collect();
     let in_tree: HashMap<&str, &FoundModule> = release.in_tree.iter().map(|m| (&*m.name, m)).collect();
     let replaced: HashSet<&str> = replaced.iter().map(|name| &**name).collect();
     for (user, used) in dependencies(&String::from_utf8_lossy(text)) {
@@ -342,10 +405,12 @@ pub(super) fn dependencies(text: &str) -> impl Iterator<Item = (String, impl Ite
 
 fn users_by_modules(root: &Root, workers: &dyn Workers, release: &Release, replaced: &[Box<str>]) -> Users {
     let users = Mutex::new(Users::new());
+    let replaced: HashSet<&str> = replaced.iter().map(|r| &**r).collect();
     each_in_tree(root, workers, release, |found, module| {
-        for name in replaced.iter().filter(|r| module.depends.contains(r)) {
+        let used: HashSet<&str> = module.depends.iter().map(|d| &**d).collect();
+        for name in used.into_iter().filter(|d| replaced.contains(d)) {
             if let Ok(mut users) = users.lock() {
-                users.entry(name.clone()).or_default().push((found.name.clone(), found.path.clone()));
+                users.entry(name.into()).or_default().push((found.name.clone(), found.path.clone()));
             }
         }
     });

@@ -7,7 +7,7 @@ pub(crate) mod driver;
 mod index;
 mod kernels;
 pub(crate) mod kind;
-mod load;
+pub(crate) mod load;
 mod modules_dirs;
 mod packages;
 mod unpackaged;

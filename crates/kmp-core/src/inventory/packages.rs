@@ -1,5 +1,6 @@
 //! The packages that own third-party modules.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -252,9 +253,12 @@ fn of_package(
         contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
         contents.modules.extend(found);
     }
+    // What a package is depends on its files: there may be as many releases as files.
+    let kinds = [OnceCell::new(), OnceCell::new()];
     let kind_of = |contents: &Contents| match is_in_tree {
         true => Kind::InTree,
-        false => kind::of_package(&package, contents.has_ghosts, around),
+        false => *kinds[usize::from(contents.has_ghosts)]
+            .get_or_init(|| kind::of_package(&package, contents.has_ghosts, around)),
     };
     let (mut kmps, mut apart) = (Vec::new(), live_patches);
     let wish = conventions.wish(&package);
@@ -281,7 +285,7 @@ fn of_package(
         let flavour = conventions.dialect.flavour(&package.name, &origin).map(String::from);
         kmps.push((
             InstalledKmp {
-                package: package.clone(),
+                package: package.identity(),
                 origin,
                 flavour,
                 modules,

@@ -165,7 +165,7 @@ fn handed_over(rpm: Librpm, path: &Path) {
     let read_package: ReadPackage = host(rpm, c"rpmReadPackageFile");
     let updates = |dir: &[u8]| dir == UPDATES;
     let everything: &dyn Fn(&Path) -> bool = &|_| true;
-    let go_on: &mut dyn FnMut(&Path, Vec<u8>) -> ControlFlow<()> = &mut |_, _| ControlFlow::Continue(());
+    let go_on: &mut librpm_rt::TakeFile<'_> = &mut |_, _| ControlFlow::Continue(());
 
     // SAFETY: librpm's functions, called as its own programs call them.
     unsafe {
@@ -182,8 +182,8 @@ fn handed_over(rpm: Librpm, path: &Path) {
         for _ in 0..2 {
             let mut found = 0;
             package
-                .read_files(everything, 1 << 20, &mut |_, _| {
-                    found += 1;
+                .read_files(everything, 1 << 20, &mut |paths, _| {
+                    found += paths.len();
                     ControlFlow::Continue(())
                 })
                 .unwrap();

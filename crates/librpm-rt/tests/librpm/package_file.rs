@@ -107,8 +107,8 @@ type Contents = Vec<(PathBuf, Vec<u8>)>;
 /// Every file that is wanted.
 fn read(package: &mut PackageFile, wanted: impl Fn(&Path) -> bool) -> Result<Contents, Error> {
     let mut files = Vec::new();
-    package.read_files(&wanted, 1 << 20, &mut |path, contents| {
-        files.push((path.to_owned(), contents));
+    package.read_files(&wanted, 1 << 20, &mut |paths, contents| {
+        files.extend(paths.iter().map(|path| (path.clone(), contents.clone())));
         ControlFlow::Continue(())
     })?;
     Ok(files)
@@ -217,8 +217,8 @@ fn hard_links_share_their_contents() {
 fn whoever_takes_can_stop() {
     let mut file = open(&package("w6.gzdio")).unwrap();
     let mut taken = Vec::new();
-    file.read_files(&is_module, 1 << 20, &mut |path, _| {
-        taken.push(path.to_owned());
+    file.read_files(&is_module, 1 << 20, &mut |paths, _| {
+        taken.extend_from_slice(paths);
         if taken.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
     .unwrap();

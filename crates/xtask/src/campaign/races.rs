@@ -6,5 +6,5 @@ pub const CAMPAIGN: Campaign = Campaign {
     name: "races",
     about: "exchange files and directories of an image while kmp works on it",
     tests: &[Tests { package: "kmp-cli", binary: "e2e", filter: "races::" }],
-    enough: Enough::Figure { name: "races run", count: 10_000 },
+    enough: Enough::Figure { name: "races at each path", count: 10_000 },
 };
