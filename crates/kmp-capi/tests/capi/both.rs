@@ -96,7 +96,7 @@ fn check_via_rust(root: &TestRoot, names: &[&str], kernels: &[&str]) -> Lines {
 fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> Lines {
     let opened = Root::open(&root.path()).unwrap();
     let rpm = librpm(root);
-    let mut elements = Elements::new(ModulesDirs::find(&opened));
+    let mut elements = Elements::new(ModulesDirs::find(&opened).unwrap());
     let database = rpm.open(&root.path()).unwrap();
     for item in items {
         let (kind, rest) = item.split_at(1);
@@ -115,7 +115,8 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     }
     elements.take_updated(&rpm, &database).unwrap();
     let survey =
-        Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default());
+        Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default())
+            .unwrap();
     let config = Config::load(&opened, &mut Vec::new());
     let orders = Orders { config: &config, policy, nothing_boots: false };
     let running = Running { release: None, use_of: &|_| Use::default() };

@@ -290,7 +290,7 @@ impl After<'_> {
 
 /// A version that may work, for all that is known, is not lost.
 fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
-    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
+    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
     !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
         && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
 }

@@ -83,7 +83,9 @@ impl<'p> Packages<'p> {
             let packages = if goes_by_package { self.owners(&files) } else { BTreeSet::new() };
             let image = |name: &&str| {
                 let in_boot = Path::new("/boot").join(format!("{name}-{}", release.release));
-                self.root.exists(&release.dir.join(name)) || self.root.exists(&in_boot)
+                // What cannot be looked at may be there.
+                let is_there = |path: &Path| self.root.try_exists(path).unwrap_or(true);
+                is_there(&release.dir.join(name)) || is_there(&in_boot)
             };
             let is_bootable = IMAGES.iter().any(|name| image(&name));
             let kernel = InstalledKernel { packages: packages.into_iter().collect(), is_bootable };

@@ -12,7 +12,8 @@ const OF_CONTAINERS: &[&str] = &["/run/.containerenv", "/.dockerenv", "/run/syst
 pub fn nothing_boots(root: &Root) -> bool {
     let machine_id = root.read(Path::new("/etc/machine-id"), 128).ok();
     let is_unset = |id: Vec<u8>| matches!(id.trim_ascii(), b"" | b"uninitialized");
-    OF_CONTAINERS.iter().any(|file| root.exists(Path::new(file))) || machine_id.is_some_and(is_unset)
+    OF_CONTAINERS.iter().any(|file| root.try_exists(Path::new(file)).unwrap_or(false))
+        || machine_id.is_some_and(is_unset)
 }
 
 #[cfg(test)]

@@ -82,12 +82,12 @@ fn findings(
     let opened = Root::open(&root.path()).unwrap();
     let rpm = Librpm::load().unwrap();
     let database = rpm.open(&root.path()).unwrap();
-    let elements = Elements::new(ModulesDirs::find(&opened));
+    let elements = Elements::new(ModulesDirs::find(&opened).unwrap());
     let mut telling = Telling { elements, rpm, database: &database };
     tell(&mut telling);
     let elements = telling.elements;
     let mut loader = Loader::new(&opened, &Serial, None);
-    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default());
+    let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default()).unwrap();
     let running = Running { release: running, use_of };
     let config = Config::default();
     let orders = Orders { config: &config, policy: None, nothing_boots: false };
@@ -247,4 +247,41 @@ fn what_a_described_package_offers_to_others_may_be_more_than_it_says() {
     assert!(tell(Vec::new()).is_empty());
     assert!(tell(symbols(&[("of_bar", 3)])).is_empty());
     assert_eq!(tell(symbols(&[("of_bar", 4)])), [format!("foo-kmp-default-1_k6.4.0_1-1 {OLD} crc")]);
+}
+
+/// A package with the module foo as a ghost, for the old kernel, with what `add` adds.
+fn ghost(add: impl FnOnce(PackageBuilder) -> PackageBuilder) -> testkit::Package {
+    let module = format!("usr/lib/modules/{OLD}/updates/foo.ko");
+    add(PackageBuilder::new("foo-kmp-default", "1_k6.4.0_1", "1").ghost(module)).build()
+}
+
+#[test]
+fn what_is_made_on_the_machine_is_made_for_a_new_kernel_too() {
+    let comes = PackageBuilder::kernel(&kernel(NEW, 8)).build();
+    let with = |package: &testkit::Package| {
+        let root = root(&[(OLD, 7)], &[package]);
+        let old = kernel(OLD, 7);
+        let module = old.driver("foo").need("printk", 1).need("changing", 7).build();
+        root.write(format!("usr/lib/modules/{OLD}/updates/foo.ko"), module);
+        lost(&root, None, |t| t.comes(&comes))
+    };
+    let made = [
+        ghost(|p| p.trigger("triggerin", "kernel-default-devel", "make -C /usr/src/linux")),
+        ghost(|p| p.file_trigger("transfiletriggerin", &["/usr/lib/modules"], "build")),
+        ghost(|p| p.scriptlet("post", "cd /usr/share/foo && ld -r -o foo.ko foo.o")),
+        ghost(|p| p.file("usr/src/foo-1/dkms.conf", "PACKAGE_NAME=foo")),
+    ];
+    for package in &made {
+        assert!(with(package).is_empty(), "{}", package.path().display());
+    }
+    // Made once, by nobody who would do it again.
+    let once = [
+        ghost(|p| p),
+        ghost(|p| p.trigger("triggerin", "Mesa", "make")),
+        ghost(|p| p.trigger("triggerpostun", "kernel-default-devel", "rm foo.ko")),
+        ghost(|p| p.scriptlet("post", "/sbin/depmod -a")),
+    ];
+    for package in &once {
+        assert_eq!(with(package), [format!("{FOO} {NEW} crc")], "{}", package.path().display());
+    }
 }
