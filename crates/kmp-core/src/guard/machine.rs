@@ -87,7 +87,7 @@ impl<'p> Packages<'p> {
                 let is_there = |path: &Path| self.root.try_exists(path).unwrap_or(true);
                 is_there(&release.dir.join(name)) || is_there(&in_boot)
             };
-            let is_bootable = IMAGES.iter().any(|name| image(&name));
+            let is_bootable = IMAGES.iter().any(image);
             let kernel = InstalledKernel { packages: packages.into_iter().collect(), is_bootable };
             kernels.insert(release.release.clone(), kernel);
         }

@@ -1,6 +1,7 @@
 //! Kernels that stay: what they lose matters by what is booted instead; and what is erased.
 
 use super::*;
+use crate::config::Policy;
 
 const THIRD: &str = "6.4.0-3-default";
 
@@ -137,7 +138,6 @@ fn where_nothing_boots_there_are_warnings_only() {
         let orders = Orders { config: &config, policy, nothing_boots };
         orders.decide(vec![lost.clone()]).first().map(|f| f.action)
     };
-    use crate::config::Policy;
     assert_eq!(action(false, None), Some(Action::Stop));
     assert_eq!(action(true, None), Some(Action::Warn));
     assert_eq!(action(false, Some(Policy::Warn)), Some(Action::Warn));
