@@ -12,11 +12,25 @@
 /* Panics inside of libkmp's fence: built with its feature `panic`. */
 int kmp_test_panic(void);
 
+/* What sanitizers are for: a test looks whether they see it. */
+static inline void read_too_far(void)
+{
+    volatile size_t beyond = 1;
+    char *volatile block = calloc(1, 1);
+
+    if (block != NULL)
+        (void)*(volatile char *)(block + beyond);
+    free(block);
+}
+
 static inline void fault(struct run *run, const char *hook)
 {
     const char *wanted = secure_getenv("KMP_TEST_PANIC");
     if (wanted != NULL && strcmp(wanted, hook) == 0 && kmp_test_panic() != KMP_OK)
         run_fault(run, hook, kmp_last_error());
+    wanted = secure_getenv("KMP_TEST_OVERREAD");
+    if (wanted != NULL && strcmp(wanted, hook) == 0)
+        read_too_far();
 }
 
 static inline int test_patience(int otherwise)

@@ -12,6 +12,7 @@ mod once;
 mod others;
 mod policy;
 mod redhat;
+mod sanitized;
 mod support;
 mod trace;
 mod veto;

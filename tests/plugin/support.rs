@@ -12,6 +12,17 @@ pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";
 const MODULES: &str = "/usr/lib/modules";
 
+/// Libraries that have to be in rpm before all else, where the plugin was built with sanitizers: their runtime.
+pub const PRELOAD: &str = "KMP_PLUGIN_PRELOAD";
+
+/// Has them loaded. What rpm itself leaks would be told too, so leaks are left to valgrind, which knows whose they are.
+fn preload(command: &mut Command) {
+    if let Some(libraries) = std::env::var_os(PRELOAD) {
+        command.env("LD_PRELOAD", libraries).env("ASAN_OPTIONS", "detect_leaks=0:exitcode=99");
+        command.env("UBSAN_OPTIONS", "print_stacktrace=1");
+    }
+}
+
 /// The plugin, built for tests: it can be told to fail by its environment. `KMP_PLUGIN` names one that is built already.
 pub fn plugin() -> &'static Path {
     static PLUGIN: OnceLock<PathBuf> = OnceLock::new();
@@ -81,6 +92,7 @@ pub fn rpm_with<S: AsRef<OsStr>>(
     let mut command = root.command("rpm");
     command.env("PATH", format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", root.home().display()));
     command.envs(variables.iter().copied()).arg("--root").arg(root.path());
+    preload(&mut command);
     run_rpm(command.args(args))
 }
 

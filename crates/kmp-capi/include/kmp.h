@@ -50,6 +50,7 @@ typedef struct kmp_report kmp_report_t;
 #define KMP_E_SPENT 4       /* the transaction was judged already */
 #define KMP_E_ROOT 100      /* the root cannot be opened */
 #define KMP_E_FILE 101      /* a named file is not there or cannot be read */
+#define KMP_E_UNREAD 102    /* something below the root could not be read, without which nothing can be said */
 #define KMP_E_RPM 200       /* no librpm can be used in this process */
 #define KMP_E_DATABASE 201  /* the installed packages are not known */
 #define KMP_E_PACKAGE 202   /* a package file cannot be read, or is damaged */
@@ -199,18 +200,19 @@ int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, in
 int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);
 
 /* Kinds of findings, and the states that each may have. */
-#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT */
+#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT, KMP_UNKNOWN */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
 #define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
 #define KMP_LOST 5u       /* a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
-#define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE */
+#define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
 
 /* States of findings. */
 #define KMP_NONE 0u         /* nothing to tell */
 #define KMP_FITS 1u         /* the kernel would load it */
 #define KMP_DOES_NOT_FIT 2u /* the kernel would refuse it */
+#define KMP_UNKNOWN 3u      /* something could not be read: neither is known */
 #define KMP_ADDED 10u       /* it gets links */
 #define KMP_REPLACED 11u    /* another version gets them */
 #define KMP_REMOVED 12u     /* its links go */

@@ -54,14 +54,18 @@ pub extern "C" fn kmp_check(
 
 fn entry(line: &Line, release: &str) -> Entry {
     let reasons = &line.verdict.reasons;
-    let state = if reasons.is_empty() { state::FITS } else { state::DOES_NOT_FIT };
+    let (state, word) = match () {
+        () if reasons.is_empty() => (state::FITS, "fits"),
+        () if line.verdict.is_unknown() => (state::UNKNOWN, "is unknown to fit"),
+        () => (state::DOES_NOT_FIT, "does not fit"),
+    };
     let whose = line.package.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
     let what = match reasons.len() {
-        0 => format!("fits {release}"),
+        0 => format!("{word} {release}"),
         n => {
             let first: Vec<&str> = reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
             let more = if n > NAMED { format!("; and {} more", n - NAMED) } else { String::new() };
-            format!("does not fit {release}: {}{more}", first.join("; "))
+            format!("{word} {release}: {}{more}", first.join("; "))
         }
     };
     let entry = Entry::new(kind::MODULE, state, &format!("{}{whose} {what}", line.name));

@@ -26,6 +26,8 @@ pub mod code {
     pub const E_ROOT: c_int = 100;
     /// a named file is not there or cannot be read
     pub const E_FILE: c_int = 101;
+    /// something below the root could not be read, without which nothing can be said
+    pub const E_UNREAD: c_int = 102;
     /// no librpm can be used in this process
     pub const E_RPM: c_int = 200;
     /// the installed packages are not known
@@ -70,6 +72,7 @@ impl Error {
 impl From<CheckError> for Error {
     fn from(error: CheckError) -> Self {
         let code = match &error {
+            CheckError::Unread(_) => code::E_UNREAD,
             CheckError::File(_) => code::E_FILE,
             CheckError::PackageFile(_) => code::E_PACKAGE,
             CheckError::NoRpm(_) => code::E_RPM,
@@ -85,6 +88,7 @@ impl From<SyncError> for Error {
     fn from(error: SyncError) -> Self {
         let code = match &error {
             SyncError::Packages(_) => code::E_DATABASE,
+            SyncError::Unread(_) => code::E_UNREAD,
             SyncError::Lock(LockError::Busy(_)) => code::E_BUSY,
             SyncError::Lock(_) => code::E_LOCK,
         };
@@ -127,6 +131,7 @@ fn words(code: c_int) -> &'static CStr {
         code::E_INDEX => c"there is none of that number",
         code::E_SPENT => c"the transaction was judged already",
         code::E_ROOT => c"the root directory cannot be opened",
+        code::E_UNREAD => c"what is below the root could not be read",
         code::E_FILE => c"a file cannot be read",
         code::E_RPM => c"librpm cannot be used",
         code::E_DATABASE => c"the installed packages are not known",

@@ -14,7 +14,7 @@ use crate::ret;
 
 /// Kinds of findings, and the states that each may have.
 pub mod kind {
-    /// a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT
+    /// a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT, KMP_UNKNOWN
     pub const MODULE: u32 = 1;
     /// what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     pub const CHANGE: u32 = 2;
@@ -24,7 +24,7 @@ pub mod kind {
     pub const NOT_LINKED: u32 = 4;
     /// a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL
     pub const LOST: u32 = 5;
-    /// what was left out of account: KMP_NONE
+    /// what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown
     pub const PROBLEM: u32 = 6;
     /// a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED
     pub const INITRD: u32 = 7;
@@ -38,6 +38,8 @@ pub mod state {
     pub const FITS: u32 = 1;
     /// the kernel would refuse it
     pub const DOES_NOT_FIT: u32 = 2;
+    /// something could not be read: neither is known
+    pub const UNKNOWN: u32 = 3;
     /// it gets links
     pub const ADDED: u32 = 10;
     /// another version gets them
@@ -169,7 +171,8 @@ impl Entry {
     }
 
     pub fn problem(problem: &Problem) -> Self {
-        Self::new(kind::PROBLEM, state::NONE, &problem.to_string()).path(&problem.path)
+        let state = if problem.is_unread { state::FAILED } else { state::NONE };
+        Self::new(kind::PROBLEM, state, &problem.to_string()).path(&problem.path)
     }
 
     pub fn release(self, release: &str) -> Self {

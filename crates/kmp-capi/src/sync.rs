@@ -73,6 +73,9 @@ fn report(done: &SyncReport) -> Report {
             report.entries.push(entry.release(&kernel.release).package(&nvr).reasons(reasons));
         }
     }
+    if done.failed() {
+        report.verdict = verdict::ABORT;
+    }
     report.entries.extend(done.survey.problems.iter().map(Entry::problem));
     report
 }
@@ -95,6 +98,7 @@ fn of_kernel(kernel: &KernelReport) -> Vec<Entry> {
             None => entry,
         });
     }
+    entries.extend(kernel.unread.iter().map(|why| Entry::new(kind::CHANGE, state::FAILED, why)));
     if let Some(error) = &kernel.error {
         entries.push(Entry::new(kind::CHANGE, state::FAILED, error));
     } else {

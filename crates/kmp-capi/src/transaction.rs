@@ -86,7 +86,8 @@ fn spent() -> Error {
 pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction) -> c_int {
     ret::make(out, || {
         let shared = Arc::clone(&arg::shared(kmp, "kmp")?.0);
-        let elements = Some(Elements::new(ModulesDirs::find(&shared.root)));
+        let dirs = ModulesDirs::find(&shared.root).map_err(|problem| Error::new(code::E_UNREAD, problem))?;
+        let elements = Some(Elements::new(dirs));
         Ok(Transaction { shared, elements, removed: Vec::new() })
     })
 }
@@ -286,11 +287,14 @@ pub extern "C" fn kmp_transaction_judge(
             return Ok(report);
         }
         let survey = Survey::take(&shared.root, Ok(rpm), &mut shared.loader(), &Selection::default());
+        let survey = survey.map_err(|problem| Error::new(code::E_UNREAD, problem))?;
         if let Some(unknown) = &survey.inventory.packages_unknown {
             return Err(Error::new(code::E_DATABASE, unknown));
         }
         let mut problems: Vec<Problem> = Vec::new();
         let config = Config::load(&shared.root, &mut problems);
+        // What to do is not known where a file that may say so could not be read: nothing is stopped then.
+        let policy = if problems.iter().any(|p| p.is_unread) { Some(Policy::Warn) } else { policy };
         let running = shared.running();
         let circumstances = Circumstances {
             config: &config,

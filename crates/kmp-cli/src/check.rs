@@ -17,6 +17,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;
     let table = args.symvers.as_deref().map(symvers).transpose()?;
+    let mut is_unread = false;
     let (releases, lines, apart) = match (&args.symvers, &table) {
         (Some(file), Some(table)) if kernels.is_empty() => {
             let targets = Targets::read(&loader, &args.names)?;
@@ -38,14 +39,12 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
             context.done();
             let checked = checked.map_err(|e| e.to_string())?;
             checked.problems.iter().for_each(|problem| log::warn!("{problem}"));
+            is_unread = checked.problems.iter().any(|p| p.is_unread);
             (checked.releases, checked.lines, checked.apart)
         }
     };
     context.done();
-    let outcome = match lines.iter().all(|l| l.verdict.fits()) {
-        true => Outcome::Good,
-        false => Outcome::Found,
-    };
+    let outcome = Outcome::of(lines.iter().map(|l| &l.verdict), is_unread);
     if args.json {
         print_json(&releases, &lines, &apart)?;
     } else if !quiet {
@@ -71,7 +70,7 @@ fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
         set.iter()
             .map(|f| match &f.module {
                 Ok(_) => judged.next().unwrap_or_default(),
-                Err(why) => Verdict::malformed(why),
+                Err(why) => Verdict::of_fault(why),
             })
             .collect()
     });
@@ -95,7 +94,7 @@ fn print_json(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<()
                 name: l.name.clone(),
                 path: json::path(&l.path),
                 package: l.package.clone(),
-                fits: l.verdict.fits(),
+                fits: json::fits(&l.verdict),
                 reasons: json::reasons(&l.verdict),
                 warnings: json::warnings(&l.verdict),
             })

@@ -61,7 +61,8 @@ fn from_inventory(names: impl Fn(&Inventory) -> Vec<String>) -> Vec<CompletionCa
         return Vec::new();
     };
     let rpm = Librpm::load();
-    let mut names = names(&Inventory::take(&root, rpm.as_ref(), &[], &Serial));
+    let Ok(found) = Inventory::take(&root, rpm.as_ref(), &[], &Serial) else { return Vec::new() };
+    let mut names = names(&found);
     names.sort();
     names.dedup();
     names.into_iter().map(CompletionCandidate::new).collect()

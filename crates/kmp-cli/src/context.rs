@@ -50,13 +50,13 @@ impl Context {
         Loader::new(&self.root, &Cores, self.progress.is_shown().then_some(&*self.tell))
     }
 
-    /// All release directories.
-    pub fn releases(&self) -> (ModulesDirs, Vec<Release>) {
-        let dirs = ModulesDirs::find(&self.root);
+    /// All release directories. What could not be read of one is in it.
+    pub fn releases(&self) -> Result<(ModulesDirs, Vec<Release>), String> {
+        let dirs = ModulesDirs::find(&self.root).map_err(|problem| problem.to_string())?;
         let mut problems = Vec::new();
         let releases = inventory::releases(&self.root, &dirs, &Cores, &mut problems);
         problems.iter().for_each(|problem| log::warn!("{problem}"));
-        (dirs, releases)
+        Ok((dirs, releases.map_err(|problem| problem.to_string())?))
     }
 
     /// Takes stock, and warns of what was left out.
@@ -64,6 +64,7 @@ impl Context {
         let selection = Selection { kernels: kernels.to_vec(), ..Selection::default() };
         let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
         self.done();
+        let survey = survey.map_err(|problem| format!("nothing can be said: {problem}"))?;
         for problem in &survey.problems {
             log::warn!("{problem}");
         }

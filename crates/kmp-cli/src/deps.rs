@@ -51,7 +51,7 @@ pub fn run(root: &Path, args: &Deps) -> Result<Outcome, String> {
                 Err(problem) => problems.push(problem),
             }
         }
-        match args.dialect.unwrap_or_else(|| of_this_system(root)) {
+        match args.dialect.map_or_else(|| of_this_system(root), Ok)? {
             Dialect::Suse if args.provides => suse::provides(&entries, &known),
             Dialect::Suse if args.requires => {
                 let has_modules = entries.iter().any(|e| e.kind == Kind::Module);
@@ -182,11 +182,12 @@ fn symvers(named: &Path, release: Option<String>, problems: &mut Vec<String>) ->
 }
 
 /// By `kmp.conf` and os-release of the system that packages are built on.
-fn of_this_system(root: &Path) -> Dialect {
+fn of_this_system(root: &Path) -> Result<Dialect, String> {
     let mut problems = Vec::new();
-    let dialect = Root::open(root).map(|root| dialect(&root, &mut problems)).unwrap_or_default();
+    let root = Root::open(root).map_err(|e| e.to_string())?;
+    let dialect = dialect(&root, &mut problems);
     problems.iter().for_each(|problem| log::warn!("{problem}"));
-    dialect
+    dialect.map_err(|problem| problem.to_string())
 }
 
 fn print(lines: &[Vec<u8>]) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use kmp_core::abi::{Malformed, Module, SymbolLine, Verdict};
+use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
 use kmp_core::report::printable;
 use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
@@ -65,7 +65,7 @@ struct Subject<'a> {
     name: &'a str,
     path: String,
     package: Option<String>,
-    module: Result<&'a Module, &'a Malformed>,
+    module: Result<&'a Module, &'a ModuleFault>,
 }
 
 pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, String> {
@@ -96,6 +96,9 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
         true => installed(&survey, kernel.release, &args.name)?,
     };
 
+    if let Some(problem) = &kernel.unread {
+        return Err(format!("nothing can be said of kernel {}: {problem}", args.kernel));
+    }
     // The subjects come last, beside what is installed under other names.
     let site = survey.site_of(kernel);
     let mut modules: Vec<_> = survey
@@ -113,21 +116,20 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
         .map(|(subject, place)| match place {
             Some(at) => (subject, verdicts[*at].clone(), world.explain(*at)),
             None => {
-                let verdict =
-                    subject.module.err().map_or_else(Verdict::default, |why| Verdict::malformed(why));
+                let verdict = subject.module.err().map_or_else(Verdict::default, Verdict::of_fault);
                 (subject, verdict, Vec::new())
             }
         })
         .collect();
     context.done();
-    let outcome = if explained.iter().all(|(_, v, _)| v.fits()) { Outcome::Good } else { Outcome::Found };
+    let outcome = Outcome::of(explained.iter().map(|(_, v, _)| v), survey.is_unread());
     if args.json {
         let modules = explained.iter().map(|(subject, verdict, symbols)| Explained {
             module: json::Module {
                 name: subject.name.into(),
                 path: subject.path.clone(),
                 package: subject.package.clone(),
-                fits: verdict.fits(),
+                fits: json::fits(verdict),
                 reasons: json::reasons(verdict),
                 warnings: json::warnings(verdict),
             },

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use kmp_core::apply::{self, Lock, Note};
+use kmp_core::dialect::Dialect;
 use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
-use kmp_core::inventory::Release;
+use kmp_core::inventory::{Problem, Release};
 use kmp_core::report::printable;
 use kmp_core::run_dir::{self, Check};
 use serde::Serialize;
@@ -63,9 +64,10 @@ pub fn request(context: &Context) -> Request {
 /// Does a kernel need a new initrd, now that modules of its own with these names came? Where that is not to be known, it does.
 pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[String]) -> bool {
     let Ok(context) = Context::open(root) else { return true };
-    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
-    let (_, releases) = context.releases();
-    let Some(release) = releases.iter().find(|r| r.is_kernel && r.release == kernel) else { return false };
+    let Ok(dialect) = kmp_core::config::dialect(&context.root, &mut Vec::new()) else { return true };
+    let Ok((_, releases)) = context.releases() else { return true };
+    let is_kernel = |r: &&Release| (r.is_kernel || r.unread.is_some()) && r.release == kernel;
+    let Some(release) = releases.iter().find(is_kernel) else { return false };
     let mut modules = compare::on_disk(dialect, release);
     compare::count(&mut modules, names);
     System::look(&context.root, dialect, settings, true)
@@ -99,6 +101,7 @@ pub fn tell<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fat
                 log::error!("kernel {release} needs a new initrd ({reason}), but {why}");
             }
             (Done::Built(said), _) => said.lines().for_each(|line| log::info!("{line}")),
+            (_, reason @ Reason::Unknown(_)) => log::warn!("kernel {release}: {reason}"),
             (Done::Marked, _)
                 if !context.settings().may_run_in(&context.root) && hints.insert(elsewhere()) =>
             {
@@ -117,8 +120,8 @@ struct Noted {
 }
 
 impl Noted {
-    fn read(context: &Context) -> Self {
-        Self { checks: run_dir::checks(&context.root), wishes: run_dir::wishes(&context.root) }
+    fn read(context: &Context) -> Result<Self, Problem> {
+        Ok(Self { checks: run_dir::checks(&context.root)?, wishes: run_dir::wishes(&context.root)? })
     }
 
     fn check(&self, release: &Release) -> Option<&Check> {
@@ -133,12 +136,12 @@ impl Noted {
     fn ask(
         &self,
         context: &Context,
+        dialect: Dialect,
         system: &System<'_>,
         release: &Release,
         forced: Option<&str>,
         dry_run: bool,
     ) -> Asked {
-        let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
         let (check, wish) = (self.check(release), self.wish(release));
         let mut modules = compare::on_disk(dialect, release);
         compare::count(&mut modules, check.map(|check| check.modules.as_slice()).unwrap_or_default());
@@ -154,19 +157,24 @@ impl Noted {
 }
 
 /// Leaves markers for what runs that were cut short have not come to. A run that is at work now will come to it.
-pub fn ask_noted(context: &Context, settings: &Settings) {
-    let Ok(Some(_lock)) = Lock::take(&context.root, false, None) else { return };
-    let noted = Noted::read(context);
+///
+/// # Errors
+/// What could not be read, in words.
+pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
+    let Ok(Some(_lock)) = Lock::take(&context.root, false, None) else { return Ok(()) };
+    let noted = Noted::read(context).map_err(|p| p.to_string())?;
     if noted.checks.is_empty() && noted.wishes.is_empty() {
-        return;
+        return Ok(());
     }
-    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new());
+    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
     let system = System::look(&context.root, dialect, settings, false);
-    let (_, releases) = context.releases();
-    let is_noted = |r: &&Release| r.is_kernel && (noted.check(r).is_some() || noted.wish(r).is_some());
+    let (_, releases) = context.releases()?;
+    let is_there = |r: &Release| r.is_kernel || r.unread.is_some();
+    let is_noted = |r: &&Release| is_there(r) && (noted.check(r).is_some() || noted.wish(r).is_some());
     for release in releases.iter().filter(is_noted) {
-        noted.ask(context, &system, release, None, false);
+        noted.ask(context, dialect, &system, release, None, false);
     }
+    Ok(())
 }
 
 pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, String> {
@@ -175,18 +183,18 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         true => None,
         false => Lock::take(&context.root, false, Some(&|| waiting(context))).map_err(|e| e.to_string())?,
     };
-    let (dirs, releases) = context.releases();
+    let (dirs, releases) = context.releases()?;
     let wanted = &args.kernels.kernels;
     kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
     let settings = context.settings();
     let mut problems = Vec::new();
-    let dialect = kmp_core::config::dialect(&context.root, &mut problems);
+    let dialect = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
     let system = System::look(&context.root, dialect, &settings, args.dry_run);
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
-    let markers = apply::markers(&context.root);
-    let noted = Noted::read(context);
+    let markers = apply::markers(&context.root).map_err(|p| p.to_string())?;
+    let noted = Noted::read(context).map_err(|p| p.to_string())?;
     let mut asked = Vec::new();
-    for release in releases.iter().filter(|r| r.is_kernel) {
+    for release in releases.iter().filter(|r| r.is_kernel || r.unread.is_some()) {
         if !wanted.is_empty() && !wanted.contains(&release.release) {
             continue;
         }
@@ -196,7 +204,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             (_, true) => Some("a marker in /run/regenerate-initrd"),
             _ => None,
         };
-        asked.push((release, noted.ask(context, &system, release, forced, args.dry_run)));
+        asked.push((release, noted.ask(context, dialect, &system, release, forced, args.dry_run)));
     }
     drop(lock);
     let fates: Vec<_> = asked
@@ -218,7 +226,9 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     // The line says already why none is made.
     tell(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
     Ok(match () {
-        () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_))) => Outcome::Failed,
+        () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_)) || fate.reason.is_unknown()) => {
+            Outcome::Failed
+        }
         () if all().any(|(_, fate)| fate.done == Done::Due) => Outcome::Found,
         () => Outcome::Good,
     })

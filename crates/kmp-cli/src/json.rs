@@ -58,7 +58,8 @@ pub struct Module {
     pub name: String,
     pub path: String,
     pub package: Option<String>,
-    pub fits: bool,
+    /// Null: something could not be read, and it is not known.
+    pub fits: Option<bool>,
     pub reasons: Vec<Reason>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -103,6 +104,10 @@ impl From<&abi::Reason> for Reason {
             detail: reason.detail.clone(),
         }
     }
+}
+
+pub fn fits(verdict: &Verdict) -> Option<bool> {
+    (!verdict.is_unknown()).then(|| verdict.fits())
 }
 
 pub fn crc(crc: u32) -> String {

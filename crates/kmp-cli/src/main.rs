@@ -32,6 +32,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use kmp_core::abi::Verdict;
 use kmp_core::apply;
 use kmp_core::initrd::Settings;
 
@@ -44,6 +45,17 @@ enum Outcome {
     Good,
     Found,
     Failed,
+}
+
+impl Outcome {
+    /// By verdicts, and whether something could not be read: what is unknown neither fits nor does not.
+    fn of<'v>(mut verdicts: impl Iterator<Item = &'v Verdict> + Clone, is_unread: bool) -> Self {
+        match () {
+            () if is_unread || verdicts.clone().any(Verdict::is_unknown) => Self::Failed,
+            () if verdicts.all(Verdict::fits) => Self::Good,
+            () => Self::Found,
+        }
+    }
 }
 
 impl From<Outcome> for ExitCode {
@@ -103,7 +115,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish, &[])) {
         return Ok(Outcome::Good);
     }
     // Needs no root: the files of a package that is being built are outside any.
@@ -127,10 +139,12 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.
-            let before = apply::markers(&context.root);
+            let markers = || apply::markers(&context.root).map_err(|problem| problem.to_string());
+            let before = markers();
             zypp::run(&args.root, || {
                 sync::all(&context)?;
-                let is_new = apply::markers(&context.root).iter().any(|marker| !before.contains(marker));
+                let before = before.clone()?;
+                let is_new = markers()?.iter().any(|marker| !before.contains(marker));
                 if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) }
             })
         }

@@ -63,20 +63,20 @@ pub fn main() -> ExitCode {
 /// Makes the initrds that markers ask for. Returns the generator's exit status.
 pub fn serve(context: &Context) -> Result<u8, String> {
     let settings = context.settings();
-    initrd::ask_noted(context, &settings);
-    let markers = apply::markers(&context.root);
+    initrd::ask_noted(context, &settings)?;
+    let markers = apply::markers(&context.root).map_err(|problem| problem.to_string())?;
     if markers.is_empty() {
         return Ok(0);
     }
     let generator = match Generator::find(&context.root, &settings, false) {
         Ok(generator) => generator,
-        Err(fault) if fault.is_configuration() => return Err(fault.to_string()),
+        Err(fault) if fault.is_configuration() || fault.is_unread() => return Err(fault.to_string()),
         Err(fault) => {
             log::warn!("no initrd is made: {fault}");
             return Ok(0);
         }
     };
-    if let Some(why) = System::fault(&context.root) {
+    if let Some(why) = System::fault(&context.root).map_err(|problem| problem.to_string())? {
         log::warn!("{why}");
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);
@@ -85,7 +85,10 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         log::info!("the markers are served when the transaction is over");
         return Ok(0);
     }
-    let (_, releases) = context.releases();
+    let (_, releases) = context.releases()?;
+    if let Some(problem) = releases.iter().find_map(|r| r.unread.as_ref()) {
+        return Err(format!("which kernels there are is not known, so all markers stay: {problem}"));
+    }
     let kernels: Vec<&Release> = releases.iter().filter(|r| r.is_kernel).collect();
     let is_all = markers.iter().any(|m| m.name == apply::ALL);
     if is_all && settings.skip_all {
@@ -116,8 +119,13 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let mut status = 0;
     let mut kept: Vec<&Note> = Vec::new();
     for (kernel, asking) in wanted.values() {
-        let path = places::find(&context.root, &kernel.release, &kernel.dir);
-        let failed = told(generator.build(&context.root, &kernel.release, path.as_deref()));
+        let failed = match places::find(&context.root, &kernel.release, &kernel.dir) {
+            Ok(path) => told(generator.build(&context.root, &kernel.release, path.as_deref())),
+            Err(problem) => {
+                log::error!("no initrd is made for kernel {}: {problem}", kernel.release);
+                1
+            }
+        };
         if failed != 0 {
             status = failed;
             kept.extend(asking);

@@ -60,7 +60,11 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
         let running = running_kernel(&context.root).ok();
         print(&survey, running, &states, &unpackaged)?;
     }
-    Ok(if wrong { Outcome::Found } else { Outcome::Good })
+    Ok(match () {
+        () if survey.is_unread() => Outcome::Failed,
+        () if wrong => Outcome::Found,
+        () => Outcome::Good,
+    })
 }
 
 fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Option<State>> {
@@ -89,6 +93,15 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
         let with = |state: Option<State>, detail: String| state.map(|s| State { detail: Some(detail), ..s });
         let state_of_it = match decision {
             Decision::OtherFlavour => None,
+            Decision::Native if verdicts.iter().any(Verdict::is_unknown) => with(
+                state("native", "unknown", "native, not read", Colour::Yellow, true),
+                first_reason(kmp, verdicts),
+            ),
+            Decision::Unknown => {
+                let text =
+                    if links > 0 { "linked, not known whether it fits" } else { "not known whether it fits" };
+                with(state("unknown", "unknown", text, Colour::Yellow, true), first_reason(kmp, verdicts))
+            }
             Decision::Native if misfit => with(
                 state("native", "unfit", "native, but would not load", Colour::Red, true),
                 first_reason(kmp, verdicts),
@@ -202,7 +215,7 @@ fn print_json(
                     name: name.to_string(),
                     path: json::path(path),
                     package: None,
-                    fits: verdict.fits(),
+                    fits: json::fits(verdict),
                     reasons: json::reasons(verdict),
                     warnings: json::warnings(verdict),
                 })
@@ -273,7 +286,11 @@ fn print<'s>(
         let fits = match verdict.reasons.first() {
             None => page.paint(Colour::Green, "fits"),
             Some(reason) => {
-                format!("{}: {}", page.paint(Colour::Red, "does not fit"), printable(reason.detail.as_ref()))
+                let word = match verdict.is_unknown() {
+                    true => page.paint(Colour::Yellow, "unknown"),
+                    false => page.paint(Colour::Red, "does not fit"),
+                };
+                format!("{word}: {}", printable(reason.detail.as_ref()))
             }
         };
         lines.push(format!("  {}  {fits}", printable(path.as_os_str())));

@@ -63,9 +63,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         log::warn!("{problem}");
     }
     for kernel in &report.kernels {
-        if let Some(error) = &kernel.error {
-            log::error!("{error}");
-        }
+        kernel.error.iter().chain(&kernel.unread).for_each(|error| log::error!("{error}"));
         for line in report.breaks(kernel) {
             log::warn!("{}: {line}", kernel.release);
         }
@@ -112,7 +110,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
             || k.initrd.as_ref().is_some_and(|f| f.done == Done::Due)
     };
     let drift = args.dry_run && report.kernels.iter().any(is_due);
-    Ok(match (failed(&report), drift) {
+    Ok(match (report.failed(), drift) {
         (true, _) => Outcome::Failed,
         (_, true) => Outcome::Found,
         _ => Outcome::Good,
@@ -143,7 +141,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
     if !quiet {
         print(&report, false, |k| k.release == release, |_| true)?;
     }
-    Ok(if failed(&report) { Outcome::Failed } else { Outcome::Good })
+    Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
 
 pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
@@ -165,7 +163,7 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
     if !quiet {
         print(&report, false, |_| true, |kmp| kmp.package.name == name)?;
     }
-    Ok(if failed(&report) { Outcome::Failed } else { Outcome::Good })
+    Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
 
 /// In %postun a package's files are gone, and its links lead nowhere. Those to `modules` (paths below a
@@ -205,16 +203,15 @@ pub fn all(context: &Context) -> Result<(), String> {
         initrd: Some(initrd::request(context)),
         ..Options::default()
     };
-    reconcile(context, &options, About::Nothing).map(|_| ())
+    match reconcile(context, &options, About::Nothing)?.survey.is_unread() {
+        false => Ok(()),
+        true => Err("not all that is there could be read; run \"kmp sync\" again".into()),
+    }
 }
 
 /// The name in NAME-VERSION-RELEASE.
 pub fn package_name(nvr: &str) -> &str {
     nvr.rsplitn(3, '-').last().unwrap_or(nvr)
-}
-
-fn failed(report: &SyncReport) -> bool {
-    report.kernels.iter().any(KernelReport::failed)
 }
 
 fn print(
@@ -256,7 +253,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
             Index::Written(_) => "written",
             Index::Failed(_) => "failed",
         },
-        error: match (&kernel.error, &kernel.index) {
+        error: match (kernel.error.as_ref().or(kernel.unread.first()), &kernel.index) {
             (Some(error), _) => Some(error.clone()),
             (None, Index::Failed(why)) => Some(why.clone()),
             _ => None,

@@ -71,7 +71,7 @@ fn messages(report: &SyncReport, about: About<'_>) -> Vec<(Level, String)> {
         // Where the links could not be switched, nothing of it came true.
         let changes = kernel.changes.iter().filter(|_| kernel.error.is_none());
         messages.extend(changes.map(|c| (Level::Notice, format!("{release}: {c}"))));
-        let failed = kernel.error.iter().chain(match &kernel.index {
+        let failed = kernel.error.iter().chain(&kernel.unread).chain(match &kernel.index {
             Index::Failed(why) => Some(why),
             _ => None,
         });

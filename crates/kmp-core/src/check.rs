@@ -75,6 +75,9 @@ pub enum CheckError {
     /// The installed packages are not known.
     #[error("{0}")]
     Packages(String),
+    /// Something could not be read, without which nothing can be said.
+    #[error("nothing is judged: {0}")]
+    Unread(#[from] Problem),
 }
 
 /// Judges. Reads only.
@@ -99,7 +102,7 @@ pub fn check(
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
     let kernel_comes = !transaction.kernels.is_empty();
     let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
-    let mut survey = Survey::take(root, rpm, loader, &selection);
+    let mut survey = Survey::take(root, rpm, loader, &selection)?;
     survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {
         let dir = root.display(survey.inventory.dirs.path());
@@ -154,7 +157,13 @@ pub fn check(
     lines.sort_by_key(|l| l.kernel);
     let apart =
         if request.names.is_empty() { std::mem::take(&mut survey.inventory.apart) } else { Vec::new() };
-    Ok(Checked { releases, lines, apart, problems: std::mem::take(&mut survey.problems) })
+    let mut problems = std::mem::take(&mut survey.problems);
+    let unread = targets.files.iter().filter_map(|f| Some((f, f.module.as_ref().err()?)));
+    problems.extend(unread.filter(|(_, fault)| fault.is_unread()).map(|(file, fault)| Problem {
+        is_unread: true,
+        ..Problem::new(file.path.clone(), fault.to_string())
+    }));
+    Ok(Checked { releases, lines, apart, problems })
 }
 
 fn read_packages(
@@ -163,7 +172,7 @@ fn read_packages(
     files: &[PathBuf],
 ) -> Result<Transaction, CheckError> {
     let rpm = rpm.map_err(|e| CheckError::NoRpm(e.to_string()))?;
-    let mut elements = Elements::new(ModulesDirs::find(root));
+    let mut elements = Elements::new(ModulesDirs::find(root)?);
     for file in files {
         elements.add_file(rpm, file)?;
     }

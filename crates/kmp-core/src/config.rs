@@ -72,22 +72,56 @@ const OS_RELEASE: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
 
 /// Whose conventions hold below `root`: by `dialect` in the configuration, else by `os-release`, else SUSE's.
 /// What cannot be understood is a problem.
-pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Dialect {
-    Config::load(root, problems).dialect(root)
+///
+/// # Errors
+/// One of these files cannot be read: then it is not known, and no guess is made.
+pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Result<Dialect, Problem> {
+    Config::known(root, problems)?.dialect(root)
 }
 
 impl Config {
     /// Whose conventions hold below `root`, if this is its configuration.
-    pub fn dialect(&self, root: &Root) -> Dialect {
-        let text = || OS_RELEASE.iter().find_map(|file| root.read(Path::new(file), LIMIT).ok());
-        let told = || Dialect::of_os_release(&String::from_utf8_lossy(&text()?));
-        self.dialect.or_else(told).unwrap_or_default()
+    ///
+    /// # Errors
+    /// What tells cannot be read: then it is not known, and no guess is made.
+    pub fn dialect(&self, root: &Root) -> Result<Dialect, Problem> {
+        if let Some(dialect) = self.dialect {
+            return Ok(dialect);
+        }
+        for file in OS_RELEASE {
+            match root.read_if_there(Path::new(file), LIMIT) {
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    return Ok(Dialect::of_os_release(&String::from_utf8_lossy(&text)).unwrap_or_default());
+                }
+                Err(e) => return Err(Problem::unreadable(root.display(Path::new(file)), &e)),
+            }
+        }
+        Ok(Dialect::default())
+    }
+
+    /// As [`Config::load`].
+    ///
+    /// # Errors
+    /// A file cannot be read: then what is configured is not known.
+    pub fn known(root: &Root, problems: &mut Vec<Problem>) -> Result<Self, Problem> {
+        let mut own = Vec::new();
+        let config = Self::load(root, &mut own);
+        if let Some(unread) = own.iter().position(|p| p.is_unread) {
+            return Err(own.swap_remove(unread));
+        }
+        problems.append(&mut own);
+        Ok(config)
     }
 
     /// Reads the configuration below `root`. What cannot be understood is a problem, and left out.
     pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
         let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
-        for entry in root.read_dir(Path::new(DIRECTORY)).unwrap_or_default() {
+        let entries = root.read_dir_if_there(Path::new(DIRECTORY)).unwrap_or_else(|e| {
+            problems.push(Problem::unreadable(root.display(Path::new(DIRECTORY)), &e));
+            Vec::new()
+        });
+        for entry in entries {
             let is_conf = entry.name.as_encoded_bytes().ends_with(b".conf");
             if entry.kind != FileType::Dir && is_conf {
                 files.push(Path::new(DIRECTORY).join(entry.name));
@@ -95,13 +129,13 @@ impl Config {
         }
         let mut config = Self::default();
         for file in files {
-            let mut problem = |what| problems.push(Problem { path: root.display(&file), what });
             match root.read(&file, LIMIT) {
                 Ok(text) => {
-                    config.read(&String::from_utf8_lossy(&text)).into_iter().for_each(&mut problem);
+                    let faults = config.read(&String::from_utf8_lossy(&text)).into_iter();
+                    problems.extend(faults.map(|what| Problem::new(root.display(&file), what)));
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => problem(format!("cannot be read: {e}; its settings are left out")),
+                Err(e) => problems.push(Problem::unreadable(root.display(&file), &e)),
             }
         }
         config
@@ -290,16 +324,16 @@ mod tests {
         let files = testkit::TestRoot::new();
         let root = Root::open(&files.path()).unwrap();
         let mut problems = Vec::new();
-        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
         files.write("usr/lib/os-release", "ID=fedora\n");
-        assert_eq!(dialect(&root, &mut problems), Dialect::RedHat);
+        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::RedHat);
         files.write("etc/os-release", "ID=opensuse-tumbleweed\n");
-        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
         files.write("etc/kmp.conf", "dialect = redhat\n");
-        assert_eq!(dialect(&root, &mut problems), Dialect::RedHat);
+        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::RedHat);
         assert!(problems.is_empty(), "{problems:?}");
         files.write("etc/kmp.conf", "dialect = slackware\n");
-        assert_eq!(dialect(&root, &mut problems), Dialect::Suse);
+        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
         assert!(problems[0].to_string().contains("line 1: dialect is suse or redhat"), "{problems:?}");
     }
 

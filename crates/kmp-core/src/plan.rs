@@ -5,17 +5,24 @@
 //! its next older version, until nothing changes. What failed only for the sake of others that have given
 //! way since is tried again. Where that leaves a package without its newest version, [`search`] looks for a
 //! better choice: as many packages served as possible, then the newest versions. A package is linked whole or
-//! not at all.
+//! not at all. What could not be read stays as it is: see [`held`].
+
+mod beside;
+mod held;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use crate::abi::{Candidate, Kernel, Malformed, Module, Reason, Role, Rule, Verdict, World, name};
+use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
 use crate::inventory::Wish;
 use crate::steps;
 
 use beside::{Allowance, Groups};
+pub use held::Held;
+use held::is_unknown;
 use search::Search;
 
 pub use beside::Beside;
@@ -26,7 +33,7 @@ pub struct PlannedModule<'a> {
     /// By its file, `_` for `-`.
     pub name: &'a str,
     /// Its contents, or why there are none.
-    pub module: Result<&'a Module, &'a Malformed>,
+    pub module: Result<&'a Module, &'a ModuleFault>,
     /// Where its link would go, below `weak-updates/`.
     pub link: PathBuf,
     /// Where its link would point.
@@ -46,6 +53,8 @@ pub struct Kmp<'a> {
     pub modules: Vec<PlannedModule<'a>>,
     /// Why it cannot be linked at all, if so: a module that is not on disk, for example.
     pub broken: Option<&'a str>,
+    /// Why it is not known whether it can be linked, if so: not all of it could be found.
+    pub unread: Option<&'a str>,
     /// Into which kernels it is to be linked, if that is not left to what it fits.
     pub wish: Wish,
 }
@@ -56,13 +65,13 @@ pub struct Native<'a> {
     /// By its file, `_` for `-`.
     pub name: &'a str,
     /// Its contents, or why there are none.
-    pub module: Result<&'a Module, &'a Malformed>,
+    pub module: Result<&'a Module, &'a ModuleFault>,
     /// The package (an index into the list of KMPs) that owns it.
     pub kmp: Option<usize>,
 }
 
 /// A kernel and what is there besides the packages to be linked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Site<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
@@ -76,6 +85,8 @@ pub struct Site<'a> {
     pub inert: HashSet<&'a str>,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
     pub users: HashMap<&'a str, Vec<(&'a str, &'a Module)>>,
+    /// What could not be read, and the links that there are.
+    pub held: Held<'a>,
 }
 
 /// What becomes of one KMP in one kernel.
@@ -98,6 +109,8 @@ pub enum Decision {
     },
     /// It would not load.
     DoesNotFit,
+    /// Something could not be read: it is not known whether it would load. The links of its package stay as they are.
+    Unknown,
     /// It cannot be linked anywhere.
     Broken,
     /// It is not to be linked into this kernel, and who says so.
@@ -105,7 +118,7 @@ pub enum Decision {
 }
 
 /// The plan for one kernel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct KernelPlan {
     /// The links below `weak-updates/`: path, target, and the KMP they belong to.
     pub links: BTreeMap<PathBuf, (PathBuf, usize)>,
@@ -150,6 +163,21 @@ impl<'t> Taken<'t> {
 impl Site<'_> {
     /// Decides for this kernel. `kmps` is sorted by driver, the version first that is tried first.
     pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
+        let mut held = held::Packages::new();
+        let mut plan = self.plan_all(kmps);
+        loop {
+            let more = plan.unknown(kmps, &held);
+            if more.is_empty() {
+                return plan;
+            }
+            held.extend(more);
+            plan = self.without(kmps, &held).plan_all(kmps);
+            plan.keep(self, kmps, &held);
+        }
+    }
+
+    /// Decides for all packages but those that are held.
+    fn plan_all(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
         let native_package: HashMap<&str, usize> =
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
         let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
@@ -235,6 +263,10 @@ impl Site<'_> {
                     known.unwrap_or_else(|| beside.why_left_out(index))
                 }
                 _ => beside.instead(index),
+            };
+            let decision = match decision {
+                Decision::DoesNotFit if is_unknown(&verdict) => Decision::Unknown,
+                decision => decision,
             };
             if decision == Decision::Link {
                 for module in &kmp.modules {
@@ -325,6 +357,7 @@ impl Site<'_> {
     fn may_be_linked(&self, kmp: &Kmp<'_>) -> bool {
         kmp.broken.is_none()
             && self.declined(kmp).is_none()
+            && !self.held.packages.contains(kmp.package)
             && !kmp.modules.is_empty()
             && !self.is_native(kmp)
             && serves(kmp.flavour, &self.kernel.release)
@@ -333,7 +366,10 @@ impl Site<'_> {
     /// Names that no package can have: those of the kernel's own modules, and of somebody's files.
     fn taken(&self) -> Taken<'_> {
         let foreign = self.foreign.iter().map(|(name, what)| (&**name, what.as_str()));
-        let natives = self.natives.iter().map(|native| (native.name, "the kernel's own module"));
+        let own = self.own_natives();
+        let natives = self.natives.iter().enumerate().map(|(at, native)| {
+            (native.name, if at < own { "the kernel's own module" } else { "a link that stays as it is" })
+        });
         // What is foreign is said in more words.
         Taken(natives.chain(foreign).map(|(name, with)| (name, (with.into(), None))).collect())
     }
@@ -372,14 +408,23 @@ impl Site<'_> {
         let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
         let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
         let natives = verdicts.by_ref().take(natives.len()).collect();
-        let kmps = chosen.iter().map(|k| (*k, verdicts.by_ref().take(kmps[*k].modules.len()).collect()));
-        Judged { natives, kmps: kmps.collect() }
+        let of_kmp = |k: &usize| {
+            let mut own = verdicts.by_ref().take(kmps[*k].modules.len()).collect::<Vec<_>>();
+            kmps[*k].add_unread(&mut own);
+            (*k, own)
+        };
+        Judged { natives, kmps: chosen.iter().map(of_kmp).collect() }
+    }
+
+    /// How many of the natives are not held links.
+    fn own_natives(&self) -> usize {
+        self.natives.len() - self.held.beside
     }
 
     /// Judges modules together in this kernel, in-tree users of what they replace included.
     pub fn judge_modules<'m>(
         &self,
-        modules: impl Iterator<Item = (&'m str, Result<&'m Module, &'m Malformed>)>,
+        modules: impl Iterator<Item = (&'m str, Result<&'m Module, &'m ModuleFault>)>,
     ) -> Vec<Verdict> {
         self.judge_from(&modules.collect::<Vec<_>>(), 0)
     }
@@ -387,16 +432,19 @@ impl Site<'_> {
     /// The verdicts on `modules` but the first `skip`, which are only beside them.
     fn judge_from<'m>(
         &self,
-        modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
+        modules: &[(&'m str, Result<&'m Module, &'m ModuleFault>)],
         skip: usize,
     ) -> Vec<Verdict> {
+        if let Some(why) = &self.held.kernel {
+            return modules.iter().skip(skip).map(|_| Verdict::unknown(why)).collect();
+        }
         let (world, places) = self.world(modules);
         let mut verdicts = world.judge_only(places[skip..].iter().copied().flatten());
         let wanted = places.iter().zip(modules).skip(skip);
         wanted
             .map(|(place, (_, module))| match (place, module) {
                 (Some(at), _) => std::mem::take(&mut verdicts[*at]),
-                (None, Err(why)) => Verdict::malformed(why),
+                (None, Err(why)) => Verdict::of_fault(why),
                 (None, Ok(_)) => Verdict::default(),
             })
             .collect()
@@ -406,10 +454,10 @@ impl Site<'_> {
     /// are in none.
     pub fn world<'m>(
         &'m self,
-        modules: &[(&'m str, Result<&'m Module, &'m Malformed>)],
+        modules: &[(&'m str, Result<&'m Module, &'m ModuleFault>)],
     ) -> (World<'m>, Vec<Option<usize>>) {
         steps::count(modules.len());
-        let natives: HashSet<&str> = self.natives.iter().map(|n| n.name).collect();
+        let natives: HashSet<&str> = self.natives[..self.own_natives()].iter().map(|n| n.name).collect();
         let mut set = Vec::with_capacity(modules.len());
         let mut places = Vec::with_capacity(modules.len());
         for (name, module) in modules {
@@ -429,6 +477,9 @@ impl Site<'_> {
                 }
             }
         }
+        if self.held.incomplete {
+            set.push(Candidate { name: "", module: unread(), role: Role::Unread });
+        }
         (World::new(self.kernel, self.in_tree, set), places)
     }
 
@@ -442,6 +493,21 @@ impl Site<'_> {
             .collect();
         kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
     }
+}
+
+impl Kmp<'_> {
+    /// Where not all of it was found, nothing is known of what was, unless that is refused.
+    fn add_unread(&self, verdicts: &mut [Verdict]) {
+        if let Some(why) = self.unread {
+            verdicts.iter_mut().for_each(|v| v.reasons.push(Reason::new(Rule::Unread, why)));
+        }
+    }
+}
+
+/// A module of which nothing is known.
+fn unread() -> &'static Module {
+    static UNREAD: OnceLock<Module> = OnceLock::new();
+    UNREAD.get_or_init(|| Module::declared([], []))
 }
 
 /// How many modules some KMPs have.
@@ -512,9 +578,6 @@ impl<'a> All<'a> {
         }
     }
 }
-
-mod beside;
-mod search;
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 const MAX_LINKS: usize = 40;
 /// The longest path the kernel takes, with its NUL: PATH_MAX.
 const MAX_PATH: usize = 4096;
-/// openat2 fails with EAGAIN where a rename anywhere raced with a `..` in the path; then it is asked again, so many times.
+/// How often a call is made again that was interrupted, or is to be tried again: openat2 fails with EAGAIN where a rename anywhere
+/// raced with a `..` in the path, open(2) where a lease is being broken.
 const RETRIES: usize = 32;
 
 /// The root could not be opened.
@@ -112,6 +113,41 @@ enum Resolver {
     Walk,
 }
 
+/// Did the system fail to look (EIO, EACCES, ENOMEM, EMFILE and the like)? Then what is there is unknown. Otherwise the error tells
+/// what is there: nothing, or something of another kind.
+pub fn is_fault(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    match error.raw_os_error().map(Errno::from_raw) {
+        // The last two: a socket, or a device without a driver, in a file's place.
+        Some(
+            Errno::ENOENT
+            | Errno::ENOTDIR
+            | Errno::EISDIR
+            | Errno::ELOOP
+            | Errno::ENAMETOOLONG
+            | Errno::EINVAL
+            | Errno::ENXIO
+            | Errno::ENODEV,
+        ) => false,
+        Some(_) => true,
+        None => !matches!(
+            error.kind(),
+            Kind::NotFound | Kind::InvalidInput | Kind::InvalidData | Kind::FileTooLarge
+        ),
+    }
+}
+
+/// Asks again where the call was interrupted, or is to be tried again.
+pub(crate) fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..RETRIES {
+        match call() {
+            Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
 /// A file-system root beneath which every path is resolved. See the [module](self) for the rules.
 #[derive(Debug)]
 pub struct Root {
@@ -177,8 +213,10 @@ impl Root {
     /// # Errors
     /// As [`Root::open_file`]; `FileTooLarge` where the file has more than `limit` bytes.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let (file, stat) = regular(self.open_at(path, READ, true)?)?;
-        read_up_to(file, stat, limit)
+        again(|| {
+            let (file, stat) = regular(self.open_at(path, READ, true)?)?;
+            read_up_to(file, stat, limit)
+        })
     }
 
     /// Opens a regular file for reading.
@@ -186,7 +224,7 @@ impl Root {
     /// # Errors
     /// The system's; `IsADirectory` or `InvalidInput` where it is no regular file. A FIFO or device never blocks.
     pub fn open_file(&self, path: &Path) -> io::Result<File> {
-        Ok(regular(self.open_at(path, READ, true)?)?.0)
+        again(|| Ok(regular(self.open_at(path, READ, true)?)?.0))
     }
 
     /// The names in a directory without `.` and `..`, sorted by bytes. Links to directories are followed to get there.
@@ -194,7 +232,7 @@ impl Root {
     /// # Errors
     /// The system's; `NotADirectory` where it is none.
     pub fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        list(self.dir(path)?)
+        again(|| list(self.dir(path)?))
     }
 
     /// As [`Root::read_dir`], with what the directory itself is.
@@ -202,9 +240,11 @@ impl Root {
     /// # Errors
     /// As [`Root::read_dir`].
     pub fn read_dir_stat(&self, path: &Path) -> io::Result<(Vec<DirEntry>, Stat)> {
-        let dir = self.dir(path)?;
-        let stat = fstat(&dir)?.into();
-        Ok((list(dir)?, stat))
+        again(|| {
+            let dir = self.dir(path)?;
+            let stat = fstat(&dir)?.into();
+            Ok((list(dir)?, stat))
+        })
     }
 
     /// A directory's handle, opened for reading (O_RDONLY), for `*at` calls.
@@ -212,7 +252,7 @@ impl Root {
     /// # Errors
     /// The system's; `NotADirectory` where it is none.
     pub fn dir(&self, path: &Path) -> io::Result<OwnedFd> {
-        Ok(self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY, true)?)
+        again(|| Ok(self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY, true)?))
     }
 
     /// A directory to read many files from: one path walk for all of them.
@@ -228,7 +268,7 @@ impl Root {
     /// # Errors
     /// The system's; `NotFound` for a dangling link.
     pub fn metadata(&self, path: &Path) -> io::Result<Stat> {
-        Ok(fstat(self.open_at(path, OFlag::O_PATH, true)?)?.into())
+        again(|| Ok(fstat(self.open_at(path, OFlag::O_PATH, true)?)?.into()))
     }
 
     /// What `path` is; a symbolic link at its end is told itself.
@@ -236,7 +276,7 @@ impl Root {
     /// # Errors
     /// The system's.
     pub fn symlink_metadata(&self, path: &Path) -> io::Result<Stat> {
-        Ok(fstat(self.open_at(path, OFlag::O_PATH, false)?)?.into())
+        again(|| Ok(fstat(self.open_at(path, OFlag::O_PATH, false)?)?.into()))
     }
 
     /// A symbolic link's target, as it is written.
@@ -244,12 +284,42 @@ impl Root {
     /// # Errors
     /// The system's; `InvalidInput` where it is no link.
     pub fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(read_link_fd(self.open_at(path, OFlag::O_PATH, false)?.as_fd())?)
+        again(|| Ok(read_link_fd(self.open_at(path, OFlag::O_PATH, false)?.as_fd())?))
     }
 
-    /// Whether there is something at `path`. A dangling link is nothing, and so is what may not be looked at.
-    pub fn exists(&self, path: &Path) -> bool {
-        self.metadata(path).is_ok()
+    /// Whether there is something at `path`. A dangling link is nothing.
+    ///
+    /// # Errors
+    /// The system's, where it [could not look](is_fault).
+    pub fn try_exists(&self, path: &Path) -> io::Result<bool> {
+        match self.metadata(path) {
+            Ok(_) => Ok(true),
+            Err(e) if is_fault(&e) => Err(e),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// As [`Root::read`]; `None` where there is no regular file, or one that is too large.
+    ///
+    /// # Errors
+    /// The system's, where it [could not look](is_fault).
+    pub fn read_if_there(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        match self.read(path, limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if is_fault(&e) => Err(e),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// As [`Root::read_dir`]; nothing where there is no directory.
+    ///
+    /// # Errors
+    /// The system's, where it [could not look](is_fault).
+    pub fn read_dir_if_there(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        match self.read_dir(path) {
+            Err(e) if !is_fault(&e) => Ok(Vec::new()),
+            done => done,
+        }
     }
 
     /// The path without symbolic links, `.` and `..`, absolute inside the root: `/lib/modules` may be `/usr/lib/modules`.
@@ -258,7 +328,7 @@ impl Root {
     /// The system's; `NotFound` where the file does not exist.
     pub fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         // The walk knows the names it went through. /proc/self/fd would also tell, but not in every chroot, and wrongly after a rename.
-        let walked = self.walk(path, true)?;
+        let walked = again(|| Ok(self.walk(path, true)?))?;
         let mut real = PathBuf::from("/");
         real.extend(walked.dirs.iter().map(|(_, name)| name));
         if walked.last != "." {
@@ -607,7 +677,7 @@ mod tests {
             }
             for path in ["/usr/out", "/outrel", "/../secret", "/nothing", "/dangling", "/nothing/..", ""] {
                 assert_eq!(errno(root.read(p(path), 100)), Errno::ENOENT, "{path} {root:?}");
-                assert!(!root.exists(p(path)));
+                assert!(!root.try_exists(p(path)).unwrap());
             }
             for path in ["/etc/name/", "/etc/name/.", "/etc/name/..", "/etc/name/x", "/usr/absolute/"] {
                 assert_eq!(errno(root.read(p(path), 100)), Errno::ENOTDIR, "{path} {root:?}");

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Kernel, Malformed, Module, SymbolTable};
-use crate::inventory::{self, FoundModule, Inventory, LoadedModule, Loader, Problem, Release};
-use crate::plan::{KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
+use crate::dialect::serves;
+use crate::inventory::{
+    self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Problem, Release,
+};
+use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::root::Root;
 use crate::workers;
 
@@ -36,6 +39,8 @@ pub struct SurveyedKernel {
     pub kernel: Arc<Kernel>,
     /// What it should have.
     pub plan: KernelPlan,
+    /// What of it could not be read, if something: then nothing is judged, and all stays as it is.
+    pub unread: Option<Problem>,
     own: Own,
 }
 
@@ -43,9 +48,11 @@ pub struct SurveyedKernel {
 #[derive(Debug)]
 struct Own {
     /// By the name of a module that would be replaced: its in-tree users.
-    users: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>,
+    users: LoadedUsers,
     /// Names that are taken, and by what: see [`Site::foreign`].
     foreign: Vec<(Box<str>, String)>,
+    /// The links of KMPs: path below `weak-updates/`, target, and the KMP.
+    links: Vec<(PathBuf, PathBuf, usize)>,
 }
 
 /// A root's inventory, with the plan for each selected kernel.
@@ -62,13 +69,16 @@ pub struct Survey {
 
 impl Survey {
     /// Takes stock, judges and plans. Reads only.
+    ///
+    /// # Errors
+    /// As [`Inventory::take`].
     pub fn take(
         root: &Root,
         rpm: Result<&Librpm, &librpm_rt::Error>,
         loader: &mut Loader<'_>,
         selection: &Selection,
-    ) -> Self {
-        let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers());
+    ) -> Result<Self, Problem> {
+        let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers())?;
         if let Some(going) = &selection.going {
             inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
         }
@@ -89,31 +99,49 @@ impl Survey {
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);
-        inventory.add_unpackaged(root, &contents);
+        inventory.add_unpackaged(root, &|path| loader.module(path).map(|m| &**m));
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
-        let own: Vec<Own> = releases
-            .iter()
-            .map(|release| {
-                let own = release.third_party.iter().map(|m| &*m.name);
-                let users = loader.load_users(release, &names.iter().copied().chain(own).collect());
-                let items = release.weak_updates.as_deref().unwrap_or_default();
-                let foreign = items.iter().filter(|i| inventory.ours(root, i).is_none());
-                let foreign = foreign.filter_map(|i| {
-                    Some((i.name.clone()?, "a file in weak-updates that is not kmp's".into()))
-                });
-                // depmod prefers what is there to links.
-                let apart = inventory.apart.iter().filter(|apart| apart.release == release.release);
-                let apart = apart.map(|a| (a.module.name.clone(), "the kernel's own module".into()));
-                let external =
-                    inventory.conventions.external(root, &release.release).into_iter().map(|(m, path)| {
-                        (m, format!("{path}, in a directory that depmod.d(5) calls external"))
-                    });
-                let loose = inventory.leftovers(release);
-                Own { users, foreign: foreign.chain(apart).chain(external).chain(loose).collect() }
-            })
-            .collect();
+        let (mut surveyed, mut more) = (Vec::with_capacity(releases.len()), Vec::new());
+        for ((release, loaded), index) in releases.iter().zip(kernels).zip(&selected) {
+            let own = release.third_party.iter().map(|m| &*m.name);
+            let (users, problem) = loader.load_users(release, &names.iter().copied().chain(own).collect());
+            let mut own = Own { users, foreign: Vec::new(), links: Vec::new() };
+            for item in release.weak_updates.iter().flatten() {
+                match (inventory.ours(root, item), &item.kind) {
+                    (None, _) => {
+                        let what = "a file in weak-updates that is not kmp's";
+                        own.foreign.extend(item.name.clone().map(|name| (name, what.into())));
+                    }
+                    (Some(Some(kmp)), ItemKind::Link(target)) => {
+                        own.links.push((item.below.clone(), target.clone(), kmp));
+                    }
+                    _ => {}
+                }
+            }
+            // depmod prefers what is there to links.
+            let apart = inventory.apart.iter().filter(|apart| apart.release == release.release);
+            own.foreign.extend(apart.map(|a| (a.module.name.clone(), "the kernel's own module".into())));
+            let mut unread = release.unread.clone().or(loaded.unread).or(problem);
+            match inventory.conventions.external(root, &release.release) {
+                Ok(external) => own.foreign.extend(external.into_iter().map(|(module, path)| {
+                    (module, format!("{path}, in a directory that depmod.d(5) calls external"))
+                })),
+                Err(problem) => {
+                    more.push(problem.clone());
+                    unread = unread.or(Some(problem));
+                }
+            }
+            own.foreign.extend(inventory.leftovers(release));
+            surveyed.push(SurveyedKernel {
+                release: *index,
+                kernel: loaded.kernel,
+                plan: KernelPlan::default(),
+                unread,
+                own,
+            });
+        }
         let modules = inventory
             .kmps
             .iter()
@@ -125,20 +153,28 @@ impl Survey {
         let mut survey = Self { inventory, kernels: Vec::new(), problems: Vec::new(), modules };
         survey.problems.append(&mut survey.inventory.problems);
         survey.problems.extend(loader.take_problems());
-        let parts: Vec<_> = selected.into_iter().zip(kernels).zip(own).collect();
+        survey.problems.append(&mut more);
         let kmps = survey.kmps();
-        let plans = workers::map(loader.workers(), &parts, |((release, kernel), own)| {
-            survey.site(*release, kernel, own).plan(&kmps)
-        });
+        let plans = workers::map(loader.workers(), &surveyed, |kernel| survey.site_of(kernel).plan(&kmps));
         drop(kmps);
-        let surveyed = parts.into_iter().zip(plans).map(|(((release, kernel), own), plan)| SurveyedKernel {
-            release,
-            kernel,
-            plan,
-            own,
-        });
-        survey.kernels = surveyed.collect();
-        survey
+        let planned = surveyed.into_iter().zip(plans).map(|(kernel, plan)| SurveyedKernel { plan, ..kernel });
+        survey.kernels = planned.collect();
+        Ok(survey)
+    }
+
+    /// Could something not be read, so that not all is known?
+    pub fn is_unread(&self) -> bool {
+        self.problems.iter().any(|p| p.is_unread)
+    }
+
+    /// The KMPs of which it is not known whether a kernel should have them, and that it keeps as they are, each with a
+    /// reason.
+    pub fn unknown<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = (usize, &'s str)> {
+        let decisions = kernel.plan.decisions.iter().enumerate();
+        decisions.filter(|(_, decision)| **decision == Decision::Unknown).map(|(k, _)| {
+            let mut reasons = kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
+            (k, reasons.next().map_or("not read", |r| r.detail.as_str()))
+        })
     }
 
     /// The release directory of a surveyed kernel.
@@ -169,6 +205,7 @@ impl Survey {
                 origin: &kmp.origin,
                 modules: kmp.modules.iter().map(|m| self.planned(&kmp.origin, m)).collect(),
                 broken: kmp.broken.as_deref(),
+                unread: kmp.unread.as_deref(),
                 wish: kmp.wish.clone(),
             })
             .collect()
@@ -176,7 +213,39 @@ impl Survey {
 
     /// A surveyed kernel as the plan sees it.
     pub fn site_of<'s>(&'s self, kernel: &'s SurveyedKernel) -> Site<'s> {
-        self.site(kernel.release, &kernel.kernel, &kernel.own)
+        let SurveyedKernel { release, kernel, unread, own, .. } = kernel;
+        let release = &self.inventory.releases[*release];
+        let natives = release.third_party.iter().map(|m| Native {
+            name: &m.name,
+            module: self.module(&m.path),
+            kmp: self.inventory.owner(&m.path),
+        });
+        let users = own.users.iter().map(|(replaced, users)| {
+            let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
+            (&**replaced, readable.collect())
+        });
+        let linked = self.inventory.kmps.iter().flat_map(|k| k.modules.iter().map(move |m| (&*k.origin, m)));
+        let inert = linked.filter(|(_, m)| release.in_tree_names.contains(&m.name)).filter(|(origin, m)| {
+            let in_tree =
+                release.in_tree.iter().find(|own| own.name == m.name).map(|own| own.below.as_path());
+            let link = self.planned(origin, m).link;
+            self.inventory.conventions.is_inert(&release.release, &link, in_tree)
+        });
+        let is_unread = |found: &FoundModule| self.module(&found.path).is_err_and(ModuleFault::is_unread);
+        let mut kmps = self.inventory.kmps.iter().filter(|k| serves(k.flavour.as_deref(), &kernel.release));
+        let incomplete = self.inventory.releases.iter().any(|r| r.unread.is_some())
+            || release.third_party.iter().any(is_unread)
+            || kmps.any(|k| k.unread.is_some() || k.modules.iter().any(is_unread));
+        let links = own.links.iter().map(|(link, target, kmp)| (&**link, &**target, *kmp));
+        Site {
+            kernel,
+            inert: inert.map(|(_, m)| &*m.name).collect(),
+            in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
+            natives: natives.collect(),
+            foreign: own.foreign.clone(),
+            users: users.collect(),
+            held: Held::new(unread.as_ref().map(Problem::to_string), incomplete, links.collect()),
+        }
     }
 
     /// The third-party modules that a kernel has, or is to have: its own, then those to be linked.
@@ -189,8 +258,9 @@ impl Survey {
     /// not installed: replaced by these, an in-tree module may be lost to its users.
     pub fn consider_replacing(&mut self, loader: &mut Loader<'_>, names: &HashSet<&str>) {
         for kernel in &mut self.kernels {
-            let found = loader.load_users(&self.inventory.releases[kernel.release], names);
+            let (found, problem) = loader.load_users(&self.inventory.releases[kernel.release], names);
             kernel.own.users.extend(found);
+            kernel.unread = kernel.unread.take().or(problem);
         }
         self.problems.extend(loader.take_problems());
     }
@@ -205,7 +275,7 @@ impl Survey {
     }
 
     /// The module at `path`.
-    pub fn module(&self, path: &Path) -> Result<&Module, &Malformed> {
+    pub fn module(&self, path: &Path) -> Result<&Module, &ModuleFault> {
         match self.modules.get(path).map(|m| &**m) {
             Some(loaded) => loaded.as_ref(),
             None => Err(not_read()),
@@ -223,37 +293,9 @@ impl Survey {
             target,
         }
     }
-
-    fn site<'s>(&'s self, release: usize, kernel: &'s Kernel, own: &'s Own) -> Site<'s> {
-        let release = &self.inventory.releases[release];
-        let natives = release.third_party.iter().map(|m| Native {
-            name: &m.name,
-            module: self.module(&m.path),
-            kmp: self.inventory.owner(&m.path),
-        });
-        let users = own.users.iter().map(|(replaced, users)| {
-            let readable = users.iter().filter_map(|(user, m)| Some((&**user, (**m).as_ref().ok()?)));
-            (&**replaced, readable.collect())
-        });
-        let linked = self.inventory.kmps.iter().flat_map(|k| k.modules.iter().map(move |m| (&*k.origin, m)));
-        let inert = linked.filter(|(_, m)| release.in_tree_names.contains(&m.name)).filter(|(origin, m)| {
-            let in_tree =
-                release.in_tree.iter().find(|own| own.name == m.name).map(|own| own.below.as_path());
-            let link = self.planned(origin, m).link;
-            self.inventory.conventions.is_inert(&release.release, &link, in_tree)
-        });
-        Site {
-            kernel,
-            inert: inert.map(|(_, m)| &*m.name).collect(),
-            in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
-            natives: natives.collect(),
-            foreign: own.foreign.clone(),
-            users: users.collect(),
-        }
-    }
 }
 
-fn not_read() -> &'static Malformed {
-    static NOT_READ: std::sync::OnceLock<Malformed> = std::sync::OnceLock::new();
-    NOT_READ.get_or_init(|| Malformed("was not read".into()))
+fn not_read() -> &'static ModuleFault {
+    static NOT_READ: std::sync::OnceLock<ModuleFault> = std::sync::OnceLock::new();
+    NOT_READ.get_or_init(|| ModuleFault::Unread("was not read".into()))
 }

@@ -10,16 +10,16 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict, Warning};
 use crate::apply::{
-    Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
-    settle_pending, switch,
+    Depmod, Lock, LockError, Wanted, clear, clear_temporary, is_index_only, is_read_only, keep_pending,
+    leftovers, settle_pending, switch,
 };
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
-use crate::run_dir::DIRECTORY;
-use crate::survey::{Selection, Survey};
+use crate::run_dir::{Check, DIRECTORY};
+use crate::survey::{Selection, Survey, SurveyedKernel};
 
 use initrds::{Initrds, Noted};
 
@@ -44,6 +44,9 @@ pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
     #[error("the installed packages are not known, so no link was changed: {0}")]
     Packages(#[from] PackageError),
+    /// Something could not be read without which nothing can be said of any kernel.
+    #[error("not all that is there is known, so no link was changed: {0}")]
+    Unread(#[from] Problem),
     /// Another run, or no place for a lock.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -105,16 +108,30 @@ pub struct KernelReport {
     pub changes: Vec<PackageChange>,
     /// Why the links could not be changed.
     pub error: Option<String>,
+    /// The packages whose links stay as they are, because something could not be read: each with the reason, in words.
+    pub unread: Vec<String>,
     /// depmod.
     pub index: Index,
     /// The initrd, where it was asked for.
     pub initrd: Option<Fate>,
+    /// Where the caller looks after the initrds: this one has to be looked at.
+    pub to_check: Option<ToCheck>,
+}
+
+/// A kernel of which the initrd is to be looked at by the caller.
+#[derive(Clone, Debug)]
+pub struct ToCheck {
+    /// Did links, or third-party modules of its own, change, and not only the index?
+    pub links_changed: bool,
+    /// To be settled when it is done ([`crate::run_dir::settle_check`]).
+    pub note: Option<Check>,
 }
 
 impl KernelReport {
     /// Did it fail in any part?
     pub fn failed(&self) -> bool {
-        self.links_failed() || self.initrd.as_ref().is_some_and(|f| matches!(f.done, initrd::Done::Failed(_)))
+        let is_bad = |fate: &Fate| matches!(fate.done, initrd::Done::Failed(_)) || fate.reason.is_unknown();
+        self.links_failed() || !self.unread.is_empty() || self.initrd.as_ref().is_some_and(is_bad)
     }
 
     /// Are links or index not what they should be?
@@ -150,6 +167,11 @@ impl fmt::Display for NotLinked<'_> {
 }
 
 impl SyncReport {
+    /// Did it fail in any part, or could something not be looked at?
+    pub fn failed(&self) -> bool {
+        self.survey.is_unread() || self.kernels.iter().any(KernelReport::failed)
+    }
+
     /// KMPs that a kernel of their flavour does not get; not those of which it has another version.
     pub fn not_linked(&self, release: &str) -> Vec<NotLinked<'_>> {
         let kmps = &self.survey.inventory.kmps;
@@ -255,14 +277,20 @@ pub fn sync(
     // Where nothing has to be changed nothing is written, not even the lock's file.
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
     let mut told: Vec<Problem> = Vec::new();
+    let mut has_raced = false;
     loop {
         let noted = Noted::read(root);
-        let mut survey = Survey::take(root, rpm, loader, &options.selection);
+        let mut survey = Survey::take(root, rpm, loader, &options.selection)?;
+        // Somebody was at work meanwhile. The second time what is gone counts as unknown.
+        if loader.take_race() && !std::mem::replace(&mut has_raced, true) {
+            continue;
+        }
         if let Some(unknown) = survey.inventory.packages_unknown.take() {
             return Err(unknown.into());
         }
-        let differences = differences(root, &survey, options);
-        let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases);
+        let mut unseen = Vec::new();
+        let differences = differences(root, &survey, options, &mut unseen);
+        let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases, &mut unseen);
         let unchanged = differences.iter().all(|d| !d.links_change && !d.index_due);
         let mut initrds = options.initrd.as_ref().map(|request| Initrds::new(root, &survey, request, noted));
         let idle = leftovers.is_empty() && unchanged && initrds.as_ref().is_none_or(Initrds::is_idle);
@@ -271,20 +299,26 @@ pub fn sync(
             // The loader tells of a broken file once, when it reads it.
             told = survey.problems;
             let remark = lock.as_mut().and_then(|lock| lock.remark.take());
-            told.extend(remark.map(|what| Problem { path: root.display(Path::new(DIRECTORY)), what }));
+            told.extend(remark.map(|what| Problem::new(root.display(Path::new(DIRECTORY)), what)));
             // Another run may have been at work before the lock was ours.
             continue;
         }
         let mut problems = told;
         let again: HashSet<&Problem> = survey.problems.iter().collect();
         problems.retain(|p| !again.contains(p));
+        problems.append(&mut unseen);
+        if !options.dry_run && !idle && !root.is_system() {
+            clear_temporary(root);
+        }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
             if let Err(e) = clear(root, leftover) {
                 let what = format!("left by a run that was cut short, and cannot be removed: {e}");
-                problems.push(Problem { path: root.display(leftover), what });
+                problems.push(Problem::new(root.display(leftover), what));
             }
         }
-        if let Some(initrds) = initrds.as_mut().filter(|_| !options.dry_run && !unchanged) {
+        if let Some(initrds) =
+            initrds.as_mut().filter(|_| !options.dry_run && (!unchanged || survey.is_unread()))
+        {
             let changing = differences.iter().filter(|d| d.links_change || d.index_due);
             problems.extend(initrds.note(changing.map(|d| (d.release, !d.changes.is_empty()))));
         }
@@ -298,7 +332,12 @@ pub fn sync(
     }
 }
 
-fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Difference<'s>> {
+fn differences<'s>(
+    root: &Root,
+    survey: &'s Survey,
+    options: &Options,
+    unseen: &mut Vec<Problem>,
+) -> Vec<Difference<'s>> {
     let inventory = &survey.inventory;
     let planned: BTreeMap<usize, _> = survey.kernels.iter().map(|k| (k.release, &k.plan.links)).collect();
     let chosen = &options.selection.kernels;
@@ -367,7 +406,10 @@ fn differences<'s>(root: &Root, survey: &'s Survey, options: &Options) -> Vec<Di
         // A kernel that is gone keeps no empty directory; a run that was killed may have left one, and a KMP that went
         // after its kernel leaves what depmod has written and no package owns.
         let emptied = !release.is_kernel && release.weak_updates.as_ref().is_some_and(Vec::is_empty)
-            || is_index_only(root, release);
+            || is_index_only(root, release).unwrap_or_else(|e| {
+                unseen.push(Problem::unreadable(root.display(&release.dir), &e));
+                false
+            });
         let links_change = emptied || !wanted.unwanted.is_empty() || present.len() != wanted.links.len();
         let stale = release.is_kernel.then(|| inventory::stale(root, release)).flatten();
         if let Some(why) = &stale {
@@ -397,9 +439,21 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         release: release.release.clone(),
         changes,
         error: None,
+        unread: Vec::new(),
         index: Index::UpToDate,
         initrd: None,
+        to_check: None,
     };
+    let surveyed = survey.kernels.iter().find(|k| survey.inventory.releases[k.release].dir == release.dir);
+    let unread = release.unread.as_ref().or(surveyed.and_then(|k| k.unread.as_ref()));
+    if let Some(unread) = unread {
+        let release = &release.release;
+        report.changes = Vec::new();
+        report.error =
+            Some(format!("the links and the index of kernel {release} stay as they are, for {unread}"));
+        return report;
+    }
+    report.unread = surveyed.map(|k| left_as_they_are(survey, k)).unwrap_or_default();
     if index_due {
         report.index = Index::Due;
     }
@@ -429,4 +483,13 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         };
     }
     report
+}
+
+/// The packages whose links stay in a kernel because something could not be read, with what that is.
+fn left_as_they_are(survey: &Survey, kernel: &SurveyedKernel) -> Vec<String> {
+    let unknown = survey.unknown(kernel).map(|(kmp, why)| {
+        let nvr = survey.inventory.kmps[kmp].package.nvr();
+        format!("{}: the links of {nvr} stay as they are: {}", kernel.kernel.release, printable(why.as_ref()))
+    });
+    unknown.collect()
 }

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::abi::name::module_name;
-use crate::abi::{Malformed, Module, Verdict};
+use crate::abi::{Module, ModuleFault, Verdict};
 use crate::inventory::Loader;
 use crate::report::printable;
-use crate::root::{FileType, Root};
+use crate::root::{FileType, Root, is_fault};
 use crate::workers;
 
 /// A module file that was named, or found in a directory that was.
@@ -19,7 +19,7 @@ pub struct File {
     /// The module's name.
     pub name: String,
     /// Its contents, or why there are none.
-    pub module: Result<Module, Malformed>,
+    pub module: Result<Module, ModuleFault>,
 }
 
 /// What was named.
@@ -46,11 +46,17 @@ impl Targets {
         let system = Root::open(Path::new("/")).map_err(|e| e.to_string())?;
         for name in names {
             let path = Path::new(name);
+            // What is there is asked for once, so that a fault is not taken for an absence.
+            let kind = match std::fs::metadata(path) {
+                Ok(found) => Some(found.is_dir()),
+                Err(e) if is_fault(&e) => return Err(format!("{} cannot be read: {e}", printable(name))),
+                Err(_) => None,
+            };
             let is_path = path.components().count() > 1 || name.as_encoded_bytes().contains(&b'/');
-            if path.is_dir() {
+            if kind == Some(true) {
                 find(&system, path, &mut paths)?;
             } else if is_path || is_package_file(path) || module_name(name).is_some() {
-                if !path.exists() {
+                if kind.is_none() {
                     return Err(format!("there is no file {}", printable(name)));
                 }
                 let list = if is_package_file(path) { &mut package_files } else { &mut paths };

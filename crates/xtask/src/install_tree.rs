@@ -217,7 +217,7 @@ impl Tree {
     }
 
     fn plugin(&self) -> Result<(), String> {
-        let built = plugin::build(false, if self.debug { "debug" } else { "release" })?;
+        let built = plugin::build(plugin::Kind::Plain, if self.debug { "debug" } else { "release" })?;
         self.file(&built, &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
     }
 

@@ -65,7 +65,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Demo,  "modinfo",            "kmod",            "kmod",         "kmod"),
     need(Use::Demo,  "unshare",            "util-linux",      "util-linux",   "util-linux"),
     need(Use::Test,  "flock",              "util-linux",      "util-linux",   "util-linux-core"),
-    need(Use::Test,  "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
+    // The sanitizers' runtime comes with gcc, but on Fedora.
+    need(Use::Test,  "cc",                 "gcc libc6-dev",   "gcc",          "gcc libasan libubsan"),
     need(Use::Test,  "readelf",            "binutils",        "binutils",     "binutils"),
     need(Use::Test,  "strip",              "binutils",        "binutils",     "binutils"),
     need(Use::Test,  "sqlite3",            "sqlite3",         "sqlite3",      "sqlite"),

@@ -1,9 +1,9 @@
-//! `cargo xtask plugin [--faults] [--debug]`: links rpm's plugin from C and libkmp.
+//! `cargo xtask plugin [--faults | --sanitize] [--debug] | --check`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::install_tree;
+use crate::{install, install_tree, privilege, test};
 
 /// The system libraries that Rust's standard library needs. The unwinder comes from gcc's archive: a plugin that cannot be
 /// loaded blocks rpm, so it needs nothing that librpm does not need as well.
@@ -21,23 +21,106 @@ const HARDENING: &[&[&str]] = &[
     &["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
 ];
 
-/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--debug`: unoptimised.
+/// In the C code, with the sanitizers of memory and of undefined behaviour. Their runtime has to be loaded before all else, into an
+/// rpm that knows nothing of it: `LD_PRELOAD`. `FORTIFY` would take calls from their sight.
+const SANITIZERS: &[&str] =
+    &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
+
+const OPTIONS: &str = "--faults, --sanitize, --debug and --check";
+
+/// What a plugin is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To be installed.
+    Plain,
+    /// For tests: it fails on purpose.
+    Faults,
+    /// The same, with [`SANITIZERS`].
+    Sanitized,
+}
+
+/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--sanitize`: with sanitizers besides;
+/// `--debug`: unoptimised. `--check`: runs the tests with sanitizers instead.
 pub fn run(args: &[String]) -> Result<(), String> {
-    let mut faults = false;
+    let mut kind = Kind::Plain;
     let mut profile = "release";
     for arg in args {
         match arg.as_str() {
-            "--faults" => faults = true,
+            "--faults" => kind = Kind::Faults,
+            "--sanitize" => kind = Kind::Sanitized,
             "--debug" => profile = "debug",
-            other => return Err(format!("there is no option {other}; there are --faults and --debug")),
+            "--check" => return check_sanitized().map(|why| why.iter().for_each(|why| println!("{why}"))),
+            other => {
+                return Err(format!("there is no option {other}; there are {OPTIONS}"));
+            }
         }
     }
-    println!("{}", build(faults, profile)?.display());
+    println!("{}", build(kind, profile)?.display());
     Ok(())
 }
 
+/// The tests of the plugin that are run with sanitizers: what is stopped, what is done, libzypp's lists.
+const SANITIZED: &[&str] = &["sanitized::", "veto::", "once::", "policy::", "zypp::"];
+
+/// But for those with valgrind, which is no place for sanitizers, and one that runs programs chrooted and looks at all that they
+/// say, which is there that they cannot load the sanitizers' runtime.
+const NOT_SANITIZED: &[&str] = &[
+    "--skip",
+    "valgrind",
+    "--skip",
+    "no_list_makes_the_plugin_read_beyond_a_line",
+    "--skip",
+    "scriptlets_only_note_their_requests",
+];
+
+/// Runs tests of the plugin with sanitizers, and one of its transactions in valgrind. `Some`: why they were run in part.
+pub fn check_sanitized() -> Result<Option<String>, String> {
+    let plugin = build(Kind::Sanitized, "debug")?;
+    let preload = preload(&plugin)?;
+    let namespace = privilege::namespace()?;
+    let tests = ["test", "--locked", "-p", "kmp-cli", "--test", "plugin", "--"];
+    let cannot = cannot_load(&preload)?;
+    if cannot.is_none() {
+        let plugin = plugin.display().to_string();
+        let with = [("KMP_PLUGIN", &*plugin), ("KMP_PLUGIN_PRELOAD", &*preload)];
+        let named = [&tests[..], &["--include-ignored"], NOT_SANITIZED, SANITIZED].concat();
+        test::cargo(&namespace, &named, &with)?;
+    }
+    test::cargo(&namespace, &[&tests[..], &["--ignored", "valgrind"]].concat(), &[])?;
+    Ok(cannot)
+}
+
+/// What rpm needs for a sanitized plugin, for `LD_PRELOAD`: the runtime, and what makes glibc's translations stand still. With
+/// AddressSanitizer of gcc 12 and glibc 2.36 a call of bindtextdomain() from a library's constructor (libgpg-error's) leaves
+/// their lock broken, and rpm waits for it for ever.
+fn preload(plugin: &Path) -> Result<String, String> {
+    let output = compiler().arg("-print-file-name=libasan.so").output().map_err(|e| format!("cc: {e}"))?;
+    let runtime = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    // A compiler that has it not, as clang, prints the name alone.
+    if !runtime.is_absolute() {
+        return Err("the compiler has no libasan.so; install gcc's libasan, or set CC to gcc".into());
+    }
+    let runtime = runtime.canonicalize().map_err(|e| format!("{}: {e}", runtime.display()))?;
+    let untranslated = plugin.with_file_name("untranslated.so");
+    let source = install::project().join("tests/plugin/untranslated.c");
+    call(compiler().args(["-shared", "-fPIC", "-fno-builtin", "-O2", "-o"]).arg(&untranslated).arg(source))?;
+    Ok(format!("{} {}", runtime.display(), untranslated.display()))
+}
+
+/// Why rpm does not run with the sanitizers' runtime, where it does not: one that hangs would hang every test.
+fn cannot_load(preload: &str) -> Result<Option<String>, String> {
+    let mut rpm = Command::new("timeout");
+    rpm.args(["--signal=KILL", "60", "env"]).arg(format!("LD_PRELOAD={preload}"));
+    let output = rpm.args(["ASAN_OPTIONS=detect_leaks=0", "rpm", "--version"]).output();
+    let output = output.map_err(|e| format!("timeout: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
+    let why = || format!("rpm does not run with AddressSanitizer here ({}) {said}", output.status);
+    Ok((!output.status.success()).then(why))
+}
+
 /// Builds `kmp.so` in a profile (`release` or `debug`), and returns its path.
-pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
+pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
+    let faults = kind != Kind::Plain;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -52,8 +135,12 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     }
     call(&mut cargo)?;
 
-    // rpm wants the file to have the plugin's name; so the two kinds have a directory each.
-    let directory = target.join(profile).join(if faults { "rpm-plugin-faults" } else { "rpm-plugin" });
+    // rpm wants the file to have the plugin's name; so the kinds have a directory each.
+    let directory = target.join(profile).join(match kind {
+        Kind::Plain => "rpm-plugin",
+        Kind::Faults => "rpm-plugin-faults",
+        Kind::Sanitized => "rpm-plugin-sanitized",
+    });
     std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let result = directory.join("kmp.so");
     let plugin = source.join("rpm-plugin");
@@ -68,7 +155,10 @@ pub fn build(faults: bool, profile: &str) -> Result<PathBuf, String> {
     }
     // What a distribution's builds add; its flags come last and win.
     let added = ["CFLAGS", "LDFLAGS"].map(|variable| std::env::var(variable).unwrap_or_default());
-    cc.args(hardening(&added[0]));
+    match kind {
+        Kind::Sanitized => cc.args(SANITIZERS),
+        _ => cc.args(hardening(&added[0])),
+    };
     cc.args(added.iter().flat_map(|flags| flags.split_whitespace()));
     cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
     for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "zypp.c"] {

@@ -81,7 +81,7 @@ pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
     };
     let mut failed = Vec::new();
     let mut programs: Option<Vec<PathBuf>> = None;
-    let plugin = plugin::build(true, "debug")?;
+    let plugin = plugin::build(plugin::Kind::Faults, "debug")?;
     for release in RELEASES {
         let place = Place::new(release, &sudo);
         let has = match place.provide() {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::packages::Use;
-use crate::{fuzz, install, judge, privilege, releases};
+use crate::{fuzz, install, judge, plugin, privilege, releases};
 
 const USAGE: &str = "usage: cargo xtask test [--no-judge] [--bench]
 
@@ -86,6 +86,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         let namespace = privilege::namespace()?;
         cargo(&namespace, &["test", "--workspace", "--test", "packages", "--locked"], &[])
     });
+    step(&mut steps, "sanitizers", plugin::check_sanitized);
     step(&mut steps, "fuzz", fuzz::check);
     // Behind the tests out here, which have built what is run there.
     let packages = install::target().join("tmp/packages-1");

@@ -143,7 +143,10 @@ fn depmod_reads() {
     ];
     race(&targets, 50, false, &|root| {
         let kernel = release(root, SAME);
-        Depmod::default().run(root, &ModulesDirs::find(root), &kernel).map(drop).map_err(words)
+        Depmod::default()
+            .run(root, &ModulesDirs::find(root).map_err(words)?, &kernel)
+            .map(drop)
+            .map_err(words)
     });
     // As many in each of these tests.
     testkit::campaign::figure("races at each path", rounds(50));
@@ -156,7 +159,10 @@ fn depmod_writes() {
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     race(&targets, 50, true, &|root| {
         let kernel = release(root, SAME);
-        Depmod::default().run(root, &ModulesDirs::find(root), &kernel).map(drop).map_err(words)
+        Depmod::default()
+            .run(root, &ModulesDirs::find(root).map_err(words)?, &kernel)
+            .map(drop)
+            .map_err(words)
     });
 }
 
@@ -191,10 +197,12 @@ fn the_switch_of_links() {
 fn leftovers_are_cleared() {
     let left = "usr/lib/modules/.kmp-left";
     race(&[left, "usr/lib/modules/.kmp-left/file", "usr/lib/modules"], 200, true, &|root| {
-        let dirs = ModulesDirs::find(root);
+        let dirs = ModulesDirs::find(root).map_err(words)?;
         let _ = std::fs::create_dir(root.path().join(left));
         let _ = std::fs::File::create_new(root.path().join(left).join("file"));
-        apply::leftovers(root, &dirs, &[]).iter().for_each(|path| drop(apply::clear(root, path)));
+        apply::leftovers(root, &dirs, &[], &mut Vec::new())
+            .iter()
+            .for_each(|path| drop(apply::clear(root, path)));
         Ok(())
     });
 }

@@ -96,7 +96,7 @@ fn check_via_rust(root: &TestRoot, names: &[&str], kernels: &[&str]) -> Lines {
 fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> Lines {
     let opened = Root::open(&root.path()).unwrap();
     let rpm = librpm(root);
-    let mut elements = Elements::new(ModulesDirs::find(&opened));
+    let mut elements = Elements::new(ModulesDirs::find(&opened).unwrap());
     let database = rpm.open(&root.path()).unwrap();
     for item in items {
         let (kind, rest) = item.split_at(1);
@@ -115,7 +115,8 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     }
     elements.take_updated(&rpm, &database).unwrap();
     let survey =
-        Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default());
+        Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default())
+            .unwrap();
     let config = Config::load(&opened, &mut Vec::new());
     let circumstances = Circumstances { config: &config, policy, running: None, is_loaded: &|_| false };
     let findings = judge(&rpm, &survey, &elements.finish(), &circumstances);
@@ -220,7 +221,8 @@ fn judging_gives_the_same_through_rust_and_through_c() {
     let obsoleting = obsoletes("foo-kmp-default < 2");
     let beside = format!("+{}", obsoleting.path().display());
     let obsoleting = format!("^{}", obsoleting.path().display());
-    let not_this = format!("^{}", obsoletes("foo-kmp-default < 1").path().display());
+    let older = obsoletes("foo-kmp-default < 1");
+    let not_this = format!("^{}", older.path().display());
     let (gone, replaced) = (format!("-{foo}"), format!("~{foo}"));
     for (policy, items, lost) in [
         // A kernel alone loses the driver; with its KMP, none is lost.

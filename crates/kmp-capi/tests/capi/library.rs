@@ -70,6 +70,32 @@ fn exactly_the_reviewed_symbols_are_exported() {
     assert_eq!(exported, list.lines().collect::<Vec<_>>());
 }
 
+/// A caller that ignores SIGCHLD, such as rpm by request of who started it, hears of depmod's success and failure.
+#[test]
+fn a_caller_that_ignores_its_children() {
+    let (root, ..) = crate::both::root_with_two_kernels();
+    let ignoring = |root: &TestRoot| {
+        let mut command = root.command("env");
+        command.arg("--ignore-signal=CHLD");
+        command
+    };
+    let sync = |depmod: &str| {
+        let program = c_program(&root, &["sync"]);
+        let mut ignoring = ignoring(&root);
+        ignoring.arg(program.get_program()).args(program.get_args()).env("LD_LIBRARY_PATH", built());
+        run(ignoring.env("DEPMOD", depmod))
+    };
+    let shown = run(ignoring(&root).args(["grep", "SigIgn", "/proc/self/status"])).expect_success().stdout;
+    let ignored = shown.trim().rsplit('\t').next().unwrap();
+    // The bit of signal 17.
+    assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & 1 << 16, 0, "{shown}");
+    let failed = sync("/bin/false");
+    assert!(failed.stdout.contains("exit status: 1"), "{failed}");
+    let good = sync("depmod");
+    assert!(good.stdout.contains("depmod ran") && !good.stdout.contains("failed"), "{good}");
+    assert!(sync("depmod").stdout.lines().all(|line| !line.contains("depmod")));
+}
+
 #[test]
 fn it_is_never_unloaded_and_needs_no_librpm() {
     let shown = run(Command::new("readelf").arg("-d").arg(built().join(link::SONAME))).expect_success();

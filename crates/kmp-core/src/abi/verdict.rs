@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 
-use super::{Crcs, Export, Kernel, Licensing, Module, Need, Offer, SignatureState, name};
+use super::{Crcs, Export, Kernel, Licensing, Module, ModuleFault, Need, Offer, SignatureState, name};
 use crate::steps;
 
 /// What a module is refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
+    /// Not known: the module, or what it depends on, could not be read.
+    Unread,
     /// Not a module at all.
     Malformed,
     /// Other class, byte order or machine.
@@ -46,6 +48,7 @@ impl Rule {
     /// The name in `--json` and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
+            Rule::Unread => "unread",
             Rule::Malformed => "malformed",
             Rule::Architecture => "architecture",
             Rule::Vermagic => "vermagic",
@@ -175,9 +178,20 @@ impl Verdict {
         self.reasons.is_empty()
     }
 
-    /// The verdict on what cannot even be read.
-    pub fn malformed(why: &dyn fmt::Display) -> Self {
-        Self { reasons: vec![Reason::new(Rule::Malformed, why.to_string())], ..Self::default() }
+    /// Is there no verdict, because something could not be read? That of a module which would be refused anyway is one.
+    pub fn is_unknown(&self) -> bool {
+        !self.fits() && self.reasons.iter().all(|r| r.rule == Rule::Unread)
+    }
+
+    /// The verdict on what there are no contents of.
+    pub fn of_fault(fault: &ModuleFault) -> Self {
+        let rule = if fault.is_unread() { Rule::Unread } else { Rule::Malformed };
+        Self { reasons: vec![Reason::new(rule, fault.to_string())], ..Self::default() }
+    }
+
+    /// None, and why.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { reasons: vec![Reason::new(Rule::Unread, why)], ..Self::default() }
     }
 }
 
@@ -191,6 +205,8 @@ pub enum Role {
     /// An in-tree module that uses exports of a module that is replaced: where it would not load any
     /// more, the module that replaces it breaks it.
     InTreeUser,
+    /// It stands for modules that could not be read: whether they export what nobody else does is unknown.
+    Unread,
 }
 
 /// A module of the set that is judged together.
@@ -240,6 +256,8 @@ pub struct World<'a> {
     tainted: Vec<bool>,
     /// How many modules of the set are known by their package's dependencies only.
     declared: usize,
+    /// Could some modules that may be there not be read?
+    has_unread: bool,
 }
 
 /// Who offers a symbol.
@@ -266,8 +284,10 @@ impl<'a> World<'a> {
                 offers.entry(&*offer.symbol).or_insert((i, offer));
             }
         }
-        let declared = set.iter().filter(|c| c.module.is_declared).count();
-        let mut world = Self { kernel, in_tree, set, by_name, offers, tainted: Vec::new(), declared };
+        let has_unread = set.iter().any(|c| c.role == Role::Unread);
+        let declared = set.iter().filter(|c| c.module.is_declared && c.role != Role::Unread).count();
+        let mut world =
+            Self { kernel, in_tree, set, by_name, offers, tainted: Vec::new(), declared, has_unread };
         world.tainted = world.taints();
         world
     }
@@ -295,6 +315,9 @@ impl<'a> World<'a> {
                 continue;
             }
             let candidate = &self.set[i];
+            if candidate.role == Role::Unread {
+                continue;
+            }
             let mut reasons = self.whole_module(candidate.module);
             let uses = &mut providers[i];
             for need in &candidate.module.needs {
@@ -310,7 +333,7 @@ impl<'a> World<'a> {
                 };
                 if let (Role::InTreeUser, Some(p), Some(reason)) = (candidate.role, culprit, &reason)
                     && self.set[p].role == Role::Judged
-                    && reason.rule != Rule::UnknownCrc
+                    && !matches!(reason.rule, Rule::UnknownCrc | Rule::Unread)
                 {
                     broken.push((i, p, reason.clone()));
                 }
@@ -488,6 +511,12 @@ impl<'a> World<'a> {
             (!need.weak).then(|| Reason { wanted, ..Reason::on(rule, symbol, detail) })
         };
         let (crc, crc_known, gpl, namespace, exporter) = match *provider {
+            Provider::Nobody | Provider::Gone(..) if self.has_unread => {
+                return missing(
+                    Rule::Unread,
+                    format!("whether anybody exports {symbol} is not known: a module could not be read"),
+                );
+            }
             // A module of which only its package's dependencies are known may export it.
             Provider::Nobody | Provider::Gone(..) if self.others_may_offer(user) => {
                 return missing(
@@ -655,13 +684,18 @@ impl<'a> World<'a> {
         }
         while let Some((turn, user, p)) = pending.pop_first() {
             steps::count(1);
-            if verdicts[user].fits() {
+            let (rule, why) = match verdicts[p].is_unknown() {
+                true => (Rule::Unread, "of which nothing is known"),
+                false => (Rule::Depends, "which does not fit"),
+            };
+            // What was only unknown, and is refused now, is told once more.
+            if verdicts[user].fits() || (verdicts[user].is_unknown() && rule != Rule::Unread) {
                 let next = |of: &usize| (turn + usize::from((*of, user) <= (user, p)), *of, user);
                 pending.extend(users[user].iter().map(next));
             }
             let (exporter, symbol) = (self.set[p].name, providers[user][&p]);
-            let detail = format!("needs {exporter} (for {symbol}), which does not fit");
-            verdicts[user].reasons.push(Reason::on(Rule::Depends, symbol, detail).by(exporter));
+            let detail = format!("needs {exporter} (for {symbol}), {why}");
+            verdicts[user].reasons.push(Reason::on(rule, symbol, detail).by(exporter));
         }
     }
 

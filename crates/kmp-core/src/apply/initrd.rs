@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::notes::{Note, note, noted, take_back};
 use super::program::{self, Failure, With, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
+use crate::inventory::Problem;
 use crate::report::printable;
-use crate::root::Root;
+use crate::root::{Root, is_fault};
 
 /// Where markers are: empty files, named for the kernel's release.
 pub const MARKERS: &str = "/run/regenerate-initrd";
@@ -43,6 +44,9 @@ pub enum NoGenerator {
     /// The one that is wanted is not there.
     #[error("{0} is not installed")]
     NotInstalled(String),
+    /// What tells which one it is could not be read.
+    #[error("which generator makes initrds is not known: {0}")]
+    Unread(String),
     /// The one that is wanted is not run, and why not.
     #[error("{0} is not run: {1}")]
     Refused(String, String),
@@ -57,6 +61,11 @@ impl NoGenerator {
     /// Is it what was asked for that is wrong, rather than the system?
     pub fn is_configuration(&self) -> bool {
         matches!(self, Self::Unknown(_) | Self::Refused(..) | Self::OfOtherRoot(_))
+    }
+
+    /// Is it not known whether there is one?
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Unread(_))
     }
 }
 
@@ -85,15 +94,22 @@ impl Generator {
             return Err(NoGenerator::OfOtherRoot(root.path().into()));
         }
         let sdbootutil = settings.sdbootutil.clone().unwrap_or_else(|| "sdbootutil".into());
-        let find =
-            |named: &OsStr| find_in(root, named).map_err(|why| NoGenerator::Refused(printable(named), why));
+        let find = |named: &OsStr| {
+            find_in(root, named).map_err(|e| match is_fault(&e) {
+                true => NoGenerator::Unread(format!("{}: {e}", printable(named))),
+                false => NoGenerator::Refused(printable(named), e.to_string()),
+            })
+        };
         let sdbootutil = find(&sdbootutil)?.map(|program| Self { tool: Tool::Sdbootutil, program });
         if let Some(sdbootutil) = sdbootutil.as_ref().filter(|_| !dry_run)
             && run(root, &sdbootutil.program, &["is-installed"]).is_ok()
         {
             return Ok(sdbootutil.clone());
         }
-        let configured = settings.generator.clone().or_else(|| configured(root));
+        let configured = match &settings.generator {
+            Some(named) => Some(named.clone()),
+            None => configured(root)?,
+        };
         let (tool, named) = match configured.as_deref() {
             None | Some("dracut") => {
                 (Tool::Dracut, settings.dracut.clone().unwrap_or_else(|| "dracut".into()))
@@ -164,11 +180,14 @@ fn run(root: &Root, program: &Path, arguments: &[&str]) -> Result<String, Failur
 }
 
 /// `INITRD_GENERATOR` of `/etc/sysconfig/bootloader`.
-fn configured(root: &Root) -> Option<String> {
-    let text = root.read(Path::new(SYSCONFIG), 1 << 20).ok()?;
+fn configured(root: &Root) -> Result<Option<String>, NoGenerator> {
+    let text = root.read_if_there(Path::new(SYSCONFIG), 1 << 20);
+    let unread =
+        |e| NoGenerator::Unread(Problem::unreadable(root.display(Path::new(SYSCONFIG)), &e).to_string());
+    let Some(text) = text.map_err(unread)? else { return Ok(None) };
     let mut read = Assignments::default();
     read.read(&String::from_utf8_lossy(&text));
-    Some(read.get("INITRD_GENERATOR").trim().to_string()).filter(|name| !name.is_empty())
+    Ok(Some(read.get("INITRD_GENERATOR").trim().to_string()).filter(|name| !name.is_empty()))
 }
 
 /// Runs a program of the caller's that looks after the initrd of `release` in place of ours. Returns what it said.
@@ -200,6 +219,9 @@ pub fn unmark(root: &Root, marker: &Note) {
 }
 
 /// The markers.
-pub fn markers(root: &Root) -> Vec<Note> {
+///
+/// # Errors
+/// They cannot be listed.
+pub fn markers(root: &Root) -> Result<Vec<Note>, Problem> {
     noted(root, Path::new(MARKERS))
 }

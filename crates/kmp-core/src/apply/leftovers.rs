@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::switch;
 use crate::dialect::WEAK_UPDATES;
-use crate::inventory::{ModulesDirs, Release};
+use crate::inventory::{ModulesDirs, Problem, Release};
 use crate::root::{FileType, Root};
 
 /// Names that only this project makes, beside a release directory or in it, begin so.
@@ -23,12 +23,20 @@ pub(super) const GOING: &str = ".kmp-going-";
 
 /// What an earlier run was killed over: prepared sets of links, half-copied indexes, depmod's picture; and what
 /// depmod itself was killed over. Only for the holder of the lock are they surely nobody's any more.
-pub fn leftovers(root: &Root, dirs: &ModulesDirs, releases: &[Release]) -> Vec<PathBuf> {
+pub fn leftovers(
+    root: &Root,
+    dirs: &ModulesDirs,
+    releases: &[Release],
+    problems: &mut Vec<Problem>,
+) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let links = releases.iter().filter(|r| r.weak_updates.is_some()).map(|r| r.dir.join(WEAK_UPDATES));
     let all = dirs.all().map(Path::to_path_buf).chain(releases.iter().map(|r| r.dir.clone())).chain(links);
     for dir in all {
-        let entries = root.read_dir(&dir).unwrap_or_default();
+        let entries = root.read_dir_if_there(&dir).unwrap_or_else(|e| {
+            problems.push(Problem::unreadable(root.display(&dir), &e));
+            Vec::new()
+        });
         let ours = entries.into_iter().filter(|e| {
             let is_unfinished = || e.kind == FileType::File && unfinished_by(&e.name).is_some_and(is_dead);
             e.name.as_bytes().starts_with(PREFIX.as_bytes()) || is_unfinished()

@@ -12,8 +12,9 @@ use nix::sys::stat::{fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::root::{Dir, FileType, Root, Stat};
-use crate::run_dir::RunDir;
+use crate::inventory::Problem;
+use crate::root::{Dir, FileType, Root, Stat, is_fault};
+use crate::run_dir::{RunDir, is_refusal};
 
 /// A note as it was when it was seen, or left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +56,32 @@ pub(super) fn forget(root: &Root, directory: &Path, name: &str) {
 }
 
 /// All notes in a directory, sorted by name.
-pub(crate) fn noted(root: &Root, directory: &Path) -> Vec<Note> {
-    let Some(directory) = ours(root, directory) else { return Vec::new() };
-    let directory = Dir::from(OwnedFd::from(directory));
-    let entries = directory.entries().unwrap_or_default().into_iter();
+///
+/// # Errors
+/// They cannot be listed.
+pub(crate) fn noted(root: &Root, path: &Path) -> Result<Vec<Note>, Problem> {
+    let unreadable = |path: &Path, e: io::Error| Problem::unreadable(root.display(path), &e);
+    let directory = match RunDir::at(root, path, false) {
+        Ok(Some(directory)) => Dir::from(OwnedFd::from(directory)),
+        Ok(None) => return Ok(Vec::new()),
+        // What another user, or a link, has put in its place is not believed.
+        Err(e) if is_refusal(&e) => {
+            log::warn!("{e}");
+            return Ok(Vec::new());
+        }
+        Err(e) => return Err(unreadable(path, e)),
+    };
+    let entries = directory.entries().map_err(|e| unreadable(path, e))?.into_iter();
     let files = entries.filter(|e| e.kind == FileType::File).filter_map(|e| e.name.into_string().ok());
-    let names = files.filter(|name| !name.starts_with('.'));
-    names
-        .filter_map(|name| Some(Note { seen: directory.symlink_metadata(name.as_ref()).ok()?, name }))
-        .collect()
+    let mut notes = Vec::new();
+    for name in files.filter(|name| !name.starts_with('.')) {
+        match directory.symlink_metadata(name.as_ref()) {
+            Ok(seen) => notes.push(Note { name, seen }),
+            Err(e) if is_fault(&e) => return Err(unreadable(&path.join(&name), e)),
+            Err(_) => {}
+        }
+    }
+    Ok(notes)
 }
 
 /// What another user, or a link, has put in its place is not believed.
@@ -104,20 +122,20 @@ mod tests {
         let root = Root::open(tmp.path()).unwrap();
         let directory = Path::new("/run/kmp/example");
         let first = note(&root, directory, "one", "").unwrap();
-        assert_eq!(noted(&root, directory), std::slice::from_ref(&first));
+        assert_eq!(noted(&root, directory).unwrap(), std::slice::from_ref(&first));
         // Times are as coarse as the kernel's clock ticks.
         std::thread::sleep(std::time::Duration::from_millis(20));
         let again = note(&root, directory, "one", "").unwrap();
         take_back(&root, directory, &first);
-        assert_eq!(noted(&root, directory), std::slice::from_ref(&again));
+        assert_eq!(noted(&root, directory).unwrap(), std::slice::from_ref(&again));
         take_back(&root, directory, &again);
-        assert!(noted(&root, directory).is_empty());
+        assert!(noted(&root, directory).unwrap().is_empty());
         // Another file by that name is another note, whenever it was made.
         let first = note(&root, directory, "one", "text").unwrap();
         std::fs::rename(tmp.path().join("run/kmp/example/one"), tmp.path().join("kept")).unwrap();
         note(&root, directory, "one", "text").unwrap();
         take_back(&root, directory, &first);
-        assert_eq!(noted(&root, directory).len(), 1);
+        assert_eq!(noted(&root, directory).unwrap().len(), 1);
         for wrong in ["", ".hidden", "a/b", ".."] {
             assert!(note(&root, directory, wrong, "").is_err(), "{wrong}");
         }

@@ -4,6 +4,7 @@
 //! absolute. How: see `kmp-exec`; with a limit of time, whatever the caller's process does with SIGCHLD, and in a session of its own.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use kmp_exec::{End, Files, Program};
 use nix::unistd::{AccessFlags, access};
 
 use crate::report::printable;
-use crate::root::{FileType, Root};
+use crate::root::{FileType, Root, is_fault};
 
 /// Where programs are.
 const DIRECTORIES: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
@@ -126,23 +127,35 @@ pub(crate) fn find(root: Option<&Root>, named: &OsStr) -> Result<PathBuf, String
     if is_relative(named) {
         return Err(RELATIVE.into());
     }
-    let candidates = DIRECTORIES.iter().map(|directory| Path::new(directory).join(path));
-    let found = candidates.into_iter().find(|path| match root {
-        Some(root) => can_run(root, path),
-        None => path.is_file() && access(path, AccessFlags::X_OK).is_ok(),
-    });
-    found.ok_or_else(|| format!("it is in none of {}", DIRECTORIES.join(", ")))
+    for path in DIRECTORIES.iter().map(|directory| Path::new(directory).join(path)) {
+        let is_there = match root {
+            Some(root) => can_run(root, &path).map_err(|e| format!("{}: {e}", path.display()))?,
+            None => path.is_file() && access(&path, AccessFlags::X_OK).is_ok(),
+        };
+        if is_there {
+            return Ok(path);
+        }
+    }
+    Err(format!("it is in none of {}", DIRECTORIES.join(", ")))
 }
 
 /// As [`find`]; a file that can be run, if it is there.
 ///
 /// # Errors
-/// In words: `named` is a relative path.
-pub(crate) fn find_in(root: &Root, named: &OsStr) -> Result<Option<PathBuf>, String> {
+/// `InvalidInput`: `named` is a relative path. The system's, where it could not look.
+pub(crate) fn find_in(root: &Root, named: &OsStr) -> io::Result<Option<PathBuf>> {
     if is_relative(named) {
-        return Err(RELATIVE.into());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, RELATIVE));
     }
-    Ok(find(Some(root), named).ok().filter(|path| can_run(root, path)))
+    let path = Path::new(named);
+    let own = path.is_absolute().then(|| path.to_path_buf());
+    let others = DIRECTORIES.iter().filter(|_| own.is_none()).map(|d| Path::new(d).join(path));
+    for path in own.iter().cloned().chain(others) {
+        if can_run(root, &path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 const RELATIVE: &str = "a program is named by a plain name or by an absolute path";
@@ -151,8 +164,12 @@ fn is_relative(named: &OsStr) -> bool {
     named.is_empty() || !Path::new(named).is_absolute() && named.as_bytes().contains(&b'/')
 }
 
-fn can_run(root: &Root, path: &Path) -> bool {
-    root.metadata(path).is_ok_and(|s| s.kind() == FileType::File && s.mode & 0o111 != 0)
+fn can_run(root: &Root, path: &Path) -> io::Result<bool> {
+    match root.metadata(path) {
+        Ok(stat) => Ok(stat.kind() == FileType::File && stat.mode & 0o111 != 0),
+        Err(e) if is_fault(&e) => Err(e),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The first lines, where a program tells its reason first.

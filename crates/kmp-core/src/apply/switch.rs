@@ -119,16 +119,19 @@ fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &Owne
 }
 
 /// Is depmod's index all that is left of a kernel that is gone, and of its KMPs?
-pub fn is_index_only(root: &Root, release: &Release) -> bool {
+///
+/// # Errors
+/// The system's: it could not look.
+pub fn is_index_only(root: &Root, release: &Release) -> io::Result<bool> {
     let has_modules = release.is_kernel
         || !release.third_party.is_empty()
         || !release.live_patches.is_empty()
         || release.weak_updates.is_some();
     if has_modules {
-        return false;
+        return Ok(false);
     }
-    let left = root.read_dir(&release.dir).unwrap_or_default();
-    !left.is_empty() && left.iter().all(|entry| is_of_index(&entry.name))
+    let left = root.read_dir_if_there(&release.dir)?;
+    Ok(!left.is_empty() && left.iter().all(|entry| is_of_index(&entry.name)))
 }
 
 /// Is it what depmod writes, or has not finished?

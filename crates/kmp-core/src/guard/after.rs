@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::incoming::{IncomingKernel, IncomingModule, Transaction};
+use crate::abi::ModuleFault;
 use crate::inventory::driver::{self, Member};
 use crate::inventory::{Conventions, Package};
-use crate::plan::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
 
 /// A KMP: an installed one (an index into the inventory's), or one that comes (an index into the
@@ -38,6 +39,8 @@ pub(super) struct After<'a> {
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
     conventions: &'a Conventions,
+    /// Something could not be read that may have what others need.
+    incomplete: bool,
 }
 
 impl<'a> After<'a> {
@@ -74,6 +77,7 @@ impl<'a> After<'a> {
                 origin: &kmp.origin,
                 modules: modules.collect(),
                 broken: (!kmp.modules.iter().any(is_eligible)).then_some(NOT_ELIGIBLE),
+                unread: None,
                 wish: survey.inventory.conventions.wish(&kmp.package),
             };
             (&kmp.package, Source::Incoming(i), planned)
@@ -101,7 +105,13 @@ impl<'a> After<'a> {
         for (index, kmp) in kmps.iter().enumerate() {
             versions.entry(kmp.package).or_default().push(index);
         }
-        Self { kmps, sources, versions, stays, wanted_gone, conventions: &survey.inventory.conventions }
+        let is_unread = |kmp: &Kmp<'_>| {
+            kmp.unread.is_some() || kmp.modules.iter().any(|m| m.module.is_err_and(ModuleFault::is_unread))
+        };
+        let incomplete =
+            survey.inventory.releases.iter().any(|r| r.unread.is_some()) || kmps.iter().any(is_unread);
+        let conventions = &survey.inventory.conventions;
+        Self { kmps, sources, versions, stays, wanted_gone, conventions, incomplete }
     }
 
     /// Is every version erased, with nothing in its place?
@@ -130,6 +140,7 @@ impl<'a> After<'a> {
             foreign: Vec::new(),
             inert: self.inert(Some(&incoming.in_tree), &incoming.kernel.release),
             users: HashMap::new(),
+            held: Held::new(None, self.incomplete, Vec::new()),
         }
     }
 
@@ -148,7 +159,9 @@ impl<'a> After<'a> {
         let mut natives: Vec<Native<'s>> = old.collect();
         let known: HashSet<usize> = self.stays.values().copied().collect();
         natives.extend(self.natives(&site.kernel.release, |i| !known.contains(&i)));
-        Site { natives, inert: self.inert(site.in_tree, &site.kernel.release), ..site }
+        // Links do not matter here: what is unknown is no loss.
+        let held = Held::new(site.held.kernel, site.held.incomplete || self.incomplete, Vec::new());
+        Site { natives, inert: self.inert(site.in_tree, &site.kernel.release), held, ..site }
     }
 
     /// Names of linked modules that are loaded from the kernel's own tree all the same.

@@ -12,7 +12,7 @@ use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Lost, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, SymbolTable, Traits, name};
+use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, Traits, name};
 use crate::budget::Budget;
 use crate::config::{Config, Policy};
 use crate::decompress::MODULE_LIMIT;
@@ -253,7 +253,7 @@ impl Elements {
                         paths.iter().partition(|path| drivers.contains(path.as_path()));
                     if let Some(first) = of_driver.first() {
                         let pay = |amount| budget.keep(amount).and_then(|()| self.budget.keep(amount));
-                        let module = load::paid(parse_module(&bytes, first), &pay);
+                        let module = load::paid(parse_module(&bytes, first).map_err(ModuleFault::from), &pay);
                         for path in of_driver {
                             modules.insert(path.clone(), load::by_other_name(&module, path, &pay));
                         }
@@ -272,7 +272,7 @@ impl Elements {
                 })?;
             }
             if let Some(why) = over {
-                let why: LoadedModule = Arc::new(Err(why.into()));
+                let why: LoadedModule = Arc::new(Err(Malformed::from(why).into()));
                 for path in drivers {
                     modules.entry(path.to_path_buf()).or_insert_with(|| why.clone());
                 }
@@ -284,7 +284,7 @@ impl Elements {
             let module = match (modules.remove(path), &mut declared) {
                 (Some(module), _) => module,
                 (None, Some(module)) => Arc::new(Ok(std::mem::replace(module, Module::declared([], [])))),
-                (None, None) => Arc::new(Err(Malformed("not read before it is installed".into()))),
+                (None, None) => Arc::new(Err(ModuleFault::Unread("not read before it is installed".into()))),
             };
             let module = IncomingModule { name: name.clone(), path: path.clone(), module };
             if (*module.module).as_ref().is_ok_and(|m| m.is_live_patch) {
@@ -462,7 +462,7 @@ mod tests {
 
     fn sorted(files: &[&str]) -> Contents {
         let root = TestRoot::new();
-        let elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
         elements.sort(&package(files))
     }
 
@@ -507,7 +507,7 @@ mod tests {
     #[test]
     fn live_patches_and_the_kernels_own_modules_are_no_drivers_that_come() {
         let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
         let of_source = |files: &[&str]| Package { source: "kernel-1-1.src.rpm".into(), ..package(files) };
         let come = [
             package(&["/usr/lib/modules/1-default/livepatch/p.ko", "/usr/lib/modules/1-default/kgraft/q.ko"]),
@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn what_a_package_has_is_not_kept_for_each_release() {
         let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
         let files: Vec<String> =
             (0..50).map(|i| format!("/usr/lib/modules/{i}-default/updates/x.ko")).collect();
         let package = package(&files.iter().map(String::as_str).collect::<Vec<_>>());
@@ -543,7 +543,7 @@ mod tests {
     #[test]
     fn a_package_of_the_kernel_itself_brings_no_driver() {
         let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()));
+        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
         let mut of_kernel = package(&["/usr/lib/modules/1-default/updates/x.ko"]);
         of_kernel.provides.push(Dependency { name: "kmp_in_kernel".into(), flags: 0, evr: String::new() });
         elements.add_package(of_kernel, &[], None).unwrap();

@@ -178,7 +178,7 @@ impl After<'_> {
         let reasons = |k: usize| plan.verdicts[k].iter().flat_map(|v| &v.reasons);
         // A version that may work, for all that is known, is not lost.
         let may_work = |k: usize| {
-            let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed);
+            let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
             !matches!(plan.decisions[k], Decision::OtherFlavour | Decision::Declined(_))
                 && !reasons(k).any(found)
         };

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::after::{After, Source};
 use super::incoming::Transaction;
-use crate::abi::{Malformed, Module, Verdict};
+use crate::abi::{Module, ModuleFault, Verdict};
 use crate::inventory::Package;
 use crate::plan::{KernelPlan, Site};
 use crate::survey::Survey;
@@ -21,7 +21,7 @@ pub struct PackageVerdicts {
 }
 
 /// A module that a kernel has or is to have, by its name.
-pub type Present<'m> = (&'m str, Result<&'m Module, &'m Malformed>);
+pub type Present<'m> = (&'m str, Result<&'m Module, &'m ModuleFault>);
 
 /// Judges what comes as if it were installed: the KMPs that come against every surveyed kernel, and the
 /// kernels that come (but those that `chosen` declines) against every KMP. A KMP is judged for kernels of

@@ -1,6 +1,8 @@
 //! A kernel's modules on disk beside those in its initrd.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Archived, Contents};
@@ -10,8 +12,8 @@ use super::places;
 use crate::abi::name::module_name;
 use crate::decompress::{Inflater, MODULE_LIMIT};
 use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
-use crate::inventory::Release;
-use crate::root::Root;
+use crate::inventory::{Problem, Release};
+use crate::root::{Root, again, is_fault};
 
 /// A module that a new initrd could get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,13 @@ fn is_third_party(below: &Path) -> bool {
 
 /// Compares `modules` with what is in the kernel's initrd.
 pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &Modules) -> Present {
-    let Some(path) = places::find(root, &release.release, &release.dir) else { return Present::Missing };
+    let path = match places::find(root, &release.release, &release.dir) {
+        Ok(Some(path)) => path,
+        Ok(None) => return Present::Missing,
+        Err(problem) => return Present::Unknown(problem.to_string()),
+    };
+    let fault =
+        |path: &Path, e: &io::Error| Present::Unknown(Problem::unreadable(root.display(path), e).to_string());
     let told = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
     let counting: BTreeSet<&str> =
         modules.iter().filter(|(_, m)| m.counts).map(|(name, _)| &**name).collect();
@@ -94,9 +102,15 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     };
     let file = match root.open_file(&path) {
         Ok(file) => file,
+        Err(e) if is_fault(&e) => return fault(&path, &e),
         Err(e) => return told(e.to_string()),
     };
-    let contents = match archive::read(file, &wanted) {
+    let mut file = Watched { file, fault: None };
+    let read = archive::read(&mut file, &wanted);
+    if let Some(e) = &file.fault {
+        return fault(&path, e);
+    }
+    let contents = match read {
         Ok(contents) => contents,
         Err(e) => return told(e.to_string()),
     };
@@ -107,6 +121,7 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());
     let names: BTreeSet<&str> = counting.iter().copied().chain(of_initrd).collect();
     let mut inflater = Inflater::new();
+    let mut unread = None;
     let compared = names.into_iter().map(|name| {
         let packed = packed.get(name).map_or(State::Absent, |below| {
             match contents.resolve(&Path::new(&release.release).join(below)) {
@@ -119,11 +134,31 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
         let installed = match modules.get(name) {
             None => State::Absent,
             Some(_) if packed == State::Absent => State::NotRead,
-            Some(module) => read(root, &module.path, &mut inflater),
+            Some(module) => read_module(root, &module.path, &mut inflater).unwrap_or_else(|e| {
+                unread = Some(fault(&module.path, &e));
+                State::NotRead
+            }),
         };
         Compared { name: name.into(), installed, packed }
     });
-    Present::Read(compared.collect())
+    let compared = compared.collect();
+    unread.unwrap_or(Present::Read(compared))
+}
+
+/// A file that remembers that it could not be read.
+struct Watched {
+    file: File,
+    fault: Option<io::Error>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = again(|| self.file.read(buffer));
+        if let Err(e) = &read {
+            self.fault = Some(e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error));
+        }
+        read
+    }
 }
 
 /// Of each module of a kernel in the initrd the file that would be loaded, by its path below the kernel's directory.
@@ -140,9 +175,10 @@ fn of_kernel<'c>(dialect: Dialect, contents: &'c Contents, release: &str) -> BTr
     modules
 }
 
-fn read(root: &Root, path: &Path, inflater: &mut Inflater) -> State {
-    match root.read(path, MODULE_LIMIT) {
+fn read_module(root: &Root, path: &Path, inflater: &mut Inflater) -> io::Result<State> {
+    Ok(match root.read(path, MODULE_LIMIT) {
         Ok(bytes) => Digest::of(bytes, inflater).map_or_else(State::Broken, State::Read),
+        Err(e) if is_fault(&e) => return Err(e),
         Err(e) => State::Broken(format!("{}: {e}", root.display(path).display())),
-    }
+    })
 }

@@ -38,6 +38,8 @@ pub enum Present {
     Missing,
     /// One that cannot be read as a whole, and why.
     Unreadable(String),
+    /// It, or a module that it is compared with, could not be looked at now, and why.
+    Unknown(String),
     /// One that was read.
     Read(Vec<Compared>),
 }
@@ -49,6 +51,8 @@ pub struct Facts<'a> {
     pub release: &'a str,
     /// Why this is no complete system, if so: there is no `/etc/fstab`, there is a `/.buildenv`, or there is no generator.
     pub incomplete: Option<&'a str>,
+    /// What the decision rests on and could not be read, if so.
+    pub unknown: Option<&'a str>,
     /// Is there an image of the kernel?
     pub has_image: bool,
     /// Who asks for it in any case, if so: a package (`KMP_NEEDS_MKINITRD`), a marker.
@@ -99,6 +103,8 @@ pub enum Reason {
     Unreadable(String),
     /// Modules, by name.
     Changed(Vec<(String, Change)>),
+    /// What that depends on could not be read: in doubt it is.
+    Unknown(String),
     /// There is none, and somebody else makes it.
     NotMissed,
     /// It has what a new one would have.
@@ -109,6 +115,11 @@ impl Reason {
     /// Is a new initrd needed?
     pub fn needed(&self) -> bool {
         !matches!(self, Self::Kdump | Self::Incomplete(_) | Self::NoImage | Self::NotMissed | Self::Same)
+    }
+
+    /// Is it needed for want of knowledge?
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
     }
 
     /// The modules that make the difference.
@@ -148,6 +159,7 @@ impl fmt::Display for Reason {
                 }
                 Ok(())
             }
+            Self::Unknown(why) => write!(f, "whether it is needed is not known: {why}"),
             Self::NotMissed => f.write_str("there is none to be made anew"),
             Self::Same => f.write_str("the initrd is up to date"),
         }
@@ -158,6 +170,9 @@ impl fmt::Display for Reason {
 pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
     if facts.release.contains("kdump") {
         return Reason::Kdump;
+    }
+    if let Some(why) = facts.unknown {
+        return Reason::Unknown(why.into());
     }
     if let Some(why) = facts.incomplete {
         return Reason::Incomplete(why.into());
@@ -175,6 +190,7 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
         Present::Missing if facts.dialect == Dialect::RedHat => return Reason::NotMissed,
         Present::Missing => return Reason::Missing,
         Present::Unreadable(why) => return Reason::Unreadable(why),
+        Present::Unknown(why) => return Reason::Unknown(why),
         Present::Read(modules) => modules,
     };
     let mut changed: Vec<(String, Change)> = modules
@@ -217,6 +233,7 @@ mod tests {
         Facts {
             release: "6.4.0-1-default",
             incomplete: None,
+            unknown: None,
             has_image: true,
             forced: None,
             whole_kernel: false,
@@ -236,6 +253,7 @@ mod tests {
         let mut facts = Facts {
             release: "6.4.0-1-kdump",
             incomplete: Some("no fstab"),
+            unknown: Some("fault"),
             has_image: false,
             forced: Some("foo"),
             whole_kernel: true,
@@ -246,6 +264,8 @@ mod tests {
         let ask = |facts: &Facts<'_>| decide(facts, || Present::Missing);
         assert_eq!(ask(&facts), Reason::Kdump);
         facts.release = "6.4.0-1-default";
+        assert!(ask(&facts).needed() && ask(&facts).is_unknown());
+        facts.unknown = None;
         assert_eq!(ask(&facts), Reason::Incomplete("no fstab".into()));
         facts.incomplete = None;
         assert_eq!(ask(&facts), Reason::NoImage);

@@ -32,8 +32,12 @@ impl Drivers {
     /// a problem, and left out.
     pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
         let mut read = Assignments::default();
-        for file in files(root) {
-            let mut problem = |what| problems.push(Problem { path: root.display(&file), what });
+        let files = files(root).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
+        for file in files {
+            let mut problem = |what| problems.push(Problem::new(root.display(&file), what));
             match root.read(&file, LIMIT) {
                 Ok(text) => {
                     let mut left_out = read.read(&String::from_utf8_lossy(&text));
@@ -44,7 +48,7 @@ impl Drivers {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 // A link to /dev/null turns a file off.
                 Err(e) if e.kind() == io::ErrorKind::InvalidInput => {}
-                Err(e) => problem(format!("cannot be read: {e}; its settings are left out")),
+                Err(e) => problems.push(Problem::unreadable(root.display(&file), &e)),
             }
         }
         Self::of(&read)
@@ -73,23 +77,36 @@ fn name(word: &str) -> Option<String> {
 }
 
 /// All files in the order in which dracut reads them.
-pub(super) fn files(root: &Root) -> Vec<PathBuf> {
+pub(super) fn files(root: &Root) -> Result<Vec<PathBuf>, Problem> {
+    let unreadable = |path: &Path, e| Problem::unreadable(root.display(path), &e);
+    let is_there = |path: &Path| root.try_exists(path).map_err(|e| unreadable(path, e));
     let mut names: Vec<OsString> = Vec::new();
     for directory in DIRECTORIES {
-        let entries = root.read_dir(Path::new(directory)).unwrap_or_default();
+        let directory = Path::new(directory);
+        let entries = root.read_dir_if_there(directory).map_err(|e| unreadable(directory, e))?;
         let is_conf =
             |name: &OsString| name.as_bytes().ends_with(b".conf") && !name.as_bytes().starts_with(b".");
-        // A link that leads nowhere is passed over.
-        let is_there = |name: &OsString| root.exists(&Path::new(directory).join(name));
-        names.extend(entries.into_iter().map(|e| e.name).filter(|name| is_conf(name) && is_there(name)));
+        for name in entries.into_iter().map(|e| e.name).filter(is_conf) {
+            // A link that leads nowhere is passed over.
+            if is_there(&directory.join(&name))? {
+                names.push(name);
+            }
+        }
     }
     // `sort -Vu`: of names that count as the same, the first.
     names.sort_by(|a, b| by_version(a.as_bytes(), b.as_bytes()));
     names.dedup_by(|b, a| by_version(a.as_bytes(), b.as_bytes()).is_eq());
-    let found = names.iter().filter_map(|name| {
-        DIRECTORIES.iter().map(|d| Path::new(d).join(name)).find(|file| root.exists(file))
-    });
-    std::iter::once(FILE.into()).chain(found).collect()
+    let mut found = vec![PathBuf::from(FILE)];
+    for name in names {
+        for directory in DIRECTORIES {
+            let file = Path::new(directory).join(&name);
+            if is_there(&file)? {
+                found.push(file);
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The order of `sort -V` (GNU coreutils' "Version sort ordering"): as without the endings first, and then with them.

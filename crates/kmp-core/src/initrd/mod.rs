@@ -41,6 +41,8 @@ pub struct Request {
     pub package: Option<String>,
     /// Kernels of which third-party modules of their own came or went.
     pub touched: Vec<String>,
+    /// Whoever asks looks after the initrds, by what the report says ([`crate::sync::KernelReport::to_check`]).
+    pub by_caller: bool,
     /// A kernel to which modules of its own came, and their names (`_` for `-`): those that are in its initrd, or wanted
     /// there, count like third-party ones.
     pub in_tree: Option<(String, Vec<String>)>,
@@ -91,6 +93,7 @@ pub struct System<'a> {
     settings: &'a Settings,
     generator: Option<Result<Generator, NoGenerator>>,
     incomplete: Option<String>,
+    unknown: Option<String>,
     drivers: Drivers,
     dialect: Dialect,
     /// What of dracut's configuration was left out.
@@ -104,20 +107,33 @@ impl<'a> System<'a> {
         let mut problems = Vec::new();
         let may_make = !settings.markers_only && settings.may_run_in(root);
         let generator = may_make.then(|| Generator::find(root, settings, dry_run));
-        let missing = || generator.as_ref()?.as_ref().err().map(|fault| hint(&fault.to_string()));
-        let incomplete = Self::fault(root).or_else(missing);
+        let missing = generator.as_ref().and_then(|found| found.as_ref().err());
+        let mut unknown = missing.filter(|fault| fault.is_unread()).map(ToString::to_string);
+        let missing = missing.filter(|fault| !fault.is_unread()).map(|fault| hint(&fault.to_string()));
+        let incomplete = Self::fault(root).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let incomplete = incomplete.or(missing);
         let drivers = Drivers::load(root, &mut problems);
-        Self { root, settings, generator, incomplete, drivers, dialect, problems }
+        unknown = unknown.or(problems.iter().find(|p| p.is_unread).map(Problem::to_string));
+        Self { root, settings, generator, incomplete, unknown, drivers, dialect, problems }
     }
 
     /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
-    pub fn fault(root: &Root) -> Option<String> {
-        let has = |path| root.exists(Path::new(path));
-        match (has("/.buildenv"), has("/etc/fstab")) {
+    ///
+    /// # Errors
+    /// The system could not look.
+    pub fn fault(root: &Root) -> Result<Option<String>, Problem> {
+        let has = |path| {
+            let path = Path::new(path);
+            root.try_exists(path).map_err(|e| Problem::unreadable(root.display(path), &e))
+        };
+        Ok(match (has("/.buildenv")?, has("/etc/fstab")?) {
             (true, _) => Some(hint("there is a /.buildenv")),
             (_, false) => Some(hint("there is no /etc/fstab")),
             _ => None,
-        }
+        })
     }
 
     /// Does this kernel, which has or will have `modules`, need a new initrd? `forced`: who asks for it in any case.
@@ -130,10 +146,16 @@ impl<'a> System<'a> {
         links_changed: bool,
         forced: Option<&str>,
     ) -> Reason {
+        let (has_image, unseen) = match places::has_image(self.root, &release.release, &release.dir) {
+            Ok(has_image) => (has_image, None),
+            Err(problem) => (true, Some(problem)),
+        };
+        let unseen = unseen.as_ref().or(release.unread.as_ref()).map(Problem::to_string);
         let facts = decide::Facts {
             release: &release.release,
             incomplete: self.incomplete.as_deref(),
-            has_image: places::has_image(self.root, &release.release, &release.dir),
+            unknown: self.unknown.as_deref().or(unseen.as_deref()),
+            has_image,
             forced,
             whole_kernel,
             dialect: self.dialect,
@@ -172,7 +194,10 @@ impl<'a> System<'a> {
         if self.settings.transactional && generator.is_sdbootutil() {
             return marker.map_or_else(Done::Failed, |_| Done::Marked);
         }
-        let path = places::find(self.root, &release.release, &release.dir);
+        let path = match places::find(self.root, &release.release, &release.dir) {
+            Ok(path) => path,
+            Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
+        };
         match generator.build(self.root, &release.release, path.as_deref()) {
             Ok(said) => {
                 if let Ok(marker) = marker {

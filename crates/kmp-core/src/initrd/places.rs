@@ -1,8 +1,10 @@
 //! Where a kernel and its initrd are.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::root::{FileType, Root};
+use crate::inventory::Problem;
+use crate::root::{FileType, Root, is_fault};
 
 /// Names of kernel images, as `weak-modules2` looks for them.
 const IMAGES: &[&str] = &["vmlinuz", "image", "vmlinux", "linux", "bzImage", "uImage", "Image", "zImage"];
@@ -14,9 +16,25 @@ const BOOT: &[&str] = &["/boot", "/boot/efi", "/efi"];
 const TOKENS: &[&str] = &["/etc/kernel/entry-token", "/etc/machine-id"];
 
 /// Is there an image of this kernel, in its directory `dir` or in `/boot`?
-pub fn has_image(root: &Root, release: &str, dir: &Path) -> bool {
-    let boot = |name: &&str| root.exists(&Path::new("/boot").join(format!("{name}-{release}")));
-    IMAGES.iter().any(|name| root.exists(&dir.join(name)) || boot(name))
+///
+/// # Errors
+/// The system could not look.
+pub fn has_image(root: &Root, release: &str, dir: &Path) -> Result<bool, Problem> {
+    let boot = |name: &&str| Path::new("/boot").join(format!("{name}-{release}"));
+    let places = IMAGES.iter().flat_map(|name| [dir.join(name), boot(name)]);
+    Ok(first_there(root, places)?.is_some())
+}
+
+/// The first of these files that is there.
+fn first_there(root: &Root, paths: impl IntoIterator<Item = PathBuf>) -> Result<Option<PathBuf>, Problem> {
+    for path in paths {
+        match root.try_exists(&path) {
+            Ok(true) => return Ok(Some(path)),
+            Ok(false) => {}
+            Err(e) => return Err(Problem::unreadable(root.display(&path), &e)),
+        }
+    }
+    Ok(None)
 }
 
 /// Is it `vmlinuz-` or the like: what stands before the release in an image's name?
@@ -25,7 +43,10 @@ pub fn is_image_prefix(prefix: &str) -> bool {
 }
 
 /// The initrd of a kernel: SUSE's and Red Hat's names, the kernel's directory, then the newest of a boot loader's entries.
-pub fn find(root: &Root, release: &str, dir: &Path) -> Option<PathBuf> {
+///
+/// # Errors
+/// The system could not look.
+pub fn find(root: &Root, release: &str, dir: &Path) -> Result<Option<PathBuf>, Problem> {
     let boot = Path::new("/boot");
     let named = [
         boot.join(format!("initrd-{release}")),
@@ -33,34 +54,42 @@ pub fn find(root: &Root, release: &str, dir: &Path) -> Option<PathBuf> {
         dir.join("initrd"),
         dir.join("initramfs.img"),
     ];
-    named.into_iter().find(|path| root.exists(path)).or_else(|| newest_entry(root, release))
+    match first_there(root, named)? {
+        Some(path) => Ok(Some(path)),
+        None => newest_entry(root, release),
+    }
 }
 
 /// `/boot/efi/TOKEN/RELEASE/initrd*`.
-fn newest_entry(root: &Root, release: &str) -> Option<PathBuf> {
+fn newest_entry(root: &Root, release: &str) -> Result<Option<PathBuf>, Problem> {
+    let unreadable = |path: &Path, e| Problem::unreadable(root.display(path), &e);
     let mut found: Vec<(i128, PathBuf)> = Vec::new();
-    for token in TOKENS.iter().filter_map(|file| token(root, file)) {
+    for file in TOKENS {
+        let Some(token) = token(root, file).map_err(|e| unreadable(Path::new(file), e))? else { continue };
         for boot in BOOT {
             let dir = Path::new(boot).join(&token).join(release);
-            for entry in root.read_dir(&dir).unwrap_or_default() {
-                let is_initrd = entry.name.as_encoded_bytes().starts_with(b"initrd");
+            for entry in root.read_dir_if_there(&dir).map_err(|e| unreadable(&dir, e))? {
+                if !entry.name.as_encoded_bytes().starts_with(b"initrd") {
+                    continue;
+                }
                 let path = dir.join(&entry.name);
-                if let Some(stat) =
-                    root.metadata(&path).ok().filter(|s| is_initrd && s.kind() == FileType::File)
-                {
-                    found.push((stat.mtime_ns, path));
+                match root.metadata(&path) {
+                    Ok(stat) if stat.kind() == FileType::File => found.push((stat.mtime_ns, path)),
+                    Err(e) if is_fault(&e) => return Err(unreadable(&path, e)),
+                    _ => {}
                 }
             }
         }
     }
-    found.into_iter().max().map(|(_, path)| path)
+    Ok(found.into_iter().max().map(|(_, path)| path))
 }
 
 /// The first word of a small file, if it can be a directory's name.
-fn token(root: &Root, file: &str) -> Option<String> {
-    let text = String::from_utf8(root.read(Path::new(file), 4096).ok()?).ok()?;
-    let word = text.split_whitespace().next()?;
+fn token(root: &Root, file: &str) -> io::Result<Option<String>> {
+    let text = root.read_if_there(Path::new(file), 4096)?;
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let Some(word) = text.split_whitespace().next() else { return Ok(None) };
     let mut components = Path::new(word).components();
     let is_name = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
-    is_name.then(|| word.into())
+    Ok(is_name.then(|| word.into()))
 }

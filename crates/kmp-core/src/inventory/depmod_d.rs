@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use super::{FoundModule, kernels};
+use super::{FoundModule, Problem, kernels};
 use crate::dialect::IN_TREE;
 use crate::root::{FileType, Root};
 
@@ -70,11 +70,17 @@ impl Kernels {
 }
 
 impl DepmodConfig {
-    /// Reads all files below `root`. What cannot be read is left to depmod to complain of.
-    pub fn load(root: &Root) -> Self {
+    /// Reads all files below `root`.
+    ///
+    /// # Errors
+    /// One of them cannot be read: then which module is loaded is not known.
+    pub fn load(root: &Root) -> Result<Self, Problem> {
+        let unreadable = |path: &Path, e| Problem::unreadable(root.display(path), &e);
         let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
         for dir in DEPMOD_D {
-            for entry in root.read_dir(Path::new(dir)).unwrap_or_default() {
+            let entries =
+                root.read_dir_if_there(Path::new(dir)).map_err(|e| unreadable(Path::new(dir), e))?;
+            for entry in entries {
                 let name = entry.name.as_encoded_bytes();
                 if entry.kind != FileType::Dir && name.ends_with(b".conf") && !name.starts_with(b".") {
                     files.entry(entry.name).or_insert(dir);
@@ -83,11 +89,13 @@ impl DepmodConfig {
         }
         let mut config = Self::default();
         for (file, dir) in files {
-            if let Ok(text) = root.read(&Path::new(dir).join(file), LIMIT) {
+            // What is no file is left to depmod to complain of.
+            let path = Path::new(dir).join(file);
+            if let Some(text) = root.read_if_there(&path, LIMIT).map_err(|e| unreadable(&path, e))? {
                 config.read(&String::from_utf8_lossy(&text));
             }
         }
-        config
+        Ok(config)
     }
 
     /// Takes in the text of one file.
@@ -156,9 +164,15 @@ impl DepmodConfig {
     }
 
     /// The modules of a kernel that are in external directories, which depmod lists by their absolute paths.
-    pub fn external_modules(&self, root: &Root, release: &str) -> Vec<FoundModule> {
+    ///
+    /// # Errors
+    /// One of these directories cannot be listed.
+    pub fn external_modules(&self, root: &Root, release: &str) -> Result<Vec<FoundModule>, Problem> {
         let dirs = self.externals.iter().filter(|e| e.kernels.has(release) && e.dir.is_absolute());
-        dirs.flat_map(|external| kernels::modules_below(root, &external.dir)).collect()
+        let mut problems = Vec::new();
+        let modules = dirs.flat_map(|external| kernels::modules_below(root, &external.dir, &mut problems));
+        let modules = modules.collect();
+        problems.into_iter().find(|p| p.is_unread).map_or(Ok(modules), Err)
     }
 }
 

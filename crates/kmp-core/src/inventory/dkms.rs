@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::module_name;
+use super::{Problem, module_name};
 use crate::initrd::Assignments;
-use crate::root::{FileType, Root};
+use crate::root::{DirEntry, FileType, Root};
 
 const STATE: &str = "/var/lib/dkms";
 
@@ -20,27 +20,36 @@ pub(super) struct Dkms {
 }
 
 impl Dkms {
-    /// Reads `/var/lib/dkms/NAME/VERSION/RELEASE/ARCH/module/`. What cannot be read counts as not there: who builds is
-    /// not asked again for what concerns links.
-    pub fn load(root: &Root) -> Self {
+    /// Reads `/var/lib/dkms/NAME/VERSION/RELEASE/ARCH/module/`.
+    ///
+    /// # Errors
+    /// Something of it cannot be read: then it is not known what dkms has built, and what it forbids.
+    pub fn load(root: &Root) -> Result<Self, Problem> {
         let mut built = HashMap::new();
         let mut forbidden: BTreeMap<std::path::PathBuf, bool> = BTreeMap::new();
-        for version in dirs(root, Path::new(STATE)).iter().flat_map(|name| dirs(root, name)) {
-            for release in dirs(root, &version) {
+        let mut versions = Vec::new();
+        for name in dirs(root, Path::new(STATE))? {
+            versions.extend(dirs(root, &name)?);
+        }
+        for version in versions {
+            for release in dirs(root, &version)? {
                 let Some(krel) = release.file_name().and_then(|n| n.to_str()).map(String::from) else {
                     continue;
                 };
-                for modules in dirs(root, &release).iter().map(|arch| arch.join("module")) {
-                    for entry in root.read_dir(&modules).unwrap_or_default() {
+                for modules in dirs(root, &release)?.iter().map(|arch| arch.join("module")) {
+                    for entry in entries(root, &modules)? {
                         let Some(name) = module_name(&entry.name) else { continue };
-                        let is_forbidden =
-                            *forbidden.entry(version.clone()).or_insert_with(|| forbids(root, &version));
+                        let is_forbidden = match forbidden.get(&version) {
+                            Some(known) => *known,
+                            None => forbids(root, &version)?,
+                        };
+                        forbidden.insert(version.clone(), is_forbidden);
                         built.insert((krel.clone(), name), is_forbidden);
                     }
                 }
             }
         }
-        Self { built }
+        Ok(Self { built })
     }
 
     /// Has dkms built a module of that name for the kernel `release`? If so: does its dkms.conf forbid weak updates?
@@ -49,21 +58,30 @@ impl Dkms {
     }
 }
 
-fn dirs(root: &Root, dir: &Path) -> Vec<std::path::PathBuf> {
-    let entries = root.read_dir(dir).unwrap_or_default().into_iter();
-    entries.filter(|entry| entry.kind == FileType::Dir).map(|entry| dir.join(entry.name)).collect()
+fn entries(root: &Root, dir: &Path) -> Result<Vec<DirEntry>, Problem> {
+    root.read_dir_if_there(dir).map_err(|e| Problem::unreadable(root.display(dir), &e))
+}
+
+fn dirs(root: &Root, dir: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
+    let entries = entries(root, dir)?.into_iter();
+    Ok(entries.filter(|entry| entry.kind == FileType::Dir).map(|entry| dir.join(entry.name)).collect())
 }
 
 /// Does the dkms.conf of a module in `version`, its directory in dkms's state, say NO_WEAK_MODULES?
-fn forbids(root: &Root, version: &Path) -> bool {
+fn forbids(root: &Root, version: &Path) -> Result<bool, Problem> {
     let (name, number) = (version.parent().and_then(Path::file_name), version.file_name());
     let mut source = name.unwrap_or_default().to_os_string();
     source.push("-");
     source.push(number.unwrap_or_default());
     let places =
         [version.join("source/dkms.conf"), Path::new(super::kind::SOURCES).join(source).join("dkms.conf")];
-    let Some(text) = places.iter().find_map(|place| root.read(place, LIMIT).ok()) else { return false };
-    let mut values = Assignments::default();
-    values.read(&String::from_utf8_lossy(&text));
-    values.get("NO_WEAK_MODULES").trim_start().starts_with(['y', 'Y'])
+    for place in places {
+        let text = root.read_if_there(&place, LIMIT);
+        if let Some(text) = text.map_err(|e| Problem::unreadable(root.display(&place), &e))? {
+            let mut values = Assignments::default();
+            values.read(&String::from_utf8_lossy(&text));
+            return Ok(values.get("NO_WEAK_MODULES").trim_start().starts_with(['y', 'Y']));
+        }
+    }
+    Ok(false)
 }

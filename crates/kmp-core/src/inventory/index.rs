@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use super::kernels::{Release, SYMVERS_SUFFIXES};
 use crate::abi::name::{module_name, module_stem};
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::report::printable;
-use crate::root::Root;
+use crate::root::{Root, Stat, is_fault};
 
 /// What depmod writes first, and what tells of every module.
 pub const MODULES_DEP: &str = "modules.dep";
@@ -34,28 +35,35 @@ const SKEW: i128 = 2_000_000_000;
 
 /// Why depmod has to run for a kernel, if it has: there is no index; it names a third-party module that
 /// is gone; or one of them, a directory of modules, or the kernel's own list of modules was changed after
-/// it was written, by the change time, which cannot be set.
+/// it was written, by the change time, which cannot be set. Where that cannot be seen it is made anew: that is right in any case.
 pub fn stale(root: &Root, release: &Release) -> Option<String> {
     let items = release.weak_updates.as_deref().unwrap_or_default();
     let indexed = !release.in_tree.is_empty()
         || !release.third_party.is_empty()
         || !release.live_patches.is_empty()
         || items.iter().any(|item| item.name.is_some());
-    let written = |name: &str| root.metadata(&release.dir.join(name)).ok().map(|s| s.mtime_ns);
-    if written(MODULES_DEP).is_none() {
+    let mut unseen: Option<String> = None;
+    let mut written = |name: &str| {
+        let path = release.dir.join(name);
+        root.metadata(&path).map_err(|e| unseen = unseen.take().or(unreadable(&path, &e))).ok()
+    };
+    let stats: Vec<Option<Stat>> = WRITTEN.iter().chain(ALSO_WRITTEN).map(|name| written(name)).collect();
+    if unseen.is_some() {
+        return unseen;
+    }
+    if stats[0].is_none() {
         return indexed.then(|| format!("there is no {MODULES_DEP}"));
     }
-    if let Some(missing) = WRITTEN.iter().find(|name| written(name).is_none()) {
+    if let Some((missing, _)) = WRITTEN.iter().zip(&stats).find(|(_, stat)| stat.is_none()) {
         return indexed.then(|| format!("there is no {missing}, depmod was cut short"));
     }
-    let index = WRITTEN.iter().chain(ALSO_WRITTEN).filter_map(|name| written(name)).min()?;
+    let names = WRITTEN.iter().chain(ALSO_WRITTEN);
     // Nothing would ever be newer than such an index.
-    let is_ahead = |name: &&&str| {
-        root.metadata(&release.dir.join(name)).is_ok_and(|s| s.mtime_ns > s.ctime_ns.min(now()) + SKEW)
-    };
-    if let Some(ahead) = WRITTEN.iter().chain(ALSO_WRITTEN).find(is_ahead) {
+    let is_ahead = |stat: &Stat| stat.mtime_ns > stat.ctime_ns.min(now()) + SKEW;
+    if let Some((ahead, _)) = names.zip(&stats).find(|(_, stat)| stat.as_ref().is_some_and(is_ahead)) {
         return Some(format!("{ahead} is dated in the future"));
     }
+    let index = stats.iter().flatten().map(|stat| stat.mtime_ns).min()?;
 
     let links: Vec<PathBuf> = items.iter().map(|item| Path::new(WEAK_UPDATES).join(&item.below)).collect();
     let own = release.in_tree.iter().filter(|m| !m.below.starts_with(IN_TREE));
@@ -67,12 +75,17 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         .map(|m| m.below.as_path())
         .chain(links.iter().map(PathBuf::as_path))
         .collect();
-    if let Ok(text) = root.read(&release.dir.join(MODULES_DEP), LIMIT)
-        && let Some(gone) =
-            third_party_lines(&text).find(|line| !spelled(line).any(|path| there.contains(path)))
-    {
-        let gone = spelled(gone).next().unwrap_or(Path::new(""));
-        return Some(format!("{MODULES_DEP} lists {}, which is gone", printable(gone.as_os_str())));
+    let list = release.dir.join(MODULES_DEP);
+    match root.read(&list, LIMIT) {
+        Ok(text) => {
+            let mut lines = third_party_lines(&text);
+            if let Some(gone) = lines.find(|line| !spelled(line).any(|path| there.contains(path))) {
+                let gone = spelled(gone).next().unwrap_or(Path::new(""));
+                return Some(format!("{MODULES_DEP} lists {}, which is gone", printable(gone.as_os_str())));
+            }
+        }
+        Err(e) if is_fault(&e) => return unreadable(&list, &e),
+        Err(_) => {}
     }
 
     // In-tree modules may come in packages of their own: kernel-default-extra.
@@ -88,10 +101,20 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
     let symvers = SYMVERS_SUFFIXES.iter().map(|s| format!("symvers{s}"));
     watched.extend(lists.chain(symvers).map(|name| release.dir.join(name)));
     // Of a link, both the link and the module that it leads to.
-    let changed = |path: &&PathBuf| {
-        [root.symlink_metadata(path), root.metadata(path)].into_iter().flatten().any(|s| s.ctime_ns > index)
-    };
-    watched.iter().find(changed).map(|p| format!("{} is newer than {MODULES_DEP}", printable(p.as_os_str())))
+    watched.iter().find_map(|path| {
+        [root.symlink_metadata(path), root.metadata(path)].into_iter().find_map(|stat| match stat {
+            Ok(stat) if stat.ctime_ns > index => {
+                Some(format!("{} is newer than {MODULES_DEP}", printable(path.as_os_str())))
+            }
+            Ok(_) => None,
+            Err(e) => unreadable(path, &e),
+        })
+    })
+}
+
+/// It was not to be seen whether the index is old, if the error says so.
+fn unreadable(path: &Path, error: &io::Error) -> Option<String> {
+    is_fault(error).then(|| format!("{} cannot be read: {error}", printable(path.as_os_str())))
 }
 
 /// The time, in nanoseconds since 1970.

@@ -45,6 +45,9 @@ pub struct Release {
     pub live_patches: Vec<FoundModule>,
     /// What is in `weak-updates/`; `None` where that is not there.
     pub weak_updates: Option<Vec<Item>>,
+    /// What of it could not be read, if something: then the rest is not all there is, and whether it is a kernel's is not
+    /// known, either.
+    pub unread: Option<Problem>,
 }
 
 /// The names under which a kernel's file may be: below its directory, then in `/boot`.
@@ -86,12 +89,18 @@ impl Release {
                 }
             }
             Err(e) => {
-                problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
+                problems.push(Problem::unreadable(root.display(dir), &e));
             }
         }
         third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
-        let there =
-            |name, suffixes| kernel_files(dir, release, name, suffixes).iter().any(|f| root.exists(f));
+        let mut there = |name, suffixes| {
+            kernel_files(dir, release, name, suffixes).iter().any(|file| {
+                root.try_exists(file).unwrap_or_else(|e| {
+                    problems.push(Problem::unreadable(root.display(file), &e));
+                    false
+                })
+            })
+        };
         let is_kernel = is_release(release)
             && (!in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]));
         let weak_updates = weak_updates::scan(root, &dir.join(WEAK_UPDATES), &mut problems);
@@ -107,15 +116,16 @@ impl Release {
             third_party,
             live_patches: Vec::new(),
             weak_updates,
+            unread: problems.iter().find(|p| p.is_unread).cloned(),
         };
         (release, problems)
     }
 }
 
-/// All modules below a directory outside of those of releases. What cannot be read is passed over.
-pub(super) fn modules_below(root: &Root, dir: &Path) -> Vec<FoundModule> {
+/// All modules below a directory outside of those of releases.
+pub(super) fn modules_below(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Vec<FoundModule> {
     let mut modules = Vec::new();
-    walk(root, dir, dir, &mut modules, &mut Vec::new());
+    walk(root, dir, dir, &mut modules, problems);
     modules
 }
 
@@ -160,7 +170,7 @@ fn walk(
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
             Err(e) => {
-                problems.push(Problem { path: root.display(&dir), what: format!("cannot be read: {e}") });
+                problems.push(Problem::unreadable(root.display(&dir), &e));
                 continue;
             }
         };

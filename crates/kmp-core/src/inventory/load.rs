@@ -7,16 +7,28 @@ use std::sync::{Arc, Mutex};
 
 use super::kernels::{FoundModule, Release, SYMVERS_SUFFIXES, kernel_files};
 use super::{Problem, Stamp};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, Rebuild, SymbolTable, Traits, name};
+use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, name};
 use crate::budget::{Budget, Exceeded};
 use crate::decompress::{DecompressError, MODULE_LIMIT, inflate};
 use crate::dialect::IN_TREE;
 use crate::report::printable;
-use crate::root::{FileType, Root};
+use crate::root::{FileType, Root, is_fault};
 use crate::workers::{self, Workers};
 
 /// A module as read from disk, or why it could not be.
-pub type LoadedModule = Arc<Result<Module, Malformed>>;
+pub type LoadedModule = Arc<Result<Module, ModuleFault>>;
+
+/// A kernel as read from disk.
+#[derive(Clone, Debug)]
+pub struct LoadedKernel {
+    /// The kernel, as far as it was read.
+    pub kernel: Arc<Kernel>,
+    /// What of it could not be read, if something: then nothing can be said of what fits it.
+    pub unread: Option<Problem>,
+}
+
+/// For the name of an in-tree module that is replaced: the in-tree modules that use it.
+pub type LoadedUsers = HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>;
 
 /// Symvers of real kernels have 2 MiB, a `.config` 300 KiB, System.map 10 MiB.
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -29,11 +41,12 @@ pub struct Loader<'a> {
     root: &'a Root,
     workers: &'a dyn Workers,
     modules: HashMap<PathBuf, (Option<Stamp>, LoadedModule)>,
-    kernels: HashMap<PathBuf, (Option<Stamp>, Arc<Kernel>)>,
+    kernels: HashMap<PathBuf, (Option<Stamp>, LoadedKernel)>,
     /// For a release directory and the name of an in-tree module: its users.
     users: HashMap<(PathBuf, Box<str>), Vec<User>>,
     progress: Option<&'a (dyn Fn(&str) + Sync)>,
     problems: Vec<Problem>,
+    has_raced: bool,
 }
 
 impl std::fmt::Debug for Loader<'_> {
@@ -57,6 +70,7 @@ impl<'a> Loader<'a> {
             users: HashMap::new(),
             progress,
             problems: Vec::new(),
+            has_raced: false,
         }
     }
 
@@ -68,6 +82,11 @@ impl<'a> Loader<'a> {
     /// Takes what was left out since the last call.
     pub fn take_problems(&mut self) -> Vec<Problem> {
         std::mem::take(&mut self.problems)
+    }
+
+    /// Was a file gone, since the last call, that had been there when stock was taken?
+    pub fn take_race(&mut self) -> bool {
+        std::mem::take(&mut self.has_raced)
     }
 
     /// Reads those of `paths` (inside the root) that are not read yet, or have changed. What is kept of all those that have one
@@ -87,7 +106,9 @@ impl<'a> Loader<'a> {
                 continue;
             }
             let stamp = self.root.metadata(&path).ok().map(Stamp);
-            let known = self.modules.get(&path).is_some_and(|(s, _)| s.is_some() && *s == stamp);
+            let known = self.modules.get(&path).is_some_and(|(s, module)| {
+                s.is_some() && *s == stamp && !(**module).as_ref().is_err_and(ModuleFault::is_unread)
+            });
             if known {
                 continue;
             }
@@ -117,7 +138,11 @@ impl<'a> Loader<'a> {
         let others: Vec<_> = others.into_iter().filter_map(other).collect();
         for ((path, stamp), module) in wanted.into_iter().zip(read).chain(others) {
             if let Err(why) = &*module {
-                self.problems.push(Problem { path: self.root.display(&path), what: why.to_string() });
+                let problem = Problem::new(self.root.display(&path), why.to_string());
+                let is_gone =
+                    || self.root.symlink_metadata(&path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+                self.has_raced |= why.is_unread() && is_gone();
+                self.problems.push(Problem { is_unread: why.is_unread(), ..problem });
             }
             self.modules.insert(path, (stamp, module));
         }
@@ -129,11 +154,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Reads kernels: exports, configuration, and what their modules tell of them.
-    pub fn load_kernels(&mut self, releases: &[&Release]) -> Vec<Arc<Kernel>> {
+    pub fn load_kernels(&mut self, releases: &[&Release]) -> Vec<LoadedKernel> {
+        // Without a stamp it is read anew: that is all that comes of a fault here.
         let stamps: Vec<Option<Stamp>> = releases
             .iter()
             .map(|r| {
-                let file = find_symvers(self.root, r).unwrap_or_else(|| r.dir.join(IN_TREE));
+                let file = find_symvers(self.root, r).ok()?.unwrap_or_else(|| r.dir.join(IN_TREE));
                 self.root.metadata(&file).ok().map(Stamp)
             })
             .collect();
@@ -142,7 +168,7 @@ impl<'a> Loader<'a> {
             .zip(&stamps)
             .filter(|(r, stamp)| {
                 let known = self.kernels.get(&r.dir);
-                !known.is_some_and(|(s, _)| s.is_some() && s == *stamp)
+                !known.is_some_and(|(s, k)| s.is_some() && s == *stamp && k.unread.is_none())
             })
             .map(|(r, stamp)| (*r, *stamp))
             .collect();
@@ -151,20 +177,22 @@ impl<'a> Loader<'a> {
             read_kernel(self.root, self.workers, release)
         });
         for ((release, stamp), (kernel, problems)) in wanted.into_iter().zip(read) {
+            let unread = problems.iter().find(|p| p.is_unread).cloned();
             self.problems.extend(problems);
-            self.kernels.insert(release.dir.clone(), (stamp, Arc::new(kernel)));
+            let loaded = LoadedKernel { kernel: Arc::new(kernel), unread };
+            self.kernels.insert(release.dir.clone(), (stamp, loaded));
         }
         releases.iter().filter_map(|r| self.kernels.get(&r.dir).map(|(_, k)| k.clone())).collect()
     }
 
     /// The in-tree modules of `release` that use exports of the in-tree modules named in `replaced`:
     /// each with the module that it uses. They are read, too. By modules.dep, or, where there is none
-    /// yet, by the modules themselves.
+    /// yet, by the modules themselves. With them what could not be read, if something: then there may be more.
     pub fn load_users(
         &mut self,
         release: &Release,
         replaced: &HashSet<&str>,
-    ) -> HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>> {
+    ) -> (LoadedUsers, Option<Problem>) {
         let there: Vec<Box<str>> =
             replaced.iter().filter(|n| release.in_tree_names.contains(**n)).map(|n| (*n).into()).collect();
         let unknown: Vec<Box<str>> = there
@@ -173,24 +201,39 @@ impl<'a> Loader<'a> {
             .cloned()
             .collect();
         if !unknown.is_empty() {
-            let mut found = match self.root.read(&release.dir.join("modules.dep"), TEXT_LIMIT) {
-                Ok(text) => users_by_modules_dep(release, &text, &unknown),
+            // Where it cannot be read the modules themselves tell as much.
+            let (mut found, problem) = match self.root.read(&release.dir.join("modules.dep"), TEXT_LIMIT) {
+                Ok(text) => (users_by_modules_dep(release, &text, &unknown), None),
                 Err(_) => users_by_modules(self.root, self.workers, release, &unknown),
             };
+            if let Some(problem) = problem {
+                self.problems.push(problem.clone());
+                return (LoadedUsers::new(), Some(problem));
+            }
             for name in unknown {
                 let users = found.remove(&name).unwrap_or_default();
                 self.users.insert((release.dir.clone(), name), users);
             }
         }
-        let mut result: HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>> = HashMap::new();
+        let mut result = LoadedUsers::new();
+        let mut unread = None;
         for name in there {
             let users = self.users.get(&(release.dir.clone(), name.clone())).cloned().unwrap_or_default();
             self.load_modules(users.iter().map(|(_, path)| path.clone()), &|_| None);
-            let loaded =
-                users.into_iter().filter_map(|(user, path)| Some((user, self.module(&path)?.clone())));
-            result.insert(name, loaded.collect());
+            let loaded = users.into_iter().filter_map(|(user, path)| {
+                let module = self.module(&path)?.clone();
+                if let Err(fault) = &*module
+                    && fault.is_unread()
+                {
+                    let problem = Problem::new(self.root.display(&path), fault.to_string());
+                    unread = Some(Problem { is_unread: true, ..problem });
+                }
+                Some((user, module))
+            });
+            let loaded = loaded.collect();
+            result.insert(name, loaded);
         }
-        result
+        (result, unread)
     }
 
     fn tell(&self, path: &Path) {
@@ -202,11 +245,11 @@ impl<'a> Loader<'a> {
 
 /// A module that was read, paid for; malformed where that is too much.
 pub(crate) fn paid(
-    read: Result<Module, Malformed>,
+    read: Result<Module, ModuleFault>,
     pay: &dyn Fn(u64) -> Result<(), Exceeded>,
 ) -> LoadedModule {
     Arc::new(read.and_then(|module| {
-        pay(module.memory())?;
+        pay(module.memory()).map_err(Malformed::from)?;
         Ok(module)
     }))
 }
@@ -231,11 +274,20 @@ fn name_by_file(path: &Path) -> String {
 }
 
 /// Reads and parses one module of `root`.
-fn read_module(root: &Root, path: &Path) -> Result<Module, Malformed> {
+fn read_module(root: &Root, path: &Path) -> Result<Module, ModuleFault> {
+    // Whether it can be read shows when it is.
     let size = root.metadata(path).map_or(0, |s| s.size);
     let _alone = (size > LARGE).then(|| ONE_LARGE.lock());
-    let bytes = root.read(path, MODULE_LIMIT).map_err(|e| Malformed(format!("cannot be read: {e}")))?;
-    if size > LARGE { parse_up_to(MODULE_LIMIT, &bytes, path)? } else { parse_module(&bytes, path) }
+    let bytes = root.read(path, MODULE_LIMIT).map_err(|e| {
+        let what = format!("cannot be read: {e}");
+        // It was there a moment ago; only of a link it is known that it leads nowhere.
+        let is_link = || root.symlink_metadata(path).is_ok_and(|s| s.kind() == FileType::Symlink);
+        let has_vanished = e.kind() == io::ErrorKind::NotFound && !is_link();
+        if is_fault(&e) || has_vanished { ModuleFault::Unread(what) } else { Malformed(what).into() }
+    })?;
+    let parsed =
+        if size > LARGE { parse_up_to(MODULE_LIMIT, &bytes, path)? } else { parse_module(&bytes, path) };
+    Ok(parsed?)
 }
 
 /// Modules that are larger, which no sound one is, are read one after the other: so that the memory taken is
@@ -278,92 +330,146 @@ pub fn parse_symvers(bytes: &[u8]) -> Result<SymbolTable, String> {
 }
 
 /// Where a kernel's symvers may be: in its directory, in `/boot`, or with its headers.
-fn find_symvers(root: &Root, release: &Release) -> Option<PathBuf> {
+fn find_symvers(root: &Root, release: &Release) -> Result<Option<PathBuf>, Problem> {
     let mut places = kernel_files(&release.dir, &release.release, "symvers", SYMVERS_SUFFIXES);
     places.push(release.dir.join("build/Module.symvers"));
-    places.into_iter().find(|p| root.metadata(p).is_ok_and(|s| s.kind() == FileType::File))
+    for path in places {
+        match root.metadata(&path) {
+            Ok(stat) if stat.kind() == FileType::File => return Ok(Some(path)),
+            Err(e) if is_fault(&e) => return Err(Problem::unreadable(root.display(&path), &e)),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The first of a kernel's files `name` that there is.
+fn read_kernel_file(root: &Root, release: &Release, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+    for path in kernel_files(&release.dir, &release.release, name, &[""]) {
+        match root.read_if_there(&path, TEXT_LIMIT) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(e) => return Err(Problem::unreadable(root.display(&path), &e)),
+        }
+    }
+    Ok(None)
 }
 
 fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut symbols = None;
-    if let Some(path) = find_symvers(root, release) {
-        let read = root.read(&path, TEXT_LIMIT).map_err(|e| format!("cannot be read: {e}"));
-        match read.and_then(|bytes| parse_symvers(&bytes)) {
+    let found = find_symvers(root, release).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    if let Some(path) = found {
+        let read = root.read(&path, TEXT_LIMIT).map_err(|e| Problem::unreadable(root.display(&path), &e));
+        let wrong = |what| Problem::new(root.display(&path), what);
+        match read.and_then(|bytes| parse_symvers(&bytes).map_err(wrong)) {
             Ok(table) => {
                 if table.bad_lines() > 0 {
                     let what = match table.is_complete() {
                         true => format!("{} lines are no symbol versions; left out", table.bad_lines()),
                         false => "the last line is cut: symbols that are not listed count as unknown".into(),
                     };
-                    problems.push(Problem { path: root.display(&path), what });
+                    problems.push(wrong(what));
                 }
                 symbols = Some(table);
             }
-            Err(what) => {
-                let what = format!("{what}; going by the kernel's own modules instead");
-                problems.push(Problem { path: root.display(&path), what });
+            Err(mut problem) => {
+                if !problem.is_unread {
+                    problem.what.push_str("; going by the kernel's own modules instead");
+                }
+                problems.push(problem);
             }
         }
     }
+    let is_unread = problems.iter().any(|p| p.is_unread);
     let symbols = symbols.unwrap_or_else(|| {
-        let (table, over) = rebuild(root, workers, release);
+        if is_unread {
+            return Rebuild::default().finish();
+        }
+        let (table, over) = rebuild(root, workers, release, &mut problems);
         let what = |over: Exceeded| format!("{over}; what is left out counts as unknown");
-        problems.extend(over.map(|over| Problem { path: root.display(&release.dir), what: what(over) }));
+        problems.extend(over.map(|over| Problem::new(root.display(&release.dir), what(over))));
         table
     });
 
     let candidates = release.in_tree.iter().take(SAMPLES).chain(release.third_party.iter().take(SAMPLES));
     let mut traits = Traits::default();
+    let mut faults: Vec<Problem> = Vec::new();
     for sample in candidates {
         match read_module(root, &sample.path) {
             Ok(module) => {
                 traits = Traits::of(&module);
+                // Any module of the kernel's own tells as much as those that could not be read.
+                if sample.below.starts_with(IN_TREE) {
+                    faults.iter_mut().for_each(|p| p.is_unread = false);
+                }
                 break;
             }
             Err(why) => {
-                problems.push(Problem { path: root.display(&sample.path), what: why.to_string() });
+                let problem = Problem::new(root.display(&sample.path), why.to_string());
+                faults.push(Problem { is_unread: why.is_unread(), ..problem });
             }
         }
     }
-    let config = kernel_files(&release.dir, &release.release, "config", &[""])
-        .iter()
-        .find_map(|p| root.read(p, TEXT_LIMIT).ok())
-        .map_or_else(KernelConfig::default, |text| KernelConfig::parse(&text));
+    problems.append(&mut faults);
+    let config = match read_kernel_file(root, release, "config") {
+        Ok(text) => text.map_or_else(KernelConfig::default, |text| KernelConfig::parse(&text)),
+        Err(problem) => {
+            problems.push(problem);
+            KernelConfig::default()
+        }
+    };
     (Kernel { release: release.release.clone(), traits, symbols, config }, problems)
 }
 
-fn rebuild(root: &Root, workers: &dyn Workers, release: &Release) -> (SymbolTable, Option<Exceeded>) {
+fn rebuild(
+    root: &Root,
+    workers: &dyn Workers,
+    release: &Release,
+    problems: &mut Vec<Problem>,
+) -> (SymbolTable, Option<Exceeded>) {
     let rebuild = Mutex::new(Rebuild::default());
-    each_in_tree(root, workers, release, |found, module| {
+    let unread = each_in_tree(root, workers, release, |found, module| {
         if let Ok(mut rebuild) = rebuild.lock() {
             rebuild.add(&exporter(found), module);
         }
     });
     let mut rebuild = rebuild.into_inner().unwrap_or_default();
-    let map = kernel_files(&release.dir, &release.release, "System.map", &[""])
-        .iter()
-        .find_map(|p| root.read(p, TEXT_LIMIT).ok());
-    if let Some(map) = map {
-        rebuild.add_system_map(&map);
+    problems.extend(unread);
+    match read_kernel_file(root, release, "System.map") {
+        Ok(Some(map)) => rebuild.add_system_map(&map),
+        Ok(None) => {}
+        Err(problem) => problems.push(problem),
     }
     let over = rebuild.over().cloned();
     (rebuild.finish(), over)
 }
 
-/// Reads every in-tree module; what is broken is passed over.
+/// Reads every in-tree module; what is broken is passed over. Returns one that could not be read, if there is one.
 fn each_in_tree(
     root: &Root,
     workers: &dyn Workers,
     release: &Release,
     job: impl Fn(&FoundModule, &Module) + Sync,
-) {
+) -> Option<Problem> {
+    let unread = Mutex::new(None);
     workers.run(release.in_tree.len(), &|i| {
         let found = &release.in_tree[i];
-        if let Ok(module) = read_module(root, &found.path) {
-            job(found, &module);
+        match read_module(root, &found.path) {
+            Ok(module) => job(found, &module),
+            Err(fault) if fault.is_unread() => {
+                let problem = Problem::new(root.display(&found.path), fault.to_string());
+                if let Ok(mut unread) = unread.lock() {
+                    *unread = Some(Problem { is_unread: true, ..problem });
+                }
+            }
+            Err(_) => {}
         }
     });
+    unread.into_inner().unwrap_or_default()
 }
 
 /// An in-tree module's name in symvers: its path below `kernel/`, without `.ko` and what follows.
@@ -403,10 +509,15 @@ pub(super) fn dependencies(text: &str) -> impl Iterator<Item = (String, impl Ite
     })
 }
 
-fn users_by_modules(root: &Root, workers: &dyn Workers, release: &Release, replaced: &[Box<str>]) -> Users {
+fn users_by_modules(
+    root: &Root,
+    workers: &dyn Workers,
+    release: &Release,
+    replaced: &[Box<str>],
+) -> (Users, Option<Problem>) {
     let users = Mutex::new(Users::new());
     let replaced: HashSet<&str> = replaced.iter().map(|r| &**r).collect();
-    each_in_tree(root, workers, release, |found, module| {
+    let unread = each_in_tree(root, workers, release, |found, module| {
         let used: HashSet<&str> = module.depends.iter().map(|d| &**d).collect();
         for name in used.into_iter().filter(|d| replaced.contains(d)) {
             if let Ok(mut users) = users.lock() {
@@ -414,16 +525,16 @@ fn users_by_modules(root: &Root, workers: &dyn Workers, release: &Release, repla
             }
         }
     });
-    users.into_inner().unwrap_or_default()
+    (users.into_inner().unwrap_or_default(), unread)
 }
 
 /// Reads a module file from outside any root, for example one named on the command line.
 ///
 /// # Errors
-/// [`Malformed`]: cannot be read, cannot be inflated, or is no module.
-pub fn read_module_file(path: &Path) -> Result<Module, Malformed> {
-    let cannot = |e: io::Error| Malformed(format!("cannot be read: {e}"));
-    let root = Root::open(Path::new("/")).map_err(|e| Malformed(e.to_string()))?;
+/// [`ModuleFault`]: cannot be read, cannot be inflated, or is no module.
+pub fn read_module_file(path: &Path) -> Result<Module, ModuleFault> {
+    let cannot = |e: io::Error| ModuleFault::Unread(format!("cannot be read: {e}"));
+    let root = Root::open(Path::new("/")).map_err(|e| ModuleFault::Unread(e.to_string()))?;
     let path = std::path::absolute(path).map_err(cannot)?;
     read_module(&root, &path)
 }

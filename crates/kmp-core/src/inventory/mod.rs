@@ -17,6 +17,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
@@ -27,18 +28,20 @@ pub use driver::Driver;
 pub use index::{MODULES_DEP, stale};
 pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
-pub use load::{LoadedModule, Loader, parse_module, parse_symvers, read_module_file};
+pub use load::{
+    LoadedKernel, LoadedModule, LoadedUsers, Loader, parse_module, parse_symvers, read_module_file,
+};
 pub use modules_dirs::ModulesDirs;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 
-use crate::abi::Module;
+use crate::abi::{Module, ModuleFault};
 use crate::config::Config;
 use crate::dialect::{Dialect, WEAK_UPDATES};
 use crate::report::printable;
-use crate::root::{Root, Stat};
+use crate::root::{Root, Stat, is_fault};
 use crate::workers::{self, Workers};
 
 /// Something that was left out of account, and why. The rest goes on without it.
@@ -48,7 +51,24 @@ pub struct Problem {
     pub path: PathBuf,
     /// What is wrong with it.
     pub what: String,
+    /// It could not be looked at: what it holds is unknown, and no link may go for it. Otherwise it was read, and it is its
+    /// contents that are wrong.
+    pub is_unread: bool,
 }
+
+impl Problem {
+    /// Something that was looked at, and is not as it should be.
+    pub fn new(path: PathBuf, what: impl Into<String>) -> Self {
+        Self { path, what: what.into(), is_unread: false }
+    }
+
+    /// Something that could not be read; unread where the system failed ([`is_fault`]), and not for what it is.
+    pub fn unreadable(path: PathBuf, error: &io::Error) -> Self {
+        Self { path, what: format!("cannot be read: {error}"), is_unread: is_fault(error) }
+    }
+}
+
+impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,13 +108,16 @@ impl Conventions {
     }
 
     /// Names and paths of modules in external directories that depmod prefers to links in the kernel `release`.
-    pub fn external(&self, root: &Root, release: &str) -> Vec<(Box<str>, String)> {
-        let modules = self.depmod.external_modules(root, release).into_iter();
+    ///
+    /// # Errors
+    /// One of them cannot be listed.
+    pub fn external(&self, root: &Root, release: &str) -> Result<Vec<(Box<str>, String)>, Problem> {
+        let modules = self.depmod.external_modules(root, release)?.into_iter();
         let wins = |m: &FoundModule| {
             let link = Path::new(WEAK_UPDATES).join(m.path.file_name().unwrap_or_default());
             self.depmod.compare(release, &m.path, &link) == Ordering::Less
         };
-        modules.filter(wins).map(|m| (m.name, printable(m.path.as_os_str()))).collect()
+        Ok(modules.filter(wins).map(|m| (m.name, printable(m.path.as_os_str()))).collect())
     }
 
     /// May the module at `path`, which is `below` its release directory, be linked?
@@ -141,20 +164,24 @@ impl Inventory {
     /// Takes stock of `root`. Without a library or a database of packages, all modules are taken for
     /// unpackaged, and [`Self::packages_unknown`] says why. `asked`: modules that are linked though they
     /// would not be by the dialect, in Red Hat's.
+    ///
+    /// # Errors
+    /// What could not be read without which nothing can be said of any kernel: whose conventions hold, where modules
+    /// are, which kernels there are.
     pub fn take(
         root: &Root,
         rpm: Result<&Librpm, &librpm_rt::Error>,
         asked: &[PathBuf],
         workers: &dyn Workers,
-    ) -> Self {
+    ) -> Result<Self, Problem> {
         let mut problems = Vec::new();
-        let config = Config::load(root, &mut problems);
-        let dialect = config.dialect(root);
-        let dirs = ModulesDirs::find(root);
+        let config = Config::known(root, &mut problems)?;
+        let dialect = config.dialect(root)?;
+        let dirs = ModulesDirs::find(root)?;
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
-        let depmod = DepmodConfig::load(root);
+        let depmod = DepmodConfig::load(root)?;
         let conventions = Conventions { dialect, asked: asked.collect(), depmod, config };
-        let releases = releases(root, &dirs, workers, &mut problems);
+        let releases = releases(root, &dirs, workers, &mut problems)?;
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (found, packages_unknown) = match found {
             Ok(found) => (found, None),
@@ -173,7 +200,7 @@ impl Inventory {
             }
         }
         inventory.set_apart(apart);
-        inventory
+        Ok(inventory)
     }
 
     /// Tells live patches and the kernels' own modules from drivers by what they say of themselves: `module` has the
@@ -258,10 +285,20 @@ impl Inventory {
 
     /// Takes the [unpackaged](Self::unpackaged) modules in among the KMPs, in groups of those that depend on each
     /// other. `module` has their contents.
-    pub fn add_unpackaged<'m>(&mut self, root: &Root, module: &dyn Fn(&Path) -> Option<&'m Module>) {
+    pub fn add_unpackaged<'m>(
+        &mut self,
+        root: &Root,
+        module: &dyn Fn(&Path) -> Option<&'m Result<Module, ModuleFault>>,
+    ) {
         let modules = self.unpackaged();
-        let dkms = if modules.is_empty() { Dkms::default() } else { Dkms::load(root) };
-        let mut groups = unpackaged::groups(&self.dirs, &modules, &dkms, module);
+        let dkms = if modules.is_empty() { Ok(Dkms::default()) } else { Dkms::load(root) };
+        let (dkms, unread) = match dkms {
+            Ok(dkms) => (dkms, self.releases.iter().find_map(|r| r.unread.clone())),
+            Err(problem) => (Dkms::default(), Some(problem)),
+        };
+        let text = unread.as_ref().map(Problem::to_string);
+        let mut groups = unpackaged::groups(&self.dirs, &modules, &dkms, text, module);
+        self.problems.extend(unread.filter(|p| !self.problems.contains(p)));
         for group in &mut groups {
             group.wish = self.conventions.config.wish(&group.package.name, std::mem::take(&mut group.wish));
         }
@@ -347,20 +384,23 @@ impl Inventory {
 }
 
 /// Reads all release directories, in the order of versions.
+///
+/// # Errors
+/// It is not known which there are.
 pub fn releases(
     root: &Root,
     dirs: &ModulesDirs,
     workers: &dyn Workers,
     problems: &mut Vec<Problem>,
-) -> Vec<Release> {
-    let found = dirs.releases(root, problems);
+) -> Result<Vec<Release>, Problem> {
+    let found = dirs.releases(root, problems)?;
     let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
     let mut releases = Vec::with_capacity(scanned.len());
     for (release, trouble) in scanned {
         problems.extend(trouble);
         releases.push(release);
     }
-    releases
+    Ok(releases)
 }
 
 /// Is there a kernel of each of these releases among `all`, which are those of `root`?

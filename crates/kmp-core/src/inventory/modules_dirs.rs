@@ -6,7 +6,7 @@ use librpm_rt::vercmp;
 
 use super::Problem;
 use crate::dialect::Dialect;
-use crate::root::{FileType, Root};
+use crate::root::{FileType, Root, is_fault};
 
 const USR: &str = "/usr/lib/modules";
 const LIB: &str = "/lib/modules";
@@ -22,15 +22,22 @@ pub struct ModulesDirs {
 
 impl ModulesDirs {
     /// Looks which there are.
-    pub fn find(root: &Root) -> Self {
-        let identity = |path| root.metadata(Path::new(path)).ok().map(|s| (s.dev, s.ino));
-        let dirs = match (identity(USR), identity(LIB)) {
-            (Some(a), Some(b)) if a == b => return Self { dirs: vec![USR], merged: true },
+    ///
+    /// # Errors
+    /// The system could not look.
+    pub fn find(root: &Root) -> Result<Self, Problem> {
+        let identity = |path: &str| match root.metadata(Path::new(path)) {
+            Ok(stat) => Ok(Some((stat.dev, stat.ino))),
+            Err(e) if is_fault(&e) => Err(Problem::unreadable(root.display(Path::new(path)), &e)),
+            Err(_) => Ok(None),
+        };
+        let dirs = match (identity(USR)?, identity(LIB)?) {
+            (Some(a), Some(b)) if a == b => return Ok(Self { dirs: vec![USR], merged: true }),
             (Some(_), Some(_)) => vec![LIB, USR],
             (None, Some(_)) => vec![LIB],
             _ => vec![USR],
         };
-        Self { dirs, merged: false }
+        Ok(Self { dirs, merged: false })
     }
 
     /// The canonical directory.
@@ -78,14 +85,22 @@ impl ModulesDirs {
     }
 
     /// The release directories: release and path, in the order of versions, the canonical directory's first.
-    pub(super) fn releases(&self, root: &Root, problems: &mut Vec<Problem>) -> Vec<(String, PathBuf)> {
+    ///
+    /// # Errors
+    /// A directory cannot be listed: then nobody knows which kernels there are.
+    pub(super) fn releases(
+        &self,
+        root: &Root,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Vec<(String, PathBuf)>, Problem> {
         let mut found = Vec::new();
         for dir in self.all() {
             let entries = match root.read_dir(dir) {
                 Ok(entries) => entries,
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) if is_fault(&e) => return Err(Problem::unreadable(root.display(dir), &e)),
                 Err(e) => {
-                    problems.push(Problem { path: root.display(dir), what: format!("cannot be read: {e}") });
+                    problems.push(Problem::unreadable(root.display(dir), &e));
                     continue;
                 }
             };
@@ -97,16 +112,16 @@ impl ModulesDirs {
                 let path = dir.join(&entry.name);
                 match entry.name.into_string() {
                     Ok(release) if !release.contains(char::is_control) => found.push((release, path)),
-                    _ => problems.push(Problem {
-                        path: root.display(&path),
-                        what: "the name is no kernel release (not UTF-8, or control characters); left out"
-                            .into(),
-                    }),
+                    _ => {
+                        let what =
+                            "the name is no kernel release (not UTF-8, or control characters); left out";
+                        problems.push(Problem::new(root.display(&path), what));
+                    }
                 }
             }
         }
         // The canonical directory's stay first.
         found.sort_by(|a, b| vercmp(&a.0, &b.0).then_with(|| a.0.cmp(&b.0)));
-        found
+        Ok(found)
     }
 }

@@ -39,6 +39,8 @@ pub struct InstalledKmp {
     pub modules: Vec<FoundModule>,
     /// Why it cannot be linked, if so.
     pub broken: Option<String>,
+    /// Why it is not known whether it can be, if so: something could not be read.
+    pub unread: Option<String>,
     /// What it is: a driver, shipped or made here.
     pub kind: Kind,
     /// Which driver it is a version of.
@@ -110,17 +112,17 @@ pub(super) fn find(
     };
     let packages = owners(&database, dirs, asked)?;
     let around = around(&database, dirs, releases, &packages)?;
+    let unread: HashMap<&str, &Problem> =
+        releases.iter().filter_map(|r| Some((r.release.as_str(), r.unread.as_ref()?))).collect();
     let mut found = Found::default();
     for package in packages {
         let nvr = package.nvr();
-        let (kmps, apart) = of_package(dirs, &on_disk, package, conventions, &around);
+        let (kmps, apart) = of_package(dirs, &on_disk, package, conventions, &around, &unread);
         found.apart.extend(apart.into_iter().map(|(path, kind)| (path, kind, nvr.clone())));
         for (kmp, is_fault) in kmps {
             if let (true, Some(what)) = (is_fault, &kmp.broken) {
-                problems.push(Problem {
-                    path: root.display(&dirs.path().join(&kmp.origin)),
-                    what: format!("package {}: {what}", kmp.package.nvra()),
-                });
+                let path = root.display(&dirs.path().join(&kmp.origin));
+                problems.push(Problem::new(path, format!("package {}: {what}", kmp.package.nvra())));
             }
             found.kmps.push(kmp);
         }
@@ -202,6 +204,7 @@ pub(super) fn sort(kmps: &mut [InstalledKmp]) {
 struct Contents {
     modules: Vec<FoundModule>,
     broken: Option<String>,
+    unread: Option<String>,
     /// Modules that are never linked, by the dialect.
     others: Vec<FoundModule>,
     has_ghosts: bool,
@@ -217,6 +220,7 @@ fn of_package(
     package: Package,
     conventions: &Conventions,
     around: &Around,
+    unread: &HashMap<&str, &Problem>,
 ) -> OfPackage {
     let mut by_origin: BTreeMap<String, Contents> = BTreeMap::new();
     let mut live_patches = Vec::new();
@@ -238,6 +242,7 @@ fn of_package(
             live_patches.extend(found.map(|m| (m.path, Kind::LivePatch)));
             continue;
         }
+        let why_unseen = unread.get(origin.as_str());
         let contents = by_origin.entry(origin).or_default();
         let is_ghost = ghosts.contains(file.as_path());
         contents.has_ghosts |= is_ghost;
@@ -250,7 +255,13 @@ fn of_package(
             let name = printable(below.as_os_str());
             (found.is_none() && !is_ghost).then(|| format!("its module {name} is not on disk"))
         };
-        contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
+        match why_unseen {
+            // It may be in the directory that could not be read.
+            Some(why) if found.is_none() => contents.unread = Some(why.to_string()),
+            _ => {
+                contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
+            }
+        }
         contents.modules.extend(found);
     }
     // What a package is depends on its files: there may be as many releases as files.
@@ -264,7 +275,7 @@ fn of_package(
     let wish = conventions.wish(&package);
     for (origin, contents) in by_origin {
         let kind = kind_of(&contents);
-        let Contents { mut modules, mut broken, others, .. } = contents;
+        let Contents { mut modules, mut broken, unread, others, .. } = contents;
         if !kind.is_driver() {
             apart.extend(modules.into_iter().chain(others).map(|m| (m.path, kind)));
             continue;
@@ -290,6 +301,7 @@ fn of_package(
                 flavour,
                 modules,
                 broken,
+                unread,
                 kind,
                 driver: Driver::default(),
                 wish: wish.clone(),

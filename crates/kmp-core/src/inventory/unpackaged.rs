@@ -16,16 +16,27 @@ use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
 use super::wish::Wish;
 use super::{FoundModule, ModulesDirs};
-use crate::abi::Module;
+use crate::abi::{Module, ModuleFault};
+use crate::report::printable;
 use crate::union_find::Groups;
 
-/// The groups of `modules`, which are in depmod's order: of two in one release with one name the first counts.
+/// The groups of `modules`, which are in depmod's order: of two in one release with one name the first counts. `unread`: what
+/// could not be read, if something, that may have been about any of them.
 pub(super) fn groups<'m>(
     dirs: &ModulesDirs,
     modules: &[&FoundModule],
     dkms: &Dkms,
-    contents: &dyn Fn(&Path) -> Option<&'m Module>,
+    unread: Option<String>,
+    contents: &dyn Fn(&Path) -> Option<&'m Result<Module, ModuleFault>>,
 ) -> Vec<InstalledKmp> {
+    // What cannot be read may join any two groups, or be a part of any.
+    let fault = |found: &&&FoundModule| match contents(&found.path) {
+        Some(Err(fault)) if fault.is_unread() => {
+            Some(format!("{}: {fault}", printable(found.below.as_os_str())))
+        }
+        _ => None,
+    };
+    let unread = unread.or_else(|| modules.iter().find_map(|found| fault(&found)));
     let mut releases: BTreeMap<String, BTreeMap<&str, &FoundModule>> = BTreeMap::new();
     for found in modules {
         if let Some((release, _)) = dirs.split(&found.path) {
@@ -34,7 +45,7 @@ pub(super) fn groups<'m>(
     }
     let mut families = Families::default();
     for there in releases.values() {
-        let read = || there.iter().filter_map(|(name, found)| Some((*name, contents(&found.path)?)));
+        let read = || there.iter().filter_map(|(name, f)| Some((*name, contents(&f.path)?.as_ref().ok()?)));
         let offers: HashMap<&str, &str> =
             read().flat_map(|(name, m)| m.offers.iter().map(move |o| (&*o.symbol, name))).collect();
         for (name, module) in read() {
@@ -59,6 +70,7 @@ pub(super) fn groups<'m>(
                 package: Package { name: format!("{family}.ko"), evr, ..Package::default() },
                 origin: release.clone(),
                 flavour: None,
+                unread: unread.clone(),
                 broken: modules.iter().find_map(|m| name_fault(&m.below)),
                 modules,
                 kind: Kind::MadeHere(maker),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Problem, module_name};
 use crate::apply::PREFIX;
-use crate::root::{DirEntry, FileType, Root};
+use crate::root::{DirEntry, FileType, Root, is_fault};
 
 /// Something in `weak-updates/` that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,14 @@ pub enum ItemKind {
 }
 
 pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Option<Vec<Item>> {
-    // A link in its place is left alone, and so is what it leads to.
-    if !root.symlink_metadata(dir).is_ok_and(|s| s.kind() == FileType::Dir) {
-        return None;
+    match root.symlink_metadata(dir) {
+        Ok(stat) if stat.kind() == FileType::Dir => {}
+        Err(e) if is_fault(&e) => {
+            problems.push(Problem::unreadable(root.display(dir), &e));
+            return None;
+        }
+        // A link in its place is left alone, and so is what it leads to.
+        _ => return None,
     }
     let mut items = Vec::new();
     let mut pending = vec![PathBuf::new()];
@@ -40,7 +45,7 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => {
-                problems.push(Problem { path: root.display(&at), what: format!("cannot be read: {e}") });
+                problems.push(Problem::unreadable(root.display(&at), &e));
                 continue;
             }
         };
@@ -55,7 +60,13 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
                 }
                 FileType::Symlink => match root.read_link(&dir.join(&below)) {
                     Ok(target) => ItemKind::Link(target),
-                    Err(_) => continue,
+                    Err(e) => {
+                        // That it is gone since, or is no link any more, is seen by whoever changes something here.
+                        if is_fault(&e) {
+                            problems.push(Problem::unreadable(root.display(&dir.join(&below)), &e));
+                        }
+                        continue;
+                    }
                 },
                 FileType::File | FileType::Other => ItemKind::File,
             };

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Kmp, Site, modules};
-use crate::abi::{Malformed, Module, Reason, Verdict, name};
+use crate::abi::{Module, ModuleFault, Reason, Verdict, name};
 use crate::steps;
 use crate::union_find;
 
@@ -147,7 +147,7 @@ impl Beside<'_> {
         let names: HashSet<&str> = own.modules.iter().map(|m| m.name).collect();
         let (natives, chosen) = self.group(kmp);
         let natives = natives.iter().map(|n| &self.site.natives[*n]);
-        let mut modules: Vec<(&str, Result<&Module, &Malformed>)> =
+        let mut modules: Vec<(&str, Result<&Module, &ModuleFault>)> =
             natives.map(|n| (n.name, n.module)).collect();
         for other in chosen.iter().map(|k| &self.kmps[*k]) {
             if other.package != own.package && !other.modules.iter().any(|m| names.contains(m.name)) {
@@ -156,7 +156,12 @@ impl Beside<'_> {
         }
         let first = modules.len();
         modules.extend(own.modules.iter().map(|m| (m.name, m.module)));
-        if self.left.take(modules.len()) { self.site.judge_from(&modules, first) } else { Vec::new() }
+        if !self.left.take(modules.len()) {
+            return Vec::new();
+        }
+        let mut verdicts = self.site.judge_from(&modules, first);
+        own.add_unread(&mut verdicts);
+        verdicts
     }
 
     /// The verdicts on `kmp`, which would load beside what is chosen: it is left out because another one would then not.

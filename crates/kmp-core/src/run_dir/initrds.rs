@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::apply::notes::{Note, note, noted, take_back};
+use crate::inventory::Problem;
 use crate::root::Root;
 
 const CHECKS: &str = "/run/kmp/check-initrd";
@@ -39,21 +40,29 @@ pub fn check(root: &Root, release: &str, links_changed: bool, modules: &[String]
     for name in modules.iter().filter(|name| !name.contains('\n')) {
         text += &format!("{MODULE}{name}\n");
     }
-    Ok(read(root, note(root, Path::new(CHECKS), release, &text)?))
+    let note = note(root, Path::new(CHECKS), release, &text)?;
+    read(root, note)
 }
 
 /// What earlier runs have noted, and have not come to.
-pub fn checks(root: &Root) -> Vec<Check> {
-    noted(root, Path::new(CHECKS)).into_iter().map(|note| read(root, note)).collect()
+///
+/// # Errors
+/// It cannot be read.
+pub fn checks(root: &Root) -> Result<Vec<Check>, Problem> {
+    let read = |note: Note| {
+        let path = Path::new(CHECKS).join(&note.name);
+        read(root, note).map_err(|e| Problem::unreadable(root.display(&path), &e))
+    };
+    noted(root, Path::new(CHECKS))?.into_iter().map(read).collect()
 }
 
-fn read(root: &Root, note: Note) -> Check {
-    let text = root.read(&Path::new(CHECKS).join(&note.name), LIMIT);
+fn read(root: &Root, note: Note) -> io::Result<Check> {
+    let text = root.read_if_there(&Path::new(CHECKS).join(&note.name), LIMIT)?;
     // In doubt more is looked at: a note without a line was cut short.
-    let text = text.ok().and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
+    let text = text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
     let links_changed = text.is_empty() || text.lines().any(|line| line == LINKS);
     let modules = text.lines().filter_map(|line| line.strip_prefix(MODULE)).map(Into::into).collect();
-    Check { note, links_changed, modules }
+    Ok(Check { note, links_changed, modules })
 }
 
 /// The initrd needs nothing, or a marker asks for it.
@@ -70,7 +79,10 @@ pub fn wish(root: &Root, name: &str) -> io::Result<Note> {
 }
 
 /// The KMPs and kernels that asked.
-pub fn wishes(root: &Root) -> Vec<Note> {
+///
+/// # Errors
+/// They cannot be listed.
+pub fn wishes(root: &Root) -> Result<Vec<Note>, Problem> {
     noted(root, Path::new(WISHES))
 }
 
@@ -88,7 +100,7 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let root = Root::open(tmp.path()).unwrap();
         let noted = || {
-            let checks = checks(&root);
+            let checks = checks(&root).unwrap();
             checks.into_iter().map(|c| (c.note.name, c.links_changed, c.modules)).collect::<Vec<_>>()
         };
         assert!(noted().is_empty());
@@ -96,7 +108,7 @@ mod tests {
         assert_eq!(noted(), [("6.4-default".into(), false, vec!["one".into()])]);
         check(&root, "6.4-default", true, &["two".into()]).unwrap();
         assert_eq!(noted(), [("6.4-default".into(), true, vec!["one".into(), "two".into()])]);
-        checks(&root).iter().for_each(|c| settle_check(&root, c));
+        checks(&root).unwrap().iter().for_each(|c| settle_check(&root, c));
         assert!(noted().is_empty());
         // Killed between the file and its first line.
         std::fs::write(tmp.path().join("run/kmp/check-initrd/6.5-default"), "").unwrap();

@@ -16,7 +16,7 @@ use crate::root::Root;
 use crate::run_dir::{self, Check};
 use crate::survey::Survey;
 
-use super::{Index, KernelReport};
+use super::{Index, KernelReport, ToCheck};
 
 /// What is asked for, and what earlier runs have left to be done.
 pub(super) struct Initrds<'s> {
@@ -30,12 +30,18 @@ pub(super) struct Initrds<'s> {
 pub(super) struct Noted {
     checks: Vec<Check>,
     wishes: Vec<Note>,
+    /// They could not be read. So they stay, and a later run comes to them.
+    unread: Option<Problem>,
 }
 
 impl Noted {
     /// To be read before stock is taken: what is noted later may be about what is not seen then.
     pub(super) fn read(root: &Root) -> Self {
-        Self { checks: run_dir::checks(root), wishes: run_dir::wishes(root) }
+        let read = run_dir::checks(root).and_then(|checks| Ok((checks, run_dir::wishes(root)?)));
+        match read {
+            Ok((checks, wishes)) => Self { checks, wishes, unread: None },
+            Err(problem) => Self { checks: Vec::new(), wishes: Vec::new(), unread: Some(problem) },
+        }
     }
 }
 
@@ -53,7 +59,7 @@ impl<'s> Initrds<'s> {
     /// are about to change, and whether links are. Returns what could not be noted.
     pub(super) fn note<'r>(&mut self, changing: impl Iterator<Item = (&'r Release, bool)>) -> Vec<Problem> {
         let changing: Vec<_> = changing.collect();
-        let Request { settings, kernel, package, in_tree, touched } = self.request;
+        let Request { settings, kernel, package, in_tree, touched, .. } = self.request;
         let (mut checks, mut wishes, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for release in self.survey.inventory.kernels() {
             let name = &release.release;
@@ -73,7 +79,8 @@ impl<'s> Initrds<'s> {
             }
         }
         wishes.extend(package.as_ref().filter(|_| settings.forced));
-        for name in wishes {
+        // What the caller does by itself nobody else is to do.
+        for name in wishes.into_iter().filter(|_| !self.request.by_caller) {
             match run_dir::wish(self.root, name) {
                 Ok(wish) => {
                     self.noted.wishes.retain(|w| w.name != wish.name);
@@ -84,9 +91,9 @@ impl<'s> Initrds<'s> {
         }
         self.noted.checks.retain(|old| checks.iter().all(|check| check.note.name != old.note.name));
         self.noted.checks.append(&mut checks);
-        let problem = |(what, e): (String, io::Error)| Problem {
-            path: self.root.display(Path::new(run_dir::DIRECTORY)),
-            what: format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}"),
+        let problem = |(what, e): (String, io::Error)| {
+            let what = format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}");
+            Problem::new(self.root.display(Path::new(run_dir::DIRECTORY)), what)
         };
         failures.into_iter().map(problem).collect()
     }
@@ -102,12 +109,21 @@ impl<'s> Initrds<'s> {
     ) -> Vec<Problem> {
         let Self { root, survey, request, .. } = self;
         let failed = reports.iter().any(KernelReport::links_failed);
+        if request.by_caller {
+            for report in reports.iter_mut().filter(|report| !report.links_failed()) {
+                let note = self.noted.checks.iter().find(|check| check.note.name == report.release);
+                report.to_check = self
+                    .choose(report)
+                    .map(|chosen| ToCheck { links_changed: chosen.links_changed, note: note.cloned() });
+            }
+            return Vec::new();
+        }
         let chosen: Vec<_> = reports
             .iter_mut()
             .filter(|report| !report.links_failed())
             .filter_map(|report| Some((self.choose(report)?, report)))
             .collect();
-        let (mut asked, mut problems) = (Vec::new(), Vec::new());
+        let (mut asked, mut problems) = (Vec::new(), Vec::from_iter(self.noted.unread.clone()));
         let system = (!chosen.is_empty())
             .then(|| System::look(root, survey.inventory.conventions.dialect, &request.settings, dry_run));
         for (chosen, report) in chosen {

@@ -39,7 +39,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let Some(plugin) = plugin else {
         install::ensure(&[Use::Demo, Use::Test])?;
         test::cargo(&[], &["build", "--release", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
-        let plugin = crate::plugin::build(false, "release")?;
+        let plugin = crate::plugin::build(crate::plugin::Kind::Plain, "release")?;
         let program = install::target().join("release/xtask");
         let mut words = privilege::namespace()?;
         let program = program.to_string_lossy();

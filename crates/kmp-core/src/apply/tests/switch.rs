@@ -39,7 +39,8 @@ impl Disk {
             Err(&librpm_rt::Error::NoLibrary { tried: vec![] }),
             &[],
             &crate::workers::Serial,
-        );
+        )
+        .unwrap();
         let release = inventory.releases.iter().find(|r| DIR.ends_with(&r.release)).unwrap();
         let items = release.weak_updates.as_deref().unwrap_or_default();
         let (unwanted, foreign): (Vec<&Item>, Vec<&Item>) =
@@ -159,7 +160,8 @@ fn a_weak_updates_that_is_no_directory_is_left_alone() {
         Err(&librpm_rt::Error::NoLibrary { tried: vec![] }),
         &[],
         &crate::workers::Serial,
-    );
+    )
+    .unwrap();
     let links = BTreeMap::from([(Path::new("a.ko"), Path::new("/x/a.ko"))]);
     let wanted = Wanted { links, foreign: vec![], unwanted: vec![], kernel_is_gone: false };
     let error = switch(&disk.root, &inventory.releases[0], &wanted).unwrap_err();

@@ -20,7 +20,7 @@ fn load(files: &TestRoot) -> (Arc<Kernel>, Vec<Problem>) {
     let inventory = take(&root);
     let mut loader = Loader::new(&root, &Serial, None);
     let kernel = loader.load_kernels(&[&inventory.releases[0]]).remove(0);
-    (kernel, loader.take_problems())
+    (kernel.kernel, loader.take_problems())
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn in_tree_users_of_a_replaced_module_are_found_with_and_without_an_index() {
         let root = open(&files);
         let inventory = take(&root);
         let mut loader = Loader::new(&root, &Serial, None);
-        let users = loader.load_users(&inventory.releases[0], &HashSet::from(["bus", "no_such"]));
+        let (users, unread) = loader.load_users(&inventory.releases[0], &HashSet::from(["bus", "no_such"]));
         let names: Vec<&str> = users["bus"].iter().map(|(name, _)| &**name).collect();
-        assert_eq!((users.len(), names), (1, vec!["sub"]));
+        assert_eq!((users.len(), names, unread), (1, vec!["sub"], None));
     }
 }
 

@@ -15,5 +15,5 @@ fn open(files: &TestRoot) -> Root {
 }
 
 fn take(root: &Root) -> Inventory {
-    Inventory::take(root, Err(&librpm_rt::Error::NoLibrary { tried: vec![] }), &[], &Serial)
+    Inventory::take(root, Err(&librpm_rt::Error::NoLibrary { tried: vec![] }), &[], &Serial).unwrap()
 }

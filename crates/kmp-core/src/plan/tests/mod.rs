@@ -12,9 +12,9 @@ use std::path::PathBuf;
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::{Decision, KernelPlan, Kmp, Native, PlannedModule, Site};
+use super::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::abi::tests::{KREL, kernel, parse};
-use crate::abi::{Kernel, Malformed, Module, Rule, Verdict};
+use crate::abi::{Kernel, Malformed, Module, ModuleFault, Rule, Verdict};
 use crate::inventory::Wish;
 
 /// Where packages of these tests are built for, unless they say otherwise.
@@ -26,7 +26,7 @@ struct Installed {
     version: u32,
     origin: &'static str,
     flavour: Option<&'static str>,
-    modules: Vec<(String, Result<Module, Malformed>)>,
+    modules: Vec<(String, Result<Module, ModuleFault>)>,
     broken: Option<&'static str>,
 }
 
@@ -47,7 +47,7 @@ impl Installed {
     }
 
     fn unreadable(mut self, file: &str) -> Self {
-        self.modules.push((file.into(), Err(Malformed("the file is empty".into()))));
+        self.modules.push((file.into(), Err(Malformed("the file is empty".into()).into())));
         self
     }
 }
@@ -112,6 +112,7 @@ impl Place {
                 .collect(),
             inert: self.inert.iter().copied().collect(),
             users,
+            held: Held::default(),
         }
     }
 }
@@ -137,6 +138,7 @@ fn kmps(installed: &[Installed]) -> Vec<Kmp<'_>> {
                 })
                 .collect(),
             broken: kmp.broken,
+            unread: None,
             wish: Wish::default(),
         })
         .collect()
