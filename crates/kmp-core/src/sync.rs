@@ -307,7 +307,7 @@ pub fn sync(
         let again: HashSet<&Problem> = survey.problems.iter().collect();
         problems.retain(|p| !again.contains(p));
         problems.append(&mut unseen);
-        if !options.dry_run && !idle && !root.is_system() {
+        if !options.dry_run && !root.is_system() {
             clear_temporary(root);
         }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
