@@ -9,7 +9,8 @@ const UNPACKED: u64 = 8 << 20;
 
 /// A module's file, packed or not.
 pub fn module(data: &[u8]) {
-    let Ok(data) = &inflate(data, UNPACKED) else { return };
+    let Ok(unpacked) = inflate(data, UNPACKED) else { return };
+    let data = &*unpacked;
     let mut parts = 0;
     loaded_parts(data, &mut |part| parts += part.len());
     let facts = Facts::parse(data);
