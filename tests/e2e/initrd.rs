@@ -9,8 +9,8 @@ use testkit::{Compression, Output, Package, PackageBuilder, TestRoot, compress, 
 use crate::support::*;
 
 /// A complete system: kernels with images, and a dracut that takes note of its arguments, and makes an empty file.
-struct Machine {
-    root: TestRoot,
+pub struct Machine {
+    pub root: TestRoot,
 }
 
 const DRACUT: &str = "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\necho made > \"$2\"\n";
@@ -52,7 +52,7 @@ impl Machine {
         ))
     }
 
-    fn kernels() -> Self {
+    pub fn kernels() -> Self {
         let machine = Self::new();
         three_kernels(&machine.root);
         for krel in [OLD, SAME, OTHER] {
@@ -65,7 +65,7 @@ impl Machine {
     }
 
     /// Installs a program of the root: a shell script.
-    fn program(&self, path: &str, text: &str) {
+    pub fn program(&self, path: &str, text: &str) {
         let made = Command::new("install")
             .args(["-D", "-m", "755", "/dev/stdin"])
             .arg(self.root.join(path))
@@ -75,7 +75,7 @@ impl Machine {
     }
 
     /// Writes an initrd with these modules, by their paths below the kernel's directory: packed by zstd.
-    fn initrd(&self, krel: &str, modules: &[(&str, Vec<u8>)]) {
+    pub fn initrd(&self, krel: &str, modules: &[(&str, Vec<u8>)]) {
         let dir = self.root.home().join("initrd");
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
@@ -94,13 +94,13 @@ impl Machine {
     }
 
     /// The generators' calls since it was asked last.
-    fn calls(&self) -> Vec<String> {
+    pub fn calls(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.root.join("calls")).unwrap_or_default();
         let _ = std::fs::remove_file(self.root.join("calls"));
         text.lines().map(Into::into).collect()
     }
 
-    fn markers(&self) -> Vec<String> {
+    pub fn markers(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.root.join("run/regenerate-initrd"));
         let names = entries.into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
@@ -108,16 +108,16 @@ impl Machine {
         names
     }
 
-    fn with(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
+    pub fn with(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
         run(command(&self.root, &[IN_ROOT, args].concat()).envs(variables.iter().copied()))
     }
 
-    fn wm2(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
+    pub fn wm2(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
         run(wm2_command(&self.root, &[IN_ROOT, args].concat()).envs(variables.iter().copied()))
             .expect_success()
     }
 
-    fn posttrans(&self, variables: &[(&str, &str)]) -> Output {
+    pub fn posttrans(&self, variables: &[(&str, &str)]) -> Output {
         let mut command = self.root.command(KMP);
         command
             .arg0("/usr/lib/module-init-tools/regenerate-initrd-posttrans")
@@ -138,27 +138,27 @@ impl Machine {
 const IN_ROOT: &[&str] = &["--run-in-root"];
 
 #[track_caller]
-fn good(root: &TestRoot, args: &[&str]) -> Output {
+pub fn good(root: &TestRoot, args: &[&str]) -> Output {
     crate::support::good(root, &[IN_ROOT, args].concat())
 }
 
 #[track_caller]
-fn ends(root: &TestRoot, args: &[&str], status: i32) -> Output {
+pub fn ends(root: &TestRoot, args: &[&str], status: i32) -> Output {
     crate::support::ends(root, &[IN_ROOT, args].concat(), status)
 }
 
 /// A KMP `foo` for [`OLD`], and its module.
-fn foo(version: &str) -> (Package, Vec<u8>) {
+pub fn foo(version: &str) -> (Package, Vec<u8>) {
     let module = driver("foo", &kernel(OLD, 7), 7).info("version", version).build();
     (PackageBuilder::kmp("foo", "default", version, OLD, [("foo.ko", module.clone())]).build(), module)
 }
 
-fn made(krel: &str) -> String {
+pub fn made(krel: &str) -> String {
     format!("dracut -f /boot/initrd-{krel} {krel}")
 }
 
 /// Where the module of `foo` is in the initrd of [`SAME`].
-const LINK: &str = "weak-updates/updates/foo.ko";
+pub const LINK: &str = "weak-updates/updates/foo.ko";
 
 #[test]
 fn only_kernels_with_the_module_in_their_initrd_get_a_new_one() {

@@ -17,6 +17,7 @@ mod hostile_modules;
 mod hostile_paths;
 mod hostile_rpmdb;
 mod initrd;
+mod initrd_requests;
 mod killed;
 mod kinds;
 mod links;

@@ -391,6 +391,22 @@ fn another_dracut_and_another_check() {
     assert!(output.stderr.contains("is not looked after"), "{output}");
 }
 
+/// What another check has failed for, or a killed run has not come to, is for the next run.
+#[test]
+fn another_check_is_asked_again() {
+    let root = bootable();
+    let log = root.join("dracut.log");
+    let check = root.join("opt/check").display().to_string();
+    let args = ["--add-modules", "--check-initramfs-prog", &check];
+    executable(&root, "opt/check", "#!/bin/sh\nexit 3\n");
+    assert_eq!(wm_with_initramfs(&root, &args, FOO).status, Some(1));
+    executable(&root, "opt/check", &format!("#!/bin/sh\necho check \"$@\" >> '{}'\n", log.display()));
+    wm_with_initramfs(&root, &args, "").expect_success();
+    assert_eq!(dracuts(&root), [EL_SAME, LATER, EL_OLD].map(|krel| format!("check {krel}")));
+    wm_with_initramfs(&root, &args, "").expect_success();
+    assert!(dracuts(&root).is_empty());
+}
+
 /// What packages run, in rpm's own order, in a chroot.
 #[test]
 fn scriptlets_of_real_packages() {

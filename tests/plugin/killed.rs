@@ -21,8 +21,10 @@ fn no_initrd_is_forgotten() {
     arguments.extend(packages.iter().map(|p| p.path().into()));
     let path = format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", root.home().display());
     let install = Run::new("rpm", arguments).env("PATH", &path);
-    let sync =
-        Run::new(env!("CARGO_BIN_EXE_kmp"), ["--root".into(), OsString::from(root.path()), "sync".into()]);
+    let sync = Run::new(
+        env!("CARGO_BIN_EXE_kmp"),
+        ["--root".into(), OsString::from(root.path()), "--run-in-root".into(), "sync".into()],
+    );
     let mut scenario = Scenario::new("rpm with the plugin", root, &[OLD, NEW], install, sync);
     scenario.kept.push("var/lib/rpm");
     // The lock's file is the first that the plugin writes when it makes links.

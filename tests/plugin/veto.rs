@@ -163,3 +163,15 @@ fn a_single_call_of_libzypp_among_many_is_warned_of_only() {
         assert!(output.stderr.contains("warning: kmp: foo-kmp-default-1.0"), "{output}");
     }
 }
+
+#[test]
+fn live_patches_stop_no_kernel() {
+    let root = site();
+    let patch = kernel(OLD, 7).driver("patch").need("changing", 7).add_info("livepatch", "Y").build();
+    let patch = PackageBuilder::new("kernel-livepatch-6_4_0-1-default", "1", "1")
+        .file(format!("usr/lib/modules/{OLD}/livepatch/patch.ko"), patch)
+        .build();
+    rpm(&root, &["-i"], &[&patch]).expect_success();
+    root.erase(&["foo-kmp-default"]);
+    rpm(&root, &["-i"], &[&breaking()]).expect_success();
+}

@@ -17,12 +17,13 @@ const REQUESTS: &str = "requests";
 
 /// Notes a request, if somebody is there to serve it. If not, it is for the caller to do the work at once;
 /// that is right in every doubtful case, too. `wish`: a kernel that needs a new initrd, or a KMP for which all kernels
-/// that have it do; the plugin, which does not know the scriptlet's environment, finds it noted.
-pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
+/// that have it do; the plugin, which does not know the scriptlet's environment, finds it noted. `touched`: kernels of which
+/// third-party modules of their own came or went.
+pub fn note(root: &Path, request: &[&str], wish: Option<&str>, touched: &[String]) -> bool {
     if std::env::var_os(VARIABLE).is_none() {
         return false;
     }
-    match try_note(root, request, wish) {
+    match try_note(root, request, wish, touched) {
         Ok(noted) => noted,
         Err(e) => {
             log::warn!("the request cannot be left to the transaction, and is carried out at once: {e}");
@@ -31,7 +32,7 @@ pub fn note(root: &Path, request: &[&str], wish: Option<&str>) -> bool {
     }
 }
 
-fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<bool> {
+fn try_note(root: &Path, request: &[&str], wish: Option<&str>, touched: &[String]) -> io::Result<bool> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
     let Some(directory) = RunDir::open(&root)? else { return Ok(false) };
     if !is_served(&directory)? {
@@ -39,6 +40,9 @@ fn try_note(root: &Path, request: &[&str], wish: Option<&str>) -> io::Result<boo
     }
     if let Some(wish) = wish {
         run_dir::wish(&root, wish)?;
+    }
+    for release in touched {
+        run_dir::check(&root, release, true, &[])?;
     }
     let requests = RunDir::at(&root, &Path::new(DIRECTORY).join(REQUESTS), true)?;
     let Some(requests) = requests else { return Ok(false) };

@@ -115,7 +115,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
         _ => None,
     };
-    if request.is_some_and(|request| deferred::note(&args.root, &request, wish)) {
+    if request.is_some_and(|request| deferred::note(&args.root, &request, wish, &[])) {
         return Ok(Outcome::Good);
     }
     // Needs no root: the files of a package that is being built are outside any.

@@ -12,6 +12,7 @@ use kmp_core::initrd::{Request, Settings};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
 use kmp_core::report::printable;
+use kmp_core::run_dir;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
 
@@ -130,7 +131,9 @@ fn run(args: &Args) -> Result<bool, String> {
     let is_found = |path: &PathBuf| below_release(path).is_some_and(|below| below.starts_with("extra"));
     let can_wait = !args.dry_run && (mode != Mode::AddModules || listed.iter().all(is_found));
     let named = args.kernel.as_deref().unwrap_or_default();
-    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None) {
+    let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
+    let noted = if args.no_initramfs { &[][..] } else { &touched };
+    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None, noted) {
         return Ok(false);
     }
     let context = Context::open(&args.basedir)?;
@@ -151,14 +154,14 @@ fn run(args: &Args) -> Result<bool, String> {
         asked: if mode == Mode::AddModules { listed.clone() } else { Vec::new() },
         ..Selection::default()
     };
-    let touched = listed.iter().filter_map(|path| release_of(path)).collect();
-    let is_ours = !args.no_initramfs && args.check_initramfs_prog.is_none();
+    let by_caller = args.check_initramfs_prog.is_some();
+    let request = Request { settings, touched, by_caller, ..Request::default() };
     let options = Options {
         selection,
         dry_run: args.dry_run,
         no_depmod: false,
         depmod: Depmod::from_environment(),
-        initrd: is_ours.then_some(Request { settings, touched, ..Request::default() }),
+        initrd: (!args.no_initramfs).then_some(request),
     };
     let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
     let report = reconcile(&context, &options, about)?;
@@ -171,26 +174,28 @@ fn run(args: &Args) -> Result<bool, String> {
     if let Some(program) =
         args.check_initramfs_prog.as_deref().filter(|_| !args.no_initramfs && !args.dry_run)
     {
-        failed |= !check_with(program, &report, &listed);
+        failed |= !check_with(&context, program, &report);
     }
     Ok(failed)
 }
 
-/// Runs the program for each kernel whose modules changed. Did all of it work?
-fn check_with(program: &Path, report: &SyncReport, listed: &[PathBuf]) -> bool {
-    let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
+/// Runs the program for each kernel whose modules changed, now or in a run that was cut short. Did all of it work?
+fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
     let mut good = true;
     for kernel in &report.kernels {
-        let is_kernel = report.survey.inventory.kernels().any(|r| r.release == kernel.release);
-        if !is_kernel || (kernel.changes.is_empty() && !touched.contains(&kernel.release)) {
-            continue;
-        }
-        match apply::check_with(program, &kernel.release) {
-            Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
-            Err(why) => {
-                log::error!("the initramfs of kernel {} is not looked after: {why}", kernel.release);
-                good = false;
+        let Some(to_check) = &kernel.to_check else { continue };
+        if to_check.links_changed {
+            match apply::check_with(program, &kernel.release) {
+                Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
+                Err(why) => {
+                    log::error!("the initramfs of kernel {} is not looked after: {why}", kernel.release);
+                    good = false;
+                    continue;
+                }
             }
+        }
+        if let Some(note) = &to_check.note {
+            run_dir::settle_check(&context.root, note);
         }
     }
     good

@@ -158,7 +158,7 @@ fn run(args: &Args) -> Result<bool, String> {
     };
     let is_deferred = std::env::var_os(deferred::VARIABLE).is_some();
     let wish = args.argument.as_deref().filter(|_| is_deferred && is_wished());
-    if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish) {
+    if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish, &[]) {
         return Ok(false);
     }
     let context = Context::open(&args.root)?;
@@ -177,6 +177,7 @@ fn run(args: &Args) -> Result<bool, String> {
             kernel: is_whole.then(|| argument.clone()),
             package: (mode == Mode::AddKmp).then(|| argument.clone()),
             touched: Vec::new(),
+            by_caller: false,
             in_tree: (mode == Mode::AddModules).then(|| (argument.clone(), come)),
         }),
     };

@@ -10,15 +10,15 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict, Warning};
 use crate::apply::{
-    Depmod, Lock, LockError, Wanted, clear, is_index_only, is_read_only, keep_pending, leftovers,
-    settle_pending, switch,
+    Depmod, Lock, LockError, Wanted, clear, clear_temporary, is_index_only, is_read_only, keep_pending,
+    leftovers, settle_pending, switch,
 };
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::report::printable;
 use crate::root::Root;
-use crate::run_dir::DIRECTORY;
+use crate::run_dir::{Check, DIRECTORY};
 use crate::survey::{Selection, Survey, SurveyedKernel};
 
 use initrds::{Initrds, Noted};
@@ -114,6 +114,17 @@ pub struct KernelReport {
     pub index: Index,
     /// The initrd, where it was asked for.
     pub initrd: Option<Fate>,
+    /// Where the caller looks after the initrds: this one has to be looked at.
+    pub to_check: Option<ToCheck>,
+}
+
+/// A kernel of which the initrd is to be looked at by the caller.
+#[derive(Clone, Debug)]
+pub struct ToCheck {
+    /// Did links, or third-party modules of its own, change, and not only the index?
+    pub links_changed: bool,
+    /// To be settled when it is done ([`crate::run_dir::settle_check`]).
+    pub note: Option<Check>,
 }
 
 impl KernelReport {
@@ -297,6 +308,9 @@ pub fn sync(
         let mut problems = told;
         problems.retain(|p| !survey.problems.contains(p));
         problems.append(&mut unseen);
+        if !options.dry_run && !idle && !root.is_system() {
+            clear_temporary(root);
+        }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
             if let Err(e) = clear(root, leftover) {
                 let what = format!("left by a run that was cut short, and cannot be removed: {e}");
@@ -429,6 +443,7 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         unread: Vec::new(),
         index: Index::UpToDate,
         initrd: None,
+        to_check: None,
     };
     let surveyed = survey.kernels.iter().find(|k| survey.inventory.releases[k.release].dir == release.dir);
     let unread = release.unread.as_ref().or(surveyed.and_then(|k| k.unread.as_ref()));

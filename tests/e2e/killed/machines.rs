@@ -29,7 +29,7 @@ pub fn named(name: &str, root: &TestRoot, option: &str, args: &[&str]) -> Run {
         std::os::unix::fs::symlink(KMP, &program).unwrap();
     }
     let path = root.path().display().to_string();
-    Run::new(program, [option, &path].iter().chain(args))
+    Run::new(program, [option, &path, "--run-in-root"].iter().chain(args))
 }
 
 /// `kmp sync`, made up for by the same.

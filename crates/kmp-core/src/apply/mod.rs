@@ -18,6 +18,7 @@ pub(crate) use program::variable as program_variable;
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use lock::{Lock, LockError};
 pub use notes::Note;
+pub use private_dir::clear_temporary;
 pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};
 pub use switch::{Wanted, is_index_only, switch};
 

@@ -1,6 +1,7 @@
 //! A temporary directory that nobody else can get at.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,11 +9,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::geteuid;
 
 use crate::root::Root;
+use crate::run_dir::Held;
 
 use super::program::variable;
 use super::switch::{entries, remove_tree};
@@ -30,7 +32,7 @@ pub(super) struct PrivateDir {
     name: OsString,
     path: PathBuf,
     /// Locked as long as it is in use.
-    _lock: Flock<OwnedFd>,
+    _lock: Held,
 }
 
 impl PrivateDir {
@@ -60,18 +62,14 @@ impl PrivateDir {
         is_safe(root, &place)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = open(&place, flags, Mode::empty())?;
-        for name in entries(&fd)?.iter().filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
-        {
-            remove_leftover(&fd, name);
-        }
+        remove_leftovers(&fd)?;
         for _ in 0..100 {
             let random = RandomState::new().hash_one(std::process::id());
             let name = OsString::from(format!("{PREFIX}{random:016x}"));
             match mkdirat(&fd, name.as_os_str(), Mode::S_IRWXU) {
                 Ok(()) => {
                     let dir = openat(&fd, name.as_os_str(), flags, Mode::empty())?;
-                    let lock =
-                        Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+                    let lock = Held::new(File::from(dir), false).map_err(|(_, errno)| errno)?;
                     let path = place.join(&name);
                     return Ok(Self { place: fd, name, path, _lock: lock });
                 }
@@ -115,12 +113,33 @@ fn is_safe(root: &Root, place: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what killed processes have left, wherever it may be.
+pub fn clear_temporary(root: &Root) {
+    let named = variable("TMPDIR").map(PathBuf::from);
+    for place in named.iter().map(PathBuf::as_path).chain(PLACES.iter().map(Path::new)) {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        if std::fs::canonicalize(place).and_then(|place| is_safe(root, &place)).is_ok()
+            && let Ok(place) = open(place, flags, Mode::empty())
+            && let Err(e) = remove_leftovers(&place)
+        {
+            log::debug!("what killed runs have left is not looked for: {e}");
+        }
+    }
+}
+
+fn remove_leftovers(place: &OwnedFd) -> io::Result<()> {
+    let all = entries(place)?;
+    let ours = all.iter().filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    ours.for_each(|name| remove_leftover(place, name));
+    Ok(())
+}
+
 /// Removes a directory of ours that no process has locked.
 fn remove_leftover(place: &OwnedFd, name: &OsStr) {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let Ok(dir) = openat(place, name, flags, Mode::empty()) else { return };
     let is_ours = fstat(&dir).is_ok_and(|s| s.st_uid == geteuid().as_raw() && s.st_mode & 0o077 == 0);
-    if is_ours && let Ok(_lock) = Flock::lock(dir, FlockArg::LockExclusiveNonblock) {
+    if is_ours && let Ok(_lock) = Held::new(File::from(dir), false) {
         let _ = remove_tree(place.as_fd(), name);
     }
 }

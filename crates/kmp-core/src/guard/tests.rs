@@ -242,3 +242,40 @@ fn a_line_names_the_driver_the_kernel_and_the_first_reasons() {
     );
     assert!(lost.advice().starts_with("install a foo-kmp-default built for it"), "{}", lost.advice());
 }
+
+/// A package with the module foo as a ghost, for the old kernel, with what `add` adds.
+fn ghost(add: impl FnOnce(PackageBuilder) -> PackageBuilder) -> testkit::Package {
+    let module = format!("usr/lib/modules/{OLD}/updates/foo.ko");
+    add(PackageBuilder::new("foo-kmp-default", "1_k6.4.0_1", "1").ghost(module)).build()
+}
+
+#[test]
+fn what_is_made_on_the_machine_is_made_for_a_new_kernel_too() {
+    let comes = PackageBuilder::kernel(&kernel(NEW, 8)).build();
+    let with = |package: &testkit::Package| {
+        let root = root(&[(OLD, 7)], &[package]);
+        let old = kernel(OLD, 7);
+        let module = old.driver("foo").need("printk", 1).need("changing", 7).build();
+        root.write(format!("usr/lib/modules/{OLD}/updates/foo.ko"), module);
+        lost(&root, None, |t| t.comes(&comes))
+    };
+    let made = [
+        ghost(|p| p.trigger("triggerin", "kernel-default-devel", "make -C /usr/src/linux")),
+        ghost(|p| p.file_trigger("transfiletriggerin", &["/usr/lib/modules"], "build")),
+        ghost(|p| p.scriptlet("post", "cd /usr/share/foo && ld -r -o foo.ko foo.o")),
+        ghost(|p| p.file("usr/src/foo-1/dkms.conf", "PACKAGE_NAME=foo")),
+    ];
+    for package in &made {
+        assert!(with(package).is_empty(), "{}", package.path().display());
+    }
+    // Made once, by nobody who would do it again.
+    let once = [
+        ghost(|p| p),
+        ghost(|p| p.trigger("triggerin", "Mesa", "make")),
+        ghost(|p| p.trigger("triggerpostun", "kernel-default-devel", "rm foo.ko")),
+        ghost(|p| p.scriptlet("post", "/sbin/depmod -a")),
+    ];
+    for package in &once {
+        assert_eq!(with(package), [format!("{FOO} {NEW} crc")], "{}", package.path().display());
+    }
+}

@@ -41,6 +41,8 @@ pub struct Request {
     pub package: Option<String>,
     /// Kernels of which third-party modules of their own came or went.
     pub touched: Vec<String>,
+    /// Whoever asks looks after the initrds, by what the report says ([`crate::sync::KernelReport::to_check`]).
+    pub by_caller: bool,
     /// A kernel to which modules of its own came, and their names (`_` for `-`): those that are in its initrd, or wanted
     /// there, count like third-party ones.
     pub in_tree: Option<(String, Vec<String>)>,

@@ -5,7 +5,6 @@
 //! | `check-initrd/KREL` | who is about to change links or index of a kernel, under the lock | who has compared its initrd with what is there now, and has asked for a new one if it needs one |
 //! | `needs-initrd/KREL` | who knows that a kernel needs a new initrd whatever is in it | who has asked for it |
 //! | `needs-initrd/NAME-VERSION-RELEASE` | a scriptlet with `KMP_NEEDS_MKINITRD`, for all kernels that have the KMP | who has asked for those |
-//!
 //! | `lock` | whoever changes something, as long as that takes: locked | nobody |
 //! | `transaction` | rpm's plugin, in a transaction that concerns us: locked | the same |
 //! | `requests/PID` | a scriptlet, while that is locked | rpm's plugin, which does what was asked for |

@@ -16,7 +16,7 @@ use crate::root::Root;
 use crate::run_dir::{self, Check};
 use crate::survey::Survey;
 
-use super::{Index, KernelReport};
+use super::{Index, KernelReport, ToCheck};
 
 /// What is asked for, and what earlier runs have left to be done.
 pub(super) struct Initrds<'s> {
@@ -59,7 +59,7 @@ impl<'s> Initrds<'s> {
     /// are about to change, and whether links are. Returns what could not be noted.
     pub(super) fn note<'r>(&mut self, changing: impl Iterator<Item = (&'r Release, bool)>) -> Vec<Problem> {
         let changing: Vec<_> = changing.collect();
-        let Request { settings, kernel, package, in_tree, touched } = self.request;
+        let Request { settings, kernel, package, in_tree, touched, .. } = self.request;
         let (mut checks, mut wishes, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for release in self.survey.inventory.kernels() {
             let name = &release.release;
@@ -79,7 +79,8 @@ impl<'s> Initrds<'s> {
             }
         }
         wishes.extend(package.as_ref().filter(|_| settings.forced));
-        for name in wishes {
+        // What the caller does by itself nobody else is to do.
+        for name in wishes.into_iter().filter(|_| !self.request.by_caller) {
             match run_dir::wish(self.root, name) {
                 Ok(wish) => {
                     self.noted.wishes.retain(|w| w.name != wish.name);
@@ -108,6 +109,15 @@ impl<'s> Initrds<'s> {
     ) -> Vec<Problem> {
         let Self { root, survey, request, .. } = self;
         let failed = reports.iter().any(KernelReport::links_failed);
+        if request.by_caller {
+            for report in reports.iter_mut().filter(|report| !report.links_failed()) {
+                let note = self.noted.checks.iter().find(|check| check.note.name == report.release);
+                report.to_check = self
+                    .choose(report)
+                    .map(|chosen| ToCheck { links_changed: chosen.links_changed, note: note.cloned() });
+            }
+            return Vec::new();
+        }
         let chosen: Vec<_> = reports
             .iter_mut()
             .filter(|report| !report.links_failed())

@@ -122,8 +122,7 @@ impl Calls {
             if !is_begun || !changes(name, arguments) {
                 continue;
             }
-            let is_bulk =
-                ["run/kmp/depmod", ".kmp-index", ".kmp-picture"].iter().any(|b| arguments.contains(b));
+            let is_bulk = [".kmp-index", "/kmp-depmod-"].iter().any(|b| arguments.contains(b));
             bulk += usize::from(is_bulk);
             if is_bulk && bulk % one_of != first % one_of {
                 continue;
