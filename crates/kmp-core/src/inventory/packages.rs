@@ -110,7 +110,22 @@ pub(super) fn find(
         Err(librpm_rt::Error::NoDatabase { .. }) => return Ok(Found::default()),
         Err(e) => return Err(failed(&e)),
     };
-    let packages = owners(&database, dirs, asked)?;
+    let mut packages = owners(&database, dirs, asked)?;
+    // Who owns what could not be listed.
+    let mut known: HashSet<u32> = packages.iter().map(|p| p.instance).collect();
+    for release in releases.iter().filter(|r| r.unread.is_some()) {
+        let below: Vec<PathBuf> = dirs.spellings(&release.dir);
+        let is_below = |dir: &[u8]| below.iter().any(|b| Path::new(OsStr::from_bytes(dir)).starts_with(b));
+        let listed = database.dirs(&is_below).map_err(|e| failed(&e))?;
+        let listed: Vec<PathBuf> =
+            listed.iter().map(|dir| PathBuf::from(OsStr::from_bytes(&dir.name))).collect();
+        let more = owners(
+            &database,
+            dirs,
+            listed.iter().filter_map(|d| d.to_str()).map(|d| Path::new(d.trim_end_matches('/'))),
+        )?;
+        packages.extend(more.into_iter().filter(|p| known.insert(p.instance)));
+    }
     let around = around(&database, dirs, releases, &packages)?;
     let unread: HashMap<&str, &Problem> =
         releases.iter().filter_map(|r| Some((r.release.as_str(), r.unread.as_ref()?))).collect();
@@ -257,7 +272,11 @@ fn of_package(
         };
         match why_unseen {
             // It may be in the directory that could not be read.
-            Some(why) if found.is_none() => contents.unread = Some(why.to_string()),
+            Some(why) if found.is_none() => {
+                contents.unread = Some(why.to_string());
+                let name = module_name(path.file_name().unwrap_or_default()).unwrap_or_default();
+                contents.modules.push(FoundModule { path: path.clone(), below: below.clone(), name });
+            }
             _ => {
                 contents.broken = contents.broken.take().or_else(|| name_fault(&below)).or_else(missing);
             }

@@ -5,6 +5,7 @@ mod clashes;
 mod complete;
 mod giving_way;
 mod growth;
+mod held;
 mod random;
 
 use std::collections::{HashMap, HashSet};
