@@ -119,3 +119,32 @@ fn a_ghost_that_was_never_made_does_not_keep_the_rest_out() {
     good(&root, &["sync", "--no-initrd"]);
     assert_eq!(links(&root, SAME), linked(&[("gpu", OLD)]));
 }
+
+#[test]
+fn status_says_who_makes_a_driver_on_this_machine() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    let below = format!("usr/lib/modules/{OLD}/updates/gpu.ko");
+    let gpu = PackageBuilder::new("gpu-kmp-default", "580", "1").ghost(&below);
+    let gpu = gpu.trigger("triggerin", "kernel-default-devel", "make").build();
+    // As akmods builds it, and the package that it builds from.
+    let akmod =
+        PackageBuilder::new("akmod-net", "1", "1").file("usr/src/akmods/net-kmod-2-1.src.rpm", "x").build();
+    let net = own("kmod-net", OLD, "updates/net.ko", &driver("net", &old, 7)).source("net-kmod").build();
+    root.install(&[&gpu, &akmod, &net, &one_module("foo", "1", &old, 7)]);
+    root.write(&below, driver("gpu", &old, 7).build());
+    good(&root, &["sync", "--no-initrd"]);
+    let found = json(&root, &["status", "--kernel", SAME]);
+    let kmps = found["kernels"][0]["kmps"].as_array().unwrap().iter();
+    let made: Vec<_> = kmps.map(|k| format!("{} {} {}", k["kind"], k["made_by"], k["state"])).collect();
+    let linked = "\"linked\"";
+    let expected = [
+        format!("\"shipped\" null {linked}"),
+        format!("\"made-here\" \"trigger\" {linked}"),
+        format!("\"made-here\" \"akmods\" {linked}"),
+    ];
+    assert_eq!(made, expected, "{found}");
+    let page = kmp(&root, &["status"]).stdout;
+    assert!(page.contains("gpu-kmp-default-580-1  by a trigger of its package\n"), "{page}");
+    assert!(page.contains("kmod-net-1-1  by akmods\n"), "{page}");
+}

@@ -299,11 +299,19 @@ fn print<'s>(
         .filter(|a| a.kind == Kind::LivePatch && of_kernels(&a.release))
         .map(|a| format!("  {}", printable(a.module.path.as_os_str())))
         .collect();
+    // Of what no package owns nobody knows more than that it is there.
+    let made = kmps.iter().filter_map(|kmp| Some((kmp, kmp.kind.maker().filter(|m| *m != Maker::Somebody)?)));
+    let made: Vec<String> =
+        made.map(|(kmp, maker)| format!("  {}  by {}", kmp.package.nvr(), maker.as_str())).collect();
     status_page::draw(
         &mut page,
         &kernels,
         &rows,
-        &[("modules that no package owns", lines), ("live patches, each for its kernel alone", patches)],
+        &[
+            ("made on this machine, and anew for a new kernel", made),
+            ("modules that no package owns", lines),
+            ("live patches, each for its kernel alone", patches),
+        ],
     );
     page.print()
 }
