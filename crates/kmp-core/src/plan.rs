@@ -491,7 +491,11 @@ impl Site<'_> {
             .filter(|(n, _)| n.kmp == Some(index))
             .map(|(n, v)| (n.name, v))
             .collect();
-        kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(Verdict::default, |v| (*v).clone())).collect()
+        let unseen = || self.held.kernel.as_ref().map_or_else(Verdict::default, Verdict::unknown);
+        let mut verdicts: Vec<Verdict> =
+            kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(unseen, |v| (*v).clone())).collect();
+        kmp.add_unread(&mut verdicts);
+        verdicts
     }
 }
 
