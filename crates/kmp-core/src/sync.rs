@@ -308,7 +308,7 @@ pub fn sync(
         let mut problems = told;
         problems.retain(|p| !survey.problems.contains(p));
         problems.append(&mut unseen);
-        if !options.dry_run && !idle && !root.is_system() {
+        if !options.dry_run && !root.is_system() {
             clear_temporary(root);
         }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
