@@ -2,7 +2,7 @@
 
 mod initrds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -179,12 +179,11 @@ impl SyncReport {
             return Vec::new();
         };
         let decisions = || kernel.plan.decisions.iter().enumerate();
-        let served = |name: &str| {
-            decisions()
-                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].driver.name == name)
-        };
+        let is_served = |d: &Decision| matches!(d, Decision::Link | Decision::Native);
+        let served: HashSet<&str> =
+            decisions().filter(|(_, d)| is_served(d)).map(|(k, _)| kmps[k].driver.name.as_str()).collect();
         decisions()
-            .filter(|(k, _)| !served(&kmps[*k].driver.name))
+            .filter(|(k, _)| !served.contains(kmps[*k].driver.name.as_str()))
             // What is never linked is missed nowhere.
             .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
@@ -208,16 +207,15 @@ impl SyncReport {
         let Some(surveyed) = self.survey.kernels.iter().find(|k| k.kernel.release == kernel.release) else {
             return Vec::new();
         };
-        let has_come = |nvr: &str| {
-            kernel.changes.iter().any(|change| match change {
-                PackageChange::Added(new) | PackageChange::Replaced { new, .. } => new == nvr,
-                _ => false,
-            })
-        };
+        let new = kernel.changes.iter().filter_map(|change| match change {
+            PackageChange::Added(new) | PackageChange::Replaced { new, .. } => Some(new.as_str()),
+            _ => None,
+        });
+        let have_come: HashSet<&str> = new.collect();
         let mut lines = Vec::new();
         for (kmp, verdicts) in self.survey.inventory.kmps.iter().zip(&surveyed.plan.verdicts) {
             let nvr = kmp.package.nvr();
-            if !has_come(&nvr) {
+            if !have_come.contains(nvr.as_str()) {
                 continue;
             }
             for (module, verdict) in kmp.modules.iter().zip(verdicts) {
@@ -306,7 +304,8 @@ pub fn sync(
             continue;
         }
         let mut problems = told;
-        problems.retain(|p| !survey.problems.contains(p));
+        let again: HashSet<&Problem> = survey.problems.iter().collect();
+        problems.retain(|p| !again.contains(p));
         problems.append(&mut unseen);
         if !options.dry_run && !root.is_system() {
             clear_temporary(root);

@@ -45,7 +45,7 @@ use crate::root::{Root, Stat, is_fault};
 use crate::workers::{self, Workers};
 
 /// Something that was left out of account, and why. The rest goes on without it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// The file or directory concerned, as seen from outside the root.
     pub path: PathBuf,
