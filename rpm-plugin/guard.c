@@ -8,6 +8,7 @@
 
 #include "librpm.h"
 #include "log.h"
+#include "named.h"
 #include "zypp.h"
 
 /* By the names of its directories: far fewer than its files. */
@@ -136,6 +137,39 @@ static int add_description(struct run *run, kmp_transaction_t *transaction, rpmt
     return code;
 }
 
+/* Does it bring sources for dkms or akmods? They will build on this machine what the package that it replaces had built. */
+static bool builds_here(rpmte te)
+{
+    static const char SOURCES[] = "/usr/src/", DKMS[] = "/dkms.conf", AKMODS[] = "/usr/src/akmods/";
+    rpmfiles files = librpm.rpmteFiles(te);
+    int count = files == NULL ? 0 : librpm.rpmfilesFC(files);
+    bool result = false;
+
+    for (int i = 0; i < count && !result; i++) {
+        char *path = librpm.rpmfilesFN(files, i);
+        size_t length = path == NULL ? 0 : strlen(path);
+        if (length > sizeof DKMS && strncmp(path, SOURCES, sizeof SOURCES - 1) == 0)
+            result = strcmp(path + length - (sizeof DKMS - 1), DKMS) == 0
+                     || (strncmp(path, AKMODS, sizeof AKMODS - 1) == 0 && strcmp(path + length - 4, ".rpm") == 0);
+        free(path);
+    }
+    if (files != NULL)
+        librpm.rpmfilesFree(files);
+    return result;
+}
+
+static int removal_of(const struct run *run, rpmte te)
+{
+    rpmte successor = librpm.rpmteDependsOn(te);
+    char nevra[PATH_MAX];
+
+    if (successor != NULL)
+        return builds_here(successor) ? KMP_REMOVAL_NAMED : KMP_REMOVAL_REPLACED;
+    snprintf(nevra, sizeof nevra, "%s-%s-%s.%s", librpm.rpmteN(te), librpm.rpmteV(te), librpm.rpmteR(te),
+             librpm.rpmteA(te));
+    return is_named(run, nevra) ? KMP_REMOVAL_NAMED : KMP_REMOVAL_ERASED;
+}
+
 static void describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
 {
     int count = librpm.rpmtsNElements(ts);
@@ -146,8 +180,7 @@ static void describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
         if (te == NULL || !element_concerns(te))
             continue;
         if (librpm.rpmteType(te) == TR_REMOVED) {
-            bool replaced = librpm.rpmteDependsOn(te) != NULL;
-            code = kmp_transaction_remove(transaction, librpm.rpmteDBInstance(te), replaced);
+            code = kmp_transaction_remove(transaction, librpm.rpmteDBInstance(te), removal_of(run, te));
         } else {
             code = add_file(transaction, ts, te);
             if (code != KMP_OK) {
@@ -183,28 +216,35 @@ static void read_policy(struct run *run, char *policy, size_t size)
     free(macro);
 }
 
-static void tell_lost(const struct kmp_finding *finding, bool may_stop)
+static int level_of(const struct kmp_finding *finding, bool may_stop)
 {
-    int level = may_stop && finding->policy == KMP_POLICY_ABORT ? RPMLOG_ERR : RPMLOG_WARNING;
-
-    log_everywhere(level, "%s", finding->text);
-    if (!may_stop)
-        log_everywhere(level, "unless another package of this update brings it: kmp status tells afterwards");
-    else if (finding->advice != NULL)
-        log_everywhere(level, "%s", finding->advice);
+    switch (finding->policy) {
+    case KMP_POLICY_ABORT:
+        return may_stop ? RPMLOG_ERR : RPMLOG_WARNING;
+    case KMP_POLICY_WARN:
+        return RPMLOG_WARNING;
+    default:
+        return RPMLOG_NOTICE;
+    }
 }
 
 static void tell(struct run *run, const kmp_report_t *report, bool may_stop)
 {
+    bool is_unsure = false;
+
     for (size_t i = 0; i < kmp_report_count(report); i++) {
         struct kmp_finding finding = {.size = sizeof finding};
         if (kmp_report_get(report, i, &finding) != KMP_OK)
             continue;
-        if (finding.kind == KMP_LOST)
-            tell_lost(&finding, may_stop);
-        else if (finding.kind == KMP_PROBLEM)
+        if (finding.kind == KMP_MESSAGE) {
+            log_everywhere(level_of(&finding, may_stop), "%s", finding.text);
+            is_unsure |= !may_stop && finding.policy == KMP_POLICY_ABORT;
+        } else if (finding.kind == KMP_PROBLEM) {
             run_fault(run, "left out of account", finding.text);
+        }
     }
+    if (is_unsure)
+        log_everywhere(RPMLOG_WARNING, "unless another package of this update brings it: kmp status tells afterwards");
 }
 
 bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)

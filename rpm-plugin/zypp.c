@@ -12,6 +12,7 @@
 
 #include "librpm.h"
 #include "log.h"
+#include "named.h"
 #include "run_dir.h"
 
 /* Made by the commit plugin (crates/kmp-cli/src/zypp.rs); and by us when the commit may go on: "?" in it means that not all
@@ -205,12 +206,13 @@ bool zypp_take_left(struct run *run, const char *root)
     return true;
 }
 
-static void add_removed(kmp_transaction_t *transaction, rpmts ts, const char *nevra)
+static void add_removed(const struct run *run, kmp_transaction_t *transaction, rpmts ts, const char *nevra)
 {
+    int removal = is_named(run, nevra) ? KMP_REMOVAL_NAMED : KMP_REMOVAL_ERASED;
     rpmdbMatchIterator mi = librpm.rpmtsInitIterator(ts, RPMDBI_LABEL, nevra, 0);
 
     while (librpm.rpmdbNextIterator(mi) != NULL)
-        kmp_transaction_remove(transaction, librpm.rpmdbGetIteratorOffset(mi), 0);
+        kmp_transaction_remove(transaction, librpm.rpmdbGetIteratorOffset(mi), removal);
     librpm.rpmdbFreeIterator(mi);
 }
 
@@ -281,7 +283,7 @@ bool zypp_describe(struct run *run, kmp_transaction_t *transaction, rpmts ts)
         if (is_own(ts, step))
             continue;
         if (step[0] == '-')
-            add_removed(transaction, ts, step + 2);
+            add_removed(run, transaction, ts, step + 2);
         else
             coming[count++] = (struct coming){.name = step + 2, .updates = step[0] == '+'};
     }

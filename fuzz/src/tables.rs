@@ -1,9 +1,16 @@
 //! Modules, and tables of kernels.
 
 use kmp_core::abi::{Facts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature};
+use kmp_core::decompress::inflate;
 use kmp_core::fuzz;
 
+/// The largest module that is looked at, in bytes.
+const UNPACKED: u64 = 8 << 20;
+
+/// A module's file, packed or not.
 pub fn module(data: &[u8]) {
+    let Ok(unpacked) = inflate(data, UNPACKED) else { return };
+    let data = &*unpacked;
     let mut parts = 0;
     loaded_parts(data, &mut |part| parts += part.len());
     let facts = Facts::parse(data);

@@ -24,7 +24,6 @@ fn refuses(root: &TestRoot, what: &str, named: &str) {
     let before = root.tree_with_times();
     for args in [
         &["sync"][..],
-        &["add-kernel", B],
         &["remove-kernel", B],
         &["remove-kmp", "good-kmp-default-1-1"],
         &["status"],
@@ -35,6 +34,16 @@ fn refuses(root: &TestRoot, what: &str, named: &str) {
         assert!(output.stderr.contains(named), "{what}: {named} is not named: {output}");
         assert!(before == root.tree_with_times(), "{what}: something was written: {output}");
     }
+    // A kernel that has come has to boot: its index is made, and no link is changed.
+    let new = "6.4.0-3-default";
+    let output = sane(root, &["add-kernel", new]);
+    assert_eq!(output.status, Some(2), "{what}: {output}");
+    for part in [named, "no link was changed", &format!("the initrd of kernel {new} were looked after")] {
+        assert!(output.stderr.contains(part), "{what}: {part}: {output}");
+    }
+    let index = root.join(modules(new)).join("modules.dep");
+    assert!(index.exists(), "{what}: {output}");
+    assert_eq!((links(root, B), links(root, new)), (vec![GOOD.to_string()], vec![]), "{what}");
     // Files can be judged all the same.
     let file = root.join(modules(A)).join("updates/good.ko");
     assert_eq!(sane(root, &["check", "--kernel", B, file.to_str().unwrap()]).status, Some(0), "{what}");

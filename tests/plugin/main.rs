@@ -5,6 +5,7 @@ mod bindings;
 mod budgets;
 mod built;
 mod command;
+mod dnf;
 mod faults;
 mod inside;
 mod killed;

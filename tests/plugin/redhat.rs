@@ -5,11 +5,11 @@ use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot};
 use crate::command::add_command;
 use crate::support::{bare, depmods, kernel, rpm, state, turn_on};
 
-const OLD: &str = "5.14.0-70.el9.x86_64";
-const NEW: &str = "5.14.0-162.el9.x86_64";
+pub const OLD: &str = "5.14.0-70.el9.x86_64";
+pub const NEW: &str = "5.14.0-162.el9.x86_64";
 
 /// A kernel's package that tells its symbols as Red Hat's do.
-fn core(kernel: &KernelBuilder) -> PackageBuilder {
+pub fn core(kernel: &KernelBuilder) -> PackageBuilder {
     let krel = kernel.krel();
     let (version, rest) = krel.split_once('-').unwrap();
     let release = rest.replace(".x86_64", "").replace('+', "_");
@@ -25,7 +25,7 @@ fn core(kernel: &KernelBuilder) -> PackageBuilder {
 }
 
 /// A driver with the requirements that its generator writes.
-fn kmod(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+pub fn kmod(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
     let module = kernel.driver(base).need("printk", 0x1000_0001).need("changing", crc);
     PackageBuilder::kmod(base, version, kernel.krel(), [(format!("{base}.ko"), module.build())])
         .requires("kernel(printk) = 0x10000001")
@@ -111,6 +111,22 @@ fn what_dkms_built_is_built_anew_and_no_loss() {
     root.write(format!("usr/lib/modules/{OLD}/extra/dkms.ko"), module.build());
     rpm(&root, &["-i"], &[&core(&kernel(NEW, 8)).build()]).expect_success();
     assert!(!root.exists(link(NEW, "dkms")));
+}
+
+#[test]
+fn a_package_of_sources_takes_the_place_of_the_driver_that_it_obsoletes() {
+    let successor = |file: &str| {
+        let package =
+            PackageBuilder::new("foo-sources", "1", "1").tag("Obsoletes", "kmod-foo").file(file, "x");
+        rpm(&site(), &["-U"], &[&package.build()])
+    };
+    for file in ["usr/src/foo-1.0/dkms.conf", "usr/src/akmods/foo-kmod-1.0-1.src.rpm"] {
+        successor(file).expect_success();
+    }
+    for file in ["usr/src/foo-1.0/Makefile", "etc/dkms.conf"] {
+        let output = successor(file);
+        assert!(!output.success() && output.stderr.contains("kmod-foo-1.0-1"), "{file}: {output}");
+    }
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub fn bare() -> TestRoot {
     )
     .unwrap();
     make_executable(&outside);
+    // By that path it is named in either.
+    root.symlink(&outside, "/usr/sbin/depmod");
     root.write("dev/null", "");
     root
 }
@@ -90,7 +92,7 @@ pub fn rpm_with<S: AsRef<OsStr>>(
     args: impl IntoIterator<Item = S>,
 ) -> Output {
     let mut command = root.command("rpm");
-    command.env("PATH", format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", root.home().display()));
+    command.env("DEPMOD", root.home().join("bin/depmod"));
     command.envs(variables.iter().copied()).arg("--root").arg(root.path());
     preload(&mut command);
     run_rpm(command.args(args))

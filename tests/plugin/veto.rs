@@ -47,9 +47,8 @@ fn the_message_is_short_however_much_has_changed() {
     let output = rpm(&root, &["-U", "--oldpackage"], &[&telling(&new).build()]);
     assert!(!output.success(), "{output}");
     assert_eq!(state(&root), before);
-    let lines: Vec<&str> =
-        output.stderr.lines().filter(|l| l.contains("kmp: big") || l.contains("a big")).collect();
-    assert_eq!(lines.len(), 2, "{output}");
+    let lines: Vec<&str> = output.stderr.lines().filter(|l| l.starts_with("error: kmp: ")).collect();
+    assert_eq!(lines.len(), 3, "{output}");
     assert!(
         lines[0].starts_with("error: kmp: big-kmp-default-1.0_k6.4.0_2-1 (m0, m1, m2 and 2 more)"),
         "{output}"
@@ -58,9 +57,13 @@ fn the_message_is_short_however_much_has_changed() {
     assert_eq!(lines[0].matches("0x00000007").count(), 3, "{output}");
     assert_eq!(lines[0].matches("0x00000008").count(), 3, "{output}");
     assert!(lines[0].ends_with("; and 22 more"), "{output}");
-    for way_out in ["install a big-kmp-default built for it", "keep the old kernel", "KMP_POLICY=warn"] {
+    for way_out in ["install a big-kmp-default built for it", "keep the old kernel"] {
         assert!(lines[1].contains(way_out), "{output}");
     }
+    assert!(
+        lines[2].contains("KMP_POLICY=warn") && lines[2].contains("kmp explain big-kmp-default"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -97,16 +100,23 @@ fn a_rebuilt_kernel_under_the_same_name_is_stopped() {
     is_stopped(&root, &["--reinstall"], &[&rebuilt]);
 }
 
+/// Each version works with one of the kernels.
 #[test]
-fn erasing_the_only_version_that_works_is_stopped_and_erasing_all_is_not() {
+fn erasing_a_version_is_warned_of_where_another_kernel_has_the_driver() {
     let root = site();
     let new = kernel(NEW, 8);
     rpm(&root, &["-i"], &[&telling(&new).build(), &kmp("foo", "2.0", &new, 8).build()]).expect_success();
+    let version = |number: &str| {
+        root.installed().into_iter().find(|n| n.starts_with(&format!("foo-kmp-default-{number}"))).unwrap()
+    };
+    // The newest kernel is the one that is booted.
     let before = state(&root);
-    let first = root.installed().into_iter().find(|n| n.starts_with("foo-kmp-default-1.0")).unwrap();
-    let output = rpm_with(&root, &[], ["-e", &first]);
-    assert!(output.stderr.contains(OLD), "{output}");
+    let output = rpm_with(&root, &[], ["-e", &version("2.0")]);
+    assert!(!output.success() && output.stderr.contains(NEW), "{output}");
     assert_eq!(state(&root), before);
+    let output = rpm_with(&root, &[], ["-e", &version("1.0")]).expect_success();
+    assert!(output.stderr.contains(&format!("kernel {OLD}")), "{output}");
+    assert!(output.stderr.contains(&format!("kernel {NEW} has the driver")), "{output}");
     rpm_with(&root, &[], ["-e", "--allmatches", "foo-kmp-default"]).expect_success();
 }
 

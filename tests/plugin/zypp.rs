@@ -90,15 +90,31 @@ fn a_driver_that_comes_later_counts() {
     commit.end();
 }
 
+/// libzypp erases what depends on something that goes, too; what somebody wants is on its program's command line.
 #[test]
-fn a_driver_that_is_to_go_is_not_missed() {
+fn a_driver_that_is_to_go_with_a_kernel_is_missed_unless_somebody_named_it() {
     let root = site();
     let new = telling(&kernel(NEW, 8)).build();
     let foo = kmp("foo", "1.0", &kernel(OLD, 7), 7).build();
     download(&root, &[&new]);
-    let commit = Commit::begin(&root, &[("-", &foo), ("M", &new)]);
-    assert_eq!(call(&root, &["-i"], &[&new]).expect_success().stderr, "");
-    commit.end();
+    let words = [["dup", "--details"], ["remove", "bar-kmp-default"], ["remove", "foo-kmp-*"]];
+    for (number, words) in words.iter().enumerate() {
+        let mut zypper = Command::new("/bin/sh");
+        zypper.args(["-c", "read line", "zypper"]).args(words).stdin(Stdio::piped());
+        let mut zypper = zypper.spawn().unwrap();
+        let commit = Commit::begin(&root, &[("-", &foo), ("M", &new)]);
+        let running = zypper.id().to_string();
+        let output = rpm_env(&root, &[("ZYPP_IS_RUNNING", &running)], &["-i"], &[&new]);
+        assert_eq!(output.success(), number == 2, "{words:?}: {output}");
+        assert_eq!(
+            output.stderr.contains("would be erased, and works with"),
+            number != 2,
+            "{words:?}: {output}"
+        );
+        commit.end();
+        drop(zypper.stdin.take());
+        zypper.wait().unwrap();
+    }
 }
 
 #[test]

@@ -182,16 +182,22 @@ int kmp_transaction_add(kmp_transaction_t *transaction, const struct kmp_package
  */
 int kmp_transaction_symvers(kmp_transaction_t *transaction, const char *release, const void *bytes, size_t length);
 
-/*
- * An installed package that goes, by its instance in the rpm database. replaced: something takes its place (an
- * update, a downgrade, an obsoletes), so that losing it is not what somebody asked for. The package is looked up
- * when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
- */
-int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, int replaced);
+/* How a package goes. */
+#define KMP_REMOVAL_ERASED 0   /* it is erased, whether somebody asked for that or the package manager decided so */
+#define KMP_REMOVAL_REPLACED 1 /* something takes its place (an update, a downgrade, an obsoletes) */
+#define KMP_REMOVAL_NAMED 2    /* it is erased, and somebody has named it */
 
 /*
- * Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_PROBLEM for what could
- * not be looked at.
+ * An installed package that goes, by its instance in the rpm database. removal: KMP_REMOVAL_ERASED,
+ * KMP_REMOVAL_REPLACED, KMP_REMOVAL_NAMED; what somebody asked for is no loss. KMP_REMOVAL_ERASED counts as asked for
+ * where no kernel comes or goes in the transaction.
+ * The package is looked up when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
+ */
+int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, int removal);
+
+/*
+ * Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_MESSAGE for each line of what
+ * there is to say about all of them, in this order; KMP_PROBLEM for what could not be looked at.
  * policy: "abort", "warn" or "off" for all; NULL: as kmp.conf says for each package.
  * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD let it go on, KMP_VERDICT_WARN let it go on
  * and tell, KMP_VERDICT_ABORT stop it. The transaction is spent, whatever comes of it, and can only be freed.
@@ -204,9 +210,10 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
 #define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
-#define KMP_LOST 5u       /* a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
+#define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
+#define KMP_MESSAGE 8u    /* a line of what there is to say to people about a transaction: KMP_NONE */
 
 /* States of findings. */
 #define KMP_NONE 0u         /* nothing to tell */
@@ -223,8 +230,10 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_FAILED 22u      /* it could not be done; the finding's text says why */
 #define KMP_NEW_KERNEL 30u  /* the kernel comes with the transaction */
 #define KMP_OLD_KERNEL 31u  /* the kernel stays */
+#define KMP_HAS_ITSELF 32u  /* it comes, and has modules of its own that take the driver's place */
 
 /* Policies. */
+#define KMP_POLICY_NONE 0u  /* nothing is lost */
 #define KMP_POLICY_ABORT 1u /* stop the transaction */
 #define KMP_POLICY_WARN 2u  /* let it go on, and tell */
 
@@ -239,8 +248,8 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
  */
 struct kmp_finding {
 	size_t size;         /* set by the caller */
-	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_INITRD */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_OLD_KERNEL */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_MESSAGE */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_HAS_ITSELF */
 	const char *release; /* the kernel's */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* name; of a lost driver all names, with a blank between */
@@ -248,7 +257,7 @@ struct kmp_finding {
 	const char *text;    /* one line for people; never NULL; safe to print */
 	const char *advice;  /* the way out, for people */
 	size_t reasons;      /* how many kmp_report_reason() has */
-	uint32_t policy;     /* KMP_LOST: KMP_POLICY_ABORT, KMP_POLICY_WARN; else 0 */
+	uint32_t policy;     /* KMP_LOST, KMP_MESSAGE: KMP_POLICY_ABORT, KMP_POLICY_WARN, KMP_POLICY_NONE; else 0 */
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
 };
 

@@ -87,7 +87,7 @@ impl From<CheckError> for Error {
 impl From<SyncError> for Error {
     fn from(error: SyncError) -> Self {
         let code = match &error {
-            SyncError::Packages(_) => code::E_DATABASE,
+            SyncError::Packages { .. } => code::E_DATABASE,
             SyncError::Unread(_) => code::E_UNREAD,
             SyncError::Lock(LockError::Busy(_)) => code::E_BUSY,
             SyncError::Lock(_) => code::E_LOCK,

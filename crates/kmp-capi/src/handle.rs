@@ -4,6 +4,8 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Arc;
 
+use kmp_core::guard::places;
+use kmp_core::in_use::InUse;
 use kmp_core::inventory::Loader;
 use kmp_core::root::Root;
 use kmp_core::workers::Serial;
@@ -50,16 +52,22 @@ impl Shared {
         Loader::new(&self.root, &Serial, None)
     }
 
-    /// The running kernel's release, where the root is the running system.
+    /// The running kernel's release, where the root is the running system; "" where it does not say.
     pub fn running(&self) -> Option<String> {
-        let release = self.is_system.then(|| std::fs::read_to_string("/proc/sys/kernel/osrelease"))?;
-        Some(release.ok()?.trim().into())
+        let release = || std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        self.is_system.then(|| release().trim().into())
     }
 
-    /// Is a module of that name loaded?
-    pub fn is_loaded(&self, module: &str) -> bool {
-        // What is built in has a directory there, too, but no state.
-        self.is_system && Path::new("/sys/module").join(module).join("initstate").exists()
+    /// What the running system needs modules for, where the root is that.
+    pub fn in_use(&self) -> InUse {
+        if self.is_system { InUse::load(&self.root) } else { InUse::default() }
+    }
+
+    /// Is this an image in the making, or a container, of which no kernel is booted?
+    pub fn nothing_boots(&self) -> bool {
+        let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let by_environment = self.is_system && ["container", "SYSTEMD_OFFLINE"].into_iter().any(said);
+        by_environment || places::nothing_boots(&self.root)
     }
 }
 

@@ -22,12 +22,14 @@ pub mod kind {
     pub const DEPMOD: u32 = 3;
     /// a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT
     pub const NOT_LINKED: u32 = 4;
-    /// a driver that would be lost: KMP_NEW_KERNEL, KMP_OLD_KERNEL
+    /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
     /// what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown
     pub const PROBLEM: u32 = 6;
     /// a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED
     pub const INITRD: u32 = 7;
+    /// a line of what there is to say to people about a transaction: KMP_NONE
+    pub const MESSAGE: u32 = 8;
 }
 
 /// States of findings.
@@ -60,10 +62,14 @@ pub mod state {
     pub const NEW_KERNEL: u32 = 30;
     /// the kernel stays
     pub const OLD_KERNEL: u32 = 31;
+    /// it comes, and has modules of its own that take the driver's place
+    pub const HAS_ITSELF: u32 = 32;
 }
 
 /// Policies.
 pub mod policy {
+    /// nothing is lost
+    pub const NONE: u32 = 0;
     /// stop the transaction
     pub const ABORT: u32 = 1;
     /// let it go on, and tell
@@ -89,9 +95,9 @@ pub mod verdict {
 pub struct Finding {
     /// set by the caller
     pub size: usize,
-    /// a kind: KMP_MODULE ... KMP_INITRD
+    /// a kind: KMP_MODULE ... KMP_MESSAGE
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_OLD_KERNEL
+    /// a state: KMP_NONE ... KMP_HAS_ITSELF
     pub state: u32,
     /// the kernel's
     pub release: *const c_char,
@@ -107,7 +113,7 @@ pub struct Finding {
     pub advice: *const c_char,
     /// how many kmp_report_reason() has
     pub reasons: usize,
-    /// KMP_LOST: KMP_POLICY_ABORT, KMP_POLICY_WARN; else 0
+    /// KMP_LOST, KMP_MESSAGE: KMP_POLICY_ABORT, KMP_POLICY_WARN, KMP_POLICY_NONE; else 0
     pub policy: u32,
     /// KMP_LOST: 1 if a module of it is loaded now; else 0
     pub loaded: u32,

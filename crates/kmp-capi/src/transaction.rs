@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
-use kmp_core::guard::{Circumstances, Elements, judge};
+use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Weight};
 use kmp_core::inventory::{ModulesDirs, Problem};
 use kmp_core::survey::{Selection, Survey};
 use librpm_rt::Evr;
@@ -67,8 +67,8 @@ pub struct Transaction {
     shared: Arc<Shared>,
     /// What comes; none after judging.
     elements: Option<Elements>,
-    /// What goes: instance, and whether it is replaced.
-    removed: Vec<(u32, bool)>,
+    /// What goes: instance, and how.
+    removed: Vec<(u32, Removal)>,
 }
 
 impl Transaction {
@@ -164,7 +164,7 @@ pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *c
         let requires = dependencies(described.requires_, described.requires_count, "requires_")?;
         let package = read_package(&described)?;
         let added = elements.add_package(package, &requires, None);
-        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+        added.map(drop).map_err(|e| Error::new(code::E_PACKAGE, e))
     })
 }
 
@@ -233,14 +233,27 @@ pub extern "C" fn kmp_transaction_symvers(
     })
 }
 
-/// An installed package that goes, by its instance in the rpm database. replaced: something takes its place (an
-/// update, a downgrade, an obsoletes), so that losing it is not what somebody asked for. The package is looked up
-/// when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
+/// How a package goes.
+pub mod removal {
+    use std::ffi::c_int;
+
+    /// it is erased, whether somebody asked for that or the package manager decided so
+    pub const ERASED: c_int = 0;
+    /// something takes its place (an update, a downgrade, an obsoletes)
+    pub const REPLACED: c_int = 1;
+    /// it is erased, and somebody has named it
+    pub const NAMED: c_int = 2;
+}
+
+/// An installed package that goes, by its instance in the rpm database. removal: KMP_REMOVAL_ERASED,
+/// KMP_REMOVAL_REPLACED, KMP_REMOVAL_NAMED; what somebody asked for is no loss. KMP_REMOVAL_ERASED counts as asked for
+/// where no kernel comes or goes in the transaction.
+/// The package is looked up when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_remove(
     transaction: *mut Transaction,
     instance: u32,
-    replaced: c_int,
+    removal: c_int,
 ) -> c_int {
     ret::answer(|| {
         let transaction = arg::exclusive(transaction, "transaction")?;
@@ -248,13 +261,19 @@ pub extern "C" fn kmp_transaction_remove(
         if instance == 0 {
             return Err(Error::argument("0 is no instance of the database"));
         }
-        transaction.removed.push((instance, replaced != 0));
+        let removal = match removal {
+            removal::ERASED => Removal::Erased,
+            removal::REPLACED => Removal::Replaced,
+            removal::NAMED => Removal::Named,
+            other => return Err(Error::argument(format!("{other} is no way for a package to go"))),
+        };
+        transaction.removed.push((instance, removal));
         Ok(())
     })
 }
 
-/// Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_PROBLEM for what could
-/// not be looked at.
+/// Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_MESSAGE for each line of what
+/// there is to say about all of them, in this order; KMP_PROBLEM for what could not be looked at.
 /// policy: "abort", "warn" or "off" for all; NULL: as kmp.conf says for each package.
 /// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD let it go on, KMP_VERDICT_WARN let it go on
 /// and tell, KMP_VERDICT_ABORT stop it. The transaction is spent, whatever comes of it, and can only be freed.
@@ -296,37 +315,55 @@ pub extern "C" fn kmp_transaction_judge(
         // What to do is not known where a file that may say so could not be read: nothing is stopped then.
         let policy = if problems.iter().any(|p| p.is_unread) { Some(Policy::Warn) } else { policy };
         let running = shared.running();
-        let circumstances = Circumstances {
-            config: &config,
-            policy,
-            running: running.as_deref(),
-            is_loaded: &|module| shared.is_loaded(module),
-        };
-        for finding in judge(rpm, &survey, &elements.finish(), &circumstances) {
+        let in_use = shared.in_use();
+        let running = Running { release: running.as_deref(), use_of: &|module| in_use.of(module) };
+        let orders = Orders { config: &config, policy, nothing_boots: shared.nothing_boots() };
+        let findings = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
+        for finding in &findings {
             let lost = &finding.lost;
-            let state = if lost.kernel_is_new { state::NEW_KERNEL } else { state::OLD_KERNEL };
-            let entry = Entry::new(kind::LOST, state, &lost.line(finding.loaded));
-            let mut entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
-            entry = entry.advice(&lost.advice()).reasons(&lost.reasons);
-            entry.loaded = finding.loaded;
-            let worst = match finding.policy {
-                Policy::Abort => (policy::ABORT, verdict::ABORT),
-                Policy::Warn | Policy::Off => (policy::WARN, verdict::WARN),
+            let state = match (lost.weight, lost.kernel_is_new) {
+                (Weight::None, _) => state::HAS_ITSELF,
+                (_, true) => state::NEW_KERNEL,
+                (_, false) => state::OLD_KERNEL,
             };
-            entry.policy = worst.0;
-            report.verdict = report.verdict.max(worst.1);
+            let entry = Entry::new(kind::LOST, state, &lost.line());
+            let mut entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
+            if let Some(advice) = lost.advice() {
+                entry = entry.advice(&advice);
+            }
+            entry = entry.reasons(&lost.reasons);
+            entry.loaded = lost.needed_for.is_loaded;
+            entry.policy = policy_of(finding.action);
+            report.verdict = report.verdict.max(match finding.action {
+                Action::Stop => verdict::ABORT,
+                Action::Warn => verdict::WARN,
+                Action::Say => verdict::GOOD,
+            });
             report.entries.push(entry);
         }
+        report.entries.extend(guard::block(&findings).iter().map(|line| {
+            let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
+            entry.policy = policy_of(line.action);
+            entry
+        }));
         report.entries.extend(problems.iter().chain(&survey.problems).map(Entry::problem));
         Ok(report)
     })
+}
+
+fn policy_of(action: Action) -> u32 {
+    match action {
+        Action::Stop => policy::ABORT,
+        Action::Warn => policy::WARN,
+        Action::Say => policy::NONE,
+    }
 }
 
 /// Looks up what goes. A package that cannot be read is a problem, and its kernel counts as staying.
 fn remove(
     shared: &Shared,
     elements: &mut Elements,
-    removed: &[(u32, bool)],
+    removed: &[(u32, Removal)],
     report: &mut Report,
 ) -> Result<(), Error> {
     if removed.is_empty() && !elements.has_updates() {
@@ -337,12 +374,12 @@ fn remove(
     if let Err(e) = elements.take_updated(rpm, &database) {
         report.entries.push(Entry::new(kind::PROBLEM, state::NONE, &e.to_string()));
     }
-    for &(instance, replaced) in removed {
+    for &(instance, removal) in removed {
         match database.package(instance, &concerns) {
             Ok(package) if package.files.is_empty() => {}
-            Ok(package) => elements.remove(&package, replaced),
+            Ok(package) => elements.remove(&package, removal),
             Err(e) => {
-                elements.remove_unread(instance, replaced);
+                elements.remove_unread(instance, removal);
                 report.entries.push(Entry::new(kind::PROBLEM, state::NONE, &e.to_string()));
             }
         }

@@ -1,6 +1,6 @@
 //! `kmp status`: each KMP against each kernel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use kmp_core::abi::{Verdict, Warning};
@@ -257,10 +257,12 @@ fn print<'s>(
     };
     let kmps = &survey.inventory.kmps;
     let idle = idle_versions(&survey.inventory, states);
+    let driver = |k: usize| (kmps[k].driver.name.as_str(), kmps[k].driver.is_by_kernel);
+    let mut of_driver: HashMap<_, usize> = HashMap::new();
+    idle.iter().for_each(|k| *of_driver.entry(driver(*k)).or_default() += 1);
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (index, kmp) in kmps.iter().enumerate() {
-        let of_driver = idle.iter().filter(|k| kmps[**k].driver == kmp.driver);
-        match of_driver.clone().count() {
+        match of_driver.get(&driver(index)).copied().unwrap_or(0) {
             0 | 1 => rows.push(row((index, kmp))),
             // One line after the driver's last version.
             count => {

@@ -88,6 +88,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
         no_depmod: args.no_depmod,
         depmod: Depmod::from_environment(),
         initrd: (!args.no_initrd).then(|| initrd::request(context)),
+        named: None,
     };
     let report = reconcile(context, &options, About::Nothing)?;
     // A release that is no kernel any more may be named, too: its links go.
@@ -130,6 +131,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
             kernel: (event == Event::Added).then(|| release.clone()),
             ..initrd::request(context)
         }),
+        named: (event == Event::Added).then(|| release.clone()),
         ..Options::default()
     };
     let about = if event == Event::Added { About::Kernel(&release) } else { About::Nothing };

@@ -162,6 +162,7 @@ fn run(args: &Args) -> Result<bool, String> {
         no_depmod: false,
         depmod: Depmod::from_environment(),
         initrd: (!args.no_initramfs).then_some(request),
+        named: (mode == Mode::AddKernel).then(|| kernel.clone()),
     };
     let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
     let report = reconcile(&context, &options, about)?;

@@ -180,6 +180,7 @@ fn run(args: &Args) -> Result<bool, String> {
             by_caller: false,
             in_tree: (mode == Mode::AddModules).then(|| (argument.clone(), come)),
         }),
+        named: matches!(mode, Mode::AddKernel | Mode::AddModules).then(|| argument.clone()),
     };
     let about = match mode {
         Mode::AddKernel => About::Kernel(&argument),

@@ -8,7 +8,7 @@ use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
 use crate::guard::{self, Elements, Present, Source, Transaction};
-use crate::inventory::{Apart, Loader, ModulesDirs, Package, Problem};
+use crate::inventory::{Apart, Loader, ModulesDirs, Problem};
 use crate::plan::Site;
 use crate::report::printable;
 use crate::root::Root;
@@ -125,8 +125,7 @@ pub fn check(
     for (index, kernel) in survey.kernels.iter().enumerate() {
         lines.extend(of_kernel(&survey, index, kernel, &targets, &kmps, any_flavour));
     }
-    if let (false, Ok(rpm)) = (targets.package_files.is_empty(), rpm) {
-        let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
+    if !targets.package_files.is_empty() {
         let asked =
             |release: &str| request.kernels.is_empty() || request.kernels.iter().any(|k| k == release);
         let mut files: Vec<(String, Vec<Verdict>)> = Vec::new();
@@ -134,7 +133,7 @@ pub fn check(
             let verdicts = judge_together(&targets.files, |set| judge_files(site, present, set));
             files.push((site.kernel.release.clone(), verdicts));
         };
-        let found = guard::preview(&survey, &transaction, &compare, &asked, any_flavour, &mut judge);
+        let found = guard::preview(&survey, &transaction, &asked, any_flavour, &mut judge);
         let mut index = |release: &String| {
             releases.iter().position(|r| r == release).unwrap_or_else(|| {
                 releases.push(release.clone());

@@ -1,6 +1,10 @@
 //! The conventions of a distribution: which modules are linked, where, and for which kernels.
 
+mod line;
+
 use std::path::{Component, Path, PathBuf};
+
+pub use line::{KernelLine, Kinship};
 
 /// Whose conventions hold.
 ///
@@ -104,19 +108,6 @@ impl Dialect {
         named.rsplit_once('-').map(|(_, flavour)| flavour).filter(|f| !f.is_empty())
     }
 
-    /// Is a driver that was built for `origin` missed in the kernel `release` when it does not work there? Not
-    /// in one of another flavour, or, in Red Hat's dialect, another variant (`+debug`, `+rt`, `+64k`).
-    pub fn is_missed(self, flavour: Option<&str>, origin: &str, release: &str) -> bool {
-        fn variant(release: &str) -> Option<&str> {
-            let (_, variant) = release.rsplit_once('+')?;
-            (!variant.contains('.')).then_some(variant)
-        }
-        match self {
-            Self::Suse => serves(flavour, release),
-            Self::RedHat => variant(origin) == variant(release),
-        }
-    }
-
     /// depmod's order among all of a kernel's directories, by a path `below` the kernel's own: smaller wins.
     pub fn load_rank(self, below: &Path) -> usize {
         let (links, in_tree) = if self.links_beat_in_tree() { (10, 11) } else { (11, 10) };
@@ -125,6 +116,11 @@ impl Dialect {
             Some(first) if first == IN_TREE => in_tree,
             _ => search_rank(below),
         }
+    }
+
+    /// Do the names of kernels' packages say which [line](KernelLine) a kernel is of?
+    pub fn goes_by_package(self) -> bool {
+        self == Self::RedHat
     }
 
     /// Does a linked module take the place of an in-tree module of its name, if depmod's `override` lines do
@@ -169,16 +165,6 @@ mod tests {
         assert!(!serves(Some("default"), "6.4.0-150600.21-rt"));
         assert!(!serves(Some("default"), "default"));
         assert!(serves(None, "6.4.0"));
-    }
-
-    #[test]
-    fn a_driver_is_missed_in_kernels_of_its_kind() {
-        let el9 = "5.14.0-70.el9.x86_64";
-        assert!(RedHat.is_missed(None, el9, "5.14.0-162.el9.x86_64"));
-        assert!(!RedHat.is_missed(None, el9, "5.14.0-162.el9.x86_64+debug"));
-        assert!(RedHat.is_missed(None, "5.14.0-70.el9.x86_64+rt", "5.14.0-162.el9.x86_64+rt"));
-        assert!(RedHat.is_missed(None, el9, "6.1.0-1+local.x86_64"), "a plus in the version");
-        assert!(!Suse.is_missed(Some("default"), "", "6.4.0-2-rt"));
     }
 
     #[test]

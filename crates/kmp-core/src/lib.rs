@@ -18,6 +18,7 @@ pub mod dialect;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod guard;
+pub mod in_use;
 pub mod initrd;
 pub mod inventory;
 pub mod plan;

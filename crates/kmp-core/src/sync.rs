@@ -2,7 +2,7 @@
 
 mod initrds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -36,20 +36,41 @@ pub struct Options {
     pub depmod: Depmod,
     /// Look after the initrds of changed kernels, too.
     pub initrd: Option<Request>,
+    /// The kernel that has come, or has got more modules of its own. It gets its index, and its initrd, where the installed
+    /// packages are not known, too.
+    pub named: Option<String>,
 }
 
-/// Nothing was done, and why.
+/// No link was changed, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
-    #[error("the installed packages are not known, so no link was changed: {0}")]
-    Packages(#[from] PackageError),
+    #[error("the installed packages are not known, so no link was changed{}: {unknown}", done(.kernel.as_deref()))]
+    Packages {
+        /// Why they are not known.
+        unknown: PackageError,
+        /// What was done for the named kernel all the same.
+        kernel: Option<Box<KernelReport>>,
+    },
     /// Something could not be read without which nothing can be said of any kernel.
     #[error("not all that is there is known, so no link was changed: {0}")]
     Unread(#[from] Problem),
     /// Another run, or no place for a lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+}
+
+fn done(kernel: Option<&KernelReport>) -> String {
+    let Some(kernel) = kernel else { return String::new() };
+    let release = &kernel.release;
+    let failed = match (&kernel.error, &kernel.index, kernel.initrd.as_ref().map(|fate| &fate.done)) {
+        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(initrd::Done::Failed(why))) => Some(why),
+        _ => None,
+    };
+    match failed {
+        Some(why) => format!("; kernel {release} was looked after all the same, and that failed, too: {why}"),
+        None => format!("; the index and the initrd of kernel {release} were looked after all the same"),
+    }
 }
 
 /// What happens to one package's links in one kernel. Packages are named `NAME-VERSION-RELEASE`.
@@ -179,12 +200,11 @@ impl SyncReport {
             return Vec::new();
         };
         let decisions = || kernel.plan.decisions.iter().enumerate();
-        let served = |name: &str| {
-            decisions()
-                .any(|(k, d)| matches!(d, Decision::Link | Decision::Native) && kmps[k].driver.name == name)
-        };
+        let is_served = |d: &Decision| matches!(d, Decision::Link | Decision::Native);
+        let served: HashSet<&str> =
+            decisions().filter(|(_, d)| is_served(d)).map(|(k, _)| kmps[k].driver.name.as_str()).collect();
         decisions()
-            .filter(|(k, _)| !served(&kmps[*k].driver.name))
+            .filter(|(k, _)| !served.contains(kmps[*k].driver.name.as_str()))
             // What is never linked is missed nowhere.
             .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
@@ -208,16 +228,15 @@ impl SyncReport {
         let Some(surveyed) = self.survey.kernels.iter().find(|k| k.kernel.release == kernel.release) else {
             return Vec::new();
         };
-        let has_come = |nvr: &str| {
-            kernel.changes.iter().any(|change| match change {
-                PackageChange::Added(new) | PackageChange::Replaced { new, .. } => new == nvr,
-                _ => false,
-            })
-        };
+        let new = kernel.changes.iter().filter_map(|change| match change {
+            PackageChange::Added(new) | PackageChange::Replaced { new, .. } => Some(new.as_str()),
+            _ => None,
+        });
+        let have_come: HashSet<&str> = new.collect();
         let mut lines = Vec::new();
         for (kmp, verdicts) in self.survey.inventory.kmps.iter().zip(&surveyed.plan.verdicts) {
             let nvr = kmp.package.nvr();
-            if !has_come(&nvr) {
+            if !have_come.contains(nvr.as_str()) {
                 continue;
             }
             for (module, verdict) in kmp.modules.iter().zip(verdicts) {
@@ -287,11 +306,16 @@ pub fn sync(
         if loader.take_race() && !std::mem::replace(&mut has_raced, true) {
             continue;
         }
-        if let Some(unknown) = survey.inventory.packages_unknown.take() {
-            return Err(unknown.into());
-        }
+        let unknown = survey.inventory.packages_unknown.take();
         let mut unseen = Vec::new();
-        let differences = differences(root, &survey, options, &mut unseen);
+        let differences = match &unknown {
+            None => differences(root, &survey, options, &mut unseen),
+            Some(_) if options.dry_run => Vec::new(),
+            Some(_) => index_alone(root, &survey, options.named.as_deref()),
+        };
+        if let Some(unknown) = unknown.clone().filter(|_| differences.is_empty()) {
+            return Err(SyncError::Packages { unknown, kernel: None });
+        }
         let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases, &mut unseen);
         let unchanged = differences.iter().all(|d| !d.links_change && !d.index_due);
         let mut initrds = options.initrd.as_ref().map(|request| Initrds::new(root, &survey, request, noted));
@@ -306,9 +330,10 @@ pub fn sync(
             continue;
         }
         let mut problems = told;
-        problems.retain(|p| !survey.problems.contains(p));
+        let again: HashSet<&Problem> = survey.problems.iter().collect();
+        problems.retain(|p| !again.contains(p));
         problems.append(&mut unseen);
-        if !options.dry_run && !idle && !root.is_system() {
+        if !options.dry_run && !root.is_system() {
             clear_temporary(root);
         }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
@@ -325,12 +350,33 @@ pub fn sync(
         }
         let mut kernels: Vec<_> = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
         if let Some(initrds) = initrds {
-            let all = options.selection.kernels.is_empty();
+            let all = options.selection.kernels.is_empty() && unknown.is_none();
             problems.extend(initrds.look_after(&mut kernels, all, options.dry_run, lock));
+        }
+        if let Some(unknown) = unknown {
+            return Err(SyncError::Packages { unknown, kernel: kernels.pop().map(Box::new) });
         }
         survey.problems.append(&mut problems);
         return Ok(SyncReport { kernels, survey });
     }
+}
+
+/// For the named kernel alone, of which every link stays as it is.
+fn index_alone<'s>(root: &Root, survey: &'s Survey, named: Option<&str>) -> Vec<Difference<'s>> {
+    let kernels = survey.inventory.kernels().filter(|release| Some(release.release.as_str()) == named);
+    let difference = |release: &'s Release| Difference {
+        release,
+        wanted: Wanted {
+            links: BTreeMap::new(),
+            foreign: Vec::new(),
+            unwanted: Vec::new(),
+            kernel_is_gone: false,
+        },
+        changes: Vec::new(),
+        links_change: false,
+        index_due: inventory::stale(root, release).is_some(),
+    };
+    kernels.map(difference).collect()
 }
 
 fn differences<'s>(

@@ -88,6 +88,9 @@ pub struct Dependency {
 /// The longest path of a file that is taken, in bytes: PATH_MAX. rpm can install no longer one.
 const LONGEST_PATH: usize = 4096;
 
+/// The most dependencies of one kind that are taken. A kernel provides some 30,000 symbols.
+const DEPENDENCIES: usize = 1 << 19;
+
 /// The most that paths of a package's files may take together, in bytes. Those of kernel-source have five million.
 const PATHS: usize = 64 << 20;
 
@@ -185,6 +188,9 @@ impl Header<'_> {
         // Before rpm 4 a list could come without flags and versions.
         if flags.iter().chain(&versions).any(|values| values.len() != names.len()) {
             return Err(format!("its {what} are not as many as their flags or versions"));
+        }
+        if names.len() > DEPENDENCIES {
+            return Err(format!("its {what} are {}, and no more than {DEPENDENCIES} are taken", names.len()));
         }
         let mut found = Vec::with_capacity(names.len());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -158,7 +158,7 @@ fn beside(lines: &[(String, Vec<String>)]) -> String {
 fn numbers(module: &ItemMod) -> Result<String, String> {
     let of = module.ident.to_string();
     let prefix = match of.as_str() {
-        "policy" | "verdict" => format!("KMP_{}_", of.to_uppercase()),
+        "policy" | "removal" | "verdict" => format!("KMP_{}_", of.to_uppercase()),
         _ => "KMP_".into(),
     };
     let mut lines = Vec::new();

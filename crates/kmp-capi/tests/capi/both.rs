@@ -8,7 +8,7 @@ use std::path::Path;
 use kmp_core::abi::Reason;
 use kmp_core::check::{Request, check};
 use kmp_core::config::{Config, Policy};
-use kmp_core::guard::{Circumstances, Elements, judge};
+use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Use, Weight};
 use kmp_core::inventory::{Loader, ModulesDirs};
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
@@ -109,7 +109,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
             }
             _ => {
                 let package = database.package(rest.parse().unwrap(), &|_| true).unwrap();
-                elements.remove(&package, kind == "~");
+                elements.remove(&package, if kind == "~" { Removal::Replaced } else { Removal::Erased });
             }
         }
     }
@@ -118,18 +118,30 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
         Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default())
             .unwrap();
     let config = Config::load(&opened, &mut Vec::new());
-    let circumstances = Circumstances { config: &config, policy, running: None, is_loaded: &|_| false };
-    let findings = judge(&rpm, &survey, &elements.finish(), &circumstances);
-    let number = |policy| if policy == Policy::Abort { (1, 2) } else { (2, 1) };
-    let worst = findings.iter().map(|f| number(f.policy).1).max().unwrap_or(0);
+    let orders = Orders { config: &config, policy, nothing_boots: false };
+    let running = Running { release: None, use_of: &|_| Use::default() };
+    let findings = guard::judge(&opened, &rpm, &survey, elements, &running, &orders);
+    let number = |action| match action {
+        Action::Stop => (1, 2),
+        Action::Warn => (2, 1),
+        Action::Say => (0, 0),
+    };
+    let worst = findings.iter().map(|f| number(f.action).1).max().unwrap_or(0);
     let mut lines = vec![format!("verdict {worst}")];
     for finding in &findings {
         let lost = &finding.lost;
-        let state = if lost.kernel_is_new { 30 } else { 31 };
+        let state = match lost.weight {
+            Weight::None => 32,
+            _ if lost.kernel_is_new => 30,
+            _ => 31,
+        };
         let modules = lost.modules.join(" ");
-        let policy = number(finding.policy).0;
+        let policy = number(finding.action).0;
         lines.push(format!("5 {state} {} {} {modules} policy {policy} loaded 0", lost.kernel, lost.nvr));
         reasons(&mut lines, &lost.reasons);
+    }
+    for line in guard::block(&findings) {
+        lines.push(format!("8 0 - - - policy {} loaded 0", number(line.action).0));
     }
     lines
 }
@@ -218,9 +230,9 @@ fn judging_gives_the_same_through_rust_and_through_c() {
     let (fitting, other) = (told_kmp(9), told_kmp(5));
     let update = kmp.replacen('+', "^", 1);
     let obsoletes = |what| PackageBuilder::new("other", "1", "1").tag("Obsoletes", what).build();
-    let obsoleting = obsoletes("foo-kmp-default < 2");
-    let beside = format!("+{}", obsoleting.path().display());
-    let obsoleting = format!("^{}", obsoleting.path().display());
+    let newer = obsoletes("foo-kmp-default < 2");
+    let beside = format!("+{}", newer.path().display());
+    let obsoleting = format!("^{}", newer.path().display());
     let older = obsoletes("foo-kmp-default < 1");
     let not_this = format!("^{}", older.path().display());
     let (gone, replaced) = (format!("-{foo}"), format!("~{foo}"));

@@ -104,7 +104,7 @@ static int judge(kmp_t *kmp, char **items, kmp_report_t **report)
 		else if (**items == ':')
 			code = describe(transaction, item);
 		else
-			code = kmp_transaction_remove(transaction, (uint32_t)strtoul(item, NULL, 10), **items == '~');
+			code = kmp_transaction_remove(transaction, (uint32_t)strtoul(item, NULL, 10), **items == '~' ? KMP_REMOVAL_REPLACED : KMP_REMOVAL_ERASED);
 	}
 	if (code == KMP_OK)
 		code = kmp_transaction_judge(transaction, policy, report);

@@ -19,8 +19,8 @@ use crate::run_dir::Held;
 use super::program::variable;
 use super::switch::{entries, remove_tree};
 
-/// Where it may be, after `TMPDIR`.
-const PLACES: &[&str] = &["/tmp", "/var/tmp", "/run", "/dev/shm"];
+/// Where it may be, after `TMPDIR`: in memory first, as thousands of links take a disk their time.
+const PLACES: &[&str] = &["/dev/shm", "/run", "/tmp", "/var/tmp"];
 
 /// What its name begins with.
 const PREFIX: &str = "kmp-depmod-";

@@ -1,12 +1,11 @@
 //! What there will be after a transaction. Pure.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::incoming::{IncomingKernel, IncomingModule, Transaction};
+use super::incoming::{IncomingKernel, IncomingModule, Removal, Transaction};
 use crate::abi::ModuleFault;
 use crate::inventory::driver::{self, Member};
-use crate::inventory::{Conventions, Package};
+use crate::inventory::{Conventions, InstalledKmp, Package};
 use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
 
@@ -33,22 +32,22 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 pub(super) struct After<'a> {
     pub kmps: Vec<Kmp<'a>>,
     pub sources: Vec<Source>,
-    /// The KMPs of each package.
+    pub packages: Vec<&'a Package>,
+    /// The KMPs of each driver.
     pub versions: HashMap<&'a str, Vec<usize>>,
+    /// The driver that a package of this name has a version of.
+    drivers: HashMap<&'a str, &'a str>,
     /// From the index in the survey's list, for those that stay.
     stays: HashMap<usize, usize>,
     wanted_gone: HashSet<&'a str>,
+    erased: HashSet<&'a str>,
     conventions: &'a Conventions,
     /// Something could not be read that may have what others need.
     incomplete: bool,
 }
 
 impl<'a> After<'a> {
-    pub(super) fn new(
-        survey: &'a Survey,
-        transaction: &'a Transaction,
-        _compare: &dyn Fn(&Package, &Package) -> Ordering,
-    ) -> Self {
+    pub(super) fn new(survey: &'a Survey, transaction: &'a Transaction) -> Self {
         let installed = &survey.inventory.kmps;
         let (dirs, dialect) = (&survey.inventory.dirs, survey.inventory.conventions.dialect);
         let is_eligible = |module: &IncomingModule| {
@@ -59,7 +58,7 @@ impl<'a> After<'a> {
             .kmps()
             .into_iter()
             .enumerate()
-            .filter(|(i, _)| !transaction.removed.contains(&installed[*i].package.instance))
+            .filter(|(i, _)| !transaction.removed.contains_key(&installed[*i].package.instance))
             .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
             .collect();
         all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
@@ -85,20 +84,23 @@ impl<'a> After<'a> {
         sort(&mut all);
 
         let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
-        let gone = installed.iter().filter(|k| transaction.removed.contains(&k.package.instance));
-        let (replaced, erased): (Vec<_>, Vec<_>) =
-            gone.partition(|k| transaction.replaced.contains(&k.package.instance));
-        let replaced: HashSet<&str> = replaced.iter().map(|k| k.package.name.as_str()).collect();
-        let wanted_gone = erased
+        let removal = |kmp: &InstalledKmp| transaction.removed.get(&kmp.package.instance).copied();
+        let unwanted: HashSet<&str> = installed
             .iter()
-            .map(|k| k.package.name.as_str())
-            .filter(|name| !left.contains(name) && !replaced.contains(name))
+            .filter(|kmp| removal(kmp).is_some_and(|r| !transaction.is_wish(r)))
+            .map(|kmp| kmp.package.name.as_str())
             .collect();
+        let gone = installed.iter().filter(|kmp| removal(kmp).is_some()).map(|kmp| kmp.package.name.as_str());
+        let wanted_gone = gone.filter(|name| !left.contains(name) && !unwanted.contains(name)).collect();
+        let is_erased = |kmp: &&InstalledKmp| removal(kmp) == Some(Removal::Erased);
+        let erased = installed.iter().filter(is_erased).map(|kmp| kmp.package.name.as_str()).collect();
         let stays = all.iter().enumerate().filter_map(|(new, (_, source, _))| match source {
             Source::Installed(old) => Some((*old, new)),
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
+        let packages = all.iter().map(|(package, ..)| *package).collect();
+        let drivers = all.iter().map(|(package, _, kmp)| (package.name.as_str(), kmp.package)).collect();
         let (sources, kmps): (_, Vec<Kmp<'a>>) =
             all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
         let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -111,12 +113,39 @@ impl<'a> After<'a> {
         let incomplete =
             survey.inventory.releases.iter().any(|r| r.unread.is_some()) || kmps.iter().any(is_unread);
         let conventions = &survey.inventory.conventions;
-        Self { kmps, sources, versions, stays, wanted_gone, conventions, incomplete }
+        Self {
+            kmps,
+            sources,
+            packages,
+            versions,
+            drivers,
+            stays,
+            wanted_gone,
+            erased,
+            conventions,
+            incomplete,
+        }
+    }
+
+    /// The driver that an installed KMP is a version of, as it will be called.
+    pub(super) fn driver<'k>(&self, installed: &'k InstalledKmp) -> &'k str
+    where
+        'a: 'k,
+    {
+        let named = |name: &str| self.drivers.get(name).copied();
+        named(&installed.package.name)
+            .or_else(|| named(&installed.driver.name))
+            .unwrap_or(&installed.driver.name)
     }
 
     /// Is every version erased, with nothing in its place?
     pub(super) fn is_wanted_gone(&self, package: &str) -> bool {
         self.wanted_gone.contains(package)
+    }
+
+    /// Is a version of it erased, with nothing in its place?
+    pub(super) fn is_erased(&self, package: &str) -> bool {
+        self.erased.contains(package)
     }
 
     /// The modules that KMPs have for a release of their own.

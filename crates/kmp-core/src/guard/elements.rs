@@ -10,59 +10,14 @@ use std::sync::Arc;
 
 use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
 
-use super::{IncomingKernel, IncomingKmp, IncomingModule, Lost, Transaction};
+use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, Traits, name};
 use crate::budget::Budget;
-use crate::config::{Config, Policy};
 use crate::decompress::MODULE_LIMIT;
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::inventory::kind::{self, Around};
 use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
-use crate::survey::Survey;
-
-/// A driver that would be lost, and what is to be done about it.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// The driver.
-    pub lost: Lost,
-    /// Is one of its modules loaded now?
-    pub loaded: bool,
-    /// What to do.
-    pub policy: Policy,
-}
-
-/// The circumstances under which a transaction is judged.
-#[expect(missing_debug_implementations, reason = "it holds a function")]
-pub struct Circumstances<'c> {
-    /// The configuration.
-    pub config: &'c Config,
-    /// A policy that goes over the configuration's: the macro `%_kmp_policy`, or `KMP_POLICY`.
-    pub policy: Option<Policy>,
-    /// The running kernel's release, where the root is the running system.
-    pub running: Option<&'c str>,
-    /// Is a module of that name (`_` for `-`) loaded?
-    pub is_loaded: &'c dyn Fn(&str) -> bool,
-}
-
-/// What a transaction would lose, by policy: what is off or not protected is left out.
-pub fn judge(
-    rpm: &Librpm,
-    survey: &Survey,
-    transaction: &Transaction,
-    circumstances: &Circumstances<'_>,
-) -> Vec<Finding> {
-    let compare = |a: &Package, b: &Package| rpm.compare_evr(&a.evr, &b.evr);
-    let releases = |a: &str, b: &str| rpm.vercmp(a, b);
-    let found = super::lost(survey, transaction, circumstances.running, &compare, &releases);
-    let findings = found.into_iter().map(|lost| {
-        let loaded = lost.modules.iter().any(|m| (circumstances.is_loaded)(m));
-        let policy = circumstances.policy.unwrap_or(circumstances.config.policy_for(&lost.package));
-        Finding { lost, loaded, policy }
-    });
-    let protected = |f: &Finding| circumstances.config.protects(&f.lost.package, &f.lost.modules, f.loaded);
-    findings.filter(|f| f.policy != Policy::Off && protected(f)).collect()
-}
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -70,13 +25,14 @@ pub struct Elements {
     dirs: ModulesDirs,
     kernels: BTreeMap<String, Parts>,
     kmps: Vec<IncomingKmp>,
+    removed: BTreeMap<u32, Removal>,
     /// Kernels' own modules outside `kernel/`: release and name.
     own: Vec<(String, Box<str>)>,
-    removed: BTreeSet<u32>,
-    replaced: BTreeSet<u32>,
     removed_kernels: BTreeSet<String>,
     /// What packages that come obsolete.
     obsoletes: HashSet<String>,
+    /// Package files with a kernel's own modules, by the kernel's release.
+    kernel_files: Vec<(String, PackageFile)>,
     /// What may be kept of all packages that come.
     budget: Budget,
     /// What goes because of packages that come as updates: a name, with versions where only some do.
@@ -90,6 +46,8 @@ struct Parts {
     symvers: Option<SymbolTable>,
     config: Option<KernelConfig>,
     in_tree: HashSet<Box<str>>,
+    packages: BTreeSet<String>,
+    is_whole: bool,
     /// Source packages that they were built from.
     sources: HashSet<String>,
 }
@@ -97,8 +55,8 @@ struct Parts {
 /// What a package's files are, by their paths.
 #[derive(Debug, Default)]
 struct Contents {
-    /// Releases of which it brings (a part of) the kernel.
-    kernels: BTreeSet<String>,
+    /// Releases of which it brings (a part of) the kernel, and whether that is more than modules.
+    kernels: BTreeMap<String, bool>,
     /// In-tree modules: release and name.
     in_tree: Vec<(String, Box<str>)>,
     /// Third-party modules: release, path in the package, and name.
@@ -115,11 +73,11 @@ impl Elements {
             dirs,
             kernels: BTreeMap::new(),
             kmps: Vec::new(),
+            removed: BTreeMap::new(),
             own: Vec::new(),
-            removed: BTreeSet::new(),
-            replaced: BTreeSet::new(),
             removed_kernels: BTreeSet::new(),
             obsoletes: HashSet::new(),
+            kernel_files: Vec::new(),
             budget: Budget::transaction(),
             updated: Vec::new(),
         }
@@ -149,7 +107,9 @@ impl Elements {
         }
         let contents = file.contents(&Self::concerns_bytes)?;
         self.obsoletes.extend(contents.obsoletes.into_iter().map(|o| o.name));
-        self.add_package(contents.package, &contents.requires, Some(&mut file))
+        let added = self.add_package(contents.package, &contents.requires, Some(&mut file))?;
+        self.kernel_files.extend(added.map(|release| (release, file)));
+        Ok(())
     }
 
     /// A package file that comes as with `rpm -U`: what is installed of its name goes, and what it obsoletes.
@@ -182,19 +142,19 @@ impl Elements {
             for instance in database.by_name(&old.name)? {
                 let package = database.package(instance, &Self::concerns_bytes)?;
                 if !package.files.is_empty() && is_meant(rpm, &old, &package.evr) {
-                    self.remove(&package, true);
+                    self.remove(&package, Removal::Replaced);
                 }
             }
         }
         Ok(())
     }
 
-    fn concerns_bytes(path: &[u8]) -> bool {
+    pub(super) fn concerns_bytes(path: &[u8]) -> bool {
         Self::concerns(Path::new(OsStr::from_bytes(path)))
     }
 
     /// A package that comes, with its file if that can be read. Without it, what a KMP's modules need is
-    /// taken from the package's Requires, where they name symbols.
+    /// taken from the package's Requires, where they name symbols. Returns the release of which it has the kernel's own modules.
     ///
     /// # Errors
     /// What is wrong with the file's payload. The package's modules are left out then.
@@ -203,13 +163,15 @@ impl Elements {
         package: Package,
         requires: &[Dependency],
         file: Option<&mut PackageFile>,
-    ) -> Result<(), librpm_rt::Error> {
+    ) -> Result<Option<String>, librpm_rt::Error> {
         let contents = self.sort(&package);
         let ghosts: HashSet<&Path> = package.ghosts.iter().map(PathBuf::as_path).collect();
         let has_ghosts = contents.modules.iter().any(|(_, path, _)| ghosts.contains(path.as_path()));
         let kind = kind::of_package(&package, has_ghosts, &Around::default());
-        for release in &contents.kernels {
+        for (release, is_whole) in &contents.kernels {
             let parts = self.kernels.entry(release.clone()).or_default();
+            parts.is_whole |= is_whole;
+            parts.packages.insert(package.name.clone());
             if !package.source.is_empty() {
                 parts.sources.insert(package.source.clone());
             }
@@ -300,7 +262,12 @@ impl Elements {
             let (package, file) = (package.identity(), package_file.clone());
             self.kmps.push(IncomingKmp { package, file, origin: origin.into(), modules, kind });
         }
-        Ok(())
+        Ok(contents.kernels.into_keys().next())
+    }
+
+    /// The files of the packages that a kernel which comes is in, for [`in_tree::read`](super::in_tree::read).
+    pub(super) fn take_kernel_files(&mut self) -> Vec<(String, PackageFile)> {
+        std::mem::take(&mut self.kernel_files)
     }
 
     /// What a coming kernel exports, as the bytes of its symvers. Without them, or where they cannot be
@@ -314,22 +281,20 @@ impl Elements {
         Ok(())
     }
 
-    /// A package that goes. `replaced`: by a newer version, or one that obsoletes it; that is taken from files that come,
-    /// too: libzypp erases what others obsolete as if somebody had asked for it.
-    pub fn remove(&mut self, package: &Package, replaced: bool) {
-        self.removed.insert(package.instance);
-        if replaced || self.obsoletes.contains(&package.name) {
-            self.replaced.insert(package.instance);
-        }
-        self.removed_kernels.extend(self.sort(package).kernels);
+    /// A package that goes. That it is replaced is taken from files that come, too: libzypp erases what others obsolete
+    /// as if somebody had asked for it.
+    pub fn remove(&mut self, package: &Package, removal: Removal) {
+        let removal = if self.obsoletes.contains(&package.name) { Removal::Replaced } else { removal };
+        self.remove_unread(package.instance, removal);
+        self.removed_kernels
+            .extend(self.sort(package).kernels.into_iter().filter_map(|(k, whole)| whole.then_some(k)));
     }
 
     /// A package that goes and whose header cannot be read.
-    pub fn remove_unread(&mut self, instance: u32, replaced: bool) {
-        self.removed.insert(instance);
-        if replaced {
-            self.replaced.insert(instance);
-        }
+    pub fn remove_unread(&mut self, instance: u32, removal: Removal) {
+        // What is said twice, of which one is vague: libzypp's list and rpm's.
+        let known = self.removed.entry(instance).or_insert(removal);
+        *known = removal.max(*known);
     }
 
     /// A kernel that goes.
@@ -373,13 +338,13 @@ impl Elements {
             });
             let config = parts.config.unwrap_or_default();
             let kernel = Kernel { release, traits: Traits::default(), symbols, config };
-            IncomingKernel { kernel, in_tree: parts.in_tree }
+            let Parts { in_tree, packages, is_whole, .. } = parts;
+            IncomingKernel { kernel, in_tree, packages, is_whole }
         });
         Transaction {
             kernels: kernels.collect(),
             kmps: self.kmps,
             removed: self.removed,
-            replaced: self.replaced,
             removed_kernels: self.removed_kernels,
         }
     }
@@ -393,7 +358,7 @@ impl Elements {
             let module = path.file_name().and_then(name::module_name);
             match (module, first.to_str()) {
                 (Some(name), Some(IN_TREE)) => {
-                    contents.kernels.insert(release.clone());
+                    contents.kernels.entry(release.clone()).or_default();
                     contents.in_tree.push((release, name.into()));
                 }
                 (_, Some(WEAK_UPDATES)) => {}
@@ -407,7 +372,7 @@ impl Elements {
                         contents.configs.push((release.clone(), file.clone()));
                     }
                     if is_symvers || kind::makes_a_kernel(&below) {
-                        contents.kernels.insert(release);
+                        contents.kernels.insert(release, true);
                     }
                 }
                 _ => {}
@@ -486,7 +451,7 @@ mod tests {
             "/usr/lib/modules/1-default/kernel/fs/a-b.ko.zst",
             "/usr/lib/modules/1-default/build",
         ]);
-        assert_eq!(kernel.kernels.iter().collect::<Vec<_>>(), ["1-default"]);
+        assert_eq!(kernel.kernels, BTreeMap::from([("1-default".to_string(), true)]));
         assert_eq!(kernel.in_tree, [("1-default".to_string(), "a_b".into())]);
         assert_eq!((kernel.symvers.len(), kernel.configs.len(), kernel.modules.len()), (1, 1, 0));
 

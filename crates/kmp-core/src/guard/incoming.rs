@@ -1,6 +1,6 @@
 //! What a transaction brings and takes away, as far as it concerns kernels and drivers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::Kernel;
@@ -13,6 +13,20 @@ pub struct IncomingKernel {
     pub kernel: Kernel,
     /// Names of its in-tree modules (`_` for `-`), by the packages' file lists.
     pub in_tree: HashSet<Box<str>>,
+    /// Names of the packages that have its files.
+    pub packages: BTreeSet<String>,
+    /// Does the kernel itself come? Else only more modules for it do.
+    pub is_whole: bool,
+}
+
+/// What of a kernel's own modules only their contents tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InTree {
+    /// Names of what is built in, `_` for `-`.
+    pub builtin: HashSet<Box<str>>,
+    /// Aliases (patterns, as depmod lists them), and the name of the module that claims them; not of modules that
+    /// modprobe.d keeps from being loaded for them.
+    pub aliases: Vec<(Box<str>, Box<str>)>,
 }
 
 /// A module that a package brings.
@@ -41,6 +55,17 @@ pub struct IncomingKmp {
     pub kind: Kind,
 }
 
+/// How a package goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removal {
+    /// It is erased; whether somebody asked for that is not known: the package manager may have decided so.
+    Erased,
+    /// Somebody named it.
+    Named,
+    /// Something takes its place: an upgrade, a downgrade, an obsoletes.
+    Replaced,
+}
+
 /// A transaction, as far as it concerns kernels and drivers.
 #[derive(Debug, Default)]
 pub struct Transaction {
@@ -49,9 +74,20 @@ pub struct Transaction {
     /// KMPs that come.
     pub kmps: Vec<IncomingKmp>,
     /// Packages that go, by their instance in the database.
-    pub removed: BTreeSet<u32>,
-    /// Those of them that something takes the place of (an upgrade, an obsoletes).
-    pub replaced: BTreeSet<u32>,
+    pub removed: BTreeMap<u32, Removal>,
     /// Releases whose kernels go.
     pub removed_kernels: BTreeSet<String>,
+}
+
+impl Transaction {
+    /// Is erasing a KMP, as `removal` says, what somebody wants? By itself it is, whatever else is erased with it.
+    /// While kernels come or go it may as well be what the package manager makes of dependencies on one of them
+    /// (dnf with `installonly_limit`, zypper's purge-kernels): then it is only where somebody named it.
+    pub(super) fn is_wish(&self, removal: Removal) -> bool {
+        match removal {
+            Removal::Named => true,
+            Removal::Erased => !self.kernels.iter().any(|k| k.is_whole) && self.removed_kernels.is_empty(),
+            Removal::Replaced => false,
+        }
+    }
 }

@@ -1,16 +1,33 @@
 //! Which drivers a transaction would lose. Pure.
 
-use std::cmp::Ordering;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use librpm_rt::vercmp;
 
 use super::after::{After, works};
-use super::incoming::Transaction;
+use super::given::{Given, Use};
+use super::incoming::{InTree, Transaction};
+use super::remedy::{Remedy, remedy};
 use crate::abi::{Reason, Rule};
-use crate::inventory::Package;
+use crate::config::matches;
+use crate::dialect::{KernelLine, Kinship};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
 
-/// A driver that would be lost.
+/// How much it matters that a kernel is without a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Not at all: the kernel has the driver itself.
+    None,
+    /// It does to who boots that kernel; or it is not sure that it does.
+    Warning,
+    /// The kernel that is booted next lacks a driver that works now.
+    Loss,
+}
+
+/// A driver that a kernel would be without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The package's name.
@@ -23,176 +40,293 @@ pub struct Lost {
     pub kernel: String,
     /// Does the kernel come with this transaction?
     pub kernel_is_new: bool,
-    /// Why the newest version that there would be does not work; empty where none would be left.
+    /// NAME-VERSION-RELEASE of the newest version that there would be, and does not work; `None` where none would be left.
+    pub failing: Option<String>,
+    /// Why that one does not work.
     pub reasons: Vec<Reason>,
+    /// How much it matters.
+    pub weight: Weight,
+    /// Another kernel that one boots instead, and that has the driver.
+    pub kept_in: Option<String>,
+    /// In-tree modules that take the driver's place in the kernel.
+    pub instead: Vec<String>,
+    /// What its modules are needed for now.
+    pub needed_for: Use,
+    /// Is the package erased, and nothing takes its place?
+    pub is_erased: bool,
+    /// What helps.
+    pub remedy: Remedy,
 }
 
-/// How many symbols a message names.
-const NAMED: usize = 3;
+/// A kernel as it will be.
+struct Will<'w> {
+    release: &'w str,
+    line: KernelLine,
+    is_new: bool,
+    is_bootable: bool,
+    before: Option<&'w SurveyedKernel>,
+    site: Site<'w>,
+    plan: KernelPlan,
+    /// Names of third-party modules that work, or may, for all that is known.
+    modules: HashSet<&'w str>,
+    /// Drivers of which a version works.
+    drivers: HashSet<&'w str>,
+}
 
-impl Lost {
-    /// One line for people: which driver, which kernel, the first reasons, and how many more. `loaded`: one
-    /// of its modules is in use now.
-    pub fn line(&self, loaded: bool) -> String {
-        let mut modules = self.modules.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        if self.modules.len() > NAMED {
-            modules = format!("{modules} and {} more", self.modules.len() - NAMED);
-        }
-        let used = if loaded { ", loaded now" } else { "" };
-        let new = if self.kernel_is_new { "the new kernel" } else { "kernel" };
-        let head = format!("{} ({modules}{used})", self.nvr);
-        if self.reasons.is_empty() {
-            return format!("{head}: nothing would be left of it for {new} {}", self.kernel);
-        }
-        let first: Vec<&str> = self.reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
-        let more = match self.reasons.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            n => format!("; and {n} more"),
-        };
-        format!("{head} does not work with {new} {}: {}{more}", self.kernel, first.join("; "))
+impl<'w> Will<'w> {
+    fn new(release: &'w str, line: KernelLine, site: Site<'w>, after: &After<'w>) -> Self {
+        let plan = site.plan(&after.kmps);
+        let all = || (0..after.kmps.len()).map(|k| (k, &after.kmps[k]));
+        let working = || all().filter(|(k, _)| works(&plan, *k)).map(|(_, kmp)| kmp);
+        let open = all().filter(|(k, _)| {
+            matches!(plan.decisions[*k], Decision::DoesNotFit | Decision::Native) && may_work(&plan, *k)
+        });
+        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
+        let modules = linked.chain(natives).collect();
+        let drivers = working().map(|kmp| kmp.package).collect();
+        Self { release, line, is_new: false, is_bootable: true, before: None, site, plan, modules, drivers }
     }
 
-    /// The way out, for people.
-    pub fn advice(&self) -> String {
-        let what = match self.kernel_is_new {
-            true => format!(
-                "install a {} built for it in the same transaction, or keep the old kernel",
-                self.package
-            ),
-            false => format!("keep {}", self.nvr),
-        };
-        format!("{what}; KMP_POLICY=warn goes on without the driver")
+    /// Has it the driver, by its name or by its modules?
+    fn has_driver(&self, driver: &str, modules: &[String]) -> bool {
+        self.drivers.contains(driver) || modules.iter().all(|m| self.modules.contains(m.as_str()))
     }
 }
 
-/// Finds the drivers that `transaction` would lose. `running` is the running kernel's release; `compare`
-/// is rpm's order of versions.
-pub fn lost(
-    survey: &Survey,
-    transaction: &Transaction,
-    running: Option<&str>,
-    compare: &dyn Fn(&Package, &Package) -> Ordering,
-    compare_releases: &dyn Fn(&str, &str) -> Ordering,
-) -> Vec<Lost> {
-    let after = After::new(survey, transaction, compare);
-    let before = survey.kmps();
-    let dialect = survey.inventory.conventions.dialect;
+/// Finds the drivers that kernels would be without after `transaction`.
+pub fn lost(survey: &Survey, transaction: &Transaction, given: &Given<'_>) -> Vec<Lost> {
+    let after = After::new(survey, transaction);
+    let kernels = kernels_after(survey, transaction, &after, given);
+    let expected = Expected::of(survey, given);
     let mut result = Vec::new();
-
-    // What works with the running kernel, or with the newest one of its flavour.
-    let mut working: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, kmp) in before.iter().enumerate() {
-        // Who makes a module on this machine makes it for a new kernel, too.
-        if survey.inventory.kmps[index].kind.is_made_here() {
-            continue;
-        }
-        let serves = |k: &&SurveyedKernel| dialect.is_missed(kmp.flavour, kmp.origin, &k.kernel.release);
-        let by_release =
-            |a: &&SurveyedKernel, b: &&SurveyedKernel| compare_releases(&a.kernel.release, &b.kernel.release);
-        let newest = survey.kernels.iter().filter(serves).max_by(by_release);
-        let running = survey.kernels.iter().find(|k| Some(k.kernel.release.as_str()) == running);
-        if newest.into_iter().chain(running).any(|k| works(&k.plan, index)) {
-            working.entry(kmp.package).or_insert(index);
-        }
-    }
-    for incoming in &transaction.kernels {
-        let site = after.incoming_site(incoming);
-        let plan = site.plan(&after.kmps);
-        let there = after.there(&site, &plan);
-        for (&package, &index) in &working {
-            let kmp = &before[index];
-            let is_missed = dialect.is_missed(kmp.flavour, kmp.origin, &incoming.kernel.release);
-            if is_missed && !after.is_wanted_gone(package) {
-                result.extend(after.missing(survey, index, &there, &plan, true));
+    for kernel in &kernels {
+        for (index, is_sure) in expected.in_kernel(survey, kernel) {
+            let installed = &survey.inventory.kmps[index];
+            if after.is_wanted_gone(&installed.package.name) {
+                continue;
+            }
+            if let Some(missing) = after.missing(survey, index, kernel, given) {
+                let weighed = weigh(missing, after.driver(installed), kernel, is_sure, &kernels, given);
+                result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
             }
         }
     }
-    for surveyed in &survey.kernels {
-        let release = surveyed.kernel.release.as_str();
-        let comes_anew = transaction.kernels.iter().any(|k| k.kernel.release == release);
-        if transaction.removed_kernels.contains(release) && !comes_anew {
-            continue;
-        }
-        let new = transaction.kernels.iter().find(|k| k.kernel.release == release);
-        let site = match new {
-            Some(incoming) => after.incoming_site(incoming),
-            None => after.staying_site(survey.site_of(surveyed)),
-        };
-        let plan = site.plan(&after.kmps);
-        let there = after.there(&site, &plan);
-        for index in (0..before.len()).filter(|i| works(&surveyed.plan, *i)) {
-            let is_made_here = survey.inventory.kmps[index].kind.is_made_here();
-            if !is_made_here && !after.is_wanted_gone(before[index].package) {
-                result.extend(after.missing(survey, index, &there, &plan, new.is_some()));
-            }
-        }
-    }
-    result.sort_by(|a, b| (&a.package, &a.kernel).cmp(&(&b.package, &b.kernel)));
+    result
+        .sort_by(|a, b| (&a.package, &a.kernel).cmp(&(&b.package, &b.kernel)).then(b.weight.cmp(&a.weight)));
     result.dedup_by(|a, b| (&a.package, &a.kernel) == (&b.package, &b.kernel));
     result
 }
 
-/// What one kernel is left with.
-struct There<'s> {
-    kernel: &'s str,
-    /// Names of modules that work.
-    modules: HashSet<&'s str>,
-    /// Packages of which a version works.
-    packages: HashSet<&'s str>,
+/// The line of an installed kernel.
+fn line_of(survey: &Survey, given: &Given<'_>, release: &str) -> KernelLine {
+    let packages = given.kernels.get(release).map_or(&[][..], |k| &k.packages);
+    survey.inventory.conventions.dialect.line(release, packages.iter().map(String::as_str))
+}
+
+fn kernels_after<'w>(
+    survey: &'w Survey,
+    transaction: &'w Transaction,
+    after: &After<'w>,
+    given: &Given<'_>,
+) -> Vec<Will<'w>> {
+    let mut kernels = Vec::new();
+    let whole =
+        |release: &str| transaction.kernels.iter().find(|k| k.is_whole && k.kernel.release == release);
+    for incoming in transaction.kernels.iter().filter(|k| k.is_whole) {
+        let release = incoming.kernel.release.as_str();
+        let site = after.incoming_site(incoming);
+        let packages = incoming.packages.iter().map(String::as_str);
+        let line = survey.inventory.conventions.dialect.line(release, packages);
+        let before = survey.kernels.iter().find(|k| k.kernel.release == release);
+        kernels.push(Will { is_new: true, before, ..Will::new(release, line, site, after) });
+    }
+    for surveyed in &survey.kernels {
+        let release = surveyed.kernel.release.as_str();
+        if whole(release).is_some() || transaction.removed_kernels.contains(release) {
+            continue;
+        }
+        let site = after.staying_site(survey.site_of(surveyed));
+        let line = line_of(survey, given, release);
+        let is_bootable = given.kernels.get(release).is_none_or(|k| k.is_bootable);
+        kernels.push(Will { is_bootable, before: Some(surveyed), ..Will::new(release, line, site, after) });
+    }
+    kernels
+}
+
+/// Which drivers a kernel that comes is expected to have: by its line, those that work with the newest kernel of that
+/// line, or with the running one; where it is not known which one runs, with any of the line.
+struct Expected<'a> {
+    kernels: Vec<(&'a SurveyedKernel, KernelLine)>,
+    /// `None`: not known; else the running one, if it is among them.
+    running: Option<Option<usize>>,
+}
+
+impl<'a> Expected<'a> {
+    fn of(survey: &'a Survey, given: &'a Given<'_>) -> Self {
+        let line = |k: &'a SurveyedKernel| (k, line_of(survey, given, &k.kernel.release));
+        let kernels: Vec<_> = survey.kernels.iter().map(line).collect();
+        let running =
+            given.running.map(|running| kernels.iter().position(|(k, _)| k.kernel.release == running));
+        Self { kernels, running }
+    }
+
+    /// The installed KMPs that are missed in `kernel` where they do not work, and whether it is sure that they are.
+    fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<usize, bool> {
+        let mut expected = BTreeMap::new();
+        let mut expect = |plan: &KernelPlan, is_sure: bool| {
+            // Who makes a module on this machine makes it for a new kernel, too.
+            let shipped = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| !k.kind.is_made_here());
+            for (index, _) in shipped.filter(|(i, _)| works(plan, *i)) {
+                *expected.entry(index).or_default() |= is_sure;
+            }
+        };
+        if let Some(before) = kernel.before {
+            expect(&before.plan, true);
+        }
+        if kernel.is_new {
+            for kinship in [Kinship::Same, Kinship::Perhaps] {
+                let of_line =
+                    |(_, (_, line)): &(usize, &(_, KernelLine))| line.kinship(&kernel.line) == kinship;
+                let by_release = |a: &(usize, &(&SurveyedKernel, _)), b: &(usize, &(&SurveyedKernel, _))| {
+                    vercmp(&a.1.0.kernel.release, &b.1.0.kernel.release)
+                };
+                let there: Vec<_> = self.kernels.iter().enumerate().filter(of_line).collect();
+                let newest = there.iter().copied().max_by(|a, b| by_release(a, b));
+                // Of another root than the running system's nobody knows which one that is.
+                let is_running =
+                    |(i, _): &&(usize, _)| self.running.is_none_or(|running| running == Some(*i));
+                let running = there.iter().filter(is_running).copied();
+                for (_, (working, _)) in newest.into_iter().chain(running) {
+                    expect(&working.plan, kinship == Kinship::Same);
+                }
+                if !there.is_empty() {
+                    break;
+                }
+            }
+        }
+        expected
+    }
+}
+
+/// Says how much it matters.
+fn weigh(
+    mut lost: Lost,
+    driver: &str,
+    kernel: &Will<'_>,
+    is_sure: bool,
+    kernels: &[Will<'_>],
+    given: &Given<'_>,
+) -> Lost {
+    let newer = |a: &&Will<'_>, b: &&Will<'_>| vercmp(a.release, b.release);
+    let others = kernels.iter().filter(|other| other.release != kernel.release && other.is_bootable);
+    let of_line = others.filter(|other| other.line.kinship(&kernel.line) != Kinship::Other);
+    let has_it = |other: &&Will<'_>| other.has_driver(driver, &lost.modules);
+    let kept_in = of_line.clone().filter(has_it).max_by(newer);
+    let is_booted_next = !of_line.clone().any(|other| newer(&other, &kernel).is_gt());
+    lost.needed_for = lost.modules.iter().fold(Use::default(), |all, name| all.and((given.use_of)(name)));
+    let is_vital = given.running == Some(kernel.release) && lost.needed_for.is_vital();
+    lost.weight = match lost.weight {
+        Weight::Loss if !is_sure => Weight::Warning,
+        Weight::Loss if kernel.is_new || is_vital => Weight::Loss,
+        Weight::Loss if kernel.is_bootable && (is_booted_next || kept_in.is_none()) => Weight::Loss,
+        Weight::Loss => Weight::Warning,
+        less => less,
+    };
+    lost.kept_in = kept_in.map(|k| k.release.to_string());
+    lost
 }
 
 impl After<'_> {
-    /// What a plan leaves a kernel with.
-    fn there<'s>(&'s self, site: &'s Site<'_>, plan: &KernelPlan) -> There<'s> {
-        let working = || (0..self.kmps.len()).filter(|k| works(plan, *k)).map(|k| &self.kmps[k]);
-        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
-        There {
-            kernel: &site.kernel.release,
-            modules: working().flat_map(|k| &k.modules).map(|m| m.name).chain(natives).collect(),
-            packages: working().map(|k| k.package).collect(),
-        }
-    }
-
-    /// Is the driver of KMP `index` (of the survey's list) missing in a kernel's plan?
-    fn missing(
-        &self,
-        survey: &Survey,
-        index: usize,
-        there: &There<'_>,
-        plan: &KernelPlan,
-        kernel_is_new: bool,
-    ) -> Option<Lost> {
+    /// Is the driver of KMP `index` (of the survey's list) missing in a kernel?
+    fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
+        let versions = || self.versions.get(self.driver(installed)).into_iter().flatten().copied();
+        if versions().any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
+            return None;
+        }
         // Whoever brings the module under its name brings the driver.
-        let modules: Vec<String> = installed
-            .modules
+        let missing: Vec<_> =
+            installed.modules.iter().filter(|m| !kernel.modules.contains(&*m.name)).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let itself = Itself { kernel, read: OnceCell::new(), given };
+        let without: Vec<_> = missing.iter().copied().filter(|m| !itself.has_named(&m.name)).collect();
+        let aliases: Vec<&str> = without
             .iter()
-            .filter(|m| !there.modules.contains(&*m.name))
-            .map(|m| m.name.to_string())
+            .filter_map(|m| survey.module(&m.path).ok())
+            .flat_map(|m| m.aliases.iter().map(|a| &**a))
             .collect();
-        if modules.is_empty() || there.packages.contains(package) {
-            return None;
-        }
-        let versions = || self.versions.get(package).into_iter().flatten().copied();
-        let reasons = |k: usize| plan.verdicts[k].iter().flat_map(|v| &v.reasons);
-        // A version that may work, for all that is known, is not lost.
-        let may_work = |k: usize| {
-            let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
-            !matches!(plan.decisions[k], Decision::OtherFlavour | Decision::Declined(_))
-                && !reasons(k).any(found)
+        let (claimed, by) = itself.claims(&aliases);
+        let is_had = without.is_empty() || (!aliases.is_empty() && claimed == aliases.len());
+        let weight = match (is_had, claimed) {
+            (true, _) if kernel.is_new => Weight::None,
+            (true, _) | (false, 1..) => Weight::Warning,
+            (false, 0) => Weight::Loss,
         };
-        if versions().any(may_work) {
-            return None;
-        }
+        let lacks = if is_had { &missing } else { &without };
+        let reasons = |k: usize| kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
         let newest = versions().find(|k| reasons(*k).next().is_some());
+        let same = missing.iter().filter(|m| itself.has_named(&m.name)).map(|m| m.name.to_string());
         Some(Lost {
             package: package.into(),
             nvr: installed.package.nvr(),
-            modules,
-            kernel: there.kernel.into(),
-            kernel_is_new,
+            modules: lacks.iter().map(|m| m.name.to_string()).collect(),
+            kernel: kernel.release.into(),
+            kernel_is_new: kernel.is_new,
+            failing: newest.map(|k| self.packages[k].nvr()),
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
+            weight,
+            kept_in: None,
+            instead: same.chain(by).collect(),
+            needed_for: Use::default(),
+            is_erased: self.is_erased(package),
+            remedy: Remedy::default(),
         })
+    }
+}
+
+/// A version that may work, for all that is known, is not lost.
+fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
+    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
+    !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
+        && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
+}
+
+/// What a kernel has of its own.
+struct Itself<'i> {
+    kernel: &'i Will<'i>,
+    read: OnceCell<Option<Rc<InTree>>>,
+    given: &'i Given<'i>,
+}
+
+impl Itself<'_> {
+    fn read(&self) -> Option<&InTree> {
+        let read = || self.kernel.is_new.then(|| (self.given.in_tree)(self.kernel.release)).flatten();
+        self.read.get_or_init(read).as_deref()
+    }
+
+    /// Has it a module of that name, or built in?
+    fn has_named(&self, name: &str) -> bool {
+        self.kernel.site.in_tree.is_some_and(|t| t.contains(name))
+            || self.read().is_some_and(|t| t.builtin.contains(name))
+    }
+
+    /// How many of these aliases its own modules claim, and which modules those are.
+    fn claims(&self, aliases: &[&str]) -> (usize, Vec<String>) {
+        let Some(own) = (!aliases.is_empty()).then(|| self.read()).flatten() else { return (0, Vec::new()) };
+        let mut by: Vec<String> = Vec::new();
+        let claimed = aliases.iter().filter(|alias| {
+            let found = own.aliases.iter().find(|(pattern, _)| matches(pattern, alias));
+            if let Some((_, module)) = found
+                && !by.iter().any(|name| *name == **module)
+            {
+                by.push(module.to_string());
+            }
+            found.is_some()
+        });
+        (claimed.count(), by)
     }
 }

@@ -1,25 +1,41 @@
-//! Which drivers an rpm transaction would lose. Pure.
+//! Which drivers an rpm transaction would lose. Pure, but for `elements` and `machine`, which read.
 //!
-//! A driver is lost
-//! * when a KMP works with a kernel now (the running one, or the newest of its flavour) and no version of
-//!   it, installed or coming, would work with a kernel that comes;
-//! * when the transaction takes away or replaces the only version that works with a kernel that stays.
+//! A driver is expected in a kernel that comes when it works with the newest kernel of the same line, or with the running
+//! one if that is of the line; and in a kernel that stays when it works there. Where it is not there after the
+//! transaction, under no name, it matters
+//! * not at all where the kernel that comes has it itself: a module of that name, or some that claim its devices;
+//! * as a loss in a kernel that comes, in the newest kernel of a line, where no other kernel of the line that can be booted
+//!   has the driver, and in the running kernel where the machine needs it to go on;
+//! * as a warning elsewhere, and wherever it is not sure.
 //!
-//! Removing every version of a package, with nothing coming in its place, is what somebody wants, and no
-//! loss; so is a module that no package owns: who built it builds it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that
-//! cannot be read) is no loss, either.
+//! Removing every version of a package, with nothing coming in its place, is what somebody wants, and no loss, unless it is
+//! done while kernels come or go and nobody has named it. A module that no package owns is no loss: who built it builds
+//! it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that cannot be read)
+//! is no loss, either.
 
 mod after;
 mod elements;
+mod given;
+mod in_tree;
 mod incoming;
 mod lost;
+mod machine;
+pub mod places;
+mod policy;
 mod preview;
+mod remedy;
+mod words;
 
 pub use after::Source;
-pub use elements::{Circumstances, Elements, Finding, judge};
-pub use incoming::{IncomingKernel, IncomingKmp, IncomingModule, Transaction};
-pub use lost::{Lost, lost};
+pub use elements::Elements;
+pub use given::{Given, InstalledKernel, Use};
+pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
+pub use lost::{Lost, Weight, lost};
+pub use machine::{Running, judge};
+pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
+pub use remedy::Remedy;
+pub use words::{LINES, Line, block};
 
 #[cfg(test)]
 mod tests;

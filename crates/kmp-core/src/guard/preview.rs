@@ -1,11 +1,8 @@
 //! Verdicts on what would be installed, before it is. Pure.
 
-use std::cmp::Ordering;
-
 use super::after::{After, Source};
 use super::incoming::Transaction;
 use crate::abi::{Module, ModuleFault, Verdict};
-use crate::inventory::Package;
 use crate::plan::{KernelPlan, Site};
 use crate::survey::Survey;
 
@@ -30,12 +27,11 @@ pub type Present<'m> = (&'m str, Result<&'m Module, &'m ModuleFault>);
 pub fn preview(
     survey: &Survey,
     transaction: &Transaction,
-    compare: &dyn Fn(&Package, &Package) -> Ordering,
     chosen: &dyn Fn(&str) -> bool,
     any_flavour: bool,
     kernel: &mut dyn FnMut(&Site<'_>, &[Present<'_>]),
 ) -> Vec<PackageVerdicts> {
-    let after = After::new(survey, transaction, compare);
+    let after = After::new(survey, transaction);
     let mut result = Vec::new();
     let mut judge = |site: &Site<'_>, plan: &KernelPlan, is_asked: &dyn Fn(Source) -> bool| {
         let beside = site.beside(&after.kmps, &plan.chosen());

@@ -5,6 +5,8 @@ use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::steps;
+
 /// Words after which another command begins, or that pass assignments on.
 const PASSED: &[&str] = &[
     "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "!", "{", "}", "esac", "export",
@@ -73,21 +75,11 @@ struct Reader<'t, 'v> {
     line: usize,
     left_out: Vec<LeftOut>,
     values: &'v mut Assignments,
-    /// Characters taken or looked at so far.
-    #[cfg(test)]
-    steps: usize,
 }
 
 impl<'t, 'v> Reader<'t, 'v> {
     fn new(text: &'t str, values: &'v mut Assignments) -> Self {
-        Self {
-            rest: text.chars().peekable(),
-            line: 1,
-            left_out: Vec::new(),
-            values,
-            #[cfg(test)]
-            steps: 0,
-        }
+        Self { rest: text.chars().peekable(), line: 1, left_out: Vec::new(), values }
     }
 
     fn next(&mut self) -> Option<char> {
@@ -95,10 +87,7 @@ impl<'t, 'v> Reader<'t, 'v> {
     }
 
     fn next_if(&mut self, is_taken: impl Fn(char) -> bool) -> Option<char> {
-        #[cfg(test)]
-        {
-            self.steps += 1;
-        }
+        steps::count(1);
         let c = self.rest.next_if(|c| is_taken(*c))?;
         self.line += usize::from(c == '\n');
         Some(c)
@@ -165,10 +154,7 @@ impl<'t, 'v> Reader<'t, 'v> {
         let mut name = String::new();
         let mut next = Some(first);
         while let Some(c) = next {
-            #[cfg(test)]
-            {
-                self.steps += 1;
-            }
+            steps::count(1);
             match c {
                 c if c.is_ascii_alphabetic() || c == '_' || (c.is_ascii_digit() && !name.is_empty()) => {
                     name.push(c);
@@ -330,6 +316,7 @@ fn ends_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steps::tests::steps_of;
 
     fn value(text: &str) -> String {
         let mut read = Assignments::default();
@@ -383,11 +370,13 @@ mod tests {
 
     /// How many steps it takes to read a text.
     fn steps(text: &str) -> usize {
-        let mut read = Assignments::default();
-        let mut reader = Reader::new(text, &mut read);
-        reader.file();
-        assert_eq!(reader.rest.peek(), None, "{text:?}");
-        reader.steps
+        let steps = steps_of(|| {
+            let mut read = Assignments::default();
+            let mut reader = Reader::new(text, &mut read);
+            reader.file();
+            assert_eq!(reader.rest.peek(), None, "{text:?}");
+        });
+        usize::try_from(steps).unwrap()
     }
 
     /// The most steps that a text may take: each character is taken once, looked at before, and seen once more where it may be

@@ -33,8 +33,6 @@ pub struct Release {
     pub is_kernel: bool,
     /// In-tree modules; those outside `kernel/`, too, once the inventory knows them.
     pub in_tree: Vec<FoundModule>,
-    /// Is there nothing but directories and regular files, with ASCII names, among the in-tree modules?
-    pub in_tree_is_plain: bool,
     /// When one of the directories of in-tree modules was changed last, in nanoseconds; 0 where there are none.
     pub in_tree_changed_ns: i128,
     /// Names of the in-tree modules, `_` for `-`.
@@ -68,8 +66,7 @@ impl Release {
     pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut in_tree = Vec::new();
-        let Walked { is_plain: in_tree_is_plain, changed_ns: in_tree_changed_ns } =
-            walk(root, dir, &dir.join(IN_TREE), &mut in_tree, &mut problems);
+        let in_tree_changed_ns = walk(root, dir, &dir.join(IN_TREE), &mut in_tree, &mut problems);
         let mut third_party = Vec::new();
         match root.read_dir(dir) {
             Ok(entries) => {
@@ -110,7 +107,6 @@ impl Release {
             dir: dir.into(),
             is_kernel,
             in_tree,
-            in_tree_is_plain,
             in_tree_changed_ns,
             in_tree_names,
             third_party,
@@ -144,28 +140,21 @@ fn found(top: &Path, path: PathBuf, file: &OsStr) -> Option<FoundModule> {
     Some(FoundModule { path, below, name })
 }
 
-/// What was seen on the way.
-struct Walked {
-    /// Is there nothing but directories and regular files, with ASCII names?
-    is_plain: bool,
-    /// The newest of the directories' change times.
-    changed_ns: i128,
-}
-
-/// All modules below `dir`. Links to directories are not followed; links to files are modules like others.
+/// All modules below `dir`. Links to directories are not followed; links to files are modules like others. Returns the newest of the
+/// directories' change times, 0 where there is none.
 fn walk(
     root: &Root,
     top: &Path,
     dir: &Path,
     modules: &mut Vec<FoundModule>,
     problems: &mut Vec<Problem>,
-) -> Walked {
-    let mut walked = Walked { is_plain: true, changed_ns: 0 };
+) -> i128 {
+    let mut changed_ns = 0;
     let mut pending = vec![dir.to_path_buf()];
     while let Some(dir) = pending.pop() {
         let entries = match root.read_dir_stat(&dir) {
             Ok((entries, stat)) => {
-                walked.changed_ns = walked.changed_ns.max(stat.ctime_ns);
+                changed_ns = stat.ctime_ns.max(changed_ns);
                 entries
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
@@ -176,7 +165,6 @@ fn walk(
         };
         for entry in entries {
             let path = dir.join(&entry.name);
-            walked.is_plain &= entry.name.is_ascii() && matches!(entry.kind, FileType::Dir | FileType::File);
             match entry.kind {
                 FileType::Dir => pending.push(path),
                 FileType::File | FileType::Symlink => modules.extend(found(top, path, &entry.name)),
@@ -184,7 +172,7 @@ fn walk(
             }
         }
     }
-    walked
+    changed_ns
 }
 
 #[cfg(test)]

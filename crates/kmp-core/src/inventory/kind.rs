@@ -107,7 +107,7 @@ pub(crate) const SOURCES: &str = "/usr/src";
 pub(crate) const AKMODS: &str = "/usr/src/akmods";
 
 /// What of a kernel's directory makes a package a kernel's.
-const KERNEL_FILES: &[&str] = &["System.map", "modules.builtin", "modules.order", "vmlinuz"];
+pub(crate) const KERNEL_FILES: &[&str] = &["System.map", "modules.builtin", "modules.order", "vmlinuz"];
 
 /// Is the owner of a file, by its path below a release directory, (a part of) the kernel?
 pub(crate) fn makes_a_kernel(below: &Path) -> bool {

@@ -1,5 +1,6 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
+mod blacklist;
 mod depmod_d;
 mod dkms;
 pub(crate) mod driver;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
+pub use blacklist::Blacklist;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
@@ -45,7 +47,7 @@ use crate::root::{Root, Stat, is_fault};
 use crate::workers::{self, Workers};
 
 /// Something that was left out of account, and why. The rest goes on without it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// The file or directory concerned, as seen from outside the root.
     pub path: PathBuf,

@@ -20,7 +20,7 @@ use crate::root::Root;
 pub use librpm_rt::Package;
 
 /// Why the installed packages are not known.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct PackageError(String);
 

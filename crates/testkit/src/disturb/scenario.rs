@@ -205,15 +205,12 @@ impl Scenario {
         self.restore();
         assert_eq!(self.links(), whole.old);
 
-        let mut faults: Vec<Fault> = self.faults.clone();
-        // A campaign's every fourth round has errors in the place of kills.
-        if campaign::seed().is_some_and(|seed| seed % 4 == 0) {
-            faults = ["EIO", "ENOSPC", "EPERM", "EROFS", "EACCES"].map(Fault::Error).into();
-        }
+        // In each round of a campaign each call is disturbed in another way, where there are several.
+        let shift = usize::try_from(campaign::seed().unwrap_or_default()).unwrap_or_default();
         let (mut done, mut kills, mut missed) = (0, 0, 0);
         let mut violations = Vec::new();
         for (number, call) in calls.iter().enumerate() {
-            let fault = faults[number % faults.len()];
+            let fault = self.faults[(number + shift) % self.faults.len()];
             match self.disturb_once(call, fault, &whole) {
                 Disturbed::NotReached => missed += 1,
                 other => {

@@ -127,6 +127,7 @@ impl Fuzzer {
         cargo.env("RUSTFLAGS", flags.join(" ").trim());
         let shown = "cargo build --release (in fuzz/)";
         println!("$ {shown}");
+        // Not `--locked`: the lock follows what the workspace's crates need. Where it has changed, git shows it.
         test::finish(shown, &mut cargo)?;
         let program = build.join(host).join("release/kmp-fuzz");
         let listed = Command::new(&program).stdin(Stdio::null()).output();

@@ -1,0 +1,59 @@
+//! What the guard is given about the machine, besides the survey: values, and answers to be had only where they matter.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::incoming::InTree;
+
+/// What is known of an installed kernel besides its modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledKernel {
+    /// Names of the packages that have its files; empty where none has, or they are not known.
+    pub packages: Vec<String>,
+    /// Is there an image to boot?
+    pub is_bootable: bool,
+}
+
+/// What a loaded module is needed for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    /// It is loaded.
+    pub is_loaded: bool,
+    /// `/` is on a device of its, or is a file system of its.
+    pub holds_root: bool,
+    /// The default route goes through a device of its, and there is no other way to the network.
+    pub holds_network: bool,
+}
+
+impl Use {
+    /// Does the machine need it to go on?
+    pub fn is_vital(self) -> bool {
+        self.holds_root || self.holds_network
+    }
+
+    /// The uses of two modules together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            is_loaded: self.is_loaded || other.is_loaded,
+            holds_root: self.holds_root || other.holds_root,
+            holds_network: self.holds_network || other.holds_network,
+        }
+    }
+}
+
+/// What the guard is given.
+#[expect(missing_debug_implementations, reason = "it holds functions")]
+pub struct Given<'g> {
+    /// The running kernel's release, where the root is the running system.
+    pub running: Option<&'g str>,
+    /// The installed kernels, by release. One that is left out counts as bootable and as of no known package.
+    pub kernels: &'g BTreeMap<String, InstalledKernel>,
+    /// What a kernel that comes has of its own, by its release; `None`: not known. Asked only where a driver would be lost
+    /// else: to answer takes long.
+    pub in_tree: &'g dyn Fn(&str) -> Option<Rc<InTree>>,
+    /// The name of the package that has an in-tree module of an installed kernel, by the module's path as symvers has it.
+    pub package_of: &'g dyn Fn(&str) -> Option<String>,
+    /// What a module (`_` for `-`) is needed for now.
+    pub use_of: &'g dyn Fn(&str) -> Use,
+}

@@ -1,0 +1,145 @@
+//! Kernels that stay: what they lose matters by what is booted instead; and what is erased.
+
+use super::*;
+use crate::config::Policy;
+
+const THIRD: &str = "6.4.0-3-default";
+
+fn new_kernel(krel: &str, crc: u32) -> testkit::Package {
+    PackageBuilder::kernel(&kernel(krel, crc)).build()
+}
+
+#[test]
+fn a_rebuild_for_the_next_kernel_takes_the_old_kernels_build() {
+    let old = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let (new, rebuilt) = (new_kernel(NEW, 8), kmp("foo", "2", NEW, 8));
+    let update = |t: &mut Telling<'_>| {
+        t.comes(&rebuilt);
+        t.goes("foo-kmp-default", Removal::Replaced);
+    };
+    // The kernel alone, the driver alone, both, and the driver with both kernels there.
+    assert_eq!(lost(&old, None, |t| t.comes(&new)), [format!("{FOO} {NEW} crc")]);
+    assert_eq!(lost(&old, None, update), [format!("{FOO} {OLD} crc")]);
+    let both = |t: &mut Telling<'_>| {
+        t.comes(&new);
+        update(t);
+    };
+    assert_eq!(lost(&old, None, both), [format!("(kept in {NEW}) {FOO} {OLD} crc")]);
+    let there = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "1", OLD, 7)]);
+    assert_eq!(lost(&there, None, update), [format!("(kept in {NEW}) {FOO} {OLD} crc")]);
+    // The version that does not work is named, with its own reasons.
+    let found = findings(&there, None, &|_| Use::default(), update);
+    assert_eq!(found[0].lost.failing.as_deref(), Some("foo-kmp-default-2_k6.4.0_2-1"));
+}
+
+#[test]
+fn the_kernel_that_is_booted_next_must_keep_what_it_has() {
+    let root = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "2", NEW, 8)]);
+    let downgrade = |t: &mut Telling<'_>| {
+        t.comes(&kmp("foo", "1", OLD, 7));
+        t.goes("foo-kmp-default", Removal::Replaced);
+    };
+    assert_eq!(lost(&root, None, downgrade), [format!("foo-kmp-default-2_k6.4.0_2-1 {NEW} crc")]);
+}
+
+#[test]
+fn the_running_kernel_must_keep_what_the_machine_needs_to_go_on() {
+    let root = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "1", OLD, 7)]);
+    let rebuilt = kmp("foo", "2", NEW, 8);
+    let weight = |running: Option<&str>, needed: Use| {
+        let use_of = |module: &str| if module == "foo" { needed } else { Use::default() };
+        let found = findings(&root, running, &use_of, |t| {
+            t.comes(&rebuilt);
+            t.goes("foo-kmp-default", Removal::Replaced);
+        });
+        assert_eq!(found.len(), 1);
+        found[0].lost.weight
+    };
+    let loaded = Use { is_loaded: true, ..Use::default() };
+    let (disk, network) = (Use { holds_root: true, ..loaded }, Use { holds_network: true, ..loaded });
+    assert_eq!(weight(Some(OLD), loaded), Weight::Warning);
+    assert_eq!(weight(Some(OLD), disk), Weight::Loss);
+    assert_eq!(weight(Some(OLD), network), Weight::Loss);
+    assert_eq!(weight(Some(NEW), disk), Weight::Warning);
+}
+
+/// dnf erases a kmod with the kernel that it depends on; the others lose it, too.
+#[test]
+fn what_is_erased_while_kernels_come_or_go_is_a_wish_where_somebody_named_it() {
+    let root = root(&[(OLD, 7), (NEW, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let third = new_kernel(THIRD, 7);
+    let erased = |removal, with: &dyn Fn(&mut Telling<'_>)| {
+        lost(&root, None, |t| {
+            with(t);
+            t.goes("foo-kmp-default", removal);
+        })
+    };
+    let old_goes = |t: &mut Telling<'_>| t.elements.removed_kernel(OLD);
+    let third_comes = |t: &mut Telling<'_>| t.comes(&third);
+    assert_eq!(erased(Removal::Erased, &old_goes), [format!("{FOO} {NEW}")]);
+    let both = erased(Removal::Erased, &third_comes);
+    assert_eq!(both.last(), Some(&format!("{FOO} {THIRD}")), "{both:?}");
+    for with in [&old_goes as &dyn Fn(&mut Telling<'_>), &third_comes, &|_| {}] {
+        assert!(erased(Removal::Named, with).is_empty());
+    }
+    assert!(erased(Removal::Erased, &|_| {}).is_empty());
+    // With the last kernel that it works with it may go.
+    let all_go = |t: &mut Telling<'_>| [OLD, NEW].iter().for_each(|k| t.elements.removed_kernel(k));
+    assert!(erased(Removal::Erased, &all_go).is_empty());
+}
+
+#[test]
+fn the_same_again_loses_nothing() {
+    let root = root(&[], &[&new_kernel(OLD, 7), &kmp("foo", "1", OLD, 7)]);
+    // rpm --reinstall, of both or one of them; a kernel rebuilt under its release, with and without a change.
+    for (kernel, driver, expected) in [
+        (Some(7), Some(7), 0),
+        (Some(7), None, 0),
+        (None, Some(7), 0),
+        (Some(8), None, 1),
+        (Some(8), Some(8), 0),
+    ] {
+        let found = lost(&root, None, |t| {
+            if let Some(crc) = kernel {
+                t.comes(&new_kernel(OLD, crc));
+                t.goes("kernel-default", Removal::Replaced);
+            }
+            if let Some(crc) = driver {
+                t.comes(&kmp("foo", "1", OLD, crc));
+                t.goes("foo-kmp-default", Removal::Replaced);
+            }
+        });
+        assert_eq!(found.len(), expected, "{kernel:?} {driver:?}: {found:?}");
+    }
+}
+
+/// zypper dup: another kernel, and drivers under their old names, under new ones, or not at all.
+#[test]
+fn across_releases_a_driver_may_come_under_another_name() {
+    let (next, root) = ("6.12.0-1-default", root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]));
+    let dup = |comes: &[&testkit::Package]| {
+        lost(&root, None, |t| {
+            t.comes(&new_kernel(next, 9));
+            comes.iter().for_each(|p| t.comes(p));
+            t.elements.removed_kernel(OLD);
+            t.goes("foo-kmp-default", Removal::Replaced);
+        })
+    };
+    assert!(dup(&[&kmp("foo", "2", next, 9)]).is_empty());
+    assert!(dup(&[&kmp("foo-open", "2", next, 9)]).is_empty());
+    assert_eq!(dup(&[]), [format!("{FOO} {next}")]);
+}
+
+#[test]
+fn where_nothing_boots_there_are_warnings_only() {
+    let lost = words::lost("foo", "a", Weight::Loss);
+    let config = Config::default();
+    let action = |nothing_boots, policy| {
+        let orders = Orders { config: &config, policy, nothing_boots };
+        orders.decide(vec![lost.clone()]).first().map(|f| f.action)
+    };
+    assert_eq!(action(false, None), Some(Action::Stop));
+    assert_eq!(action(true, None), Some(Action::Warn));
+    assert_eq!(action(false, Some(Policy::Warn)), Some(Action::Warn));
+    assert_eq!(action(false, Some(Policy::Off)), None);
+}

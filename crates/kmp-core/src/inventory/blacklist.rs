@@ -1,0 +1,85 @@
+//! modprobe.d: which modules are never loaded for their devices.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::abi::name::normalized;
+use crate::root::{FileType, Root};
+
+/// modprobe.d(5)'s directories; a file's name in an earlier one hides it in later ones.
+const DIRECTORIES: &[&str] = &[
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+];
+
+/// Larger ones are not read.
+const LIMIT: u64 = 1 << 20;
+
+/// Names (`_` for `-`) of modules whose aliases modprobe passes over, or which it does not load at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blacklist(HashSet<String>);
+
+impl Blacklist {
+    /// Reads it. What cannot be read is left to modprobe to complain of.
+    pub fn load(root: &Root) -> Self {
+        let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
+        for dir in DIRECTORIES {
+            for entry in root.read_dir(Path::new(dir)).unwrap_or_default() {
+                if entry.kind != FileType::Dir && entry.name.as_encoded_bytes().ends_with(b".conf") {
+                    files.entry(entry.name).or_insert(dir);
+                }
+            }
+        }
+        let mut names = HashSet::new();
+        for (file, dir) in files {
+            if let Ok(text) = root.read(&Path::new(dir).join(file), LIMIT) {
+                let text = String::from_utf8_lossy(&text).replace("\\\n", "");
+                names.extend(text.lines().filter_map(kept_out));
+            }
+        }
+        Self(names)
+    }
+
+    /// Is this module in it? `_` for `-`.
+    pub fn has(&self, module: &str) -> bool {
+        self.0.contains(module)
+    }
+}
+
+/// `blacklist MODULE`, `install MODULE /bin/false`.
+fn kept_out(line: &str) -> Option<String> {
+    let mut words = line.split_ascii_whitespace();
+    match (words.next()?, words.next()?, words.next()) {
+        ("blacklist", module, _) => Some(normalized(module)),
+        ("install", module, Some(program)) => {
+            let does_nothing =
+                ["true", "false", ":"].contains(&program.rsplit('/').next().unwrap_or_default());
+            does_nothing.then(|| normalized(module))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_out_is_named_in_files_that_count() {
+        let files = testkit::TestRoot::new();
+        files
+            .write("usr/lib/modprobe.d/a.conf", "# blacklist no\nblacklist nou-veau\ninstall x /bin/false\n");
+        files.write("usr/lib/modprobe.d/hidden.conf", "blacklist hidden\n");
+        files.write("etc/modprobe.d/hidden.conf", "install y /sbin/modprobe -i y\nblacklist \\\nlong\n");
+        let blacklist = Blacklist::load(&Root::open(&files.path()).unwrap());
+        for (module, expected) in
+            [("nou_veau", true), ("x", true), ("long", true), ("hidden", false), ("y", false), ("no", false)]
+        {
+            assert_eq!(blacklist.has(module), expected, "{module}");
+        }
+    }
+}
