@@ -1,7 +1,7 @@
 //! Files and KMPs that take the place of in-tree modules. Found by `cargo xtask judge`: the kernel loads such a file, and
 //! then refuses the in-tree modules that used what it replaces. Two statements (cifsd-team/ksmbd#574, LINBIT/drbd#59).
 
-use testkit::{Output, TestRoot};
+use testkit::TestRoot;
 
 use crate::support::{kernel, kmp, package, write};
 
@@ -25,38 +25,31 @@ fn ofed() -> TestRoot {
     root
 }
 
-fn with_mention(output: &Output) -> usize {
-    output.stderr.lines().chain(output.stdout.lines()).filter(|line| line.contains("ksmbd")).count()
-}
-
+/// Built for A, it works in A; in B it is not linked, as by `weak-modules2`, so that ksmbd still loads there.
 #[test]
-fn a_driver_that_breaks_in_tree_modules_loads_and_is_linked() {
+fn a_driver_that_breaks_in_tree_modules_works_where_it_was_built_for() {
     let root = ofed();
     let first = kmp(&root, &["sync"]);
-    assert_eq!(first.status, Some(0), "{first}");
-    assert_eq!(with_mention(&first), 1, "said once, where it was linked: {first}");
-    assert_eq!(root.weak_updates(B).len(), 2, "{first}");
-    let again = kmp(&root, &["sync"]);
-    assert_eq!((again.status, with_mention(&again)), (Some(0), 0), "{again}");
-
-    let status = kmp(&root, &["status"]);
+    assert_eq!((first.status, root.weak_updates(B).len()), (Some(0), 0), "{first}");
+    let status = kmp(&root, &["status", "--kernel", A]);
     assert_eq!(status.status, Some(0), "{status}");
     assert!(status.stdout.contains("breaks: ksmbd"), "{status}");
-    assert!(!status.stdout.contains("would not load\n") && !status.stdout.contains("unfit"), "{status}");
-    let json = kmp(&root, &["status", "--json"]);
+    assert!(!status.stdout.contains("but would not load") && !status.stdout.contains("unfit"), "{status}");
+    let json = kmp(&root, &["status", "--json", "--kernel", A]);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    for (at, state) in ["native", "linked"].iter().enumerate() {
-        let of_kernel = &json["kernels"][at]["kmps"][0];
-        assert_eq!(of_kernel["state"], *state, "{json}");
-        assert_eq!(of_kernel["warnings"][0]["kind"], "breaks", "{json}");
-        assert_eq!(of_kernel["warnings"][0]["module"], "ksmbd", "{json}");
-        assert_eq!(of_kernel["warnings"].as_array().unwrap().len(), 1, "{json}");
-    }
-    for verb in [&["check"][..], &["explain", "ib_core", "--kernel", A]] {
+    let of_kernel = &json["kernels"][0]["kmps"][0];
+    assert_eq!(of_kernel["state"], "native", "{json}");
+    assert_eq!(of_kernel["warnings"][0]["kind"], "breaks", "{json}");
+    assert_eq!(of_kernel["warnings"][0]["module"], "ksmbd", "{json}");
+    assert_eq!(of_kernel["warnings"].as_array().unwrap().len(), 1, "{json}");
+    for verb in [&["check", "--kernel", A][..], &["explain", "ib_core", "--kernel", A]] {
         let output = kmp(&root, verb);
         assert_eq!(output.status, Some(0), "{output}");
         assert!(output.stdout.contains("breaks the in-tree module ksmbd: "), "{output}");
     }
+    let other = kmp(&root, &["check", "--kernel", B]);
+    assert_eq!(other.status, Some(1), "{other}");
+    assert!(other.stdout.contains("the in-tree module ksmbd would no longer load"), "{other}");
 }
 
 #[test]

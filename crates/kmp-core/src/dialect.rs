@@ -128,6 +128,15 @@ impl Dialect {
     pub fn links_beat_in_tree(self) -> bool {
         self == Self::Suse
     }
+
+    /// Is a module that takes the place of an in-tree one not linked where an in-tree user of that one would then no longer
+    /// load? `weak-modules2` has depmod judge the whole tree; `weak-modules` looks at the listed modules only.
+    pub fn spares_in_tree(self) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
 }
 
 /// Does a package of that flavour serve the kernel `release`?

@@ -83,6 +83,8 @@ pub struct Site<'a> {
     pub foreign: Vec<(Box<str>, String)>,
     /// Names of modules that are loaded from the kernel's own tree even where they are linked.
     pub inert: HashSet<&'a str>,
+    /// Is a KMP not linked where an in-tree module would then no longer load? By the dialect.
+    pub spares_in_tree: bool,
     /// For the name of an in-tree module that exports symbols: the in-tree modules that use them.
     pub users: HashMap<&'a str, Vec<(&'a str, &'a Module)>>,
     /// What could not be read, and the links that there are.
@@ -410,10 +412,18 @@ impl Site<'_> {
         let natives = verdicts.by_ref().take(natives.len()).collect();
         let of_kmp = |k: &usize| {
             let mut own = verdicts.by_ref().take(kmps[*k].modules.len()).collect::<Vec<_>>();
+            self.weigh_breaks(&mut own);
             kmps[*k].add_unread(&mut own);
             (*k, own)
         };
         Judged { natives, kmps: chosen.iter().map(of_kmp).collect() }
+    }
+
+    /// Whether what KMPs break is a reason against linking them.
+    fn weigh_breaks(&self, verdicts: &mut [Verdict]) {
+        if self.spares_in_tree {
+            verdicts.iter_mut().for_each(Verdict::refuse_breaks);
+        }
     }
 
     /// How many of the natives are not held links.
@@ -572,6 +582,8 @@ impl<'a> All<'a> {
                     || self.names.contains(name::of_exporter(exporter).as_str())
             }
             Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
+            // Other in-tree modules may be replaced, too.
+            Rule::Breaks => true,
             Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
                 // What the kernel image exports is there in any set.
                 exporter != "vmlinux"

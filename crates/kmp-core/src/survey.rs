@@ -243,6 +243,7 @@ impl Survey {
             in_tree: (!release.in_tree.is_empty()).then_some(&release.in_tree_names),
             natives: natives.collect(),
             foreign: own.foreign.clone(),
+            spares_in_tree: self.inventory.conventions.dialect.spares_in_tree(),
             users: users.collect(),
             held: Held::new(unread.as_ref().map(Problem::to_string), incomplete, links.collect()),
         }

@@ -42,6 +42,8 @@ pub enum Rule {
     DuplicateExport,
     /// It needs a module that does not fit.
     Depends,
+    /// It loads, but is not linked, because an in-tree module would then no longer load.
+    Breaks,
 }
 
 impl Rule {
@@ -63,6 +65,7 @@ impl Rule {
             Rule::Namespace => "namespace",
             Rule::DuplicateExport => "duplicate-export",
             Rule::Depends => "depends",
+            Rule::Breaks => "breaks",
         }
     }
 }
@@ -181,6 +184,19 @@ impl Verdict {
     /// Is there no verdict, because something could not be read? That of a module which would be refused anyway is one.
     pub fn is_unknown(&self) -> bool {
         !self.fits() && self.reasons.iter().all(|r| r.rule == Rule::Unread)
+    }
+
+    /// What it breaks becomes a reason not to link it.
+    pub fn refuse_breaks(&mut self) {
+        for warning in std::mem::take(&mut self.warnings) {
+            match warning {
+                Warning::Breaks { user, reason } => {
+                    let detail = format!("the in-tree module {user} would no longer load: {}", reason.detail);
+                    self.reasons.push(Reason { rule: Rule::Breaks, detail, ..reason });
+                }
+                other => self.warnings.push(other),
+            }
+        }
     }
 
     /// The verdict on what there are no contents of.

@@ -168,6 +168,7 @@ impl<'a> After<'a> {
             natives: self.natives(&incoming.kernel.release, |_| true),
             foreign: Vec::new(),
             inert: self.inert(Some(&incoming.in_tree), &incoming.kernel.release),
+            spares_in_tree: self.conventions.dialect.spares_in_tree(),
             users: HashMap::new(),
             held: Held::new(None, self.incomplete, Vec::new()),
         }

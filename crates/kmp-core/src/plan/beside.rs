@@ -160,6 +160,7 @@ impl Beside<'_> {
             return Vec::new();
         }
         let mut verdicts = self.site.judge_from(&modules, first);
+        self.site.weigh_breaks(&mut verdicts);
         own.add_unread(&mut verdicts);
         verdicts
     }

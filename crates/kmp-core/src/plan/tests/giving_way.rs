@@ -3,6 +3,7 @@
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{Installed, Place, linked, place, rules};
+use crate::abi::Rule;
 use crate::abi::tests::{KREL, parse};
 
 /// A module that fits the kernel (or not), exports and needs.
@@ -140,6 +141,13 @@ fn what_breaks_an_in_tree_module_gives_way_only_for_a_driver_that_needs_it() {
     assert_eq!(rules(&plan.verdicts[0]), [[]]);
     assert_eq!(plan.verdicts[0][0].warnings[0].module(), "sub");
 
+    // Where in-tree modules are spared, it is not linked at all.
+    site.spares_in_tree = true;
+    let plan = site.plan(&mut kmps);
+    assert_eq!(linked(&plan, &kmps), [("bus-kmp-default", 1), ("w-kmp-default", 2)]);
+    assert_eq!(rules(&plan.verdicts[0]), [[Rule::Breaks]]);
+
+    site.spares_in_tree = false;
     kmps.push(user(1, 1));
     let plan = site.plan(&mut kmps);
     let expected = [("bus-kmp-default", 1), ("u-kmp-default", 1), ("w-kmp-default", 2)];

@@ -61,6 +61,7 @@ struct Place {
     natives: Vec<(&'static str, Module, Option<usize>)>,
     foreign: Vec<Box<str>>,
     inert: Vec<&'static str>,
+    spares_in_tree: bool,
     users: Vec<(&'static str, &'static str, Module)>,
 }
 
@@ -74,6 +75,7 @@ impl Place {
             natives: vec![],
             foreign: vec![],
             inert: vec![],
+            spares_in_tree: false,
             users: vec![],
         }
     }
@@ -112,6 +114,7 @@ impl Place {
                 .map(|name| (name.clone(), "a file that is not kmp's".into()))
                 .collect(),
             inert: self.inert.iter().copied().collect(),
+            spares_in_tree: self.spares_in_tree,
             users,
             held: Held::default(),
         }
