@@ -15,7 +15,9 @@ fn linked() -> TestRoot {
     sane(&root, &["sync"]);
     assert_eq!(links(&root, B), [GOOD]);
     root.install(&[&one_module("more", "1.0", &a, 7)]);
-    write(&kernel("6.4.0-3-default", 7), &root);
+    let new = kernel("6.4.0-3-default", 7);
+    let in_tree = new.driver("in_tree").need("printk", 0x1000_0001);
+    write(&new.module("drivers", in_tree), &root);
     root
 }
 

@@ -279,6 +279,8 @@ struct Difference<'s> {
     changes: Vec<PackageChange>,
     links_change: bool,
     index_due: bool,
+    /// The links stay as they are, whatever is not known of them.
+    index_alone: bool,
 }
 
 /// Reconciles the links of `root` with what is on disk and in the rpm database. Another
@@ -375,6 +377,7 @@ fn index_alone<'s>(root: &Root, survey: &'s Survey, named: Option<&str>) -> Vec<
         changes: Vec::new(),
         links_change: false,
         index_due: inventory::stale(root, release).is_some(),
+        index_alone: true,
     };
     kernels.map(difference).collect()
 }
@@ -464,7 +467,7 @@ fn differences<'s>(
         }
         let index_due = release.is_kernel && (links_change || stale.is_some());
         if release.is_kernel || links_change {
-            result.push(Difference { release, wanted, changes, links_change, index_due });
+            result.push(Difference { release, wanted, changes, links_change, index_due, index_alone: false });
         }
     }
     result
@@ -481,7 +484,7 @@ fn is_right(item: &Item, wanted: &BTreeMap<&Path, &Path>) -> bool {
 }
 
 fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Options) -> KernelReport {
-    let Difference { release, wanted, changes, links_change, index_due } = difference;
+    let Difference { release, wanted, changes, links_change, index_due, index_alone } = difference;
     let mut report = KernelReport {
         release: release.release.clone(),
         changes,
@@ -492,7 +495,9 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         to_check: None,
     };
     let surveyed = survey.kernels.iter().find(|k| survey.inventory.releases[k.release].dir == release.dir);
-    let unread = release.unread.as_ref().or(surveyed.and_then(|k| k.unread.as_ref()));
+    // Which packages there are matters to links only.
+    let of_links = surveyed.and_then(|k| k.unread.as_ref()).filter(|_| !index_alone);
+    let unread = release.unread.as_ref().or(of_links);
     if let Some(unread) = unread {
         let release = &release.release;
         report.changes = Vec::new();
