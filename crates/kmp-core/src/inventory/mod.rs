@@ -365,7 +365,8 @@ impl Inventory {
     /// Whose is a thing in `weak-updates/`? `Some(Some(kmp))`: ours, it leads to that KMP's module.
     /// `Some(None)`: ours and stale, it leads nowhere. `None`: not ours, not to be touched.
     pub fn ours(&self, root: &Root, item: &Item) -> Option<Option<usize>> {
-        let ItemKind::Link(target) = &item.kind else {
+        // kmp's links are named as modules are.
+        let (ItemKind::Link(target), Some(_)) = (&item.kind, &item.name) else {
             return None;
         };
         let target = self.dirs.canonical(target)?;
@@ -381,7 +382,7 @@ impl Inventory {
         }
         // A link to something that exists and that is not ours to link is somebody else's.
         let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        (leads_nowhere && item.name.is_some()).then_some(None)
+        leads_nowhere.then_some(None)
     }
 }
 
