@@ -133,6 +133,8 @@ impl Site {
         let mut command = self.root.command("rpm");
         let bin = self.root.home().join("bin");
         command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin.display()));
+        // Of the plugin, which runs outside of the root.
+        command.env("DEPMOD", bin.join("depmod"));
         command.envs(env.iter().copied()).arg("--root").arg(self.root.path()).arg("--nodeps").args(options);
         run_rpm(command.args(packages.iter().map(|p| p.path())))
     }
