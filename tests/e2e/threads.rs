@@ -38,9 +38,8 @@ fn without_a_second_thread_the_one_there_is_does_all() {
             (expected.status, &expected.stdout, &expected.stderr)
         );
     }
-    // The program that makes the index gets its process.
-    let first = format!("inject={THREADS}:error=EAGAIN:when=1");
-    traced(&root, &["-e", &first], &[], &["sync"]).0.expect_success();
+    // The program that makes the index gets its process: fork() is clone, a thread is clone3.
+    traced(&root, &["-e", "inject=clone3:error=EAGAIN"], &[], &["sync"]).0.expect_success();
     assert_eq!(links(&root, "6.4.0-2-default").len(), 2);
 }
 
