@@ -156,7 +156,7 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
         warnings().filter(|w| matches!(w, Warning::Breaks { .. })).map(Warning::module).collect();
     let breaks = (!broken.is_empty()).then(|| {
         let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
-        format!("breaks: {} (in-tree, and would not load beside it)", names.join(", "))
+        format!("breaks: {} (in-tree; no longer loads beside it)", names.join(", "))
     });
     let clashes = warnings().filter(|w| matches!(w, Warning::MayClash { .. })).map(ToString::to_string);
     breaks.into_iter().chain(clashes.map(|text| printable(text.as_ref()))).collect()
