@@ -133,7 +133,7 @@ static int add_description(struct run *run, kmp_transaction_t *transaction, rpmt
     free(provides.list);
     free(requires.list);
     if (provides.count == 0)
-        run_fault(run, package.name, "the package cannot be read before it is installed; it is judged by its files' names");
+        run_fault(run, librpm.rpmteNEVRA(te), "the package cannot be read before it is installed; it is judged by its files' names");
     return code;
 }
 

@@ -206,7 +206,12 @@ impl Scenario {
             }
             done += 1;
         }
+        let dialect = if self.kernels == RED_HAT { "Red Hat's" } else { "SUSE's" };
+        let verb = [self.name, self.args.first().filter(|_| self.name == "kmp").map_or("", |arg| arg)];
+        let name = format!("{}, {dialect} dialect", verb.join(" ").trim());
         campaign::figure("reads failed", done);
+        campaign::figure(&format!("reads failed: {name}"), done);
+        campaign::figure(&format!("violations: {name}"), wrong.len() as u64);
         wrong
     }
 

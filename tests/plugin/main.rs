@@ -12,6 +12,7 @@ mod killed;
 mod once;
 mod others;
 mod policy;
+mod read_faults;
 mod redhat;
 mod sanitized;
 mod support;
