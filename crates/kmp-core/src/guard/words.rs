@@ -43,10 +43,13 @@ pub fn block(findings: &[Finding]) -> Vec<Line> {
     advice.truncate(LINES - lines.len() - 1);
     lines.extend(advice);
     if let Some(first) = sorted.iter().find(|f| f.action == Action::Stop) {
-        let text = format!(
-            "KMP_POLICY=warn goes on without the driver; kmp explain {} tells more",
-            first.lost.package
-        );
+        let lost = &first.lost;
+        // A kernel that is not there yet is explained by its package.
+        let more = match lost.kernel_is_new {
+            true => "kmp check has every reason, given the kernel's .rpm file".to_string(),
+            false => format!("kmp explain {} --kernel {} has every symbol", lost.package, lost.kernel),
+        };
+        let text = format!("KMP_POLICY=warn goes on without the driver; {more}");
         lines.push(Line { action: Action::Stop, text });
     }
     lines
