@@ -79,6 +79,13 @@ impl Lost {
             true => format!("the new kernel {}", self.kernel),
             false => format!("kernel {}", self.kernel),
         };
+        if let Some(maker) = self.made_by {
+            let maker = maker.as_str();
+            return format!(
+                "{} ({modules}) is made on this machine by {maker}: {kernel} has it once that is done",
+                self.nvr
+            );
+        }
         let instead = listed(self.instead.iter().cloned());
         if self.weight == Weight::None {
             return format!(

@@ -16,6 +16,7 @@ pub(super) fn lost(package: &str, reason: &str, weight: Weight) -> Lost {
         kept_in: None,
         instead: Vec::new(),
         needed_for: Use::default(),
+        made_by: None,
         is_erased: false,
         remedy: Remedy::Rebuild,
     }
