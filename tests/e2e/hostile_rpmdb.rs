@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use testkit::{TestRoot, run};
 
 use crate::hostile::{A, B, GOOD, Noise, checked, modules, sane, with_good};
-use crate::support::{KMP, kernel, links, one_module, write};
+use crate::support::{KMP, kernel, links, one_module, wm2_command, write};
 
 /// Linked, and with something to do that must not be done: a KMP and a kernel more.
 fn linked() -> TestRoot {
@@ -45,6 +45,11 @@ fn refuses(root: &TestRoot, what: &str, named: &str) {
     }
     let index = root.join(modules(new)).join("modules.dep");
     assert!(index.exists(), "{what}: {output}");
+    assert_eq!((links(root, B), links(root, new)), (vec![GOOD.to_string()], vec![]), "{what}");
+    // So it is by the name that kernels' scriptlets call, which then make the boot entry.
+    fs::remove_file(&index).unwrap();
+    let output = run(&mut wm2_command(root, &["--add-kernel", new]));
+    assert_eq!((output.status, index.exists()), (Some(1), true), "{what}: {output}");
     assert_eq!((links(root, B), links(root, new)), (vec![GOOD.to_string()], vec![]), "{what}");
     // Files can be judged all the same.
     let file = root.join(modules(A)).join("updates/good.ko");

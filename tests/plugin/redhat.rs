@@ -113,6 +113,23 @@ fn what_dkms_built_is_built_anew_and_no_loss() {
     assert!(!root.exists(link(NEW, "dkms")));
 }
 
+/// A package with the sources of what dkms builds owns the module, too: who will build it is said, and nothing stopped.
+#[test]
+fn who_makes_a_driver_on_the_machine_is_said() {
+    let root = site();
+    root.erase(&["kmod-foo"]);
+    let module = kernel(OLD, 7).driver("built").need("changing", 7).build();
+    let package = PackageBuilder::new("built-dkms", "1", "1").file("usr/src/built-1/dkms.conf", "x");
+    let path = format!("usr/lib/modules/{OLD}/extra/built.ko");
+    root.install(&[&package.ghost(&path).build()]);
+    root.write(&path, module);
+    let output = rpm(&root, &["-i"], &[&core(&kernel(NEW, 8)).build()]).expect_success();
+    let said = format!(
+        "built-dkms-1-1 (built) is made on this machine by dkms: the new kernel {NEW} has it once that is done"
+    );
+    assert!(output.stderr.contains(&said) || output.stdout.contains(&said), "{output}");
+}
+
 #[test]
 fn a_package_of_sources_takes_the_place_of_the_driver_that_it_obsoletes() {
     let successor = |file: &str| {

@@ -61,7 +61,7 @@ fn the_message_is_short_however_much_has_changed() {
         assert!(lines[1].contains(way_out), "{output}");
     }
     assert!(
-        lines[2].contains("KMP_POLICY=warn") && lines[2].contains("kmp explain big-kmp-default"),
+        lines[2].contains("KMP_POLICY=warn") && lines[2].contains("kmp check has every reason"),
         "{output}"
     );
 }

@@ -3,9 +3,9 @@
 //! For each kernel and package name the candidates are all installed versions, newest first. The newest
 //! of every name are judged together, as one set beside the kernel's own modules; what fails gives way to
 //! its next older version, until nothing changes. What failed only for the sake of others that have given
-//! way since is tried again. Where that leaves a package without its newest version, [`search`] looks for a
+//! way since is tried again. Where that leaves a package without its newest version, the search looks for a
 //! better choice: as many packages served as possible, then the newest versions. A package is linked whole or
-//! not at all. What could not be read stays as it is: see [`held`].
+//! not at all. What could not be read stays as it is: see `plan/held.rs`.
 
 mod beside;
 mod held;

@@ -13,6 +13,7 @@ use super::remedy::{Remedy, remedy};
 use crate::abi::{Reason, Rule};
 use crate::config::matches;
 use crate::dialect::{KernelLine, Kinship};
+use crate::inventory::{FoundModule, InstalledKmp, Maker};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
 
@@ -50,6 +51,8 @@ pub struct Lost {
     pub kept_in: Option<String>,
     /// In-tree modules that take the driver's place in the kernel.
     pub instead: Vec<String>,
+    /// Who makes it on this machine, and will for this kernel.
+    pub made_by: Option<Maker>,
     /// What its modules are needed for now.
     pub needed_for: Use,
     /// Is the package erased, and nothing takes its place?
@@ -106,7 +109,9 @@ pub fn lost(survey: &Survey, transaction: &Transaction, given: &Given<'_>) -> Ve
             if after.is_wanted_gone(&installed.package.name) {
                 continue;
             }
-            if let Some(missing) = after.missing(survey, index, kernel, given) {
+            if let Some(maker) = installed.kind.maker() {
+                result.extend(after.to_be_made(survey, index, kernel, maker));
+            } else if let Some(missing) = after.missing(survey, index, kernel, given) {
                 let weighed = weigh(missing, after.driver(installed), kernel, is_sure, &kernels, given);
                 result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
             }
@@ -175,9 +180,10 @@ impl<'a> Expected<'a> {
     fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<usize, bool> {
         let mut expected = BTreeMap::new();
         let mut expect = |plan: &KernelPlan, is_sure: bool| {
-            // Who makes a module on this machine makes it for a new kernel, too.
-            let shipped = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| !k.kind.is_made_here());
-            for (index, _) in shipped.filter(|(i, _)| works(plan, *i)) {
+            // Who makes a module on this machine makes it for a new kernel, too, and not for one that stays.
+            let asked = |k: &InstalledKmp| kernel.is_new || !k.kind.is_made_here();
+            let kmps = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| asked(k));
+            for (index, _) in kmps.filter(|(i, _)| works(plan, *i)) {
                 *expected.entry(index).or_default() |= is_sure;
             }
         };
@@ -238,17 +244,49 @@ fn weigh(
 }
 
 impl After<'_> {
+    /// Indices of the versions that there will be of a driver.
+    fn versions(&self, installed: &InstalledKmp) -> impl Iterator<Item = usize> {
+        self.versions.get(self.driver(installed)).into_iter().flatten().copied()
+    }
+
+    /// The modules of an installed KMP that a kernel has from no package; empty where a version of the KMP works, or may.
+    fn lacking<'m>(&self, installed: &'m InstalledKmp, kernel: &Will<'_>) -> Vec<&'m FoundModule> {
+        if self.versions(installed).any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
+            return Vec::new();
+        }
+        // Whoever brings the module under its name brings the driver.
+        installed.modules.iter().filter(|m| !kernel.modules.contains(&*m.name)).collect()
+    }
+
+    /// What `maker` has to make for a kernel that comes: no loss, but said.
+    fn to_be_made(&self, survey: &Survey, index: usize, kernel: &Will<'_>, maker: Maker) -> Option<Lost> {
+        let installed = &survey.inventory.kmps[index];
+        let missing = self.lacking(installed, kernel);
+        // Of what nobody is known to make nothing can be said.
+        (maker != Maker::Somebody && !missing.is_empty()).then(|| Lost {
+            package: installed.package.name.clone(),
+            nvr: installed.package.nvr(),
+            modules: missing.iter().map(|m| m.name.to_string()).collect(),
+            kernel: kernel.release.into(),
+            kernel_is_new: true,
+            failing: None,
+            reasons: Vec::new(),
+            weight: Weight::None,
+            kept_in: None,
+            instead: Vec::new(),
+            made_by: Some(maker),
+            needed_for: Use::default(),
+            is_erased: false,
+            remedy: Remedy::default(),
+        })
+    }
+
     /// Is the driver of KMP `index` (of the survey's list) missing in a kernel?
     fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
-        let versions = || self.versions.get(self.driver(installed)).into_iter().flatten().copied();
-        if versions().any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
-            return None;
-        }
-        // Whoever brings the module under its name brings the driver.
-        let missing: Vec<_> =
-            installed.modules.iter().filter(|m| !kernel.modules.contains(&*m.name)).collect();
+        let versions = || self.versions(installed);
+        let missing = self.lacking(installed, kernel);
         if missing.is_empty() {
             return None;
         }
@@ -281,6 +319,7 @@ impl After<'_> {
             weight,
             kept_in: None,
             instead: same.chain(by).collect(),
+            made_by: None,
             needed_for: Use::default(),
             is_erased: self.is_erased(package),
             remedy: Remedy::default(),

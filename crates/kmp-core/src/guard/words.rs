@@ -43,10 +43,13 @@ pub fn block(findings: &[Finding]) -> Vec<Line> {
     advice.truncate(LINES - lines.len() - 1);
     lines.extend(advice);
     if let Some(first) = sorted.iter().find(|f| f.action == Action::Stop) {
-        let text = format!(
-            "KMP_POLICY=warn goes on without the driver; kmp explain {} tells more",
-            first.lost.package
-        );
+        let lost = &first.lost;
+        // A kernel that is not there yet is explained by its package.
+        let more = match lost.kernel_is_new {
+            true => "kmp check has every reason, given the kernel's .rpm file".to_string(),
+            false => format!("kmp explain {} --kernel {} has every symbol", lost.package, lost.kernel),
+        };
+        let text = format!("KMP_POLICY=warn goes on without the driver; {more}");
         lines.push(Line { action: Action::Stop, text });
     }
     lines
@@ -76,6 +79,13 @@ impl Lost {
             true => format!("the new kernel {}", self.kernel),
             false => format!("kernel {}", self.kernel),
         };
+        if let Some(maker) = self.made_by {
+            let maker = maker.as_str();
+            return format!(
+                "{} ({modules}) is made on this machine by {maker}: {kernel} has it once that is done",
+                self.nvr
+            );
+        }
         let instead = listed(self.instead.iter().cloned());
         if self.weight == Weight::None {
             return format!(

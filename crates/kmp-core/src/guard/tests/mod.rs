@@ -66,7 +66,10 @@ fn lost(root: &TestRoot, running: Option<&str>, tell: impl FnOnce(&mut Telling<'
         let weight = match lost.weight {
             Weight::Loss => String::new(),
             Weight::Warning => format!("(kept in {}) ", lost.kept_in.as_deref().unwrap_or("none")),
-            Weight::None => format!("(has {} itself) ", lost.instead.join(", ")),
+            Weight::None => match lost.made_by {
+                Some(maker) => format!("(made by {}) ", maker.word()),
+                None => format!("(has {} itself) ", lost.instead.join(", ")),
+            },
         };
         format!("{weight}{} {} {}", lost.nvr, lost.kernel, rules.join(",")).trim_end().to_string()
     };
@@ -271,8 +274,9 @@ fn what_is_made_on_the_machine_is_made_for_a_new_kernel_too() {
         ghost(|p| p.scriptlet("post", "cd /usr/share/foo && ld -r -o foo.ko foo.o")),
         ghost(|p| p.file("usr/src/foo-1/dkms.conf", "PACKAGE_NAME=foo")),
     ];
-    for package in &made {
-        assert!(with(package).is_empty(), "{}", package.path().display());
+    for (package, maker) in made.iter().zip(["trigger", "trigger", "scriptlet", "dkms"]) {
+        let said = [format!("(made by {maker}) {FOO} {NEW}")];
+        assert_eq!(with(package), said, "{}", package.path().display());
     }
     // Made once, by nobody who would do it again.
     let once = [

@@ -16,6 +16,7 @@ pub(super) fn lost(package: &str, reason: &str, weight: Weight) -> Lost {
         kept_in: None,
         instead: Vec::new(),
         needed_for: Use::default(),
+        made_by: None,
         is_erased: false,
         remedy: Remedy::Rebuild,
     }
@@ -36,7 +37,7 @@ fn a_line_names_driver_kernel_reasons_and_what_it_matters_for() {
         [
             "foo-1-1 (foo, loaded now) does not work with the new kernel 6.4.0-2-default: a; b; c; and 1 more",
             "install a foo built for it in the same transaction, or keep the old kernel",
-            "KMP_POLICY=warn goes on without the driver; kmp explain foo tells more",
+            "KMP_POLICY=warn goes on without the driver; kmp check has every reason, given the kernel's .rpm file",
         ]
     );
     one.needed_for.holds_root = true;
