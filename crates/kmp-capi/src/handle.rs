@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kmp_core::guard::places;
 use kmp_core::in_use::InUse;
-use kmp_core::inventory::Loader;
+use kmp_core::inventory::{Loader, Problem};
 use kmp_core::root::Root;
 use kmp_core::workers::Serial;
 use librpm_rt::Librpm;
@@ -52,10 +52,20 @@ impl Shared {
         Loader::new(&self.root, &Serial, None)
     }
 
-    /// The running kernel's release, where the root is the running system; "" where it does not say.
-    pub fn running(&self) -> Option<String> {
-        let release = || std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        self.is_system.then(|| release().trim().into())
+    /// The running kernel's release, where the root is the running system; "" where it does not say. `None` also where
+    /// it cannot be read, which is added to `problems`.
+    pub fn running(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        if !self.is_system {
+            return None;
+        }
+        let path = Path::new("/proc/sys/kernel/osrelease");
+        match self.root.read_if_there(path, 4096) {
+            Ok(text) => Some(String::from_utf8_lossy(&text.unwrap_or_default()).trim().into()),
+            Err(e) => {
+                problems.push(Problem::unreadable(self.root.display(path), &e));
+                None
+            }
+        }
     }
 
     /// What the running system needs modules for, where the root is that.
@@ -63,11 +73,12 @@ impl Shared {
         if self.is_system { InUse::load(&self.root) } else { InUse::default() }
     }
 
-    /// Is this an image in the making, or a container, of which no kernel is booted?
-    pub fn nothing_boots(&self) -> bool {
+    /// Is this an image in the making, or a container, of which no kernel is booted? What could not be looked at is added to
+    /// `problems`.
+    pub fn nothing_boots(&self, problems: &mut Vec<Problem>) -> bool {
         let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let by_environment = self.is_system && ["container", "SYSTEMD_OFFLINE"].into_iter().any(said);
-        by_environment || places::nothing_boots(&self.root)
+        by_environment || places::nothing_boots(&self.root, problems)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An rpm transaction, described and judged.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -314,11 +315,17 @@ pub extern "C" fn kmp_transaction_judge(
         let config = Config::load(&shared.root, &mut problems);
         // What to do is not known where a file that may say so could not be read: nothing is stopped then.
         let policy = if problems.iter().any(|p| p.is_unread) { Some(Policy::Warn) } else { policy };
-        let running = shared.running();
-        let in_use = shared.in_use();
-        let running = Running { release: running.as_deref(), use_of: &|module| in_use.of(module) };
-        let orders = Orders { config: &config, policy, nothing_boots: shared.nothing_boots() };
+        // Nor where it is not known whether this kernel runs, or any.
+        let known = problems.len();
+        let running = shared.running(&mut problems);
+        let nothing_boots = shared.nothing_boots(&mut problems) || problems.len() > known;
+        // Only where something is lost does anybody ask.
+        let in_use = OnceCell::new();
+        let use_of = |module: &str| in_use.get_or_init(|| shared.in_use()).of(module);
+        let running = Running { release: running.as_deref(), use_of: &use_of };
+        let orders = Orders { config: &config, policy, nothing_boots };
         let findings = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
+        problems.extend(in_use.into_inner().map(|in_use| in_use.unread).unwrap_or_default());
         for finding in &findings {
             let lost = &finding.lost;
             let state = match (lost.weight, lost.kernel_is_new) {

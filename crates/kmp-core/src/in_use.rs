@@ -1,11 +1,14 @@
 //! What the running system needs modules for: cheaply, by `/proc` and `/sys`.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::abi::name::normalized;
 use crate::guard::Use;
-use crate::root::Root;
+use crate::inventory::Problem;
+use crate::root::{DirEntry, Root};
 
 /// More of a file in `/proc` is not read.
 const LIMIT: u64 = 1 << 22;
@@ -19,24 +22,24 @@ pub struct InUse {
     loaded: HashSet<String>,
     root: HashSet<String>,
     network: HashSet<String>,
+    /// What could not be looked at; more than is known here may be in use then.
+    pub unread: Vec<Problem>,
 }
 
 impl InUse {
-    /// Looks below `root`, which is the running system's. What cannot be read is not in use.
+    /// Looks below `root`, which is the running system's.
     pub fn load(root: &Root) -> Self {
+        let sys = Sys { root, unread: RefCell::default() };
         let text = |path: &str| {
-            root.read(Path::new(path), LIMIT)
-                .map(|b| String::from_utf8_lossy(&b).into_owned())
-                .unwrap_or_default()
+            let path = Path::new(path);
+            let bytes = sys.known(path, root.read_if_there(path, LIMIT)).flatten();
+            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
         };
         let loaded = text("/proc/modules");
         let loaded = loaded.lines().filter_map(|line| line.split(' ').next()).map(normalized).collect();
-        let sys = Sys(root);
-        Self {
-            loaded,
-            root: sys.root_modules(&text("/proc/self/mountinfo")),
-            network: sys.network_modules(&text("/proc/net/route"), &text("/proc/net/ipv6_route")),
-        }
+        let holding_root = sys.root_modules(&text("/proc/self/mountinfo"));
+        let network = sys.network_modules(&text("/proc/net/route"), &text("/proc/net/ipv6_route"));
+        Self { loaded, root: holding_root, network, unread: sys.unread.take() }
     }
 
     /// What a module (`_` for `-`) is needed for. One that is not loaded is needed for nothing.
@@ -50,9 +53,29 @@ impl InUse {
     }
 }
 
-struct Sys<'s>(&'s Root);
+struct Sys<'s> {
+    root: &'s Root,
+    unread: RefCell<Vec<Problem>>,
+}
 
 impl Sys<'_> {
+    /// What was found, if something was; where the system could not look it is noted.
+    fn known<T>(&self, path: &Path, found: io::Result<T>) -> Option<T> {
+        let note = |e: &io::Error| {
+            let problem = Problem::unreadable(self.root.display(path), e);
+            self.unread.borrow_mut().extend(Some(problem).filter(|p| p.is_unread));
+        };
+        found.inspect_err(note).ok()
+    }
+
+    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
+        self.known(path, self.root.canonicalize(path))
+    }
+
+    fn read_dir(&self, path: &Path) -> Vec<DirEntry> {
+        self.known(path, self.root.read_dir(path)).unwrap_or_default()
+    }
+
     /// The file system's module of `/`, and those of the devices that it is on.
     fn root_modules(&self, mountinfo: &str) -> HashSet<String> {
         // `36 35 98:0 / / rw,noatime shared:1 - ext4 /dev/sda1 rw`; the last one mounted there is seen.
@@ -68,9 +91,7 @@ impl Sys<'_> {
         let device = match number.strip_prefix("0:") {
             None => Some(Path::new("/sys/dev/block").join(number)),
             Some(_) => self
-                .0
                 .canonicalize(Path::new(source))
-                .ok()
                 .and_then(|device| Some(Path::new("/sys/class/block").join(device.file_name()?))),
         };
         if let Some(device) = device {
@@ -101,9 +122,9 @@ impl Sys<'_> {
 
     /// The modules without which an interface is of no use: its own, and those that all it is made of need.
     fn interface(&self, path: &Path, depth: usize) -> HashSet<String> {
-        let Ok(path) = self.0.canonicalize(path) else { return HashSet::new() };
+        let Some(path) = self.canonicalize(path) else { return HashSet::new() };
         let mut modules = self.drivers(&path);
-        let entries = self.0.read_dir(&path).unwrap_or_default();
+        let entries = self.read_dir(&path);
         let lower = entries.iter().filter(|e| e.name.as_encoded_bytes().starts_with(b"lower_"));
         let lower: Vec<PathBuf> = lower.map(|e| path.join(&e.name)).collect();
         if depth > 0 {
@@ -114,9 +135,9 @@ impl Sys<'_> {
 
     /// The modules of a device, and of those that it is made of.
     fn below(&self, device: &Path, parts: &str, depth: usize) -> HashSet<String> {
-        let Ok(device) = self.0.canonicalize(device) else { return HashSet::new() };
+        let Some(device) = self.canonicalize(device) else { return HashSet::new() };
         let mut modules = self.drivers(&device);
-        for entry in self.0.read_dir(&device.join(parts)).unwrap_or_default() {
+        for entry in self.read_dir(&device.join(parts)) {
             if depth > 0 {
                 modules.extend(self.below(&device.join(parts).join(entry.name), parts, depth - 1));
             }
@@ -128,7 +149,7 @@ impl Sys<'_> {
     fn drivers(&self, device: &Path) -> HashSet<String> {
         let of_sys = device.ancestors().take_while(|dir| dir.starts_with("/sys/devices"));
         let module = |dir: &Path| {
-            let at = |dir: PathBuf| self.0.canonicalize(&dir.join("driver/module")).ok();
+            let at = |dir: PathBuf| self.canonicalize(&dir.join("driver/module"));
             let module = at(dir.to_path_buf()).or_else(|| at(dir.join("device")))?;
             Some(normalized(module.file_name()?.to_str()?))
         };

@@ -1,19 +1,36 @@
 //! What kind of place a root is.
 
+use std::io;
 use std::path::Path;
 
+use crate::inventory::Problem;
 use crate::root::Root;
 
 /// What container managers leave in their containers.
 const OF_CONTAINERS: &[&str] = &["/run/.containerenv", "/.dockerenv", "/run/systemd/container"];
 
 /// Is it an image in the making, or a container? By signs that are there only: files of container managers, and a
-/// machine-id that is there and not set, as systemd wants it in images that many machines are made of.
-pub fn nothing_boots(root: &Root) -> bool {
-    let machine_id = root.read(Path::new("/etc/machine-id"), 128).ok();
-    let is_unset = |id: Vec<u8>| matches!(id.trim_ascii(), b"" | b"uninitialized");
-    OF_CONTAINERS.iter().any(|file| root.try_exists(Path::new(file)).unwrap_or(false))
-        || machine_id.is_some_and(is_unset)
+/// machine-id that is there and not set, as systemd wants it in images that many machines are made of. What could not be
+/// looked at is added to `problems`.
+pub fn nothing_boots(root: &Root, problems: &mut Vec<Problem>) -> bool {
+    let mut unread =
+        |path: &Path, error: io::Error| problems.push(Problem::unreadable(root.display(path), &error));
+    let is_there = |file: &&str| {
+        let path = Path::new(file);
+        root.try_exists(path).unwrap_or_else(|e| {
+            unread(path, e);
+            false
+        })
+    };
+    if OF_CONTAINERS.iter().any(is_there) {
+        return true;
+    }
+    let path = Path::new("/etc/machine-id");
+    let machine_id = root.read_if_there(path, 128).unwrap_or_else(|e| {
+        unread(path, e);
+        None
+    });
+    machine_id.is_some_and(|id| matches!(id.trim_ascii(), b"" | b"uninitialized"))
 }
 
 #[cfg(test)]
@@ -33,7 +50,10 @@ mod tests {
         ] {
             let files = testkit::TestRoot::new();
             files.write(file, text);
-            assert_eq!(nothing_boots(&Root::open(&files.path()).unwrap()), expected, "{file}: {text}");
+            let mut problems = Vec::new();
+            let root = Root::open(&files.path()).unwrap();
+            assert_eq!(nothing_boots(&root, &mut problems), expected, "{file}: {text}");
+            assert!(problems.is_empty(), "{problems:?}");
         }
     }
 }
