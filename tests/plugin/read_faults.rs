@@ -60,7 +60,7 @@ struct Call {
 }
 
 impl Call {
-    /// Of what strace wrote about rpm with `root`: what succeeds inside of a hook, but for rpm's part in it.
+    /// Of what strace wrote about rpm with `root`: what is looked at inside of a hook, but for rpm's part in it.
     fn read(text: &str, root: &Path) -> Vec<Self> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut calls = Vec::new();
@@ -84,25 +84,14 @@ impl Call {
                 || arguments.contains(&format!("{}/", database.display()));
             // Files of libraries, and what goes between a program and its child.
             let is_other = arguments.contains(".so.") || arguments.contains("<pipe:");
-            if is_inside && !is_rpms && !is_other && !arguments.contains(" = -1 ") {
+            // What is not there may as well be there and not be read.
+            let is_done = !arguments.contains(" = -1 ")
+                || [" = -1 ENOENT ", "(INJECTED)"].iter().any(|sign| arguments.contains(sign));
+            if is_inside && !is_rpms && !is_other && is_done {
                 calls.push(Self { name: name.into(), nth: *count, line: line.into() });
             }
         }
         calls
-    }
-}
-
-/// What a call is about: the first file, by descriptor and path or by name, in its line of strace's.
-fn subject(line: &str) -> String {
-    const RANDOM: &str = "/kmp-depmod-";
-    let end = |sign| line.find(sign).unwrap_or(line.len());
-    let first = line.get(..end('>').min(end(','))).unwrap_or_default();
-    let subject = if first.contains('<') { line.get(..end('>')).unwrap_or_default() } else { first };
-    match subject.split_once(RANDOM) {
-        Some((before, rest)) => {
-            format!("{before}{RANDOM}{}", rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
-        }
-        None => subject.to_string(),
     }
 }
 
@@ -243,16 +232,16 @@ impl Transaction {
             self.restore();
             let Call { name, nth, .. } = call;
             let inject = format!("inject={name}:error={error}:when={nth}");
-            let output = self.rpm(&["-e", &format!("trace={name}"), "-e", &inject], None);
+            let output = self.rpm(&["-e", &format!("trace={name},access"), "-e", &inject], None);
             let traced = self.traced();
-            let failed = traced.lines().find(|line| line.contains("(INJECTED)")).unwrap_or_default();
             // Where others have come before, it may be one of rpm's own.
-            if subject(failed) != subject(&call.line) {
-                others.push(format!("{failed}\n  in place of {}", call.line));
+            let own = Call::read(&traced, &self.root.path());
+            let Some(failed) = own.into_iter().find(|call| call.line.contains("(INJECTED)")) else {
+                others.push(format!("{inject}, in place of {}", call.line));
                 continue;
-            }
+            };
             done += 1;
-            let shown = format!("{}, {inject}: {failed}", self.name);
+            let shown = format!("{}, {inject}: {}", self.name, failed.line);
             let faults = self.faults(&output, &old, &new);
             wrong.extend(faults.iter().map(|what| format!("{shown}\n  {what}\n  {output}")));
             if output.success() && !self.state().is_as_good_as(&new) {
