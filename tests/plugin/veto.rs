@@ -2,7 +2,9 @@
 
 use testkit::{Package, PackageBuilder, TestRoot};
 
-use crate::support::{NEW, OLD, kernel, kmp, link, rpm, rpm_env, rpm_with, site, state, telling};
+use crate::support::{
+    NEW, OLD, kernel, kmp, link, rpm, rpm_env, rpm_with, site, state, telling, turn_off, turn_on,
+};
 
 fn breaking() -> Package {
     telling(&kernel(NEW, 8)).build()
@@ -182,6 +184,8 @@ fn live_patches_stop_no_kernel() {
         .file(format!("usr/lib/modules/{OLD}/livepatch/patch.ko"), patch)
         .build();
     rpm(&root, &["-i"], &[&patch]).expect_success();
+    turn_off(&root);
     root.erase(&["foo-kmp-default"]);
+    turn_on(&root);
     rpm(&root, &["-i"], &[&breaking()]).expect_success();
 }

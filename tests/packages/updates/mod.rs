@@ -129,8 +129,8 @@ fn with(mode: Mode, plugin: bool) {
     );
     assert_eq!(machine.names("run/regenerate-initrd"), [""; 0]);
     let mut left = machine.names("run/kmp");
-    left.retain(|name| name != "lock" && name != "needs-initrd");
-    left.extend(machine.names("run/kmp/needs-initrd"));
+    left.retain(|name| !["lock", "needs-initrd", "check-initrd"].contains(&name.as_str()));
+    left.extend(["needs-initrd", "check-initrd"].iter().flat_map(|d| machine.names(format!("run/kmp/{d}"))));
     assert_eq!(left, [""; 0]);
 }
 
