@@ -104,7 +104,10 @@ fn a_package_that_is_not_opened_for_us_is_judged_by_its_description() {
     // And where that is thrown away as well, nothing is known, and nothing is called lost.
     let with = tested(&root, true, "lambda *a: -1", &[&package]).expect_success();
     assert_eq!(with.stderr.matches("warning: kmp: ").count(), 1, "{with}");
-    assert!(with.stderr.contains("kernel-default-6.4.0-3.x86_64: the package cannot be read before"), "{with}");
+    assert!(
+        with.stderr.contains("kernel-default-6.4.0-3.x86_64: the package cannot be read before"),
+        "{with}"
+    );
     turn_off(&root);
     let without = tested(&root, true, "lambda *a: -1", &[&package]).expect_success();
     assert_eq!((without.stdout, without.stderr.as_str()), (with.stdout, ""));

@@ -20,6 +20,15 @@ pub struct Opinion {
     pub fits: bool,
     /// Rule, symbol, detail.
     pub reasons: Vec<(String, String, String)>,
+    /// In-tree modules that it breaks.
+    pub breaks: BTreeSet<String>,
+}
+
+impl Opinion {
+    /// It loads, and nothing of the kernel's own is lost by it.
+    pub fn accepts(&self) -> bool {
+        self.fits && self.breaks.is_empty()
+    }
 }
 
 /// By kernel release and module path.
@@ -54,7 +63,10 @@ pub fn kmp(program: &Path, root: &Path, releases: &[&str], what: &[&Path]) -> Re
                 .collect();
             let fits = module["fits"].as_bool().ok_or("kmp's JSON has no fits")?;
             let key = (text(&kernel["release"]), PathBuf::from(text(&module["path"])));
-            opinions.insert(key, Opinion { fits, reasons });
+            let warnings = module["warnings"].as_array().map_or(&[][..], Vec::as_slice);
+            let breaks =
+                warnings.iter().filter(|w| w["kind"] == "breaks").map(|w| text(&w["module"])).collect();
+            opinions.insert(key, Opinion { fits, reasons, breaks });
         }
     }
     Ok(opinions)
@@ -143,14 +155,23 @@ impl Cell {
         if self.debians_own() {
             return Ok(());
         }
-        if self.opinion.fits != kernel {
+        if self.opinion.accepts() != kernel {
             let said = |fits| if fits { "fits" } else { "does not fit" };
-            return Err(format!("kmp says it {}, the kernel it {}", said(self.opinion.fits), said(kernel)));
+            return Err(format!(
+                "kmp says it {}, the kernel it {}",
+                said(self.opinion.accepts()),
+                said(kernel)
+            ));
         }
         if kernel || !self.word.loads && self.explained() {
             return Ok(());
         }
-        if self.word.loads && self.opinion.reasons.iter().any(|(rule, ..)| rule == "depends") {
+        // It loads, and every in-tree user that then does not is named.
+        let mut broken = self.word.users.iter().filter(|(_, word)| !word.loads);
+        if self.word.loads
+            && self.opinion.fits
+            && broken.all(|(user, _)| self.opinion.breaks.contains(&user.replace('-', "_")))
+        {
             return Ok(());
         }
         Err("both refuse it, but for other reasons".into())
@@ -276,7 +297,7 @@ impl Table {
                     continue;
                 };
                 let sign = |yes| if yes { '+' } else { '-' };
-                let (mine, theirs, peers) = (cell.opinion.fits, cell.word.accepts(), cell.depmod);
+                let (mine, theirs, peers) = (cell.opinion.accepts(), cell.word.accepts(), cell.depmod);
                 let mut mark = ' ';
                 if cell.word.unheard.is_some() {
                     figures.unheard += 1;
