@@ -11,6 +11,7 @@ mod beside;
 mod held;
 mod search;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -196,15 +197,21 @@ impl Site<'_> {
                 failed.insert(kmp, verdicts.kmps.remove(&kmp).unwrap_or_default());
             }
         };
-        let groups = Groups::of(self, kmps);
+        // Where nothing has failed or clashed, they are not needed.
+        let groups = LazyCell::new(|| Groups::of(self, kmps));
         let again = Self::failed_for_others(kmps, &all, &native_package, &failed);
-        self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
+        if !again.is_empty() {
+            self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
+        }
         let mut taken = self.taken();
         let candidates: Vec<usize> = (0..kmps.len())
             .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
             .filter(|k| taken.clash(&kmps[*k]).is_none())
             .collect();
-        if let Some(better) = Search::new(self, kmps, &all, &groups).better(&candidates, &chosen, &failed) {
+        let better = (!Search::are_newest(kmps, &candidates, &chosen))
+            .then(|| Search::new(self, kmps, &all, &groups).better(&candidates, &chosen, &failed))
+            .flatten();
+        if let Some(better) = better {
             verdicts = self.judge(kmps, &better);
             chosen = better;
             // What failed beside others may fit beside these, or fail for other reasons.
@@ -316,9 +323,6 @@ impl Site<'_> {
         verdicts: &mut Judged,
         failed: &mut HashMap<usize, Vec<Verdict>>,
     ) {
-        if again.is_empty() {
-            return;
-        }
         let left = Allowance::of(self, kmps);
         let mut all = groups.sorted(chosen.iter().copied());
         for (group, again) in groups.sorted(again) {

@@ -74,6 +74,13 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// Is the newest of `candidates` chosen of every package? Then no choice is better.
+    pub(super) fn are_newest(kmps: &[Kmp<'_>], candidates: &[usize], chosen: &[usize]) -> bool {
+        let chosen: HashSet<usize> = chosen.iter().copied().collect();
+        let mut seen: HashSet<&str> = HashSet::new();
+        candidates.iter().all(|kmp| !seen.insert(kmps[*kmp].package) || chosen.contains(kmp))
+    }
+
     /// The best choice, where it is better than the `greedy` one. `candidates` are the KMPs that may be linked, in the
     /// order of the list; `failed` are those that the greedy choice has refused, with the reasons.
     pub(super) fn better(
@@ -87,10 +94,6 @@ impl<'s> Search<'s> {
             versions.entry(self.kmps[kmp].package).or_default().push(kmp);
         }
         let is_greedy: HashSet<usize> = greedy.iter().copied().collect();
-        let is_newest = |list: &Vec<usize>| list.first().is_some_and(|newest| is_greedy.contains(newest));
-        if versions.values().all(is_newest) {
-            return None;
-        }
         let may_fit = |kmp: &usize| failed.get(kmp).is_none_or(|verdicts| self.may_fit(*kmp, verdicts));
         let live = versions.values().map(|list| list.iter().copied().filter(may_fit).collect::<Vec<_>>());
         let packages: Vec<(&str, Vec<usize>)> = versions.keys().copied().zip(live).collect();
