@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Faults on purpose, in builds for tests only: see tests/plugin/. */
 #ifndef KMP_FAULT_H
 #define KMP_FAULT_H

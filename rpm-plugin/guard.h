@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Stops a transaction that would lose a driver. */
 #ifndef KMP_GUARD_H
 #define KMP_GUARD_H

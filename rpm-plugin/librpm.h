@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* librpm's functions, found in the process that loads the plugin.
  *
  * The plugin is linked to no librpm: a NEEDED on one soname would keep a newer rpm from loading it, which blocks rpm, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Messages: through rpm's own log, and what matters to the system's log, too. */
 #ifndef KMP_LOG_H
 #define KMP_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Has somebody asked for a package to be erased? rpm's transaction does not say: a package manager erases what depends
  * on something that goes, too. */
 #ifndef KMP_NAMED_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /* kmp.so: rpm's hooks. A fault of ours is a warning, and rpm goes on; only a driver that would be lost stops it. */
 #include <kmp.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the plugin uses of rpm, declared here: the headers of a build machine's rpm would tie it to that version, and
  * rpmplugin.h is installed since 4.20 only. Nothing of this has changed from 4.14 on. */
 #ifndef KMP_RPM_H

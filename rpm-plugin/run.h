@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is known of one run of a transaction. One transaction set can be run more than once. */
 #ifndef KMP_RUN_H
 #define KMP_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Files of /run/kmp, opened by libkmp (crates/kmp-core/src/run_dir/files.rs), which has these functions for the plugin alone:
  * they are in no header of its own and not exported. */
 #ifndef KMP_RUN_DIR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes the links right once in a transaction, and keeps its scriptlets from doing so again and again. */
 #ifndef KMP_SYNC_H
 #define KMP_SYNC_H

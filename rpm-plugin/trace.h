@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Notes each call of a hook and its answer in the file that KMP_TEST_TRACE names, in builds for tests only: see
  * tests/plugin/trace.rs. Where KMP_TEST_MARKS is set, a system call marks where each begins and ends for strace: see
  * tests/plugin/read_faults.rs. Included by plugin.c, behind its hooks. */

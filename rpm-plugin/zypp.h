@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libzypp's classic mode: one commit, carried out by many calls of rpm. A veto in the middle would leave it half done, so
  * the first call is judged with all that `kmp zypp-commit-plugin` has noted as pending, and once one was let go on none is stopped.
  * libzypp collects %posttrans scriptlets and runs them when all is done; so the last call makes the links, for all. Should it

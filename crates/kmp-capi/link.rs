@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // How libkmp.so.1 is made of the static library. Included by the tests here and by xtask: rustc hands no version
 // script to the linker for a cdylib that it would heed, so cc links.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the fuzzer runs: one program with a target for each reader, chosen by `KMP_FUZZ_TARGET`. (Programs of their own would
 //! each be as large: instrumented code that is not used is not left out.)
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An allocator that counts.
 #![allow(unsafe_code)]
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages: their files' headers, their dependencies, and libzypp's word on those of a commit.
 
 use std::fs::File;

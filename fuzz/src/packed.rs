@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Compressions, and what initrds are made of.
 
 use std::io::Read;

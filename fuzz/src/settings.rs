@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Configuration: ours, dracut's, depmod's, the kernel's.
 
 use std::cmp::Ordering;

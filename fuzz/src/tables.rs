@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules, and tables of kernels.
 
 use kmp_core::abi::{Facts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature};

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 # Files for the scriptlets, also where a first installation has no coreutils yet: rpm's Lua stands in.
 

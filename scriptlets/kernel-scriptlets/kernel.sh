@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh disable=SC2034,SC2154
 # A kernel comes and goes: its names in /boot, its boot entry, the flag of purge-kernels.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A case: operations that are done on both sides, and what becomes of them.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One list of operations for each case, run through ours and, where `KMP_PEER_WM2` and `KMP_PEER_WM` name them,
 //! through the original `weak-modules2` and `weak-modules`, on identical throwaway roots. After each operation links
 //! (path and target), requests for an initrd and exit codes are compared; they may differ only where the

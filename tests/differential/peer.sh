@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs an original in this machine's system, with the modules, /boot, /run and rpm database of a throwaway root in
 # their places. Whatever else it writes is lost. In a mount namespace of its own:
 #   unshare -m sh peer.sh ROOT HOME PROGRAM ARGUMENT...

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Ours and the originals: who is run, on which root, and what is to be seen afterwards.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Cases for `weak-modules2`. Defects are named by their number in docs/peers.md, or by a user's report.
 
 use testkit::{Compression, KernelBuilder, ModuleBuilder, Package, PackageBuilder, Versions};

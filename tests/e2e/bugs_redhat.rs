@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What users of Red Hat's weak-modules, and of drivers that rely on it, met; named after the reports.
 
 use std::process::Command;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What users of weak-modules2 met, each as a test named after its reference. Those about initrds are not
 //! here; those that need real scriptlets are in `scriptlets.rs`.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is common to all verbs of `kmp`.
 
 use std::process::Stdio;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Defects found in the peers, by their number in docs/peers.md. 10 to 12 are of Red Hat's dialect.
 
 use testkit::{Compression, ModuleBuilder, PackageBuilder, TestRoot, Versions};

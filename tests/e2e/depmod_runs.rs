@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! depmod runs once for each kernel whose modules changed, and for no other.
 
 use testkit::{PackageBuilder, TestRoot, run};

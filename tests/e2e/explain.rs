@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp explain`: symbol by symbol.
 
 use testkit::{ModuleBuilder, TestRoot};

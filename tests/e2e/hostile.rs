@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the tests of bad input share: a KMP that fits and must be linked whatever else is there.
 
 use std::fs;

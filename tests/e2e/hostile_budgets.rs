@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules, packages and tables that cost as much as they can: the command takes little memory for them, says which bound they
 //! passed, and goes on with the others.
 

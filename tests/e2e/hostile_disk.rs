@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Disks that are full or read-only, depmods that are missing or fail, many runs at once.
 
 use std::fs;

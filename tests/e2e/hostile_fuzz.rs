@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Seeded damage to a whole small root, then a run: no panic, no hang, and what is not ours stays.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules and symbol tables that are broken, huge or malicious.
 
 use std::fs;

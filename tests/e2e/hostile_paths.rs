@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Symbolic links that lead out of the root: nothing there is read as a module, nothing is written.
 
 use std::collections::BTreeMap;

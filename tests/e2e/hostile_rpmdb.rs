@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The rpm database: locked, damaged, absent; and no librpm.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp initrd`, `regenerate-initrd-posttrans`, and the initrds that the other verbs ask for. Generators are stand-ins that
 //! take note of their arguments, but for one test with the real dracut.
 

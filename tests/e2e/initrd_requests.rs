@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Requests for initrds between runs: what one leaves, another finds.
 
 use crate::initrd::{LINK, Machine, ends, foo, good, made};

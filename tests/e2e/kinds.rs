@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a module outside `kernel/` is: a driver, shipped or made here, a live patch, or the kernel's own.
 
 use testkit::{PackageBuilder, TestRoot};

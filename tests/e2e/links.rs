@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which links there are after which operations.
 
 use testkit::{KernelBuilder, ModuleBuilder, PackageBuilder, TestRoot};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! End to end: real rpm packages in throwaway roots, the command run on them, the disk read back.
 #![allow(clippy::disallowed_names, reason = "a driver that only has to be there is called foo")]
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Whatever comes and goes in whatever order, the result is the same.
 
 use std::collections::BTreeMap;

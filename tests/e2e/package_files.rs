@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check FILE.rpm`: a package judged before it is installed.
 #![allow(clippy::unwrap_used, reason = "a test")]
 

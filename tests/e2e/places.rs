@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Where kernels, their files and their modules may be.
 
 use testkit::{Compression, KernelBuilder, ModulesDir, PackageBuilder, SymversPlace, TestRoot};

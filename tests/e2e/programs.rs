@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which programs are run, how long they may take, and what depmod is given of another root.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One call that reads fails: what is unknown is not absent. No link, marker or verdict is lost for it, the message names what
 //! could not be read, the exit status says so, and the next run is right.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Red Hat's dialect: what is linked, where, and for which kernels.
 
 use testkit::{Compression, PackageBuilder, TestRoot};

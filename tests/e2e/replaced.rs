@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Files and KMPs that take the place of in-tree modules. Found by `cargo xtask judge`: the kernel loads such a file, and
 //! then refuses the in-tree modules that used what it replaces. Two statements (cifsd-team/ksmbd#574, LINBIT/drbd#59).
 

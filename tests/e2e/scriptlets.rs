@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Real scriptlets, run by rpm in a real chroot, in rpm's own order.
 
 use std::ffi::OsStr;

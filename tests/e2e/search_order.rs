@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The order of directories that kmp ships for depmod, alone and beside a distribution's own.
 
 use testkit::TestRoot;

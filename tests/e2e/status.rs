@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status`: every state.
 
 use std::io::Read;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A root, the command, and what the tests ask of both.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp sync` and the verbs of scriptlets: what they say, and how they end.
 
 use testkit::TestRoot;

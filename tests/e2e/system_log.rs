@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What goes to the system's log: the command in a root that is its own `/`, with somebody who listens there.
 
 use std::os::unix::net::UnixDatagram;

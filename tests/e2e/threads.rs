@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! How many threads there are, and that one is enough.
 
 use testkit::{Output, TestRoot, run};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Releases and versions in the order of versions, and packages that are versions of one driver.
 
 use testkit::{Package, PackageBuilder, TestRoot};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for weak-modules: modes, lists, options, messages and exit codes.
 
 use testkit::{Package, PackageBuilder, TestRoot, run};

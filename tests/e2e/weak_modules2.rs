@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for weak-modules2: modes, options, messages and exit codes.
 
 use testkit::{Output, Package, TestRoot, run};

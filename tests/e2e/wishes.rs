@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A driver's own wish: into which kernels it is to be linked.
 
 use testkit::{Package, PackageBuilder, TestRoot};

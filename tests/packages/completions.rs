@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Completions, in the shells themselves, as `cargo xtask install` lays them out.
 
 use std::path::{Path, PathBuf};

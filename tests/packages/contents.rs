@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Every file of every package, with its mode, and where links lead.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The peers' packages are replaced.
 
 use testkit::PackageBuilder;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The plugin is on when its package is there, off when it is gone, and the rpm that removes it has it loaded.
 
 use testkit::{KernelBuilder, PackageBuilder, TestRoot};

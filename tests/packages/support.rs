@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The packages, built once, and roots to put them in.
 
 use std::ffi::{OsStr, OsString};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Real rpmbuild on a spec file, with the project's macros and dependency generators, and kernels to build
 //! for whose build system hands out a module that is there already.
 

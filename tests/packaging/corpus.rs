@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A build root with a kernel and a package of modules, and `kmp deps` on its files.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp deps` against expectations that were worked out by hand.
 
 use crate::corpus::{Corpus, K};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The sample packages: built by rpmbuild, their dependencies read by rpm, installed and removed in a root
 //! in which their scriptlets run.
 

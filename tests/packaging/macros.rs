@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Every option of `%kernel_module_package`.
 
 use std::process::Command;

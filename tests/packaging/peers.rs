@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp deps` beside the distributions' own generators, where the environment names them:
 //! `KMP_PEER_SUSE_SCRIPTS` is a directory with SUSE's `find-provides.ksyms`, `find-requires.ksyms`,
 //! `find-supplements.ksyms`, `symset-table` and the kernel's `ksym-provides`; `KMP_PEER_REDHAT_SCRIPTS` one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Programs that use librpm: python3-rpm stands for dnf and its like.
 
 use testkit::{Output, Package, PackageBuilder, TestRoot, run};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages that cost as much as they can: rpm installs and erases them, whatever the plugin thinks of them.
 
 use std::path::Path;

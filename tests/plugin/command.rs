@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The command, in roots.
 
 use testkit::TestRoot;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Red Hat's kmods, of which there is one version at a time, across a minor release: each step by rpm and by dnf; and what dnf
 //! erases because it depends on something that goes.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Faults of ours are a warning each, and rpm goes on.
 
 use std::fs::File;

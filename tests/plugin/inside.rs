@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! rpm chrooted into the test's root, which is the running system to it: "/", with a log, a kernel and loaded modules.
 
 use std::os::unix::net::UnixDatagram;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! rpm killed while the plugin is at work; then the command makes up for it.
 
 use std::ffi::OsString;

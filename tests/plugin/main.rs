@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! rpm's plugin in the real rpm: what it stops, what it lets through, and what it does once.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The links are right before the first %posttrans, and depmod runs once for each kernel.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Other users of the machine, who would like to have a say in what is judged.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! kmp.conf, the macro and the environment, in rising order.
 
 use testkit::TestRoot;

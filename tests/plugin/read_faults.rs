@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One call that reads fails inside rpm: what is unknown is not absent. No veto comes of it, no good link goes, a veto that is
 //! due turns into a warning at most, and `kmp sync` makes all right afterwards.
 //!

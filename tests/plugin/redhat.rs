@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The same in Red Hat's dialect: dependencies in its syntax, drivers below extra/, requests of `weak-modules`.
 
 use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The plugin in the sight of tools that look for faults of memory. `cargo xtask test` runs these: the plugin has to be built
 //! with sanitizers for the first two.
 

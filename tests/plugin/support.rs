@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Roots in which rpm loads the plugin.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Every hook that rpm calls, with its answer, compared line by line.
 //!
 //! What differs by rpm's version is said in the lines: `before 6: ` marks the psm_post that 4.18 and 4.20 call

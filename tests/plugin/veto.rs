@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A transaction that would lose a driver is stopped before anything happens.
 
 use testkit::{Package, PackageBuilder, TestRoot};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! libzypp's classic mode: a commit is many calls of rpm. The commit plugin is driven as libzypp does.
 
 use std::fs::File;

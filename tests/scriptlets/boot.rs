@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The boot entry, through the programs that the system has for it.
 
 use testkit::{KernelBuilder, Output, Package};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Disks and programs that are not as they should be: told of, and the transaction goes on.
 
 use testkit::Package;

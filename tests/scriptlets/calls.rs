@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Programs that would touch a machine: stand-ins that note their calls in `/calls`, and what they note.
 
 /// A shell script that notes its name and each argument in brackets, and then does this.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Keys for Secure Boot are asked for, and given back, through mokutil.
 
 use crate::packages::{OLD, certificate_package, kernel_files, kernel_lines};

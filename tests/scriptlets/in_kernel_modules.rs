@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules of a kernel in a package of their own.
 
 use crate::packages::{OLD, extra_modules, kernel_package};

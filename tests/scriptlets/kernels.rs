@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel comes and goes.
 
 use crate::packages::{NEW, OLD, kernel_files, kernel_lines, kernel_package, kmp};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The scriptlets of kernels and KMPs, run by real rpm in throwaway roots, with each shell that is /bin/sh somewhere.
 //! Programs that would touch a machine are stand-ins that note how they were called.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]

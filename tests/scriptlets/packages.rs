@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages with the scriptlets of today's SUSE kernels and KMPs: one line each.
 
 use testkit::{KernelBuilder, Package, PackageBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A root in which the scriptlets run, and what can be seen of them afterwards.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The transaction file triggers: KMPs and kernels without any scriptlet, and what the triggers cost.
 
 use testkit::{Package, PackageBuilder};

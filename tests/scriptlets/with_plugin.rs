@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The scriptlets inside of transactions that rpm's plugin looks after: what they ask for is noted, and done once.
 
 use testkit::PackageBuilder;

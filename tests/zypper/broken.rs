@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A commit plugin that is missing, broken or killed; a commit that ends early. Nothing is ever stopped in the middle of a
 //! commit, and the links are right afterwards.
 

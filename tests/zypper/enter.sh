@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # enter.sh ROOT BASE LAYERS WORK NAME=VALUE... PROGRAM ARGUMENT...
 #
 # Runs a program with ROOT as its "/", in namespaces that end with it. Its /usr is BASE's (the machine's or a chroot's),

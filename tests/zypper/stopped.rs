@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An update that would lose a driver is stopped before anything was changed.
 
 use testkit::{Output, PackageBuilder};

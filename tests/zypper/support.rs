@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A system with zypper, a repository on disk, and kmp.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A throwaway root that is "/" for what runs in it: libzypp's commit plugins work for no other.
 
 use std::path::{Path, PathBuf};

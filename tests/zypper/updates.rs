@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Updates that go through: links are there when they are needed, and depmod runs once.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 from ctypes import *
 import sys
 kmp = CDLL("libkmp.so.1")

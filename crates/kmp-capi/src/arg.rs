@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What C passes in, checked: the one place where its pointers are followed.
 //!
 //! Null and what can be seen to be wrong is an error. That a pointer which is not null leads to what the header

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Judging what is named.
 
 use std::ffi::{OsString, c_char, c_int};

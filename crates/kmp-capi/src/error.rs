@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Codes, and the words for the last failure.
 
 use std::cell::RefCell;

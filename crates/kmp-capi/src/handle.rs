@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An opened root.
 
 use std::ffi::{c_char, c_int};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
 //!
 //! # Returns

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A fault on purpose: see `rpm-plugin/fault.h`. Built for tests only.
 
 use std::ffi::c_int;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reports: lists of findings, which own every string that is given out.
 
 use std::ffi::{CString, c_char, c_int};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! From Rust's returns to C's: the one place where panics are caught and failures become codes.
 
 use std::cell::{Cell, RefCell};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! For rpm's plugin alone: files of `/run/kmp`, opened in the one way there is. See `rpm-plugin/run_dir.h`.
 
 use std::ffi::{c_char, c_int, c_void};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An rpm transaction, described and judged.
 
 use std::cell::OnceCell;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check`: verdicts with every reason.
 
 use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};

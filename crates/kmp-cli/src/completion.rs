@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Completions for shells. What is installed for bash, zsh and fish asks the command itself what may follow, so it
 //! always fits the command that it completes, and knows the kernels and KMPs that are there.
 

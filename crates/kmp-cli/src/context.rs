@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What every verb needs: the root, librpm, and workers.
 
 use std::os::unix::fs::MetadataExt;

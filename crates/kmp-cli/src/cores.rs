@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Work on all cores that this process may use.
 
 use std::sync::OnceLock;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Inside of an rpm transaction that rpm's plugin looks after, a scriptlet's request is noted only: the plugin
 //! does everything once, when all packages are there.
 

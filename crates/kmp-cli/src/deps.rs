@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp deps`: what rpm's dependency generators print, from the files that they are told of.
 
 use std::ffi::{OsStr, OsString};

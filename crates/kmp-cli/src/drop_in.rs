@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the drop-ins for weak-modules2 and weak-modules have in common.
 
 use std::ffi::OsStr;

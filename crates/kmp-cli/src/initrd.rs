@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp initrd`: which kernels need a new initrd, and why; and what the other verbs say of it.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The forms of `--json`. `version` changes when a field changes its meaning or goes; new ones may come.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The command `kmp`, and, under their names, `weak-modules2`, `weak-modules` and `regenerate-initrd-posttrans`.
 #![forbid(unsafe_code)]
 

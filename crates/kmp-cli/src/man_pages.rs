@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Tests: the man pages say what the command line, the configuration and the environment take, and nothing else.
 
 use std::collections::BTreeSet;

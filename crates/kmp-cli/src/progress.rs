@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! On a terminal, a long run shows what it is reading.
 
 use std::io::{IsTerminal, Write};

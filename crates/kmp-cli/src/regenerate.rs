@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for SUSE's `regenerate-initrd-posttrans`: makes the initrds that markers in `/run/regenerate-initrd/` ask for.
 //!
 //! A marker is named for a kernel's release (older packages: for its image, `vmlinuz-RELEASE`), or `all`. It goes when its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status`: each KMP against each kernel.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

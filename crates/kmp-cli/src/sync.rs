@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp sync`, and what scriptlets call: the same reconciliation, with messages about their kernel or package.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What was done, for the system's log: facility daemon, tag `kmp`, as rpm's plugin does. Nothing is said of a run that
 //! changed nothing, nor of another root; a log that is not there, or does not listen, is no fault.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Colour and width of stdout.
 
 use std::fmt::Display;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A verdict for people: the word, every reason, and every warning.
 
 use kmp_core::abi::Verdict;

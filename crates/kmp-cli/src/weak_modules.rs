@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for Red Hat's weak-modules: its command line and its exit codes, on kmp's engine.
 //!
 //! Whose links are made is the root's dialect to tell, not the name: see [`kmp_core::config::dialect`].

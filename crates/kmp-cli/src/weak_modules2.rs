@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for SUSE's weak-modules2: its command line, its exit codes and its messages, on kmp's engine.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! libzypp's commit plugin: notes what a commit will bring for rpm's plugin, which otherwise sees package by package,
 //! and looks after the links at the end. It speaks STOMP on stdin and stdout.
 

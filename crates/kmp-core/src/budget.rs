@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! How much may be spent on what packages bring: memory that is kept, and work.
 //!
 //! A module, a package, a kernel or a transaction that would take more is malformed, and the message names the bound. Nobody meets

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Verdicts on what somebody names: module files, package files, installed KMPs.
 
 use std::collections::{BTreeSet, HashSet};

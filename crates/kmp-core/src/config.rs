@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp.conf`: what to do when a driver would be lost, and whose conventions hold.
 
 use std::path::{Path, PathBuf};

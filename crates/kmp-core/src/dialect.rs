@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The conventions of a distribution: which modules are linked, where, and for which kernels.
 
 mod line;

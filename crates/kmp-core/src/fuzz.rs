@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Private readers, opened to the fuzz targets (`fuzz/` in the project), by the feature `fuzz`.
 
 use std::cmp::Ordering;

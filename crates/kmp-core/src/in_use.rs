@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the running system needs modules for: cheaply, by `/proc` and `/sys`.
 
 use std::cell::RefCell;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! kmp's engine: which third-party kernel modules work with which kernels, and the weak-updates links
 //! that follow from it.
 //!

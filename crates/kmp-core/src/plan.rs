@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which links a kernel should have, and why. Pure.
 //!
 //! For each kernel and package name the candidates are all installed versions, newest first. The newest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Text for people.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A file-system root, and reading beneath it.
 //!
 //! Every path is absolute as seen inside the root: `/usr/lib/modules/K`. Neither `..` nor a symbolic link, absolute or not, leads

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Steps of work, counted in tests only: what must stay linear is doubled there, and its steps are compared. Time would tell of the
 //! machine, too.
 

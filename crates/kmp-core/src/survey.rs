@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Stock taken, modules judged, links planned: all that can be said before anything is changed.
 
 use std::collections::{HashMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The one thing that every entry point does: take stock, judge, plan, apply the difference, report.
 
 mod initrds;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is named to be judged: module files, directories of them, package files, installed KMPs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

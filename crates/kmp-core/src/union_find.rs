@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which of many things belong together, told pair by pair.
 
 use crate::steps;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Who does the work: the library itself starts no thread.
 
 /// Runs jobs that do not depend on each other. The command gives one that uses all cores; inside rpm's

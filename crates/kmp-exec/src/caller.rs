@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The caller's side.
 
 use std::ffi::{CString, OsStr};

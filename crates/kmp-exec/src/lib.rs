@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs a program to its end or to a limit of time, from any process: a command, or rpm with a plugin in it.
 //!
 //! The caller's process stays as it is: no signal is handled, blocked or reset in it, and it need not get SIGCHLD. Between it and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What happens in the two children. All of it is plain system calls: the caller may have threads, of which one may hold the
 //! allocator's lock, or any other, for ever in these copies of it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Programs run from processes of several kinds.
 #![allow(unsafe_code, reason = "a caller that ignores SIGCHLD")]
 

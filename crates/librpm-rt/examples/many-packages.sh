@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # Makes ROOT ($1) with an rpm database of 3,000 packages of a few files, 20 KMPs, and one package of 10,000 files.
 set -eu
 root=$1

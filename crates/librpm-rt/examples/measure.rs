@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Measures the ways to find a few packages among many. Argument: a root directory with an rpm database.
 //!
 //! `cargo run --release -p librpm-rt --example measure ROOT`; `sh examples/many-packages.sh ROOT` makes such a root.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Measures the reading of package files. Arguments: package files.
 //!
 //! `cargo run --release -p librpm-rt --example measure_package FILE.rpm...`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An open rpm database: which packages own what.
 
 use std::ffi::CString;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What can go wrong, told to a person: what was being done, to what, why it failed, what to do.
 
 use std::io;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! librpm's functions and constants, as its headers declare them, and how they are looked up.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One package's header, and what is read from it.
 
 use std::ffi::{CStr, OsStr};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! librpm's iterators, freed when dropped. Neither outlives its database.
 
 use std::ffi::c_void;

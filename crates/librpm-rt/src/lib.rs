@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! librpm, bound at run time.
 //!
 //! No librpm is needed to build this crate, and one build serves every distribution: [`Librpm::load`] opens

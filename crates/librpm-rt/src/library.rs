@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The loaded library: found, bound, configured once per process, never unloaded.
 
 use std::cmp::Ordering;

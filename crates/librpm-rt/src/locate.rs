@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Where below a root the rpm database lies. Nothing here follows a symbolic link out of the root.
 
 use std::ffi::{CStr, OsString};

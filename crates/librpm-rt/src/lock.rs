@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Whether another process keeps readers out of the database, found out before librpm would wait for it.
 //!
 //! librpm waits for a lock without end: sqlite's in a loop of its own, ndb's in `flock`. So the lock is looked at

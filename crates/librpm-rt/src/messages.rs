@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What librpm says, caught.
 //!
 //! Where we loaded librpm, its log goes to a callback of ours for good: librpm calls it in the thread that made

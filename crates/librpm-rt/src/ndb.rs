@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Faults of an ndb database that librpm would pass over in silence, or mend by writing.
 //!
 //! librpm takes any file for a `Packages.db` and finds it empty; it builds a missing `Index.db` anew.

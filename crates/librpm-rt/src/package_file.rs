@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A package file: its header, and files from its payload.
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Versions as rpm has them.
 
 use std::cmp::Ordering;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What `cargo xtask campaign` asks of a test, and what the test answers.
 //!
 //! A test has a quick form, and a long one for campaigns: there it is run again and again, each time with another seed,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The compressions of modules and symvers files, done as kernel builds do them.
 
 use std::io::Write;

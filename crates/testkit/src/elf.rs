@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A described module as an ELF file: the only user of `object`'s writer.
 
 use object::elf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that are made to cost memory or time.
 
 use crate::{Compression, RawElf, compress};

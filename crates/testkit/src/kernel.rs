@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel's files below `/usr/lib/modules/KREL`, described and written.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Writes kernel modules, kernels, packages and roots for tests, the benchmark and the demo.
 //!
 //! Everything is made up from values, so that a test says what it needs and nothing else:

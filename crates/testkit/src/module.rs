@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel module, described.
 
 use crate::noise::Noise;

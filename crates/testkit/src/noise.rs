@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Seeded pseudo-random numbers and bytes: the same seed gives the same test, always.
 
 /// A small generator (splitmix64).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules whose section headers say what they like: overlapping, very many, too long.
 
 /// A section of a [`RawElf`], by its number in the file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A throwaway root file system with an rpm database of its own.
 
 use std::collections::BTreeMap;

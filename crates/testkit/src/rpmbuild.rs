@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Calls the real rpmbuild, seldom: many packages at once, and each content once.
 
 use std::collections::BTreeMap;

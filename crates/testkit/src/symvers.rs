@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel's symbol table, as `symvers.gz` and its kin hold it.
 
 use std::collections::HashSet;

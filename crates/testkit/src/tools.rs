@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The real programs that tests compare with: run, and their answers kept.
 
 use std::ffi::OsStr;

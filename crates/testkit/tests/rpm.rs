@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages by the real rpmbuild, installed by the real rpm into a throwaway root.
 
 use std::ffi::OsStr;

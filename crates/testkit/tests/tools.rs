@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the testkit writes, read by the real tools.
 
 use std::ffi::OsStr;

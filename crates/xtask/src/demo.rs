@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask demo`: the main job on real packages, in a throwaway root.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask header`: writes `kmp.h` from kmp-capi's public items and their comments. Not by cbindgen, which puts
 //! all constants first and all functions last, and comments above constants and members only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Installs what is missing, asking nothing.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask install --destdir DIR`: everything as an installed system has it.
 
 use std::fs;

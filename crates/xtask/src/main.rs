@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Chores of the project: `cargo xtask CHORE`.
 #![forbid(unsafe_code)]
 

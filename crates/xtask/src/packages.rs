@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the chores need of the distribution: data, and nothing else.
 
 /// How a family of distributions installs packages.

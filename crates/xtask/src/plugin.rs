@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask plugin [--faults | --sanitize] [--debug] | --check`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Root's rights, or a user namespace that stands in for them.
 
 use std::process::{Command, Stdio};

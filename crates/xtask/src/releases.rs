@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask releases`: the tests of rpm's plugin and of librpm's use inside of newer Debian releases, whose rpm is
 //! newer. The programs and the plugin are those that were built out here: one `kmp.so` is proved on each librpm.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask rpm [--out DIR] [--release N]`: the sources, and the packages that rpmbuild makes of them.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask test`: every check and every test, one after the other, whatever fails.
 
 use std::path::{Path, PathBuf};

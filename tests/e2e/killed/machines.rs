@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Roots of both dialects, with three kernels that can be booted, and a generator of initrds.
 
 use std::fs;

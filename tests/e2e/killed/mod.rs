@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Killed, or failed, at any system call that changes the disk; then run again.
 
 mod machines;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel's directory, or its `weak-updates`, is a mount point: of the same file system, or of another.
 
 use std::path::Path;

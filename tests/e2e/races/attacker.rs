@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Somebody who can write in an image, and nowhere else, and exchanges what is at one path there for what leads out, and back.
 
 use std::fs;

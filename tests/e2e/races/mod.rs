@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Whoever can write in an image changes it while kmp works on it with `--root`, as fast as they can: at each path that kmp reads
 //! or writes. Nothing outside of the image is changed, and nothing of it comes into the image.
 //!

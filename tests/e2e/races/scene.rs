@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An image, and a system outside that looks like it, of which nothing may be changed, and nothing come into the image.
 
 use std::collections::BTreeMap;

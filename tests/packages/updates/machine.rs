@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A fresh root with a distribution's rpm and zypper and a repository with our packages. Programs that would touch a
 //! machine note their calls.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! From a fresh root to a kernel's removal, with our packages and the distribution's rpm and zypper: what is linked, what is
 //! in depmod's index, and which programs are called in which order.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Null and bad arguments give a code and words, and nothing else happens.
 
 use std::ffi::{CStr, c_char, c_int};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The same cases through Rust (kmp-core) and through C (the program `cases` on libkmp.so.1).
 
 use std::ffi::OsString;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The header in C and C++: it compiles, and its structs are laid out as those of the code. That it declares what the
 //! code has is seen to where it is made, in xtask.
 

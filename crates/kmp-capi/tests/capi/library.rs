@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The shared library itself, linked once as `cargo xtask install` does, and programs that use it.
 
 use std::fs;

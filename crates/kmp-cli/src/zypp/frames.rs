@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! STOMP frames, and what libzypp says in them. Pure, and without anything else of the command: a fuzz target has it, too.
 
 use std::io::{self, BufRead, Read as _};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Symbol versions as packages state them: `ksym(FLAVOUR:SYMBOL) = CRC` (SUSE), `kernel(SYMBOL) = 0xCRC`
 //! and `ksym(SYMBOL) = 0xCRC` (Red Hat).
 

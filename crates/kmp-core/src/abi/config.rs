@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The CONFIG_ switches of a kernel that decide what its loader accepts.
 
 /// From `/usr/lib/modules/KREL/config` or `/boot/config-KREL`. The default is what a kernel of which

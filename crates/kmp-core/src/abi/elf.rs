@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
 
 use std::collections::HashMap;

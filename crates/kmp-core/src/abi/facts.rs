@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What dependencies of packages are made of: a module's versions, exports and aliases as they stand in
 //! the file, in its order and with nothing left out.
 

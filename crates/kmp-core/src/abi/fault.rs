@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Why a module's contents are not there.
 
 use super::Malformed;

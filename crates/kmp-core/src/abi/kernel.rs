@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel, as far as its loader's decisions depend on it.
 
 use super::{Arch, KernelConfig, Module, SymbolTable};

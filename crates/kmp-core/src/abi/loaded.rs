@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What of a module ends up in a running kernel.
 
 use super::elf::{Object, Place, Relocated};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What modules and kernels say of themselves, and whether they go together.
 //!
 //! Pure: bytes and text in, values out. Nothing here opens a file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `.modinfo`: NUL-separated `key=value` entries.
 
 /// The entries of a `.modinfo` section, in order. What has no `=` is left out, as the loader does.

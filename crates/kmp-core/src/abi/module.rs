@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A module: what it needs, what it offers, and what it says of itself.
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The name of a module, from the name of its file.
 
 use std::ffi::OsStr;

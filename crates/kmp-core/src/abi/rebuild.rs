@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel without symvers: what can be known of its exports from its own modules.
 
 use std::collections::BTreeMap;

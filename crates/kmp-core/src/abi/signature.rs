@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The signature at the end of a signed module.
 //!
 //! The layout is the kernel's `include/linux/module_signature.h`:

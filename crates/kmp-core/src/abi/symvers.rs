@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a kernel exports: `Module.symvers`.
 
 use std::hash::{BuildHasher, RandomState};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Does this module load in this kernel, and if not, every reason.
 //!
 //! The rules are the kernel's: `load_module` and what it calls in `kernel/module/main.c` and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs depmod.
 
 use std::ffi::{OsStr, OsString};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Markers that ask for initrds, and the programs that make them.
 
 use std::ffi::{OsStr, OsString};

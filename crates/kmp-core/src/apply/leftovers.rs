@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a run that was killed has left behind.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One lock for the machine (for each root), so that two runs do not meet in one kernel's directory.
 
 use std::io;

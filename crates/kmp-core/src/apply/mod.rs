@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The only part that writes: the lock, the switch of a kernel's links, depmod, initrds and the markers that ask for them.
 
 mod depmod;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Notes below `/run`: small files, mostly empty, each in a directory that says what it means.
 //!
 //! Somebody else may leave a note again while one is being served. So only the note that was seen is taken away: leaving

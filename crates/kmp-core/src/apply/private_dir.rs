@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A temporary directory that nobody else can get at.
 
 use std::ffi::{OsStr, OsString};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The only place that runs other programs.
 //!
 //! Which one: a plain name is looked for where the system's programs are, never in `PATH` or the working directory; a path is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Kernels whose directories cannot be written now.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What depmod is shown of a kernel below another root.
 //!
 //! A private directory that looks as the kernel's own does, inside of which every link is ours: each module and each list is a link

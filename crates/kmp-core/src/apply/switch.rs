@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Puts a kernel's `weak-updates/` from one set of links to another, at once.
 
 use std::collections::{BTreeMap, BTreeSet};

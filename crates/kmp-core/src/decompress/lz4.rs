@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The two formats of lz4.
 //!
 //! The newer one, of frames, is unpacked by lz4_flex, which goes on with what follows a frame; [`OneFrame`] shows it one alone.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! lzop's file format: a header, then blocks of LZO1X, each with its sizes and checksums; a size of zero ends it. Methods 1 to 3
 //! (LZO1X-1, -1_15, -999: `lzop -1` to `-9`) unpack alike.
 

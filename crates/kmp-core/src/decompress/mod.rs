@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Unpacks `.gz`, `.xz` and `.zst`, and what else initrds are packed with (lz4, lzop, bzip2), told apart by their first bytes
 //! and never by a file's name. [`Inflater`] is for whole files in memory, [`stream()`] for one stream among others.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One compressed stream read piece by piece, and its end found: what follows it is for the caller.
 
 use std::io::{self, BufRead, Read};

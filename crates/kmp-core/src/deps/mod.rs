@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Dependencies of packages, from the files in them: what rpm's dependency generators print.
 //!
 //! Pure: [`kind`] tells which files matter, the caller reads them into [`Entry`]s, and [`suse`] and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Aliases of devices as names of dependencies, and several in one.
 
 /// Which pairs of names become one.

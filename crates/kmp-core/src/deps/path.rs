@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a file of a package is, by its path.
 
 use crate::decompress::SUFFIXES;

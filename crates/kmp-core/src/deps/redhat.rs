@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Red Hat's dependencies of kernels and of packages of modules.
 //!
 //! What is printed is what the generators of kernel-srpm-macros print: `kabi.sh`, `kmod.attr`,

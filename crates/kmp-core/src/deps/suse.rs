@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! SUSE's dependencies of kernels and of packages of modules.
 //!
 //! What is printed is what rpm-config-SUSE's `find-provides.ksyms`, `find-requires.ksyms` and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Sets of symbols, as older SUSE kernels have them beside single ones: a module that needs symbols of a
 //! set whose hash is the same needs `kernel(FLAVOR:SET) = HASH` instead of each.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Expectations are worked out by hand from the rules of the distributions' generators; `tests/e2e/deps.rs`
 //! runs the generators themselves where there are any.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Lines of kernels: the next kernel of a line takes the place of the one before, and a kernel of another line is one
 //! more beside it.
 

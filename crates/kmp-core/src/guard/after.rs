@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What there will be after a transaction. Pure.
 
 use std::collections::{HashMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! An rpm transaction, told package by package, for the guard.
 
 use std::cmp::Ordering;

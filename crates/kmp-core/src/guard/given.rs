@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the guard is given about the machine, besides the survey: values, and answers to be had only where they matter.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a kernel that comes has of its own, read from its packages: takes seconds, and is asked for only where a driver would
 //! be lost else.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a transaction brings and takes away, as far as it concerns kernels and drivers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which drivers a transaction would lose. Pure.
 
 use std::cell::OnceCell;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the guard is given about the machine, read from it; and the guard as a whole.
 
 use std::cell::RefCell;

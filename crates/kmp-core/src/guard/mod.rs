@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which drivers an rpm transaction would lose. Pure, but for `elements` and `machine`, which read.
 //!
 //! A driver is expected in a kernel that comes when it works with the newest kernel of the same line, or with the running

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is to be done about drivers that kernels would be without. Pure.
 
 use super::lost::{Lost, Weight};

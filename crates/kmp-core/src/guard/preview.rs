@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Verdicts on what would be installed, before it is. Pure.
 
 use super::after::{After, Source};

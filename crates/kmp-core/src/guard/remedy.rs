@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What helps against the loss of a driver: it depends on the reason. Pure.
 
 use super::given::Given;

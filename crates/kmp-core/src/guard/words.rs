@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The guard's words for people: one block of at most [`LINES`] lines, the same wherever it is shown. Pure.
 
 use super::lost::{Lost, Weight};

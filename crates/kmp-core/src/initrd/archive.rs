@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reads which modules an initrd holds.
 //!
 //! An initrd is one archive after the other, with zeros between: cpio as it is ("early" ones, with microcode), and packed

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a shell file assigns to its variables, by reading alone: nothing in it is run.
 
 use std::collections::BTreeMap;

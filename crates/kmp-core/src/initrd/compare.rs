@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel's modules on disk beside those in its initrd.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The cpio format of initrds: `newc` (070701) and its variant with checksums (070702), as in the kernel's
 //! Documentation/driver-api/early-userspace/buffer-format.rst.
 

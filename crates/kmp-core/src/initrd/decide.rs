@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Does a kernel need a new initrd? Pure: the rules of `weak-modules2`, in its order, but that modules are compared by what
 //! they are, and not by name alone.
 

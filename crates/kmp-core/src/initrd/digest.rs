@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a module is, in 32 bytes.
 
 use std::borrow::Cow;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which modules dracut's configuration puts into every initrd, and which it keeps out.
 
 use std::cmp::Ordering;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which kernels need a new initrd, and why.
 //!
 //! [`archive`] lists an initrd's modules, [`compare`] puts them beside those on disk, [`decide`] answers by the rules of

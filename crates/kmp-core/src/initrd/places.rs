@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Where a kernel and its initrd are.
 
 use std::io;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the environment says about initrds: the variables of `weak-modules2`.
 
 use std::ffi::OsString;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! modprobe.d: which modules are never loaded for their devices.
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! depmod.d(5), read as depmod reads it: of two modules of one name, which one is loaded.
 
 use std::cmp::Ordering;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What dkms has built on this machine, by its state in `/var/lib/dkms`.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which packages are versions of one driver. Pure.
 //!
 //! Packages of one name are. So are packages that are named for the kernel they were built for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Is depmod's index of a kernel older than the modules that it tells of?
 
 use std::collections::{BTreeSet, HashSet};

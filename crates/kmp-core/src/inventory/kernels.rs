@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Release directories, and the modules in them.
 
 use std::collections::HashSet;

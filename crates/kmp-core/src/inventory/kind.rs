@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a module outside `kernel/` is: somebody's driver, shipped or made on this machine, a live patch, or the
 //! kernel's own all the same. Decided once, when stock is taken; plan, guard and reports go by it. Pure.
 

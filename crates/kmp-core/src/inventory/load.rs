@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reads modules and kernels from disk, each file once.
 
 use std::collections::{HashMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
 mod blacklist;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `/usr/lib/modules` and `/lib/modules`, one directory or two.
 
 use std::path::{Component, Path, PathBuf};

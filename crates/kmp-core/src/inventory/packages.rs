@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The packages that own third-party modules.
 
 use std::cell::OnceCell;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that no package owns, as dkms and akmods leave them: what stands for a package, in Red Hat's dialect.
 //!
 //! `weak-modules` is told of them by a list, keeps no record of it, and finds them again by their directory when a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a kernel's `weak-updates/` holds.
 
 use std::io;

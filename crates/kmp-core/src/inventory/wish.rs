@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Into which kernels a driver wants to be linked: as the administrator says in kmp.conf, its package by what it
 //! provides, or dkms.conf for a module that dkms builds. Pure.
 

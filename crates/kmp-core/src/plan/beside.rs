@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages in groups that have nothing to do with each other, so that what is judged again and again, one package after the other,
 //! is judged beside its own group only.
 //!

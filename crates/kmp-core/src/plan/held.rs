@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What stays as it is because something could not be read: a link goes only where it is known that it should. Pure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The best choice among versions, where the greedy one may have lost a driver. Pure.
 //!
 //! Greedy gives way only where something fails: an exporter that fits never steps down, though a user may need its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The one way to open what is below `/run`: it has to be ours.
 //!
 //! Whoever can open a file can lock it, and whoever can write in a directory can put a file there. So files can be opened

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which kernels' initrds have to be looked at, or made anew, before the work is done.
 
 use std::io;

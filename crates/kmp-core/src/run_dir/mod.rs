@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a file in `/run/kmp` means.
 //!
 //! | file | left by | taken away by |

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Asks for the initrds of kernels whose modules change.
 //!
 //! The order is what makes a kill harmless: notes ([`run_dir`]), links and index, markers for the initrds that are needed,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! No database, a damaged one, a locked one: an error in bounded time, never a wrong answer.
 
 use std::fs::{self, File};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What needs a process of its own: what reaches stderr, other libraries, life as a guest.
 
 #![allow(

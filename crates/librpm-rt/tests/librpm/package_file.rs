@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Package files, made by the real rpmbuild.
 
 use std::ffi::OsStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is read from a sound database.
 
 use std::cmp::Ordering;

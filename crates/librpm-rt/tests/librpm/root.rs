@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Throwaway roots with rpm databases, made by the real rpm.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the initrds of [`add_generator`](super::add_generator) hold, and what they should.
 
 use std::collections::BTreeMap;

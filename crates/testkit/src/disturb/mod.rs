@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Programs that are killed, or made to fail, at one system call after the other, by strace.
 
 mod initrds;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A root before a run that is to be disturbed, and what has to hold after it and after one more run.
 
 use std::collections::{BTreeMap, BTreeSet};

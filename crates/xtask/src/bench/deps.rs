@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp deps` beside what it takes the place of: the distribution's generators where the environment names
 //! them (`KMP_PEER_SUSE_SCRIPTS`, `KMP_PEER_REDHAT_SCRIPTS`), and the programs that any such script has to
 //! start for each module.

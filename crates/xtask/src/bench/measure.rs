@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What runs as a process of its own: the thing that measures, the baseline, and depmod with a clock.
 
 use std::fs;

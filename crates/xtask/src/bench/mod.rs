@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask bench`: speed and memory against their bounds. Times that are compared are taken in one run,
 //! in turns, and judged by the median.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What rpm's plugin costs a transaction that does not concern it: 2,000 packages without modules.
 
 use std::path::Path;

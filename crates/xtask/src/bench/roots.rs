@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The roots that are measured: made once, kept below the target directory.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What strace saw.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The fuzz targets, which share the time.
 
 use super::{Campaign, Enough, Options, usage};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs of kmp that are killed, or fail, at one system call after the other.
 
 use super::{Campaign, Enough, Tests};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask campaign NAME`: tests that have a quick form among the others, run at length.
 //!
 //! A campaign runs its tests again and again, each time with another seed, adds up the figures that they note

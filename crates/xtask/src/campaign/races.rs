@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs of kmp on an image in which somebody exchanges files meanwhile.
 
 use super::{Campaign, Enough, Tests};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs of kmp, and of rpm with the plugin, in which one call that reads fails.
 
 use super::{Campaign, Enough, Tests};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask fuzz`: the targets of `fuzz/`, run by libFuzzer.
 //!
 //! libFuzzer is built from its sources by the crate `libfuzzer-sys`, and the instrumentation is asked of rustc by flags that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs targets, several at once, and reads what libFuzzer says of them.
 
 use std::fs;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Boots a kernel in qemu and hears what it says to every module.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Builds the cases, and lays every set of modules in a directory of its own.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! The project's own modules: at least one for every rule of the loader.
 
 use std::collections::BTreeMap;

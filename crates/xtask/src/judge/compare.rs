@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What kmp and depmod say, and the table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Changes to a module file after it was built: what no compiler makes, and the loader must refuse.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Takes kernels and their headers from the distribution's archive, and unpacks them beneath a root of
 //! their own. Nothing but build tools is installed.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask judge`: verdicts proved by booting real kernels.
 //!
 //! Takes kernels from the distribution's archive, builds modules for every rule of the loader against

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Bytes that are no module, or a damaged one: an error or a module, never a panic.
 
 use testkit::{Arch, CrcStyle, Export, ModuleBuilder, Versions};

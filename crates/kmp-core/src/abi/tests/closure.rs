@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A symbol of a module needs that module loaded, and so loadable.
 
 use testkit::{KernelBuilder, ModuleBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `verify_exported_symbols`: no symbol is exported twice.
 
 use testkit::{KernelBuilder, ModuleBuilder};

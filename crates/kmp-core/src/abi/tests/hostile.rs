@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that are made to cost memory or time: what is read of them is bounded by their size, and the work grows with it only.
 
 use testkit::{ModuleBuilder, RawElf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that take the place of in-tree ones, and who is hurt by it.
 
 use testkit::{KernelBuilder, ModuleBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! One test states one rule of the kernel's loader (`kernel/module/main.c`, `kernel/module/version.c`).
 
 mod bad_input;

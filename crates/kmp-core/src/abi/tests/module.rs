@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is read from a module, on every machine.
 
 use testkit::{Arch, CrcStyle, Export, ModuleBuilder, STRUCT_MODULE_SIZE, Versions};

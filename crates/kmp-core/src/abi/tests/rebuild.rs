@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel without symvers: its table is put together from its modules and System.map.
 
 use testkit::{Export, KernelBuilder, ModuleBuilder, Versions};

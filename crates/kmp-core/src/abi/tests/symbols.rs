@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Who may use which symbol: missing, weak, GPL-only, namespaces, taint.
 
 use testkit::{Export, KernelBuilder, ModuleBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! `Module.symvers` as kernels of all times write it (its parser has tests of its own, too).
 
 use testkit::{Columns, Symvers};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! vermagic, versions at all, module_layout, the CRC of each symbol.
 
 use testkit::{Export, KernelBuilder, ModuleBuilder, Versions};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Architecture, size of struct module, signature.
 
 use testkit::{Arch, KernelBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! From one set of links to another, in a root of its own.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A driver is missed in kernels of its line only.
 
 use super::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Transactions of real packages, told to the guard element by element.
 
 mod lines;

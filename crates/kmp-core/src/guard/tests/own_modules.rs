@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel that comes has the driver itself.
 
 use testkit::ModuleBuilder;

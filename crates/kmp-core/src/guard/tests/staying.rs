@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Kernels that stay: what they lose matters by what is booted instead; and what is erased.
 
 use super::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Archives made by cpio and packed by gzip, xz, zstd, lz4, lzop and bzip2.
 
 use std::fs;

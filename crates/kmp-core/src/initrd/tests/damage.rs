@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Cut and damaged archives: an error or a list, never a panic, and never much memory.
 
 use super::archive::{KREL, PACKERS, Tree, early};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! dracut's own reading of its configuration, by its function for the files' order and by bash, beside ours.
 
 use std::process::Command;

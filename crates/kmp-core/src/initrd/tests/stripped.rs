@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! A module that was stripped, or packed, is the same module.
 
 use std::process::Command;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is read from depmod.d beside what the real depmod makes of it.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Stock taken of throwaway roots, without packages.
 
 mod depmod_d;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 use std::os::unix::fs::symlink;
 use std::path::Path;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which version of a package is linked.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that would be there twice.
 
 use testkit::{KernelBuilder, ModuleBuilder};

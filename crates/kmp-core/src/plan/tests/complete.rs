@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! No driver is left out that another choice of versions would keep.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Packages that need each other: who falls back, and who need not.
 
 use testkit::{KernelBuilder, ModuleBuilder};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Many packages, superseded, entangled or at odds: the work grows with their number only.
 
 use testkit::ModuleBuilder;

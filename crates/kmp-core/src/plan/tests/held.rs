@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What could not be read is unknown: its links stay, whatever they are.
 
 use std::path::Path;

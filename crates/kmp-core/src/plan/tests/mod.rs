@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! Plans of small worlds made by hand.
 
 mod choice;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 //! What holds in every world, tried in many small random ones.
 
 use testkit::KernelBuilder;
