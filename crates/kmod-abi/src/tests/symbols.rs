@@ -3,8 +3,8 @@
 
 use testkit::{Export, KernelBuilder, ModuleBuilder};
 
-use super::super::{Rule, SymbolTable};
 use super::{KREL, broken, judge, kernel, reasons, rules};
+use crate::{Rule, SymbolTable};
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL).export("printk", 1).export_gpl("gpl_only", 2).export_ns("in_ns", 3, "NS")
@@ -152,7 +152,7 @@ fn what_an_incomplete_table_lacks_is_unknown() {
 /// What is explained is what is judged.
 #[test]
 fn explanation_and_verdict_agree() {
-    use super::super::{Candidate, Role, World};
+    use crate::{Candidate, Role, World};
     let kernel = kernel(&builder());
     let module = super::parse(
         &driver()

@@ -16,7 +16,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use crate::steps;
+use kmp_steps as steps;
 
 /// How many times its size may be read of a module.
 pub const READ_FACTOR: u64 = 4;

@@ -138,8 +138,11 @@ pub fn is_fault(error: &io::Error) -> bool {
     }
 }
 
-/// Asks again where the call was interrupted, or is to be tried again.
-pub(crate) fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Makes a call again where it was interrupted (EINTR) or is to be tried again (EAGAIN), a bounded number of times.
+///
+/// # Errors
+/// Those of the call.
+pub fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..RETRIES {
         match call() {
             Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}

@@ -3,8 +3,8 @@
 
 use testkit::{Export, KernelBuilder, ModuleBuilder, Versions};
 
-use super::super::{Kernel, Rule};
 use super::{KREL, broken, judge, kernel, reasons, rules};
+use crate::{Kernel, Rule};
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL).export("printk", 1)

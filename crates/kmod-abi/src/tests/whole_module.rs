@@ -3,8 +3,8 @@
 
 use testkit::{Arch, KernelBuilder};
 
-use super::super::{Kernel, Module, Rule, Traits};
 use super::{KREL, broken, kernel, parse};
+use crate::{Kernel, Module, Rule, Traits};
 
 /// The header checks, `elf_check_arch`.
 #[test]

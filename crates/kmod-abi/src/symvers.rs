@@ -4,7 +4,8 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::modinfo;
-use crate::{budget, steps};
+use crate::budget;
+use kmp_steps as steps;
 
 /// Text in which no line is a line of symvers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,10 @@
 //! What modules and kernels say of themselves, and whether they go together.
 //!
 //! Pure: bytes and text in, values out. Nothing here opens a file.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
+pub mod budget;
 pub mod capability;
 mod config;
 mod elf;
@@ -31,11 +34,11 @@ pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, W
 
 /// Reads a `.modinfo` section.
 #[cfg(feature = "fuzz")]
-pub(crate) fn fuzz_modinfo(section: &[u8]) {
+pub fn fuzz_modinfo(section: &[u8]) {
     for (key, value) in modinfo::entries(section) {
         assert!(modinfo::text(key).len() + modinfo::text(value).len() < 3 * section.len());
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

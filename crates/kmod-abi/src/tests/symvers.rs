@@ -3,7 +3,7 @@
 
 use testkit::{Columns, Symvers};
 
-use super::super::{Licensing, SymbolTable};
+use crate::{Licensing, SymbolTable};
 
 fn table(text: impl Into<Vec<u8>>) -> SymbolTable {
     SymbolTable::parse(text.into()).unwrap()

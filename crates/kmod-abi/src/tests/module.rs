@@ -3,8 +3,8 @@
 
 use testkit::{Arch, CrcStyle, Export, ModuleBuilder, STRUCT_MODULE_SIZE, Versions};
 
-use super::super::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 use super::parse;
+use crate::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 
 fn need(symbol: &str, weak: bool, crc: Option<u32>) -> Need {
     Need { symbol: symbol.into(), weak, crcs: Crcs { basic: crc, extended: None } }

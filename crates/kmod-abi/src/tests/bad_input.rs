@@ -3,8 +3,8 @@
 
 use testkit::{Arch, CrcStyle, Export, ModuleBuilder, Versions};
 
-use super::super::{KernelConfig, Module, Rebuild, SignatureState, SymbolTable};
-use super::Numbers;
+use crate::{KernelConfig, Module, Rebuild, SignatureState, SymbolTable};
+use testkit::Noise;
 
 fn samples() -> Vec<Vec<u8>> {
     let full = |arch| {
@@ -44,7 +44,7 @@ fn a_cut_module_is_an_error_or_has_lost_nothing_but_its_signature() {
 
 #[test]
 fn mutations_never_panic() {
-    let mut numbers = Numbers(1);
+    let mut numbers = Noise::new(1);
     for sample in samples() {
         for _ in 0..500 {
             let mut bytes = sample.clone();
@@ -75,7 +75,7 @@ fn mutations_never_panic() {
 
 #[test]
 fn random_bytes_are_no_module() {
-    let mut numbers = Numbers(2);
+    let mut numbers = Noise::new(2);
     for size in 0..600 {
         let mut bytes: Vec<u8> = (0..size).map(|_| numbers.next() as u8).collect();
         assert!(Module::parse(&bytes, "x").is_err());

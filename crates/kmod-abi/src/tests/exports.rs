@@ -3,8 +3,8 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::super::{Rule, Warning};
 use super::{KREL, judge, judge_beside, kernel, rules};
+use crate::{Rule, Warning};
 
 fn builder() -> KernelBuilder {
     let bus = ModuleBuilder::new("bus").export("bus_add", 2);

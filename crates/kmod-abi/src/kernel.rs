@@ -59,7 +59,7 @@ impl Kernel {
 
     /// Does its loader hand the proprietary taint on to users of a proprietary module's symbols, and keep
     /// GPL-only symbols from them (`inherit_taint`)? Since 5.9.
-    pub(crate) fn inherits_taint(&self) -> bool {
+    pub fn inherits_taint(&self) -> bool {
         self.at_least(5, 9)
     }
 

@@ -9,7 +9,7 @@ use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
 use object::{Endian, Endianness, SectionIndex};
 
 use crate::budget::{Budget, Exceeded};
-use crate::steps;
+use kmp_steps as steps;
 
 /// What a module must share with a kernel before anything else is looked at: class, byte order and
 /// machine of the ELF header (`elf_check_arch` and the header checks of `kernel/module/main.c`).

@@ -3,8 +3,8 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::super::{Candidate, Module, Reason, Role, Rule, Verdict, Warning, World};
 use super::{KREL, judge, judge_beside, kernel, parse, rules};
+use crate::{Candidate, Module, Reason, Role, Rule, Verdict, Warning, World};
 
 /// In-tree `user` uses `bus_add` of in-tree `bus`.
 fn builder() -> KernelBuilder {

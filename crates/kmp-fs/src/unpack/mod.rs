@@ -12,8 +12,8 @@ mod lz4;
 mod lzop;
 mod stream;
 
-use crate::steps;
 use flate2::{Decompress, FlushDecompress};
+use kmp_steps as steps;
 use liblzma::stream as lzma;
 use std::borrow::Cow;
 use std::fmt;
@@ -503,7 +503,7 @@ fn xz_number(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::tests::steps_of;
+    use kmp_steps::steps_of;
     use std::io::Write;
     use std::time::{Duration, Instant};
 

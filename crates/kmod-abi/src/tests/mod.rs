@@ -22,15 +22,15 @@ use super::{
 };
 
 /// The kernel of most tests, and the release that most modules are built for.
-pub(crate) const KREL: &str = "6.4.0-1-default";
+const KREL: &str = "6.4.0-1-default";
 
 /// The module as read from its bytes.
-pub(crate) fn parse(module: &ModuleBuilder) -> Module {
+fn parse(module: &ModuleBuilder) -> Module {
     Module::parse(&module.build(), "file_name").unwrap()
 }
 
 /// The kernel with what its files would tell of it.
-pub(crate) fn kernel(kernel: &KernelBuilder) -> Kernel {
+fn kernel(kernel: &KernelBuilder) -> Kernel {
     Kernel {
         release: kernel.krel().into(),
         traits: Traits::of(&parse(&kernel.driver("sample"))),
@@ -63,27 +63,4 @@ fn broken(kernel: &Kernel, module: &ModuleBuilder) -> Vec<Rule> {
 
 fn rules(verdicts: &[Verdict]) -> Vec<Vec<Rule>> {
     verdicts.iter().map(|v| v.reasons.iter().map(|r| r.rule).collect()).collect()
-}
-
-/// Seeded numbers (splitmix64): the same test each time.
-pub(crate) struct Numbers(pub u64);
-
-impl Numbers {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i + 1));
-        }
-    }
 }

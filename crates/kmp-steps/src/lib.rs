@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Steps of work, counted in tests only: what must stay linear is doubled there, and its steps are compared. Time would tell of the
-//! machine, too.
+//! Steps of work, counted in tests only.
+//!
+//! What has to stay linear is given an input that is doubled again and again, and its steps are compared: time would depend on the
+//! machine, too. Code calls [`count`] in its loops; it does nothing but where the feature `count` is on, which only
+//! `dev-dependencies` ask for.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
-/// Notes `steps` steps of work. Nothing outside of tests.
+/// Notes `steps` steps of work in the calling thread. Without the feature `count` it does nothing.
 #[inline]
-pub(crate) fn count(steps: usize) {
-    #[cfg(test)]
-    tests::STEPS.with(|all| all.set(all.get() + steps as u64));
-    #[cfg(not(test))]
+pub fn count(steps: usize) {
+    #[cfg(feature = "count")]
+    counted::STEPS.with(|all| all.set(all.get() + steps as u64));
+    #[cfg(not(feature = "count"))]
     let _ = steps;
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
+#[cfg(feature = "count")]
+pub use counted::{grow_linearly, steps_of};
+
+#[cfg(feature = "count")]
+mod counted {
     use std::cell::Cell;
 
     thread_local! {
@@ -23,7 +31,7 @@ pub(crate) mod tests {
     const DOUBLINGS: u32 = 8;
 
     /// The steps of `job`, which works in the calling thread.
-    pub(crate) fn steps_of(job: impl FnOnce()) -> u64 {
+    pub fn steps_of(job: impl FnOnce()) -> u64 {
         STEPS.set(0);
         job();
         STEPS.get()
@@ -31,8 +39,11 @@ pub(crate) mod tests {
 
     /// Doubles an input of `first` things eight times. What `prepare` makes of that many things is worked on by `job`, whose steps
     /// may not grow faster than n log n. All of it happens in the calling thread.
+    ///
+    /// # Panics
+    /// Where they do, or where no step was counted.
     #[track_caller]
-    pub(crate) fn grow_linearly<T>(first: usize, prepare: impl Fn(usize) -> T, job: impl Fn(T)) {
+    pub fn grow_linearly<T>(first: usize, prepare: impl Fn(usize) -> T, job: impl Fn(T)) {
         let mut counts = Vec::new();
         for doubling in 0..=DOUBLINGS {
             let input = prepare(first << doubling);

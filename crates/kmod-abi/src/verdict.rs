@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use super::{Crcs, Export, Kernel, Licensing, Module, ModuleFault, Need, Offer, SignatureState, name};
-use crate::steps;
+use kmp_steps as steps;
 
 /// What a module is refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

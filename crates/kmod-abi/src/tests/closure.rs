@@ -3,8 +3,8 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::super::Rule;
 use super::{KREL, judge, kernel, rules};
+use crate::Rule;
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL).export("printk", 1)

@@ -4,8 +4,8 @@
 use testkit::{ModuleBuilder, RawElf};
 
 use super::KREL;
-use crate::abi::{Facts, Module, SymbolTable, loaded_parts};
-use crate::steps::tests::{grow_linearly, steps_of};
+use crate::{Facts, Module, SymbolTable, loaded_parts};
+use kmp_steps::{grow_linearly, steps_of};
 
 /// All readers of modules; what the first says of it.
 fn read(bytes: &[u8]) -> Result<Module, String> {

@@ -3,8 +3,8 @@
 
 use testkit::{Export, KernelBuilder, ModuleBuilder, Versions};
 
-use super::super::{Kernel, Licensing, Rebuild, Rule};
 use super::{KREL, broken, judge, kernel, parse, rules};
+use crate::{Kernel, Licensing, Rebuild, Rule};
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL)
