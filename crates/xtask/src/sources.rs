@@ -52,8 +52,8 @@ fn without_licence(files: &[PathBuf]) -> Vec<String> {
     without.map(|file| file.display().to_string()).collect()
 }
 
-/// The files that git has below a directory, but for links.
-fn files(project: &Path) -> Result<Vec<PathBuf>, String> {
+/// The files that git has below a directory and that are there, but for links.
+pub fn files(project: &Path) -> Result<Vec<PathBuf>, String> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z"]).current_dir(project);
     let listed = git.output().map_err(|e| crate::install::cannot_run(&git, &e))?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use testkit::packages::Use;
 
 use crate::run::cargo;
-use crate::{bench, fuzz, install, judge, plugin, privilege, releases, sources};
+use crate::{bench, fuzz, house, install, judge, plugin, privilege, releases, sources};
 
 /// Install what is needed, then run every check and test.
 #[derive(clap::Args)]
@@ -81,7 +81,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         cargo(&[], &arguments, &[])?;
         fuzz::lint()
     });
-    step(&mut steps, "scripts", sources::shellcheck);
+    step(&mut steps, "shellcheck", sources::shellcheck);
+    step(&mut steps, "spelling", house::spelling);
+    step(&mut steps, "oldest rust", house::oldest_rust);
     step(&mut steps, "docs", || {
         let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
         cargo(&[], &arguments, &[("RUSTDOCFLAGS", "-D warnings")])
