@@ -14,7 +14,7 @@ use crate::apply::{Depmod, Wanted, clear, clear_temporary, is_index_only, is_rea
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
-use crate::report::printable;
+use crate::printable;
 use crate::root::Root;
 use crate::run_dir::{Check, DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey, SurveyedKernel};

@@ -7,6 +7,7 @@ mod campaign;
 mod demo;
 mod fuzz;
 mod header;
+mod house;
 mod install;
 mod install_tree;
 mod judge;

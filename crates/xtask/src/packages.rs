@@ -73,6 +73,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "sqlite3",            "sqlite3",         "sqlite3",      "sqlite"),
     need(Use::Test,  "strace",             "strace",          "strace",       "strace"),
     need(Use::Test,  "shellcheck",         "shellcheck",      "ShellCheck",   "ShellCheck"),
+    need(Use::Test,  "codespell",          "codespell",       "codespell",    "codespell"),
     need(Use::Test,  "dash",               "dash",            "dash",         "dash"),
     need(Use::Test,  "busybox",            "busybox",         "busybox",      "busybox"),
     need(Use::Test,  "c++",                "g++",             "gcc-c++",      "gcc-c++"),

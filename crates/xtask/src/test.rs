@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::packages::Use;
-use crate::{fuzz, install, judge, plugin, privilege, releases};
+use crate::{fuzz, house, install, judge, plugin, privilege, releases};
 
 const USAGE: &str = "usage: cargo xtask test [--no-judge] [--bench]
 
@@ -75,6 +75,8 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         fuzz::lint()
     });
     step(&mut steps, "shellcheck", shellcheck);
+    step(&mut steps, "spelling", house::spelling);
+    step(&mut steps, "oldest rust", house::oldest_rust);
     step(&mut steps, "docs", || {
         let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
         cargo(&[], &arguments, &[("RUSTDOCFLAGS", "-D warnings")])

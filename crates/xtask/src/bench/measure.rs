@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kmp_core::decompress::{Inflater, MODULE_LIMIT};
+use kmp_core::unpack::{Inflater, MODULE_LIMIT};
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// The variables through which [`depmod`] is told what to run, and where to note the time.
