@@ -27,6 +27,7 @@ mod kernel;
 mod module;
 mod noise;
 mod package;
+pub mod packages;
 mod raw_elf;
 mod root;
 mod rpmbuild;

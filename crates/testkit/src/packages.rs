@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What the chores need of the distribution: data, and nothing else.
+//! What the tests and the chores need of the distribution.
 
 /// How a family of distributions installs packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,6 +7,12 @@ pub enum Family {
     Apt,
     Zypper,
     Dnf,
+}
+
+impl Family {
+    /// All, each with the name of a distribution of its kind.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Apt, "Debian"), (Self::Zypper, "openSUSE"), (Self::Dnf, "Fedora")];
 }
 
 /// What something is needed for.
@@ -22,6 +28,17 @@ pub enum Use {
     Judge,
     /// `cargo xtask rpm`.
     Rpm,
+}
+
+impl Use {
+    /// All, each with its purpose in words.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Demo, "the demo, and all that follows"),
+        (Self::Test, "the tests"),
+        (Self::Rpm, "kmp's own packages (cargo xtask rpm)"),
+        (Self::Releases, "the tests in newer Debian releases (cargo xtask releases)"),
+        (Self::Judge, "booting real kernels (cargo xtask judge)"),
+    ];
 }
 
 /// One thing that is needed. It is there when `program` is found in PATH or an sbin directory, or when the
@@ -46,6 +63,20 @@ impl Need {
     }
 }
 
+/// The packages that have a program, in words, and what to do; empty for a program that is not in [`NEEDS`].
+///
+/// ```
+/// let advice = testkit::packages::advice("lzop");
+/// assert!(advice.contains("Debian: lzop"));
+/// ```
+#[must_use]
+pub fn advice(program: &str) -> String {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let Some(need) = NEEDS.iter().find(|need| need.program == name) else { return String::new() };
+    let each = Family::ALL.map(|(family, of)| format!("{of}: {}", need.packages(family)));
+    format!("Install its package ({}); `cargo xtask test` installs all that the tests need", each.join(", "))
+}
+
 const fn need(
     of: Use,
     program: &'static str,
@@ -60,6 +91,8 @@ const fn need(
 #[rustfmt::skip]
 pub const NEEDS: &[Need] = &[
     //    for          program               Debian             openSUSE        Fedora
+    // Besides for kmp's crates, to link what cargo builds.
+    need(Use::Demo,  "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
     need(Use::Demo,  "rpm",                "rpm",             "rpm",          "rpm"),
     need(Use::Demo,  "rpmbuild",           "rpm",             "rpm-build",    "rpm-build"),
     need(Use::Demo,  "depmod",             "kmod",            "kmod",         "kmod"),
