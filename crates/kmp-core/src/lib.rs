@@ -9,10 +9,12 @@
 #![deny(missing_docs)]
 
 pub mod apply;
+pub mod assignments;
 pub mod check;
 pub mod config;
 pub mod deps;
 pub mod dialect;
+mod environment;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod guard;

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io;
 
-use super::assignments::Assignments;
 use crate::abi::name::normalized;
+use crate::assignments::Assignments;
 use crate::conf_d::{DropIns, Found};
 use crate::inventory::Problem;
 use crate::root::Root;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::{Problem, module_name};
-use crate::initrd::Assignments;
+use crate::assignments::Assignments;
 use crate::root::{DirEntry, FileType, Root};
 
 const STATE: &str = "/var/lib/dkms";

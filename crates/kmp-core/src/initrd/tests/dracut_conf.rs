@@ -5,8 +5,9 @@ use std::process::Command;
 
 use testkit::TestRoot;
 
+use crate::assignments::Assignments;
+use crate::initrd::Drivers;
 use crate::initrd::dracut_conf::files;
-use crate::initrd::{Assignments, Drivers};
 use crate::root::Root;
 
 const VARIABLES: [&str; 4] = ["drivers", "add_drivers", "force_drivers", "omit_drivers"];
