@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use kmp_core::decompress::{Inflater, Kind, Source, stream};
+use kmp_core::unpack::{Inflater, Kind, Source, stream};
 use kmp_core::initrd::archive;
 
 /// The most that anything may unpack to here, in bytes.

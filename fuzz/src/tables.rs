@@ -2,7 +2,7 @@
 //! Modules, and tables of kernels.
 
 use kmp_core::abi::{Facts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature};
-use kmp_core::decompress::inflate;
+use kmp_core::unpack::inflate;
 use kmp_core::fuzz;
 
 /// The largest module that is looked at, in bytes.

@@ -99,7 +99,7 @@ impl From<SyncError> for Error {
 
 /// Text as C has it: on one line, without NUL.
 pub(crate) fn c_text(text: &str) -> CString {
-    let line = kmp_core::report::printable(text.trim_end().replace('\n', "; ").as_ref());
+    let line = kmp_core::printable(text.trim_end().replace('\n', "; ").as_ref());
     CString::new(line).unwrap_or_default()
 }
 

@@ -4,7 +4,7 @@
 use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};
 use kmp_core::check::{Line, Request, check};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::targets::{File, Targets, judge_together};
 
 use crate::Outcome;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kmp_core::initrd::Settings;
 use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
 use librpm_rt::Librpm;

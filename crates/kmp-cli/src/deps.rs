@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use kmp_core::abi::{Facts, image_exports};
 use kmp_core::config::dialect;
-use kmp_core::decompress::{MODULE_LIMIT, inflate};
 use kmp_core::deps::{Circumstances, Content, Entry, Kind, SymsetRow, kind, read_symsets, redhat, suse};
 use kmp_core::dialect::Dialect;
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::root::Root;
+use kmp_core::unpack::{MODULE_LIMIT, inflate};
 use kmp_core::workers;
 
 use crate::Outcome;

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use kmp_core::apply::{self, Lock, Note};
 use kmp_core::dialect::Dialect;
 use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
 use kmp_core::inventory::{Problem, Release};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::run_dir::{self, Check};
 use serde::Serialize;
 

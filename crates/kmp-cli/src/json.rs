@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use kmp_core::abi::{self, Verdict};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use serde::Serialize;
 
 pub const VERSION: u32 = 1;

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::sync::OnceLock;
 
-use kmp_core::report::printable;
+use kmp_core::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 struct Stderr {

@@ -13,7 +13,7 @@ use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError, Note};
 use kmp_core::initrd::{System, places};
 use kmp_core::inventory::Release;
-use kmp_core::report::printable;
+use kmp_core::printable;
 
 use crate::context::Context;
 use crate::initrd;

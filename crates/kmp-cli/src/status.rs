@@ -7,7 +7,7 @@ use std::path::Path;
 use kmp_core::abi::{Verdict, Warning};
 use kmp_core::inventory::{InstalledKmp, Inventory, ItemKind, Kind, Maker, Release};
 use kmp_core::plan::Decision;
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::survey::{Survey, SurveyedKernel};
 use kmp_core::sync::first_reason;
 use serde::Serialize;

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use kmp_core::initrd::{Done, Fate};
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::sync::{Index, KernelReport, SyncReport};
 
 use crate::context::Context;

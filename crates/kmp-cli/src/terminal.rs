@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
-use kmp_core::report::printable;
+use kmp_core::printable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {

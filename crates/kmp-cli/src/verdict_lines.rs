@@ -2,7 +2,7 @@
 //! A verdict for people: the word, every reason, and every warning.
 
 use kmp_core::abi::Verdict;
-use kmp_core::report::printable;
+use kmp_core::printable;
 
 use crate::terminal::{Colour, Page};
 

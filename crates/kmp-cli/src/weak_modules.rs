@@ -12,7 +12,7 @@ use kmp_core::apply::{self, Depmod, Generator, NoGenerator};
 use kmp_core::initrd::{Request, Settings};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
-use kmp_core::report::printable;
+use kmp_core::printable;
 use kmp_core::run_dir;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};

@@ -11,7 +11,7 @@ use crate::abi::{SymbolTable, Verdict};
 use crate::guard::{self, Elements, Present, Source, Transaction};
 use crate::inventory::{Apart, Loader, ModulesDirs, Problem};
 use crate::plan::Site;
-use crate::report::printable;
+use crate::printable;
 use crate::root::Root;
 use crate::survey::{Selection, Survey, SurveyedKernel};
 use crate::targets::{File, Targets, judge_together};

@@ -8,12 +8,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod abi;
 pub mod apply;
-pub mod budget;
 pub mod check;
 pub mod config;
-pub mod decompress;
 pub mod deps;
 pub mod dialect;
 #[cfg(feature = "fuzz")]
@@ -23,12 +20,12 @@ pub mod in_use;
 pub mod initrd;
 pub mod inventory;
 pub mod plan;
-pub mod report;
-pub mod root;
 pub mod run_dir;
-mod steps;
 pub mod survey;
 pub mod sync;
 pub mod targets;
 mod union_find;
-pub mod workers;
+
+// The floors below, under the names that this crate uses for them.
+pub use kmod_abi::{self as abi, budget};
+pub use kmp_fs::{printable, root, unpack, workers};

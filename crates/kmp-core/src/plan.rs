@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
 use crate::dialect::serves;
 use crate::inventory::Wish;
-use crate::steps;
+use kmp_steps as steps;
 
 use beside::{Allowance, Groups};
 pub use held::Held;

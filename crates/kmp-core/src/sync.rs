@@ -17,7 +17,7 @@ use crate::apply::{
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
-use crate::report::printable;
+use crate::printable;
 use crate::root::Root;
 use crate::run_dir::{Check, DIRECTORY};
 use crate::survey::{Selection, Survey, SurveyedKernel};

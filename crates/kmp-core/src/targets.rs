@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::name::module_name;
 use crate::abi::{Module, ModuleFault, Verdict};
 use crate::inventory::Loader;
-use crate::report::printable;
+use crate::printable;
 use crate::root::{FileType, Root, is_fault};
 use crate::workers;
 

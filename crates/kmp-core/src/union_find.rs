@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which of many things belong together, told pair by pair.
 
-use crate::steps;
+use kmp_steps as steps;
 
 /// Things by their number, in groups: each at first in one of its own.
 #[derive(Debug, Default)]

@@ -27,6 +27,7 @@ mod kernel;
 mod module;
 mod noise;
 mod package;
+pub mod packages;
 mod raw_elf;
 mod root;
 mod rpmbuild;
@@ -41,6 +42,7 @@ pub use module::{
     CrcStyle, Export, MODULE_LAYOUT_CRC, ModuleBuilder, Need, STRUCT_MODULE_SIZE, Strip, VERMAGIC_FLAGS,
     Versions,
 };
+pub use noise::Noise;
 pub use package::{Package, PackageBuilder};
 pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};

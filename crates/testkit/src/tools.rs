@@ -61,7 +61,11 @@ pub fn run(command: &mut Command) -> Output {
     let output = match command.output() {
         Ok(output) => output,
         Err(e) => {
-            panic!("cannot run {shown}: {e}. Install it: the tests need rpm, rpmbuild, kmod and binutils.")
+            let program = command.get_program().to_string_lossy();
+            panic!(
+                "{program} cannot be run: {e}. {}\nThe call was {shown}",
+                crate::packages::advice(&program)
+            )
         }
     };
     Output {

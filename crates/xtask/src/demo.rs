@@ -7,20 +7,26 @@ use std::process::Stdio;
 
 use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run as finish};
 
-use crate::packages::Use;
-use crate::{install, privilege, test};
+use crate::{install, privilege, run};
+use testkit::packages::Use;
 
 const OLD: &str = "6.4.0-21-default";
 const NEW: &str = "6.4.0-25-default";
 
-pub fn run(arguments: &[String]) -> Result<(), String> {
-    if let Some(unknown) = arguments.iter().find(|a| *a != "_built") {
-        return Err(format!("unknown option {unknown}; usage: cargo xtask demo"));
-    }
-    if arguments.is_empty() {
+/// Show the main job on real packages in a throwaway root.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// kmp is built: how the chore calls itself where it has the rights of root.
+    #[arg(long, hide = true)]
+    built: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    if !arguments.built {
         install::ensure(&[Use::Demo])?;
-        test::cargo(&[], &["build", "--quiet", "--locked", "-p", "kmp-cli"], &[])?;
-        if privilege::again(&["demo".into(), "_built".into()])?.is_some() {
+        // With this program's own features of their common crates, so that none is built once more.
+        run::cargo(&[], &["build", "--quiet", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
+        if privilege::again(&["demo", "--built"])?.is_some() {
             return Ok(());
         }
     }

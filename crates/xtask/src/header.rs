@@ -39,10 +39,7 @@ const AFTER: &str = "
 ";
 
 /// Writes the header, and says so where that changed it.
-pub fn run(args: &[String]) -> Result<(), String> {
-    if let Some(unknown) = args.first() {
-        return Err(format!("there is no option {unknown}"));
-    }
+pub fn run() -> Result<(), String> {
     let capi = project().join("crates/kmp-capi");
     let (path, text) = (capi.join("include/kmp.h"), generate(&capi.join("src"))?);
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {

@@ -5,24 +5,13 @@
 use std::process::{Command, Stdio};
 
 use crate::install::{find, project, target};
-use crate::test::finish;
-
-/// The files that git has, below the project's directory.
-fn files() -> Result<Vec<String>, String> {
-    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(project()).output();
-    let output = output.map_err(|e| format!("git ls-files: {e}"))?;
-    if !output.status.success() {
-        return Err(format!("git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    let names = output.stdout.split(|b| *b == 0).filter(|name| !name.is_empty());
-    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
-}
+use crate::run::finish;
+use crate::sources::files;
 
 /// Spelling, by codespell, which finds common mistakes and takes British and American English. `.codespellrc` has
 /// what it takes for a mistake and is none.
 pub fn spelling() -> Result<(), String> {
-    // What was deleted and not committed yet is still in git's list.
-    let there: Vec<String> = files()?.into_iter().filter(|name| project().join(name).exists()).collect();
+    let there = files(&project())?;
     println!("$ codespell $(git ls-files)");
     finish("codespell", Command::new("codespell").args(there).current_dir(project()))
 }
@@ -75,7 +64,7 @@ mod tests {
 
     /// The crates that are depended on, as cargo has them in `Cargo.lock`.
     fn dependencies(manifest: &str) -> Vec<Value> {
-        let mut command = crate::test::cargo_command(&[], &["metadata", "--format-version=1", "--locked"]);
+        let mut command = crate::run::cargo_command(&[], &["metadata", "--format-version=1", "--locked"]);
         let output = command.arg("--manifest-path").arg(project().join(manifest)).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();

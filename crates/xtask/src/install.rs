@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmp_core::dialect::Dialect;
 
-use crate::packages::{Family, NEEDS, Need, Use};
+use testkit::packages::{Family, NEEDS, Need, Use, advice};
 
 const SBIN: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -17,11 +18,54 @@ pub fn find(program: &str) -> Option<PathBuf> {
     directories.into_iter().map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
+/// Why a command could not be started, and what to install.
+pub fn cannot_run(command: &Command, why: &std::io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("{program} cannot be run: {why}. {}", advice(&program)).trim_end_matches([' ', '.']).into()
+}
+
+/// What [`ensure`] would look for, by purpose: each program, and this machine's packages that have it.
+pub fn list_packages() {
+    let families: Vec<(Family, &str)> = Family::ALL
+        .into_iter()
+        .filter(|(family, _)| self::family().is_none_or(|own| own == *family))
+        .collect();
+    for (of, purpose) in Use::ALL {
+        println!("For {purpose}:");
+        for need in NEEDS.iter().filter(|need| need.of == of) {
+            let packages = families.iter().map(|(family, name)| match families.len() {
+                1 => need.packages(*family).to_string(),
+                _ => format!("{name}: {}", need.packages(*family)),
+            });
+            let there = if is_there(need.program) { "" } else { "  (not installed)" };
+            println!("  {:20} {}{there}", need.program, packages.collect::<Vec<_>>().join("; "));
+        }
+    }
+}
+
+/// Whether [`ensure`] only names what is missing.
+static NOTHING: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is installed.
+pub fn install_nothing() {
+    NOTHING.store(true, Ordering::Relaxed);
+}
+
+/// Has [`install_nothing`] been called?
+pub fn installs_nothing() -> bool {
+    NOTHING.load(Ordering::Relaxed)
+}
+
 /// Makes sure that all that `uses` need is there.
 pub fn ensure(uses: &[Use]) -> Result<(), String> {
     let missing = missing(uses);
     if missing.is_empty() {
         return Ok(());
+    }
+    if installs_nothing() {
+        let each =
+            missing.iter().map(|need| format!("{} is not installed. {}", need.program, advice(need.program)));
+        return Err(each.collect::<Vec<_>>().join("\n"));
     }
     let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
     let Some(family) = family() else {
@@ -131,7 +175,7 @@ pub fn ensure_components() -> Result<(), String> {
         if works {
             continue;
         }
-        if find("rustup").is_none() {
+        if installs_nothing() || find("rustup").is_none() {
             return Err(format!("cargo {subcommand} does not work; install {component}"));
         }
         println!("$ rustup component add {component}");

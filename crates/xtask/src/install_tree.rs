@@ -13,9 +13,6 @@ use crate::plugin;
 #[path = "../../kmp-capi/link.rs"]
 mod link;
 
-const USAGE: &str = "usage: cargo xtask install --destdir DIR [--libdir /usr/lib64] [--docdir /usr/share/doc]
-                           [--dialect suse|redhat] [--debug]";
-
 /// What is installed as it is: from, to, and the mode. `*` stands for each file's name. A row whose files are not there
 /// is an error.
 #[rustfmt::skip]
@@ -74,17 +71,32 @@ const COMMANDS: &[&str] = &["kmp", "weak-modules2", "weak-modules"];
 /// What is built, always in one call: asked for one by one, crates are built anew for each with the features it wants.
 pub const PACKAGES: &[&str] = &["--package", "kmp-cli", "--package", "kmp-capi", "--package", "xtask"];
 
-struct Tree {
+/// Build, and lay out everything below a directory as an installed system has it.
+#[derive(clap::Args)]
+pub struct Tree {
+    /// What stands for the root of the file system.
+    #[arg(long, value_name = "DIR")]
     destdir: PathBuf,
+    /// Where libraries go.
+    #[arg(long, value_name = "DIR", default_value = "/usr/lib64", value_parser = absolute)]
     libdir: PathBuf,
+    /// Where documentation goes.
+    #[arg(long, value_name = "DIR", default_value = "/usr/share/doc", value_parser = absolute)]
     docdir: PathBuf,
+    /// Whose conventions hold.
+    #[arg(long, default_value = "suse", value_parser = ["suse", "redhat"])]
     dialect: String,
+    /// Unoptimised.
+    #[arg(long)]
     debug: bool,
 }
 
-/// Builds, and lays everything out below `--destdir`.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let tree = Tree::from(args)?;
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    path.is_absolute().then_some(path).ok_or_else(|| "not an absolute path".into())
+}
+
+pub fn run(tree: &Tree) -> Result<(), String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
     cargo.args((!tree.debug).then_some("--release"));
@@ -116,37 +128,6 @@ pub fn run(args: &[String]) -> Result<(), String> {
 }
 
 impl Tree {
-    fn from(args: &[String]) -> Result<Self, String> {
-        let mut tree = Self {
-            destdir: PathBuf::new(),
-            libdir: "/usr/lib64".into(),
-            docdir: "/usr/share/doc".into(),
-            dialect: "suse".into(),
-            debug: false,
-        };
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().cloned().ok_or_else(|| format!("{arg} needs a value; {USAGE}"));
-            match arg.as_str() {
-                "--destdir" => tree.destdir = value()?.into(),
-                "--libdir" => tree.libdir = value()?.into(),
-                "--docdir" => tree.docdir = value()?.into(),
-                "--dialect" => tree.dialect = value()?,
-                "--debug" => tree.debug = true,
-                other => return Err(format!("there is no option {other}; {USAGE}")),
-            }
-        }
-        let dialect_known = ["suse", "redhat"].contains(&tree.dialect.as_str());
-        if tree.destdir.as_os_str().is_empty()
-            || !tree.libdir.is_absolute()
-            || !tree.docdir.is_absolute()
-            || !dialect_known
-        {
-            return Err(USAGE.into());
-        }
-        Ok(tree)
-    }
-
     /// The files of a row of [`FILES`].
     fn files(&self, from: &str, to: &str, mode: u32) -> Result<(), String> {
         let from = project().join(from.replace("DIALECT", &self.dialect));

@@ -11,62 +11,110 @@ mod house;
 mod install;
 mod install_tree;
 mod judge;
-mod packages;
 mod plugin;
 mod privilege;
 mod releases;
 mod rpm;
+mod run;
+mod sources;
 mod test;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// A chore: it returns what went wrong, in words.
-type Chore = fn(&[String]) -> Result<(), String>;
+use clap::{Parser, Subcommand};
 
-/// Name, what it does, and the chore. A name with `_` in front is for the chores' own use.
-const CHORES: &[(&str, &str, Chore)] = &[
-    ("demo", "show the main job on real packages in a throwaway root", demo::run),
-    ("test", "install what is needed, then run every check and test", test::run),
-    ("judge", "boot real kernels and compare their word with kmp's", judge::run),
-    ("campaign", "run tests that have a quick form at length: kills, reads, races, fuzz", campaign::run),
-    ("fuzz", "run the fuzz targets, some seconds each", fuzz::run),
-    ("releases", "run the tests of rpm's plugin inside of newer Debian releases", releases::run),
-    ("plugin", "build kmp.so, rpm's plugin", plugin::run),
-    ("bench", "measure speed and memory against their bounds", bench::run),
-    ("install", "lay out everything below --destdir DIR", install_tree::run),
-    ("header", "write kmp.h from the items and comments of libkmp's sources", header::run),
-    ("rpm", "build the packages of packaging/kmp.spec", rpm::run),
-    ("_measure", "", bench::measure::run),
-    ("_inflate", "", bench::measure::inflate),
-];
+/// Chores of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    chore: Chore,
+}
 
-/// Is there a chore of this name?
-fn knows(name: &str) -> bool {
-    CHORES.iter().any(|(n, ..)| *n == name)
+#[derive(Subcommand)]
+enum Chore {
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    Judge(judge::Arguments),
+    Campaign(campaign::Options),
+    Fuzz(fuzz::Arguments),
+    /// Run the tests of rpm's plugin inside of newer Debian releases.
+    Releases,
+    Plugin(plugin::Arguments),
+    Bench(bench::Arguments),
+    Install(install_tree::Tree),
+    /// Write kmp.h from the items and comments of libkmp's sources.
+    Header,
+    Rpm(rpm::Arguments),
+    /// Run a program, and print what it took: for the benchmark.
+    #[command(name = "_measure", hide = true)]
+    Measure {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Inflate the files of a list: the benchmark's baseline.
+    #[command(name = "_inflate", hide = true)]
+    Inflate {
+        list: PathBuf,
+    },
+}
+
+impl Chore {
+    /// Does it, and returns what went wrong, in words.
+    fn run(&self) -> Result<(), String> {
+        match self {
+            Self::Demo(arguments) => demo::run(arguments),
+            Self::Test(arguments) => test::run(arguments),
+            Self::Judge(arguments) => judge::run(arguments),
+            Self::Campaign(options) => campaign::run(options),
+            Self::Fuzz(arguments) => fuzz::run(arguments),
+            Self::Releases => releases::run(),
+            Self::Plugin(arguments) => plugin::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
+            Self::Install(tree) => install_tree::run(tree),
+            Self::Header => header::run(),
+            Self::Rpm(arguments) => rpm::run(arguments),
+            Self::Measure { words } => bench::measure::run(words),
+            Self::Inflate { list } => bench::measure::inflate(list),
+        }
+    }
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    if bench::is_depmod() {
-        return report("depmod", bench::measure::depmod(&args));
-    }
-    let chore = args.first().and_then(|name| CHORES.iter().find(|(n, ..)| n == name));
-    let Some((name, _, run)) = chore else {
-        eprintln!("usage: cargo xtask CHORE\n");
-        for (name, about, _) in CHORES.iter().filter(|(name, ..)| !name.starts_with('_')) {
-            eprintln!("  {name:8} {about}");
-        }
-        return ExitCode::from(2);
+    let result = if bench::is_depmod() {
+        let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+        bench::measure::depmod(&words)
+    } else {
+        CommandLine::parse().chore.run()
     };
-    report(name, run(&args[1..]))
-}
-
-fn report(name: &str, result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("cargo xtask {name}: {why}");
+            eprintln!("cargo xtask: {why}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_one() {
+        super::CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_chore_says_what_it_does_and_help_starts_nothing() {
+        for chore in super::CommandLine::command().get_subcommands() {
+            let name = chore.get_name();
+            assert!(chore.get_about().is_some(), "{name} does not say what it does");
+            let words = ["cargo xtask", name, "--help"];
+            let asked = super::CommandLine::command().try_get_matches_from(words).unwrap_err();
+            assert_eq!(asked.kind(), clap::error::ErrorKind::DisplayHelp, "{name}");
         }
     }
 }

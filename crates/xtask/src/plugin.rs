@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `cargo xtask plugin [--faults | --sanitize] [--debug] | --check`: links rpm's plugin from C and libkmp.
+//! `cargo xtask plugin`: links rpm's plugin from C and libkmp.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{install, install_tree, privilege, test};
+use crate::{install, install_tree, privilege, run};
 
 /// The system libraries that Rust's standard library needs. The unwinder comes from gcc's archive: a plugin that cannot be
 /// loaded blocks rpm, so it needs nothing that librpm does not need as well.
@@ -27,8 +27,6 @@ const HARDENING: &[&[&str]] = &[
 const SANITIZERS: &[&str] =
     &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
-const OPTIONS: &str = "--faults, --sanitize, --debug and --check";
-
 /// What a plugin is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -40,22 +38,33 @@ pub enum Kind {
     Sanitized,
 }
 
-/// Builds `kmp.so` and prints its path. `--faults`: with faults on purpose, for tests; `--sanitize`: with sanitizers besides;
-/// `--debug`: unoptimised. `--check`: runs the tests with sanitizers instead.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let mut kind = Kind::Plain;
-    let mut profile = "release";
-    for arg in args {
-        match arg.as_str() {
-            "--faults" => kind = Kind::Faults,
-            "--sanitize" => kind = Kind::Sanitized,
-            "--debug" => profile = "debug",
-            "--check" => return check_sanitized().map(|why| why.iter().for_each(|why| println!("{why}"))),
-            other => {
-                return Err(format!("there is no option {other}; there are {OPTIONS}"));
-            }
-        }
+/// Build kmp.so, rpm's plugin, and print its path.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// With faults on purpose, for tests.
+    #[arg(long)]
+    faults: bool,
+    /// The same, with sanitizers.
+    #[arg(long, conflicts_with = "faults")]
+    sanitize: bool,
+    /// Unoptimised.
+    #[arg(long)]
+    debug: bool,
+    /// Run the tests with sanitizers instead.
+    #[arg(long, conflicts_with_all = ["faults", "sanitize", "debug"])]
+    check: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    if arguments.check {
+        return check_sanitized().map(|why| why.iter().for_each(|why| println!("{why}")));
     }
+    let kind = match (arguments.faults, arguments.sanitize) {
+        (_, true) => Kind::Sanitized,
+        (true, false) => Kind::Faults,
+        (false, false) => Kind::Plain,
+    };
+    let profile = if arguments.debug { "debug" } else { "release" };
     println!("{}", build(kind, profile)?.display());
     Ok(())
 }
@@ -85,9 +94,9 @@ pub fn check_sanitized() -> Result<Option<String>, String> {
         let plugin = plugin.display().to_string();
         let with = [("KMP_PLUGIN", &*plugin), ("KMP_PLUGIN_PRELOAD", &*preload)];
         let named = [&tests[..], &["--include-ignored"], NOT_SANITIZED, SANITIZED].concat();
-        test::cargo(&namespace, &named, &with)?;
+        run::cargo(&namespace, &named, &with)?;
     }
-    test::cargo(&namespace, &[&tests[..], &["--ignored", "valgrind"]].concat(), &[])?;
+    run::cargo(&namespace, &[&tests[..], &["--ignored", "valgrind"]].concat(), &[])?;
     Ok(cannot)
 }
 

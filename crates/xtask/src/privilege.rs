@@ -29,7 +29,7 @@ pub fn namespace() -> Result<Vec<&'static str>, String> {
 }
 
 /// Runs this chore again where it has root's rights; `None` where it has them.
-pub fn again(arguments: &[String]) -> Result<Option<()>, String> {
+pub fn again(arguments: &[&str]) -> Result<Option<()>, String> {
     let words = namespace()?;
     let Some((first, rest)) = words.split_first() else { return Ok(None) };
     let program = std::env::current_exe().map_err(|e| e.to_string())?;

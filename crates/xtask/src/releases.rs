@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::packages::Use;
-use crate::test::finish;
-use crate::{install, plugin, privilege, test};
+use crate::run::finish;
+use crate::{install, plugin, privilege, run};
+use testkit::packages::Use;
 
 /// A release that debootstrap knows.
 struct Release {
@@ -54,10 +54,7 @@ mount -o remount,bind,ro "$chroot$source"
 mount --bind "$target" "$chroot$target"
 exec chroot "$chroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C RUST_BACKTRACE=0 "$@""#;
 
-pub fn run(arguments: &[String]) -> Result<(), String> {
-    if !arguments.is_empty() {
-        return Err("usage: cargo xtask releases".into());
-    }
+pub fn run() -> Result<(), String> {
     match check(None)? {
         None => Ok(()),
         Some(why) => Err(format!("not run: {why}")),
@@ -114,7 +111,7 @@ pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
             let words = ["test", "--workspace", "--test", test, "--locked", "--"];
             let cases = if release.moves { single } else { all };
             let words = [&words[..], &["--quiet", "--include-ignored", cases]].concat();
-            failed.extend(test::cargo(&privilege::namespace()?, &words, &environment).err());
+            failed.extend(run::cargo(&privilege::namespace()?, &words, &environment).err());
         }
     }
     match failed.is_empty() {
@@ -126,7 +123,7 @@ pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
 /// The programs of [`PROGRAMS`], which `cargo test` has built already.
 fn test_programs() -> Result<Vec<PathBuf>, String> {
     let arguments = ["test", "--workspace", "--no-run", "--locked", "--quiet", "--message-format=json"];
-    let output = test::cargo_command(&[], &arguments).stderr(Stdio::inherit()).output();
+    let output = run::cargo_command(&[], &arguments).stderr(Stdio::inherit()).output();
     let output = output.map_err(|e| format!("cargo: {e}"))?;
     if !output.status.success() {
         return Err(format!("cargo test --no-run: {}", output.status));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `cargo xtask rpm [--out DIR] [--release N]`: the sources, and the packages that rpmbuild makes of them.
+//! `cargo xtask rpm`: the sources, and the packages that rpmbuild makes of them.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,31 +7,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::install::{ensure, project, target};
-use crate::packages::Use;
-
-const USAGE: &str = "usage: cargo xtask rpm [--out DIR] [--release N]
-
-Builds the packages of packaging/kmp.spec, and their sources, into DIR (target/rpm/out where none is given).
---release: the packages' release, 1 where none is given.";
+use testkit::packages::Use;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Builds, and prints each package's path.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let mut out = target().join("rpm/out");
-    let mut release = "1".to_string();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().cloned().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
-        match arg.as_str() {
-            "--out" => out = std::path::absolute(value()?).map_err(|e| e.to_string())?,
-            "--release" => release = value()?,
-            other => return Err(format!("there is no option {other}\n{USAGE}")),
-        }
-    }
-    if !release.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') || release.is_empty() {
-        return Err(format!("{release} is no release\n{USAGE}"));
-    }
+/// Build the packages of packaging/kmp.spec and their sources, and print each one's path.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where the packages go [default: target/rpm/out].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The packages' release.
+    #[arg(long, default_value = "1", value_parser = release)]
+    release: String,
+}
+
+fn release(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+    fits.then(|| text.to_string()).ok_or_else(|| "a release has letters, digits and dots".into())
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    let out = arguments.out.clone().unwrap_or_else(|| target().join("rpm/out"));
+    let out = std::path::absolute(out).map_err(|e| e.to_string())?;
     ensure(&[Use::Demo, Use::Rpm])?;
     let work = target().join("rpm");
     let sources = work.join("SOURCES");
@@ -40,7 +38,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
     pack(&sources)?;
     vendor(&sources)?;
-    build(&work, &release)?;
+    build(&work, &arguments.release)?;
     collect(&work, &out)
 }
 

@@ -10,7 +10,7 @@ use super::notes::{Note, note, noted, take_back};
 use super::program::{self, Failure, With, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
 use crate::inventory::Problem;
-use crate::report::printable;
+use crate::printable;
 use crate::root::{Root, is_fault};
 
 /// Where markers are: empty files, named for the kernel's release.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use kmp_exec::{End, Files, Program};
 use nix::unistd::{AccessFlags, access};
 
-use crate::report::printable;
+use crate::printable;
 use crate::root::{FileType, Root, is_fault};
 
 /// Where programs are.

@@ -17,7 +17,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use crate::inventory::{DEPMOD_D, ModulesDirs, Release};
-use crate::report::printable;
+use crate::printable;
 use crate::root::{FileType, Root};
 
 use super::depmod::is_index;

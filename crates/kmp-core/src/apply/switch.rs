@@ -216,7 +216,7 @@ fn nothing_unknown(old: &OwnedFd, wanted: &Wanted<'_>) -> io::Result<()> {
             if is_dir {
                 pending.push(path);
             } else if !known.contains(path.as_path()) {
-                let path = crate::report::printable(path.as_os_str());
+                let path = crate::printable(path.as_os_str());
                 return Err(io::Error::other(format!(
                     "{path} in weak-updates was not there or not readable when stock was taken; all is left as it is"
                 )));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a file of a package is, by its path.
 
-use crate::decompress::SUFFIXES;
+use crate::unpack::SUFFIXES;
 
 /// What dependencies a file may have something to do with.
 #[derive(Clone, Debug, PartialEq, Eq)]

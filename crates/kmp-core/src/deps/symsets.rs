@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use crate::decompress::{MODULE_LIMIT, inflate};
+use crate::unpack::{MODULE_LIMIT, inflate};
 
 /// A file that is no archive of symbol sets. The text says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,10 +15,10 @@ use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, Traits, name};
 use crate::budget::Budget;
-use crate::decompress::MODULE_LIMIT;
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::inventory::kind::{self, Around};
 use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
+use crate::unpack::MODULE_LIMIT;
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -224,7 +224,7 @@ impl Elements {
                     for path in other {
                         if let Some(release) = symvers.get(path) {
                             if let Err(why) = self.set_symvers(release, &bytes) {
-                                log::warn!("{}: {why}", crate::report::printable(path.as_os_str()));
+                                log::warn!("{}: {why}", crate::printable(path.as_os_str()));
                             }
                         } else if let Some(release) = configs.get(path) {
                             let parts = self.kernels.entry(release.clone()).or_default();

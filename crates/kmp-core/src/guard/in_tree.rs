@@ -10,9 +10,9 @@ use librpm_rt::PackageFile;
 
 use super::incoming::InTree;
 use crate::abi::name::{module_name, normalized};
-use crate::decompress::MODULE_LIMIT;
 use crate::dialect::IN_TREE;
 use crate::inventory::{ModulesDirs, parse_module};
+use crate::unpack::MODULE_LIMIT;
 
 /// Lists what is built in, by paths.
 const BUILTIN: &str = "modules.builtin";

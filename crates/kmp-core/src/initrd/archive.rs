@@ -14,8 +14,8 @@ use std::path::{Component, Path, PathBuf};
 use super::cpio;
 use super::digest::Digest;
 use crate::abi::name::module_name;
-use crate::decompress::{Inflater, Kind, Source, stream};
 use crate::dialect::IN_TREE;
+use crate::unpack::{Inflater, Kind, Source, stream};
 
 /// The most that all streams together may unpack to, in bytes. Initrds have some hundred MiB.
 const UNPACKED: u64 = 4 << 30;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::steps;
+use kmp_steps as steps;
 
 /// Words after which another command begins, or that pass assignments on.
 const PASSED: &[&str] = &[
@@ -317,7 +317,7 @@ fn ends_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::tests::steps_of;
+    use kmp_steps::steps_of;
 
     fn value(text: &str) -> String {
         let mut read = Assignments::default();

@@ -11,10 +11,10 @@ use super::decide::{Compared, Present, State};
 use super::digest::Digest;
 use super::places;
 use crate::abi::name::module_name;
-use crate::decompress::{Inflater, MODULE_LIMIT};
 use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
 use crate::inventory::{Problem, Release};
 use crate::root::{Root, again, is_fault};
+use crate::unpack::{Inflater, MODULE_LIMIT};
 
 /// A module that a new initrd could get.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use crate::decompress::Source;
+use crate::unpack::Source;
 
 /// A header's length, in bytes.
 const HEADER: usize = 110;

@@ -224,7 +224,7 @@ fn change(module: &Compared, facts: &Facts<'_>) -> Option<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decompress::Inflater;
+    use crate::unpack::Inflater;
 
     fn digest(text: &str) -> State {
         State::Read(Digest::of(text.as_bytes(), &mut Inflater::new()).unwrap())

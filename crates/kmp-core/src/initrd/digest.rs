@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use crate::abi;
-use crate::decompress::{Inflater, MODULE_LIMIT};
+use crate::unpack::{Inflater, MODULE_LIMIT};
 
 /// What tells one module from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::kernels::{Release, SYMVERS_SUFFIXES};
 use crate::abi::name::{module_name, module_stem};
 use crate::dialect::{IN_TREE, WEAK_UPDATES};
-use crate::report::printable;
+use crate::printable;
 use crate::root::{Root, Stat, is_fault};
 
 /// What depmod writes first, and what tells of every module.

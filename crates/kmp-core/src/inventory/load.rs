@@ -10,10 +10,10 @@ use super::kernels::{FoundModule, Release, SYMVERS_SUFFIXES, kernel_files};
 use super::{Problem, Stamp};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, name};
 use crate::budget::{Budget, Exceeded};
-use crate::decompress::{DecompressError, MODULE_LIMIT, inflate};
 use crate::dialect::IN_TREE;
-use crate::report::printable;
+use crate::printable;
 use crate::root::{FileType, Root, is_fault};
+use crate::unpack::{DecompressError, MODULE_LIMIT, inflate};
 use crate::workers::{self, Workers};
 
 /// A module as read from disk, or why it could not be.

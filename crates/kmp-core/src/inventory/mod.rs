@@ -43,7 +43,7 @@ pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 use crate::abi::{Module, ModuleFault};
 use crate::config::Config;
 use crate::dialect::{Dialect, WEAK_UPDATES};
-use crate::report::printable;
+use crate::printable;
 use crate::root::{Root, Stat, is_fault};
 use crate::workers::{self, Workers};
 
@@ -75,7 +75,7 @@ impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", crate::report::printable(self.path.as_os_str()), self.what)
+        write!(f, "{}: {}", crate::printable(self.path.as_os_str()), self.what)
     }
 }
 

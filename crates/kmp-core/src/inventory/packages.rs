@@ -15,7 +15,7 @@ use super::kind::{self, Around, Kind};
 use super::wish::Wish;
 use super::{Conventions, ModulesDirs, Problem, module_name};
 use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
-use crate::report::printable;
+use crate::printable;
 use crate::root::Root;
 
 pub use librpm_rt::Package;

@@ -18,7 +18,7 @@ use super::packages::{InstalledKmp, name_fault};
 use super::wish::Wish;
 use super::{FoundModule, ModulesDirs};
 use crate::abi::{Module, ModuleFault};
-use crate::report::printable;
+use crate::printable;
 use crate::union_find::Groups;
 
 /// The groups of `modules`, which are in depmod's order: of two in one release with one name the first counts. `unread`: what
@@ -119,7 +119,7 @@ impl<'n> Families<'n> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::tests::grow_linearly;
+    use kmp_steps::grow_linearly;
 
     #[test]
     fn a_long_chain_of_names_is_one_family() {

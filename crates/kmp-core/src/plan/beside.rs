@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Kmp, Site, modules};
 use crate::abi::{Module, ModuleFault, Reason, Verdict, name};
-use crate::steps;
 use crate::union_find;
+use kmp_steps as steps;
 
 /// How many modules are judged again at least, however few there are in all.
 const LEAST: usize = 200_000;

@@ -12,7 +12,7 @@ use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Request, System, compare};
 use crate::inventory::{Problem, Release};
 use crate::plan::Decision;
-use crate::report::printable;
+use crate::printable;
 use crate::root::Root;
 use crate::run_dir::{self, Check};
 use crate::survey::Survey;

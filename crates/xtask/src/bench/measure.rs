@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What runs as a process of its own: the thing that measures, the baseline, and depmod with a clock.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::parent_id;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kmp_core::decompress::{Inflater, MODULE_LIMIT};
+use kmp_core::unpack::{Inflater, MODULE_LIMIT};
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// The variables through which [`depmod`] is told what to run, and where to note the time.
@@ -50,12 +51,12 @@ pub fn measured(command: &Command) -> Result<Run, String> {
 }
 
 /// `_measure PROGRAM ARGUMENT...`: runs it with its output thrown away, and prints what it took.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub fn run(arguments: &[OsString]) -> Result<(), String> {
     let (program, rest) = arguments.split_first().ok_or("no program")?;
     let mut command = Command::new(program);
     command.args(rest).stdin(Stdio::null()).stdout(Stdio::null());
     let start = Instant::now();
-    let status = command.status().map_err(|e| format!("{program}: {e}"))?;
+    let status = command.status().map_err(|e| format!("{}: {e}", program.display()))?;
     let wall = start.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|e| e.to_string())?;
     let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
@@ -65,11 +66,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
 }
 
 /// `_inflate LIST`: reads and inflates each file of a list once, on one thread. The baseline.
-pub fn inflate(arguments: &[String]) -> Result<(), String> {
-    let list = arguments.first().ok_or("no list")?;
+pub fn inflate(list: &Path) -> Result<(), String> {
     let mut inflater = Inflater::new();
     let mut total = 0;
-    for path in fs::read_to_string(list).map_err(|e| format!("{list}: {e}"))?.lines() {
+    for path in fs::read_to_string(list).map_err(|e| format!("{}: {e}", list.display()))?.lines() {
         let bytes = fs::read(path).map_err(|e| format!("{path}: {e}"))?;
         let inflated = inflater.inflate(bytes, MODULE_LIMIT).map_err(|e| format!("{path}: {e}"))?;
         total += inflated.len();
@@ -88,7 +88,7 @@ pub fn depmod_link(dir: &Path) -> Result<PathBuf, String> {
 }
 
 /// As `depmod ARGUMENT...`: notes how long the real depmod took, and the caller's peak memory so far.
-pub fn depmod(arguments: &[String]) -> Result<(), String> {
+pub fn depmod(arguments: &[OsString]) -> Result<(), String> {
     let variable = |name: &str| std::env::var(name).map_err(|e| format!("{name}: {e}"));
     let start = Instant::now();
     let status = Command::new(variable(REAL_DEPMOD)?).args(arguments).status().map_err(|e| e.to_string())?;

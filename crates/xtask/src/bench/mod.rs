@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use measure::{DEPMOD_LOG, REAL_DEPMOD, Run, measured};
 use roots::{BenchRoot, KERNELS};
 
-use crate::packages::Use;
-use crate::{install, privilege, test};
+use crate::{install, privilege, run};
+use testkit::packages::Use;
 
+const ROUNDS: usize = 15;
 const CHECK_BOUND: f64 = 1.2;
 const DEPMOD_BOUND: f64 = 0.2;
 const IDLE_BOUND: f64 = 0.15;
@@ -29,24 +30,35 @@ struct Row {
     good: bool,
 }
 
-pub fn run(arguments: &[String]) -> Result<(), String> {
-    let (rounds, plugin) = match arguments {
-        [] => ("15", None),
-        [option, rounds] if option == "--rounds" => (rounds.as_str(), None),
-        [release, rounds, plugin] if release == "_release" => (rounds.as_str(), Some(plugin)),
-        _ => return Err("usage: cargo xtask bench [--rounds N]".into()),
-    };
-    let rounds: usize = rounds.parse().map_err(|_| "not a number of rounds")?;
-    let Some(plugin) = plugin else {
+/// Measure speed and memory against their bounds.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// How often each measurement is repeated.
+    #[arg(long, value_name = "N", default_value_t = ROUNDS)]
+    rounds: usize,
+    /// All is built, the plugin is this: how the chore calls its optimised self.
+    #[arg(long, hide = true)]
+    built: Option<PathBuf>,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { rounds: ROUNDS, built: None }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    let rounds = arguments.rounds;
+    let Some(plugin) = &arguments.built else {
         install::ensure(&[Use::Demo, Use::Test])?;
-        test::cargo(&[], &["build", "--release", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
+        run::cargo(&[], &["build", "--release", "--locked", "-p", "kmp-cli", "-p", "xtask"], &[])?;
         let plugin = crate::plugin::build(crate::plugin::Kind::Plain, "release")?;
         let program = install::target().join("release/xtask");
         let mut words = privilege::namespace()?;
         let program = program.to_string_lossy();
         words.push(&program);
         let mut command = std::process::Command::new(words[0]);
-        command.args(&words[1..]).args(["bench", "_release", &rounds.to_string()]).arg(plugin);
+        command.args(&words[1..]).args(["bench", "--rounds", &rounds.to_string(), "--built"]).arg(plugin);
         let status = command.status().map_err(|e| format!("{program}: {e}"))?;
         return if status.success() { Ok(()) } else { Err("not within the bounds".into()) };
     };
@@ -59,7 +71,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     check(&base, &kmp, &check_root, rounds.max(3), &mut rows)?;
     changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
     idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
-    plugin::rows(rounds.max(3), Path::new(plugin), &mut rows)?;
+    plugin::rows(rounds.max(3), plugin, &mut rows)?;
     // Minutes in shell: a few rounds tell enough.
     deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), &mut rows)?;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The fuzz targets, which share the time.
 
-use super::{Campaign, Enough, Options, usage};
+use super::{Campaign, Enough, Options};
 use crate::fuzz;
 
 const SECONDS: u64 = 3600;
@@ -16,7 +16,7 @@ pub const CAMPAIGN: Campaign = Campaign {
 /// libFuzzer does here what tests do elsewhere.
 pub fn run(options: &Options) -> Result<(), String> {
     if options.count.or(options.rounds).is_some() {
-        return Err(format!("campaign fuzz goes by --seconds\n{}", usage()));
+        return Err("campaign fuzz goes by --seconds".into());
     }
     fuzz::campaign(options.seconds.unwrap_or(SECONDS), options.seed, options.jobs)
 }

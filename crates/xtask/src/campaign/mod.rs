@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::{privilege, test};
+use crate::{privilege, run};
 
 const CAMPAIGNS: &[&Campaign] = &[&kills::CAMPAIGN, &reads::CAMPAIGN, &races::CAMPAIGN, &fuzz::CAMPAIGN];
 
@@ -45,26 +45,34 @@ enum Enough {
     Seconds(u64),
 }
 
-/// What was asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
+/// Run tests that have a quick form at length: kills, reads, races, fuzz.
+///
+/// Runs the tests of a campaign again and again, each time with another seed, until it has enough or a test has failed.
+#[derive(clap::Args)]
+#[command(after_help = campaigns())]
+pub struct Options {
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(CAMPAIGNS.iter().map(|c| c.name)))]
+    name: String,
+    /// So many of what the campaign counts.
+    #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// So many runs of all its tests.
+    #[arg(long, value_name = "N")]
     rounds: Option<u64>,
+    /// After so much time, at the end of a run.
+    #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+    /// The first run's seed, 1 where none is given.
+    #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How many tests at once, one for each core where it is not given.
+    #[arg(long, value_name = "N")]
     jobs: Option<u64>,
 }
 
-fn usage() -> String {
-    let mut text =
-        "usage: cargo xtask campaign NAME [--count N] [--rounds N] [--seconds N] [--seed N] [--jobs N]\n\n\
-        Runs the tests of a campaign again and again, each time with another seed, until it has enough:\n\
-        --count N    so many of what it counts\n\
-        --rounds N   so many runs of all its tests\n\
-        --seconds N  after so much time, at the end of a run\n\
-        --seed N     the first run's seed (1)\n\
-        --jobs N     tests at once (one for each core)\n"
-            .to_string();
+/// What there is, and when each has enough.
+fn campaigns() -> String {
+    let mut text = "Campaigns, and what each runs to where no option says:".to_string();
     for Campaign { name, about, enough, .. } in CAMPAIGNS {
         let enough = match enough {
             Enough::Figure { name, count } => format!("{count} {name}"),
@@ -75,43 +83,20 @@ fn usage() -> String {
     text
 }
 
-pub fn run(arguments: &[String]) -> Result<(), String> {
-    let Some((name, options)) = arguments.split_first() else { return Err(usage()) };
-    if ["-h", "--help"].contains(&name.as_str()) {
-        println!("{}", usage());
-        return Ok(());
+pub fn run(options: &Options) -> Result<(), String> {
+    let name = options.name.as_str();
+    if name == fuzz::CAMPAIGN.name {
+        return fuzz::run(options);
     }
     let campaign = CAMPAIGNS.iter().find(|c| c.name == name);
-    let campaign = campaign.ok_or_else(|| format!("there is no campaign {name}\n{}", usage()))?;
-    let options = parse(options)?;
-    if name == fuzz::CAMPAIGN.name {
-        return fuzz::run(&options);
-    }
+    let campaign = campaign.ok_or_else(|| format!("there is no campaign {name}"))?;
     for tests in campaign.tests {
         if names(tests)? == 0 {
             let Tests { binary, filter, .. } = tests;
             return Err(format!("campaign {name}: its tests, {filter} of {binary}, are not written yet"));
         }
     }
-    go_on(campaign, &options)
-}
-
-fn parse(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options::default();
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let place = match word.as_str() {
-            "--count" => &mut options.count,
-            "--rounds" => &mut options.rounds,
-            "--seconds" => &mut options.seconds,
-            "--seed" => &mut options.seed,
-            "--jobs" => &mut options.jobs,
-            other => return Err(format!("unknown option {other}\n{}", usage())),
-        };
-        let number = words.next().and_then(|n| n.parse().ok());
-        *place = Some(number.ok_or_else(|| format!("{word} needs a number\n{}", usage()))?);
-    }
-    Ok(options)
+    go_on(campaign, options)
 }
 
 fn go_on(campaign: &Campaign, options: &Options) -> Result<(), String> {
@@ -161,7 +146,7 @@ fn go_on(campaign: &Campaign, options: &Options) -> Result<(), String> {
 fn names(tests: &Tests) -> Result<usize, String> {
     let arguments =
         ["test", "--locked", "-p", tests.package, "--test", tests.binary, "--", "--list", tests.filter];
-    let output = test::cargo_command(&[], &arguments).stderr(Stdio::inherit()).output();
+    let output = run::cargo_command(&[], &arguments).stderr(Stdio::inherit()).output();
     let output = output.map_err(|e| format!("cargo: {e}"))?;
     if !output.status.success() {
         return Err(format!("cargo {}: {}", arguments.join(" "), output.status));
@@ -182,7 +167,7 @@ fn one_run(
     let mut arguments = vec!["test", "--quiet", "--locked", "-p", tests.package, "--test", tests.binary];
     arguments.extend(["--", "--show-output", tests.filter]);
     arguments.extend(threads.as_deref());
-    let mut command = test::cargo_command(&namespace, &arguments);
+    let mut command = run::cargo_command(&namespace, &arguments);
     command.env("KMP_CAMPAIGN_SEED", seed.to_string());
     let mut child = command
         .stdin(Stdio::null())
@@ -230,19 +215,6 @@ fn print(campaign: &Campaign, first: u64, rounds: u64, took: Duration, figures: 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_string).collect()
-    }
-
-    #[test]
-    fn options() {
-        let expected = Options { count: Some(5), seed: Some(7), ..Options::default() };
-        assert_eq!(parse(&words("--count 5 --seed 7")).unwrap(), expected);
-        for wrong in ["--count", "--count x", "--counts 5", "5"] {
-            assert!(parse(&words(wrong)).unwrap_err().contains("usage"), "{wrong}");
-        }
-    }
 
     #[test]
     fn figures() {

@@ -16,17 +16,29 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::install;
-use crate::packages::Use;
-use crate::test;
+use crate::run::{cargo, cargo_command, finish};
+use testkit::packages::Use;
 
 use run::report;
 
-const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--jobs N] [--asan]
-
-Runs fuzz targets, all where none is named, for N seconds each (10).
---jobs: how many at once, one for each core where it is not said.
---asan: with AddressSanitizer, the libraries in C included.
-Where an input makes one fail, its path is printed; to try it again, run the program that is printed with it.";
+/// Run the fuzz targets, some seconds each.
+///
+/// Where an input makes one fail, its path is printed; to try it again, run the program that is printed with it.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Which; all where none is named.
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How long each runs.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// How many at once, one for each core where it is not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    jobs: Option<u64>,
+    /// With AddressSanitizer, the libraries in C included.
+    #[arg(long)]
+    asan: bool,
+}
 
 /// What libFuzzer goes by, from LLVM's SanitizerCoverage.
 const COVERAGE: &[&str] = &[
@@ -47,37 +59,17 @@ pub struct Fuzzer {
     targets: Vec<String>,
 }
 
-pub fn run(arguments: &[String]) -> Result<(), String> {
-    let mut names = Vec::new();
-    let (mut seconds, mut jobs, mut asan) = (10, None, false);
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let mut number = || {
-            let number = words.next().and_then(|n| n.parse::<u64>().ok()).filter(|n| *n > 0);
-            number.ok_or_else(|| format!("{word} needs a number\n{USAGE}"))
-        };
-        match word.as_str() {
-            "--seconds" => seconds = number()?,
-            "--jobs" => jobs = Some(number()?),
-            "--asan" => asan = true,
-            "-h" | "--help" => {
-                println!("{USAGE}");
-                return Ok(());
-            }
-            option if option.starts_with('-') => return Err(format!("unknown option {option}\n{USAGE}")),
-            name => names.push(name.to_string()),
-        }
-    }
+pub fn run(arguments: &Arguments) -> Result<(), String> {
     install::ensure(&[Use::Demo, Use::Test])?;
-    let fuzzer = Fuzzer::build(asan)?;
-    let targets = fuzzer.named(&names)?;
-    let outcomes = fuzzer.run(&targets, Duration::from_secs(seconds), jobs, None)?;
+    let fuzzer = Fuzzer::build(arguments.asan)?;
+    let targets = fuzzer.named(&arguments.targets)?;
+    let outcomes = fuzzer.run(&targets, Duration::from_secs(arguments.seconds), arguments.jobs, None)?;
     report(&outcomes)
 }
 
 /// rustfmt and clippy for what is no part of the workspace.
 pub fn format() -> Result<(), String> {
-    test::cargo(&[], &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"], &[])
+    cargo(&[], &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"], &[])
 }
 
 pub fn lint() -> Result<(), String> {
@@ -85,12 +77,12 @@ pub fn lint() -> Result<(), String> {
     // In the workspace's directory, where its dependencies are built; without libFuzzer itself.
     let arguments = ["clippy", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features", "--target-dir"];
     let target = target.to_string_lossy();
-    test::cargo(&[], &[&arguments[..], &[&*target, "--", "-D", "warnings"]].concat(), &[])
+    cargo(&[], &[&arguments[..], &[&*target, "--", "-D", "warnings"]].concat(), &[])
 }
 
 /// The quick form, for `cargo xtask test`.
 pub fn check() -> Result<(), String> {
-    run(&["--seconds".into(), "2".into()])
+    run(&Arguments { targets: Vec::new(), seconds: 2, jobs: None, asan: false })
 }
 
 /// At length, for `cargo xtask campaign fuzz`: all targets share the time.
@@ -112,7 +104,7 @@ impl Fuzzer {
         let build = home.join(if asan { "build-asan" } else { "build" });
         // Named even though it is this machine's own, so that build scripts are not instrumented.
         let host = host()?;
-        let mut cargo = test::cargo_command(&[], &["build", "--release", "--target", &host]);
+        let mut cargo = cargo_command(&[], &["build", "--release", "--target", &host]);
         cargo
             .current_dir(project.join("fuzz"))
             .env("CARGO_TARGET_DIR", &build)
@@ -129,7 +121,7 @@ impl Fuzzer {
         let shown = "cargo build --release (in fuzz/)";
         println!("$ {shown}");
         // Not `--locked`: the lock follows what the workspace's crates need. Where it has changed, git shows it.
-        test::finish(shown, &mut cargo)?;
+        finish(shown, &mut cargo)?;
         let program = build.join(host).join("release/kmp-fuzz");
         let listed = Command::new(&program).stdin(Stdio::null()).output();
         let listed = listed.map_err(|e| format!("{}: {e}", program.display()))?;

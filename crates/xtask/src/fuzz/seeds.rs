@@ -151,14 +151,14 @@ fn image(mut module: Vec<u8>) -> Vec<u8> {
 }
 
 fn pkcs7() -> &'static [u8] {
-    include_bytes!("../../../kmp-core/src/abi/testdata/issuer.p7")
+    include_bytes!("../../../kmod-abi/src/testdata/issuer.p7")
 }
 
 fn signed() -> Vec<Vec<u8>> {
     let blobs = [
         pkcs7(),
-        include_bytes!("../../../kmp-core/src/abi/testdata/keyid.p7"),
-        include_bytes!("../../../kmp-core/src/abi/testdata/org.p7"),
+        include_bytes!("../../../kmod-abi/src/testdata/keyid.p7"),
+        include_bytes!("../../../kmod-abi/src/testdata/org.p7"),
     ];
     blobs.map(|blob| ModuleBuilder::new("m").text_size(8).signature(blob).build()).into()
 }

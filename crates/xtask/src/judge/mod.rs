@@ -25,25 +25,36 @@ use compare::{Cell, Table};
 use fetch::{Fetched, Places};
 use run::Result;
 
-use crate::{privilege, test};
+use crate::privilege;
+use crate::run::cargo;
 
 /// How long the sources of other projects may take to build.
 const DKMS_LIMIT: Duration = Duration::from_secs(240);
 
-pub fn run(_: &[String]) -> std::result::Result<(), String> {
-    match check()? {
+/// Boot real kernels and compare what they load with what kmp says.
+///
+/// Takes kernels and third-party sources from Debian's archive; what is downloaded and built is kept in downloads/.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// For work on the judge itself: our own modules and a few others, nothing in-tree.
+    #[arg(long)]
+    quick: bool,
+}
+
+pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
+    match check(arguments.quick)? {
         None => Ok(()),
         Some(why) => Err(format!("not run: {why}")),
     }
 }
 
 /// Runs the judge. Gives why it was not run: outside CI, where there is no archive to take kernels from.
-pub fn check() -> std::result::Result<Option<String>, String> {
+pub fn check(quick: bool) -> std::result::Result<Option<String>, String> {
     let in_ci = std::env::var_os("CI").is_some_and(|v| v == "true");
     match cannot() {
         Some(why) if in_ci => Err(format!("{why}; in CI it must not be skipped")),
         Some(why) => Ok(Some(why)),
-        None => match judge() {
+        None => match judge(quick) {
             Ok(true) => Ok(None),
             Ok(false) => Err("kmp and the kernel do not agree; see the table above".into()),
             Err(e) => Err(e.to_string()),
@@ -85,7 +96,7 @@ fn all<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }
 
-fn judge() -> Result<bool> {
+fn judge(quick: bool) -> Result<bool> {
     let clock = Clock(Instant::now());
     let places = Places::find()?;
     let releases = fetch::choose()?;
@@ -99,8 +110,6 @@ fn judge() -> Result<bool> {
         run::fresh(&work.join(name))?;
     }
 
-    // For work on the judge itself: our own modules and a few others, nothing in-tree.
-    let quick = std::env::args().any(|a| a == "--quick");
     clock.say("the kernels' own modules");
     let mut good = !quick;
     let mut pairs: Vec<(&Fetched, &Fetched)> = kernels.iter().map(|k| (k, k)).collect();
@@ -217,7 +226,7 @@ fn sample(kernel: &Fetched) -> Result<()> {
         name,
     ];
     let tree = kernel.headers.to_str().ok_or("the headers' path is not UTF-8")?;
-    Ok(test::cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
+    Ok(cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
 }
 
 fn kmp_program() -> Result<PathBuf> {

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::decompress::Inflater;
 use crate::initrd::Digest;
 use crate::initrd::archive::{Archived, Contents, read};
+use crate::unpack::Inflater;
 
 pub const KREL: &str = "6.4.0-1-default";
 

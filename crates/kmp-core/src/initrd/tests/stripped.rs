@@ -5,8 +5,8 @@ use std::process::Command;
 
 use testkit::{Compression, ModuleBuilder, compress};
 
-use crate::decompress::Inflater;
 use crate::initrd::Digest;
+use crate::unpack::Inflater;
 
 fn module(crc: u32) -> Vec<u8> {
     ModuleBuilder::new("foo").need("printk", crc).export("foo_open", 3).build()

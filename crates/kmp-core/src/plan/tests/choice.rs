@@ -5,9 +5,9 @@ use std::path::Path;
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
+use super::KREL;
 use super::{Decision, Installed, ORIGIN, Place, linked, place, rules};
 use crate::abi::Rule;
-use crate::abi::tests::KREL;
 
 fn needs(crc: u32) -> ModuleBuilder {
     place().driver("foo").need("printk", crc)

@@ -3,8 +3,8 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
+use super::KREL;
 use super::{Decision, Installed, Place, linked, place};
-use crate::abi::tests::KREL;
 
 fn driver(name: &str) -> testkit::ModuleBuilder {
     place().driver(name).need("printk", 1)

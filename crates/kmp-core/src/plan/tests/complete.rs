@@ -7,9 +7,10 @@ use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::random::{place, world};
 use super::{Decision, Installed, Place, kmps, linked, rules};
-use crate::abi::tests::{KREL, Numbers, parse};
+use super::{KREL, parse};
 use crate::abi::{Rule, Verdict, Warning};
 use crate::plan::{Kmp, Site};
+use testkit::Noise;
 
 /// What a choice is worth, less is better: packages not served, versions behind the newest, and these by package.
 type Cost = (usize, usize, Vec<usize>);
@@ -83,7 +84,7 @@ fn the_plan_is_the_best_of_all_in_2000_random_worlds() {
     let site = place();
     let mut worse = Vec::new();
     for seed in 0..2_000 {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Noise::new(seed);
         let mut installed = world(&mut numbers, seed % 2 == 0);
         installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
         let (all, site) = (kmps(&installed), site.site());
@@ -100,7 +101,7 @@ fn the_plan_is_the_best_of_all_in_2000_random_worlds() {
 fn the_plan_is_the_best_beside_native_and_replaced_modules() {
     let mut worse = Vec::new();
     for seed in 0..60 {
-        let mut numbers = Numbers(seed + 10_000);
+        let mut numbers = Noise::new(seed + 10_000);
         let sub = || ModuleBuilder::new("sub").need("bus_f", 1).export("sub_f", 1);
         let builder = KernelBuilder::new(KREL)
             .export("printk", 1)

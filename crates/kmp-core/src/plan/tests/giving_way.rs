@@ -4,8 +4,8 @@
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{Installed, Place, linked, place, rules};
+use super::{KREL, parse};
 use crate::abi::Rule;
-use crate::abi::tests::{KREL, parse};
 
 /// A module that fits the kernel (or not), exports and needs.
 fn module(name: &str, fits: bool, export: Option<u32>, need: Option<(&str, u32)>) -> ModuleBuilder {

@@ -5,8 +5,8 @@ use testkit::ModuleBuilder;
 
 use super::{Decision, Installed, Place, kmps, place};
 use crate::abi::Verdict;
-use crate::abi::tests::Numbers;
-use crate::steps::tests::{grow_linearly, steps_of};
+use kmp_steps::{grow_linearly, steps_of};
+use testkit::Noise;
 
 fn name(base: &str, number: usize, rest: &str) -> &'static str {
     format!("{base}{number:06}{rest}").leak()
@@ -87,7 +87,7 @@ fn a_quarrel_of_very_many_ends() {
 #[test]
 fn what_is_near_is_enough() {
     for seed in 0..400 {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Noise::new(seed);
         let mut site = super::random::place();
         let installed = super::random::world(&mut numbers, seed % 2 == 0);
         // What the kernel has itself: some of it is replaced, or exports what the others do.
@@ -98,7 +98,7 @@ fn what_is_near_is_enough() {
             }
         }
         let user = site.driver("user").need("m30_f0", 1).need("own_f", 1);
-        site.users.push(("m30", "user", crate::abi::tests::parse(&user)));
+        site.users.push(("m30", "user", super::parse(&user)));
         let mut installed = installed;
         installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
         let (all, site) = (kmps(&installed), site.site());

@@ -3,16 +3,17 @@
 
 use testkit::KernelBuilder;
 
+use super::KREL;
 use super::{Decision, Installed, Place, kmps};
 use crate::abi::Verdict;
-use crate::abi::tests::{KREL, Numbers};
+use testkit::Noise;
 
 pub(super) const PACKAGES: [&str; 5] =
     ["a-kmp-default", "b-kmp-default", "c-kmp-default", "d-kmp-default", "e-kmp-default"];
 
 /// Packages in some versions, each with a module or two that use the kernel and each other, and that fit
 /// more often than not.
-pub(super) fn world(numbers: &mut Numbers, clashes: bool) -> Vec<Installed> {
+pub(super) fn world(numbers: &mut Noise, clashes: bool) -> Vec<Installed> {
     let site = place();
     let mut installed = Vec::new();
     for (p, package) in PACKAGES.into_iter().enumerate() {
@@ -58,7 +59,7 @@ pub(super) fn place() -> Place {
 }
 
 /// Package, version, decision and verdicts, in an order of their own.
-fn told(installed: &[Installed], site: &Place, numbers: &mut Numbers) -> Vec<(String, String, Vec<Verdict>)> {
+fn told(installed: &[Installed], site: &Place, numbers: &mut Noise) -> Vec<(String, String, Vec<Verdict>)> {
     let mut order: Vec<&Installed> = installed.iter().collect();
     numbers.shuffle(&mut order);
     order.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
@@ -81,7 +82,7 @@ fn told(installed: &[Installed], site: &Place, numbers: &mut Numbers) -> Vec<(St
 fn the_plan_does_not_depend_on_the_order_of_installation() {
     let site = place();
     for seed in 0..500 {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Noise::new(seed);
         let installed = world(&mut numbers, seed % 2 == 0);
         let first = told(&installed, &site, &mut numbers);
         for _ in 0..3 {
@@ -95,7 +96,7 @@ fn the_plan_does_not_depend_on_the_order_of_installation() {
 fn the_plan_does_not_depend_on_names_where_nothing_clashes() {
     let site = place();
     for seed in 0..500 {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Noise::new(seed);
         let mut installed = world(&mut numbers, false);
         let linked = |installed: &[Installed]| {
             let plan = site.site().plan(&kmps(installed));
@@ -130,7 +131,7 @@ fn what_is_planned_fits_and_nothing_is_lost() {
     let site = place();
     let mut lost = Vec::new();
     for seed in 0..500 {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Noise::new(seed);
         let mut installed = world(&mut numbers, seed % 2 == 0);
         installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
         let all = kmps(&installed);

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use object::elf;
+use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
+use object::{Endian, Endianness, SectionIndex};
+
+use crate::budget::{Budget, Exceeded};
+use kmp_steps as steps;
+
+/// What a module must share with a kernel before anything else is looked at: class, byte order and
+/// machine of the ELF header (`elf_check_arch` and the header checks of `kernel/module/main.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arch {
+    /// 64-bit class.
+    pub is_64: bool,
+    /// Most significant byte first.
+    pub big_endian: bool,
+    /// `e_machine`, for example 62 for x86-64.
+    pub machine: u16,
+}
+
+impl Arch {
+    /// Does this architecture's loader strip a leading `.` of symbol names (`dedotify` in
+    /// `arch/powerpc/kernel/module_64.c`)?
+    pub(super) fn dots_names(self) -> bool {
+        self.machine == elf::EM_PPC64.0
+    }
+
+    /// Undefined symbols that this architecture's loader makes up itself.
+    ///
+    /// x86: `ignore_undef_symbol` (`kernel/module/main.c`); s390: `module_frob_arch_sections`;
+    /// ppc64: `.TOC.` in `dedotify`.
+    pub(super) fn is_made_up(self, symbol: &[u8]) -> bool {
+        match elf::Machine(self.machine) {
+            elf::EM_386 | elf::EM_X86_64 | elf::EM_S390 => symbol == b"_GLOBAL_OFFSET_TABLE_",
+            elf::EM_PPC64 => symbol == b"TOC." || symbol == b".TOC.",
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match (elf::Machine(self.machine), self.big_endian) {
+            (elf::EM_X86_64, _) => "x86_64",
+            (elf::EM_386, _) => "i386",
+            (elf::EM_AARCH64, false) => "aarch64",
+            (elf::EM_ARM, false) => "arm",
+            (elf::EM_PPC64, false) => "ppc64le",
+            (elf::EM_PPC64, true) => "ppc64",
+            (elf::EM_PPC, true) => "ppc",
+            (elf::EM_S390, _) => "s390x",
+            (elf::EM_RISCV, false) => "riscv",
+            (elf::EM_LOONGARCH, false) => "loongarch",
+            _ => {
+                let bits = if self.is_64 { 64 } else { 32 };
+                return write!(f, "ELF machine {} ({bits}-bit)", self.machine);
+            }
+        };
+        f.write_str(name)
+    }
+}
+
+/// Where a symbol is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Undefined,
+    Absolute,
+    Common,
+    Section(usize),
+    Other,
+}
+
+/// One entry of `.symtab`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Symbol<'d> {
+    pub name: &'d [u8],
+    pub place: Place,
+    pub value: u64,
+    pub weak: bool,
+}
+
+/// A section that is loaded (`SHF_ALLOC`; the loader's `find_sec` sees no other).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section<'d> {
+    pub index: usize,
+    pub name: &'d [u8],
+    /// Where it will be; 0 in a module.
+    pub address: u64,
+    pub data: &'d [u8],
+    pub size: u64,
+}
+
+/// A relocation: something at `offset` of its section refers to `addend` past `symbol`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relocation {
+    pub offset: u64,
+    pub symbol: usize,
+    pub addend: i64,
+}
+
+/// Of which sections relocations are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Relocated<'n> {
+    /// Of those with these names.
+    Named(&'n [&'n [u8]]),
+    /// Of all that are loaded.
+    All,
+}
+
+impl Relocated<'_> {
+    fn takes(self, name: &[u8]) -> bool {
+        match self {
+            Relocated::Named(names) => names.contains(&name),
+            Relocated::All => true,
+        }
+    }
+}
+
+/// A parsed module file.
+#[derive(Debug)]
+pub(super) struct Object<'d> {
+    pub arch: Arch,
+    /// By their number in the file.
+    pub sections: Vec<Section<'d>>,
+    pub symbols: Vec<Symbol<'d>>,
+    relocations: HashMap<usize, Vec<Relocation>>,
+    /// For a name the place of the first of that name in `sections`.
+    by_name: HashMap<&'d [u8], usize>,
+    /// What may still be read of the file, and kept.
+    pub budget: Budget,
+}
+
+impl<'d> Object<'d> {
+    /// Reads a relocatable object.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub fn parse(data: &'d [u8], relocated: Relocated<'_>) -> Result<Self, String> {
+        Self::parse_any(data, relocated, &[elf::ET_REL])
+    }
+
+    /// Reads a kernel's image (`vmlinux`, not what a boot loader takes).
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub fn parse_image(data: &'d [u8]) -> Result<Self, String> {
+        Self::parse_any(data, Relocated::Named(&[]), &[elf::ET_EXEC, elf::ET_DYN])
+    }
+
+    fn parse_any(data: &'d [u8], relocated: Relocated<'_>, kinds: &[elf::FileType]) -> Result<Self, String> {
+        if data.is_empty() {
+            return Err("the file is empty".into());
+        }
+        if !data.starts_with(b"\x7fELF") {
+            return Err("not an ELF file".into());
+        }
+        match data.get(4) {
+            Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated, kinds),
+            Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated, kinds),
+            _ => Err("neither 32-bit nor 64-bit ELF".into()),
+        }
+    }
+
+    /// The first loaded section of that name.
+    pub fn section(&self, name: &[u8]) -> Option<&Section<'d>> {
+        self.by_name.get(name).map(|place| &self.sections[*place])
+    }
+
+    /// The loaded section with that number in the file.
+    pub fn section_at(&self, index: usize) -> Option<&Section<'d>> {
+        let place = self.sections.binary_search_by_key(&index, |s| s.index).ok()?;
+        self.sections.get(place)
+    }
+
+    /// The contents of the first loaded section of that name, paid for.
+    ///
+    /// # Errors
+    /// So much of the file is not to be read.
+    pub fn contents(&self, name: &[u8]) -> Result<Option<&'d [u8]>, Exceeded> {
+        let Some(section) = self.section(name) else { return Ok(None) };
+        self.budget.read(section.data.len())?;
+        Ok(Some(section.data))
+    }
+
+    /// The relocations of section number `index`.
+    pub fn relocations(&self, index: usize) -> &[Relocation] {
+        self.relocations.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// A little or big endian number of 4 bytes at `offset`.
+    pub fn u32_at(&self, data: &[u8], offset: usize) -> Option<u32> {
+        let bytes = data.get(offset..offset.checked_add(4)?)?.try_into().ok()?;
+        Some(if self.arch.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+
+    /// An `unsigned long` at `offset`.
+    pub fn ulong_at(&self, data: &[u8], offset: usize) -> Option<u64> {
+        if !self.arch.is_64 {
+            return self.u32_at(data, offset).map(u64::from);
+        }
+        let bytes = data.get(offset..offset.checked_add(8)?)?.try_into().ok()?;
+        Some(if self.arch.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
+    }
+}
+
+fn parse<'d, H: FileHeader<Endian = Endianness>>(
+    data: &'d [u8],
+    relocated: Relocated<'_>,
+    kinds: &[elf::FileType],
+) -> Result<Object<'d>, String> {
+    let budget = Budget::module(data.len());
+    let over = |e: Exceeded| e.to_string();
+    let no_memory = |_| Exceeded::NoMemory.to_string();
+    let text = |what: &str, e: object::read::Error| format!("{what}: {e}");
+    let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
+    let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
+    let kind = header.e_type(endian);
+    if !kinds.contains(&kind) {
+        let wanted = if kinds == [elf::ET_REL] { "a relocatable object" } else { "a kernel's image" };
+        return Err(format!("not {wanted} (ELF type {})", kind.0));
+    }
+    let arch = Arch {
+        is_64: header.is_type_64(),
+        big_endian: endian.is_big_endian(),
+        machine: header.e_machine(endian).0,
+    };
+
+    let table = header
+        .sections(endian, data)
+        .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
+    let loaded = table.iter().filter(|s| s.sh_flags(endian).contains(elf::SHF_ALLOC)).count();
+    budget.read(table.len() * size_of::<H::SectionHeader>()).map_err(over)?;
+    let (mut sections, mut by_name) = (Vec::new(), HashMap::new());
+    sections.try_reserve_exact(loaded).map_err(no_memory)?;
+    by_name.try_reserve(loaded).map_err(no_memory)?;
+    for (index, section) in table.enumerate() {
+        // The loader refuses a file with any section that reaches past its end.
+        let contents = section
+            .data(endian, data)
+            .map_err(|e| text(&format!("section {} reaches past the end of the file", index.0), e))?;
+        if !section.sh_flags(endian).contains(elf::SHF_ALLOC) {
+            continue;
+        }
+        let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
+        budget.read(name.len()).map_err(over)?;
+        let size = section.sh_size(endian).into();
+        let address = section.sh_addr(endian).into();
+        by_name.entry(name).or_insert(sections.len());
+        sections.push(Section { index: index.0, name, address, data: contents, size });
+    }
+
+    let symtab = table
+        .symbols(endian, data, elf::SHT_SYMTAB)
+        .map_err(|e| text("the symbol table cannot be read", e))?;
+    if symtab.is_empty() {
+        return Err("the module has no symbols (stripped?)".into());
+    }
+    let strings = symtab.strings();
+    let mut symbols = Vec::new();
+    symbols.try_reserve_exact(symtab.len()).map_err(no_memory)?;
+    budget.read(symtab.len() * size_of::<H::Sym>()).map_err(over)?;
+    for (index, symbol) in symtab.enumerate() {
+        let shndx = symbol.st_shndx(endian);
+        let place = match shndx {
+            elf::SHN_UNDEF => Place::Undefined,
+            elf::SHN_ABS => Place::Absolute,
+            elf::SHN_COMMON => Place::Common,
+            elf::SHN_XINDEX => match symtab.symbol_section(endian, symbol, index) {
+                Ok(Some(SectionIndex(i))) => Place::Section(i),
+                _ => Place::Other,
+            },
+            i if i.0 < elf::SHN_LORESERVE => Place::Section(i.0.into()),
+            _ => Place::Other,
+        };
+        let name =
+            symbol.name(endian, strings).map_err(|e| text(&format!("bad name of symbol {}", index.0), e))?;
+        budget.read(name.len()).map_err(over)?;
+        symbols.push(Symbol {
+            name,
+            place,
+            value: symbol.st_value(endian).into(),
+            weak: symbol.st_bind() == elf::STB_WEAK,
+        });
+    }
+
+    let mut object = Object { arch, sections, symbols, relocations: HashMap::new(), by_name, budget };
+    for section in table.iter() {
+        steps::count(1);
+        let target = section.sh_info(endian) as usize;
+        if !matches!(section.sh_type(endian), elf::SHT_REL | elf::SHT_RELA) {
+            continue;
+        }
+        let Some(of) = object.section_at(target).copied().filter(|s| relocated.takes(s.name)) else {
+            continue;
+        };
+        // Of a section that has several tables all of them apply (apply_relocations).
+        let mut list = object.relocations.remove(&target).unwrap_or_default();
+        if let Ok(Some((rela, _))) = section.rela(endian, data) {
+            object.budget.read(size_of_val(rela)).map_err(over)?;
+            list.try_reserve(rela.len()).map_err(no_memory)?;
+            list.extend(rela.iter().map(|r| Relocation {
+                offset: r.r_offset(endian).into(),
+                symbol: r.r_sym(endian, false) as usize,
+                addend: r.r_addend(endian).into(),
+            }));
+        } else if let Ok(Some((rel, _))) = section.rel(endian, data) {
+            object.budget.read(size_of_val(rel)).map_err(over)?;
+            list.try_reserve(rel.len()).map_err(no_memory)?;
+            // The addend stands in the section itself; only 32-bit machines use this form.
+            list.extend(rel.iter().map(|r| {
+                let offset: u64 = r.r_offset(endian).into();
+                let implicit = usize::try_from(offset)
+                    .ok()
+                    .and_then(|o| of.data.get(o..o.checked_add(4)?))
+                    .map_or(0, |b| endian.read_i32([b[0], b[1], b[2], b[3]]));
+                Relocation { offset, symbol: r.r_sym(endian) as usize, addend: implicit.into() }
+            }));
+        }
+        object.relocations.insert(target, list);
+    }
+    Ok(object)
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Architecture, size of struct module, signature.
+
+use testkit::{Arch, KernelBuilder};
+
+use super::{KREL, broken, kernel, parse};
+use crate::{Kernel, Module, Rule, Traits};
+
+/// The header checks, `elf_check_arch`.
+#[test]
+fn class_byte_order_and_machine_must_be_the_kernels() {
+    for ours in Arch::ALL {
+        let builder = KernelBuilder::new(KREL).arch(ours);
+        let kernel = kernel(&builder);
+        for theirs in Arch::ALL {
+            let expected = if ours == theirs { vec![] } else { vec![Rule::Architecture] };
+            assert_eq!(broken(&kernel, &builder.driver("foo").arch(theirs)), expected);
+        }
+    }
+}
+
+/// `elf_validity_check` since 6.4: "section size must match the kernel's built struct module size".
+#[test]
+fn struct_size_counts_where_the_kernel_checks_it() {
+    for (release, checked) in [
+        ("6.4.0-150600.21-default", true),
+        ("6.10.1-1-default", true),
+        ("6.3.9-1-default", false),
+        ("5.14.21-150500.55-default", false),
+        ("5.14.0-570.el9.x86_64", true),
+        ("4.18.0-477.el8.x86_64", false),
+    ] {
+        let builder = KernelBuilder::new(release);
+        let expected = if checked { vec![Rule::StructSize] } else { vec![] };
+        for size in [1216, 1344] {
+            let module = builder.driver("foo").struct_module_size(Some(size));
+            assert_eq!(broken(&kernel(&builder), &module), expected, "{release}");
+        }
+    }
+}
+
+/// What is not known of a kernel is not checked.
+#[test]
+fn traits_that_are_not_known_are_not_checked() {
+    let builder = KernelBuilder::new(KREL);
+    let kernel = Kernel { traits: Traits::default(), ..kernel(&builder) };
+    let module = builder.driver("foo").arch(Arch::S390x).struct_module_size(Some(8)).vermagic("other");
+    assert_eq!(broken(&kernel, &module), []);
+}
+
+/// `module_sig_check`: an unsigned module is refused where signatures are enforced; whose key is trusted
+/// is the kernel's secret.
+#[test]
+fn unsigned_modules_are_refused_where_signatures_are_enforced() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    let unsigned = builder.driver("foo");
+    let signed = builder.driver("foo").signature(*include_bytes!("../testdata/issuer.p7"));
+    kernel.config.signatures = true;
+    assert_eq!(broken(&kernel, &unsigned), []);
+    kernel.config.signatures_enforced = true;
+    assert_eq!(broken(&kernel, &unsigned), [Rule::Signature]);
+    assert_eq!(broken(&kernel, &signed), []);
+}
+
+/// `mod_check_sig`: EBADMSG is fatal, enforced or not, in a kernel that looks at signatures.
+#[test]
+fn a_broken_signature_is_refused_by_kernels_that_look_at_signatures() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    let damaged = [&[0xff; 12][..], b"~Module signature appended~\n"].concat();
+    let module = builder.driver("foo").trailer(damaged);
+    assert_eq!(broken(&kernel, &module), []);
+    kernel.config.signatures = true;
+    assert_eq!(broken(&kernel, &module), [Rule::Signature]);
+    kernel.config.signatures_enforced = true;
+    assert_eq!(broken(&kernel, &module), [Rule::Signature]);
+}
+
+#[test]
+fn a_kernel_is_known_by_any_of_its_modules() {
+    let module: Module = parse(&KernelBuilder::new(KREL).driver("foo"));
+    let traits = Traits::of(&module);
+    assert_eq!(traits.arch, Some(module.arch));
+    assert_eq!(traits.vermagic, module.vermagic);
+    assert_eq!(traits.struct_size, Some(testkit::STRUCT_MODULE_SIZE as u64));
+}

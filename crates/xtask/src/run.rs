@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Runs cargo and other programs for the chores, with what they say left to be seen.
+
+use std::process::{Command, Stdio};
+
+use crate::install;
+
+/// Runs cargo in the project, after the words of `before`.
+pub fn cargo(before: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let shown = [&["cargo"], arguments].concat().join(" ");
+    println!("$ {shown}");
+    finish(&shown, cargo_command(before, arguments).envs(environment.iter().copied()))
+}
+
+/// The same, not run yet.
+pub fn cargo_command(before: &[&str], arguments: &[&str]) -> Command {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let words: Vec<&str> = before.iter().copied().chain([cargo.as_str()]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(arguments).current_dir(install::project());
+    // cargo found its own settings for this program; the next cargo finds them anew.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// It cannot be run, or fails. A program that is missing is named with the package to install.
+pub fn finish(shown: &str, command: &mut Command) -> Result<(), String> {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown}: {status}")),
+        Err(e) => Err(install::cannot_run(command, &e)),
+    }
+}
