@@ -11,6 +11,7 @@ mod config;
 mod elf;
 mod facts;
 mod fault;
+mod judge;
 mod kernel;
 mod loaded;
 mod modinfo;
@@ -19,18 +20,17 @@ pub mod name;
 mod rebuild;
 pub mod signature;
 mod symvers;
-mod verdict;
 
 pub use config::KernelConfig;
 pub use elf::Arch;
 pub use facts::{Exported, Facts, image_exports};
 pub use fault::ModuleFault;
+pub use judge::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
 pub use kernel::{Kernel, Traits};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;
 pub use symvers::{Export, Licensing, NotSymvers, SymbolTable};
-pub use verdict::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
 
 /// Reads a `.modinfo` section.
 #[cfg(feature = "fuzz")]

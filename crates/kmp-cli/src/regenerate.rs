@@ -10,10 +10,11 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
-use kmp_core::apply::{self, Generator, GeneratorError, Note};
+use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::initrd::{System, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
+use kmp_core::run_dir::Note;
 
 use crate::context::Context;
 use crate::initrd;

@@ -157,8 +157,7 @@ fn run(args: &Args) -> Result<bool, String> {
         }
         _ => is_whole,
     };
-    let is_deferred = std::env::var_os(deferred::VARIABLE).is_some();
-    let wish = args.argument.as_deref().filter(|_| is_deferred && is_wished());
+    let wish = args.argument.as_deref().filter(|_| deferred::is_asked_for() && is_wished());
     if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish, &[]) {
         return Ok(false);
     }

@@ -96,7 +96,7 @@ impl Survey {
             modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
             modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
-        let owner = |path: &Path| Some(inventory.kmps[inventory.owner(path)?].package.instance);
+        let owner = |path: &Path| inventory.kmps[inventory.owner(path)?].package.instance;
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);

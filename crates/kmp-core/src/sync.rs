@@ -10,16 +10,13 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 use crate::abi::{Rule, Verdict, Warning};
-use crate::apply::{
-    Depmod, Lock, LockError, Wanted, clear, clear_temporary, is_index_only, is_read_only, keep_pending,
-    leftovers, settle_pending, switch,
-};
+use crate::apply::{Depmod, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch};
 use crate::initrd::{self, Fate, Request};
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
 use crate::plan::Decision;
 use crate::printable;
 use crate::root::Root;
-use crate::run_dir::{Check, DIRECTORY};
+use crate::run_dir::{Check, DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey, SurveyedKernel};
 
 use initrds::{Initrds, Noted};

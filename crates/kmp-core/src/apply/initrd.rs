@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::notes::{Note, note, noted, take_back};
 use super::program::{self, Failure, With, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
 use crate::inventory::Problem;
 use crate::printable;
 use crate::root::{Root, is_fault};
+use crate::run_dir::notes::{Note, note, noted, take_back};
 
 /// Where markers are: empty files, named for the kernel's release.
 pub const MARKERS: &str = "/run/regenerate-initrd";

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use librpm_rt::vercmp;
+use rpm_meta::vercmp;
 
 use super::after::{After, works};
 use super::given::{Given, Use};

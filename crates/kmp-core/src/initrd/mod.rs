@@ -22,10 +22,11 @@ pub use digest::Digest;
 pub use dracut_conf::Drivers;
 pub use settings::Settings;
 
-use crate::apply::{self, Generator, NoGenerator, Note};
+use crate::apply::{self, Generator, NoGenerator};
 use crate::dialect::Dialect;
 use crate::inventory::{Problem, Release};
 use crate::root::Root;
+use crate::run_dir::Note;
 use compare::Modules;
 
 /// Who asks where `KMP_NEEDS_MKINITRD` is set.

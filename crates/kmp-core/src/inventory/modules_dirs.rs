@@ -3,7 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use librpm_rt::vercmp;
+use rpm_meta::vercmp;
 
 use super::Problem;
 use crate::dialect::Dialect;

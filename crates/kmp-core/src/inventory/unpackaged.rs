@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use librpm_rt::{Evr, Package};
+use rpm_meta::{Evr, Package};
 
 use super::dkms::Dkms;
 use super::driver::Driver;

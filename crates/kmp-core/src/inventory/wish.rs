@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use librpm_rt::{Package, vercmp};
+use rpm_meta::{Package, vercmp};
 
 use crate::config::matches;
 
@@ -145,7 +145,7 @@ impl Wish {
 
 #[cfg(test)]
 mod tests {
-    use librpm_rt::Dependency;
+    use rpm_meta::Dependency;
 
     use super::*;
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_package_speaks_by_its_provides() {
         let providing = |names: &[&str]| {
-            let provide = |name: &&str| Dependency { name: (*name).into(), flags: 0, evr: String::new() };
+            let provide = |name: &&str| Dependency::on(*name);
             Wish::of_package(&Package { provides: names.iter().map(provide).collect(), ..Package::default() })
         };
         assert_eq!(providing(&["foo", "kmp-kernels"]), Wish::default());

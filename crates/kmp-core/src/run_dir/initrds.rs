@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Which kernels' initrds have to be looked at, or made anew, before the work is done.
+//! `check-initrd/KREL`, `needs-initrd/KREL` and `needs-initrd/NAME-VERSION-RELEASE`: which kernels' initrds have to be looked at,
+//! or made anew, before the work is done.
 
 use std::io;
 use std::path::Path;
 
-use crate::apply::notes::{Note, note, noted, take_back};
+use super::notes::{Note, note, noted, take_back};
 use crate::inventory::Problem;
 use crate::root::Root;
 

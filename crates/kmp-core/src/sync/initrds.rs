@@ -7,14 +7,13 @@
 use std::io;
 use std::path::Path;
 
-use crate::apply::{Lock, Note};
 use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Request, System, compare};
 use crate::inventory::{Problem, Release};
 use crate::plan::Decision;
 use crate::printable;
 use crate::root::Root;
-use crate::run_dir::{self, Check};
+use crate::run_dir::{self, Check, Lock, Note};
 use crate::survey::Survey;
 
 use super::{Index, KernelReport, ToCheck};
