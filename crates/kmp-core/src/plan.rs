@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
+use crate::config::Wish;
 use crate::dialect::serves;
-use crate::inventory::Wish;
 use kmp_steps as steps;
 
 use beside::{Allowance, Groups};

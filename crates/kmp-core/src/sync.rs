@@ -14,9 +14,10 @@ use crate::apply::{
     self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
 };
 use crate::initrd::Request;
-use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
+use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Release};
 use crate::plan::Decision;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{Check, DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey, SurveyedKernel};

@@ -8,7 +8,7 @@ use std::io;
 use crate::abi::name::normalized;
 use crate::assignments::Assignments;
 use crate::conf_d::{DropIns, Found};
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::Root;
 
 const FILE: &str = "/etc/dracut.conf";

@@ -23,7 +23,8 @@ pub use settings::Settings;
 pub use tool::{NoGenerator, Tool};
 
 use crate::dialect::Dialect;
-use crate::inventory::{Problem, Release};
+use crate::inventory::Release;
+use crate::problem::Problem;
 use crate::root::Root;
 use compare::Modules;
 

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use super::{FoundModule, Problem, kernels};
+use super::{FoundModule, kernels};
 use crate::conf_d::DropIns;
 use crate::dialect::IN_TREE;
+use crate::problem::Problem;
 use crate::root::Root;
 
 /// depmod.d(5)'s files.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::program::{self, Failure, With, find_in, last_lines};
 use crate::assignments::Assignments;
 use crate::initrd::{NoGenerator, Settings, Tool};
-use crate::inventory::Problem;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::{Root, is_fault};
 
 /// Where SUSE's boot loader tools are configured.

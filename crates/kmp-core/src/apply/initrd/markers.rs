@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::notes::{Note, note, noted, take_back};
 
