@@ -7,7 +7,7 @@ use std::path::Path;
 use std::ptr::null;
 
 use kmp_core::abi;
-use kmp_core::inventory::Problem;
+use kmp_core::problem::Problem;
 
 use crate::arg::{self, growing};
 use crate::error::{Error, c_text, code};

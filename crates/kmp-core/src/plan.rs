@@ -19,8 +19,8 @@ use std::sync::OnceLock;
 
 use crate::abi::rule::Settled;
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
+use crate::config::Wish;
 use crate::dialect::serves;
-use crate::inventory::Wish;
 use kmp_steps as steps;
 
 use beside::{Allowance, Groups};

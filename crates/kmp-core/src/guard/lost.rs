@@ -13,8 +13,8 @@ use super::incoming::{InTree, Transaction};
 use super::remedy::{Remedy, remedy};
 use crate::abi::Reason;
 use crate::abi::rule::{Kind, Rule};
-use crate::config::matches;
 use crate::dialect::{KernelLine, Kinship};
+use crate::glob;
 use crate::inventory::{FoundModule, InstalledKmp, Maker};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
@@ -364,7 +364,7 @@ impl Itself<'_> {
         let Some(own) = (!aliases.is_empty()).then(|| self.read()).flatten() else { return (0, Vec::new()) };
         let mut by: Vec<String> = Vec::new();
         let claimed = aliases.iter().filter(|alias| {
-            let found = own.aliases.iter().find(|(pattern, _)| matches(pattern, alias));
+            let found = own.aliases.iter().find(|(pattern, _)| glob::matches(pattern, alias));
             if let Some((_, module)) = found
                 && !by.iter().any(|name| *name == **module)
             {
