@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Rule, Verdict, Warning};
+use crate::abi::rule::{Kind, Rule};
+use crate::abi::{Verdict, Warning};
 use crate::apply::{
     self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
 };
@@ -262,7 +263,7 @@ pub fn first_reason(kmp: &InstalledKmp, verdicts: &[Verdict]) -> String {
     let all: Vec<_> =
         kmp.modules.iter().zip(verdicts).flat_map(|(m, v)| v.reasons.iter().map(move |r| (m, r))).collect();
     // That another module of the same package does not fit is no news.
-    let own = |rule| rule != Rule::Depends;
+    let own = |rule: Rule| rule.kind() != Kind::OtherModule;
     let Some((module, reason)) = all.iter().find(|(_, r)| own(r.rule)).or(all.first()) else {
         return "not judged".into();
     };

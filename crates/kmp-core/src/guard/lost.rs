@@ -11,7 +11,8 @@ use super::after::{After, works};
 use super::given::{Given, Use};
 use super::incoming::{InTree, Transaction};
 use super::remedy::{Remedy, remedy};
-use crate::abi::{Reason, Rule};
+use crate::abi::Reason;
+use crate::abi::rule::{Kind, Rule};
 use crate::dialect::{KernelLine, Kinship};
 use crate::glob;
 use crate::inventory::{FoundModule, InstalledKmp, Maker};
@@ -330,7 +331,11 @@ impl After<'_> {
 
 /// A version that may work, for all that is known, is not lost.
 fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
-    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
+    let found = |r: &Reason| match r.rule.kind() {
+        Kind::Unknown => false,
+        Kind::Loader => r.rule != Rule::Malformed,
+        Kind::OtherModule | Kind::Policy => true,
+    };
     !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
         && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
 }
