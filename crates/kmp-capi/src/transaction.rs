@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
 use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Weight};
-use kmp_core::inventory::{ModulesDirs, Problem};
+use kmp_core::inventory::ModulesDirs;
+use kmp_core::problem::Problem;
 use kmp_core::survey::{Selection, Survey};
 use rpm_meta::Evr;
 

@@ -9,10 +9,9 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
 use crate::dialect::serves;
-use crate::inventory::{
-    self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Problem, Release,
-};
+use crate::inventory::{self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Release};
 use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::workers;
 

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rpm_meta::vercmp;
 
-use super::Problem;
 use crate::dialect::Dialect;
+use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
 
 const USR: &str = "/usr/lib/modules";

@@ -12,10 +12,11 @@ use librpm_rt::{Database, Librpm};
 use super::driver::{self, Driver, Member};
 use super::kernels::{FoundModule, Release};
 use super::kind::{self, Around, Kind};
-use super::wish::Wish;
-use super::{Conventions, ModulesDirs, Problem, module_name};
+use super::{Conventions, ModulesDirs, module_name};
+use crate::config::Wish;
 use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 
 pub use rpm_meta::Package;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use rpm_meta::{Package, vercmp};
 
-use crate::config::matches;
+use crate::glob;
 
 /// A package that provides this is linked into no kernel but its own.
 pub const NO_WEAK_UPDATES: &str = "kmp-no-weak-updates";
@@ -87,7 +87,7 @@ impl KernelRange {
             }
         };
         self.comparisons.iter().all(holds)
-            && (self.globs.is_empty() || self.globs.iter().any(|glob| matches(glob, release)))
+            && (self.globs.is_empty() || self.globs.iter().any(|pattern| glob::matches(pattern, release)))
     }
 }
 
