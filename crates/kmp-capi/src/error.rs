@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 
-use kmp_core::apply::LockError;
 use kmp_core::check::CheckError;
+use kmp_core::run_dir::LockError;
 use kmp_core::sync::SyncError;
 
 /// Codes, in blocks by what is concerned: 1..99 the call itself, 100..199 files, 200..299 rpm, 300..399 kernels and

@@ -3,8 +3,8 @@
 
 use std::ffi::c_int;
 
-use kmp_core::apply::Depmod;
-use kmp_core::initrd::{Done, Fate, Request, Settings};
+use kmp_core::apply::{Depmod, Done, Fate};
+use kmp_core::initrd::{Request, Settings};
 use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
 
 use crate::handle::{Kmp, check_flags};
@@ -69,7 +69,7 @@ fn report(done: &SyncReport) -> Report {
         for missing in done.not_linked(&kernel.release) {
             let nvr = missing.kmp.package.nvr();
             let text = format!("{}: {missing}", kernel.release);
-            let entry = Entry::new(kind::NOT_LINKED, state::DOES_NOT_FIT, &text);
+            let entry = Entry::new(kind::NOT_LINKED, state::INCOMPATIBLE, &text);
             let reasons = missing.verdicts.iter().flat_map(|v| &v.reasons);
             report.entries.push(entry.release(&kernel.release).package(&nvr).reasons(reasons));
         }

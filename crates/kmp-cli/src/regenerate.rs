@@ -10,27 +10,28 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
-use kmp_core::apply::{self, Generator, GeneratorError, Note};
+use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::initrd::{System, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
+use kmp_core::run_dir::Note;
 
 use crate::context::Context;
 use crate::initrd;
 use crate::messages;
 
-/// Makes the initrds that markers in /run/regenerate-initrd ask for.
+/// Makes the initrds that are requested in /run/regenerate-initrd.
 #[derive(Debug, Parser)]
 #[command(name = "regenerate-initrd-posttrans")]
 struct Args {
-    /// Say what is done
+    /// Print what is done
     #[arg(short, long)]
     verbose: bool,
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
-    /// Let programs of the system below --root make initrds: they are run in it by chroot. Nothing of it is run
-    /// without this
+    /// Allow programs of the system below --root to make initrds; they are run inside it, with chroot. Without
+    /// this option none is run
     #[arg(long)]
     run_in_root: bool,
 }
@@ -82,7 +83,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);
     }
-    if settings.transactional && generator.is_sdbootutil() {
+    if settings.transactional && generator.makes_boot_entries() {
         log::info!("the markers are served when the transaction is over");
         return Ok(0);
     }

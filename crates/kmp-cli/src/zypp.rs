@@ -4,29 +4,21 @@
 
 mod frames;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 use kmp_core::root::Root;
-use kmp_core::run_dir::RunDir;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use kmp_core::run_dir::commit::{self, List};
 
 use crate::Outcome;
-
-/// `+ NAME-VERSION-RELEASE.ARCH` (an update), `M` (beside other versions) or `-`, a line each, in the order in which they
-/// will be carried out; locked as long as the commit goes on.
-const PENDING: &str = "commit";
-/// Made by rpm's plugin when it has let the commit go on.
-const JUDGED: &str = "commit-judged";
 
 /// Answers libzypp until it ends. `synchronise` is what is done after a commit.
 pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<Outcome, String> {
     let mut stdin = io::stdin().lock();
     // A commit that is under way, with its list if there is one.
-    let mut commit: Option<Option<Flock<File>>> = None;
+    let mut commit: Option<Option<List>> = None;
     // A commit that breaks off has no COMMITEND; libzypp that is killed says nothing at all.
-    let finish = |commit: &mut Option<Option<Flock<File>>>, body: &[u8]| {
+    let finish = |commit: &mut Option<Option<List>>, body: &[u8]| {
         let Some(list) = commit.take() else { return };
         // Nothing is touched after a commit that was stopped.
         if end(root, list) || frames::has_done_something(body) {
@@ -64,28 +56,12 @@ fn reply() -> io::Result<()> {
     stdout.flush()
 }
 
-fn note(root: &Path, list: &str) -> io::Result<Flock<File>> {
+fn note(root: &Path, list: &str) -> io::Result<List> {
     let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
-    let directory = RunDir::create(&root)?;
-    if let Some(remark) = directory.remark() {
-        log::warn!("{remark}");
-    }
-    for old in [JUDGED, PENDING] {
-        let _ = directory.remove(old);
-    }
-    let file = directory.file(PENDING, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?.file;
-    let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
-    file.write_all(list.as_bytes())?;
-    Ok(file)
+    commit::begin(&root, list, &|remark| log::warn!("{remark}"))
 }
 
-/// Takes away the list, which stays locked until then. True if the commit was let go on.
-fn end(root: &Path, list: Option<Flock<File>>) -> bool {
-    if list.is_none() {
-        return false;
-    }
-    let directory = Root::open(root).map_err(io::Error::other).and_then(|root| RunDir::open(&root));
-    let Ok(Some(directory)) = directory else { return false };
-    let _ = directory.remove(PENDING);
-    directory.remove(JUDGED).is_ok()
+/// True if the commit was let go on.
+fn end(root: &Path, list: Option<List>) -> bool {
+    list.is_some_and(|list| Root::open(root).is_ok_and(|root| commit::end(&root, list)))
 }

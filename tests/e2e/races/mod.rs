@@ -14,10 +14,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use kmp_core::apply::{self, Depmod, Lock, Wanted};
+use kmp_core::apply::{self, Depmod, Wanted};
 use kmp_core::inventory::{ModulesDirs, Release};
 use kmp_core::root::Root;
-use kmp_core::run_dir;
+use kmp_core::run_dir::{self, Lock};
 
 use crate::support::*;
 use attacker::{Attacker, Random};
@@ -224,11 +224,11 @@ fn markers_and_notes() {
     targets.extend(files.iter().map(String::as_str));
     race(&targets, 200, true, &|root| {
         let marker = apply::mark(root, SAME).map_err(words)?;
-        apply::keep_pending(root, SAME);
+        run_dir::keep_pending(root, SAME);
         let check = run_dir::check(root, SAME, true, &["module".into()]).map_err(words)?;
         let wish = run_dir::wish(root, SAME).map_err(words)?;
         apply::unmark(root, &marker);
-        apply::settle_pending(root, SAME);
+        run_dir::settle_pending(root, SAME);
         run_dir::settle_check(root, &check);
         run_dir::settle_wish(root, &wish);
         Ok(())

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The only part that writes: the lock, the switch of a kernel's links, depmod, initrds and the markers that ask for them.
+//! The only part that writes, beside [`run_dir`](crate::run_dir): the switch of a kernel's links, depmod, initrds and the markers that
+//! ask for them.
 
 mod depmod;
 mod initrd;
 mod leftovers;
-mod lock;
-pub(crate) mod notes;
 mod private_dir;
 mod program;
 mod read_only;
@@ -13,14 +12,14 @@ mod shown;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
-pub use initrd::{ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, mark, markers, unmark};
-pub(crate) use program::variable as program_variable;
+pub use initrd::{
+    ALL, Asked, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark, markers,
+    unmark,
+};
 
 pub use leftovers::{PREFIX, clear, leftovers};
-pub use lock::{Lock, LockError};
-pub use notes::Note;
 pub use private_dir::clear_temporary;
-pub use read_only::{PENDING, is_read_only, keep_pending, settle_pending};
+pub use read_only::is_read_only;
 pub use switch::{Wanted, is_index_only, switch};
 
 #[cfg(test)]

@@ -53,12 +53,28 @@ impl Held {
     /// The system's; EWOULDBLOCK where somebody else has locked it.
     pub fn new(file: File, wait: bool) -> Result<Self, (File, Errno)> {
         let how = if wait { FlockArg::LockExclusive } else { FlockArg::LockExclusiveNonblock };
+        Self::with(file, how)
+    }
+
+    fn with(file: File, how: FlockArg) -> Result<Self, (File, Errno)> {
         Flock::lock(file, how).map(|flock| Self(ManuallyDrop::new(flock)))
     }
 
     /// The locked file.
     pub fn file(&self) -> &File {
         &self.0
+    }
+}
+
+/// Hears what was there and is not ours, in words: it was replaced, or is refused.
+pub type Remark<'a> = &'a dyn Fn(&str);
+
+/// Gives a file back if somebody has locked it for themselves; `None` if nobody has.
+pub(super) fn if_locked(file: File) -> io::Result<Option<File>> {
+    match Held::with(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => Ok(None),
+        Err((file, Errno::EWOULDBLOCK)) => Ok(Some(file)),
+        Err((_, errno)) => Err(errno.into()),
     }
 }
 
@@ -121,6 +137,30 @@ impl RunDir {
             }
         }
         Ok(Some(dir))
+    }
+
+    /// As [`RunDir::open`], or with `create` as [`RunDir::create`]; what was not ours is remarked.
+    ///
+    /// # Errors
+    /// As [`RunDir::at`].
+    pub fn heard(root: &Root, create: bool, remark: Remark<'_>) -> io::Result<Option<Self>> {
+        let directory = Self::at(root, Path::new(DIRECTORY), create);
+        if let Ok(Some(text)) = directory.as_ref().map(|found| found.as_ref().and_then(Self::remark)) {
+            remark(text);
+        }
+        directory.inspect_err(|e| hear_refusal(e, remark))
+    }
+
+    /// As [`RunDir::file`]; what was not ours is remarked.
+    ///
+    /// # Errors
+    /// As [`RunDir::file`].
+    pub fn file_heard(&self, name: &str, flags: OFlag, remark: Remark<'_>) -> io::Result<File> {
+        let opened = self.file(name, flags).inspect_err(|e| hear_refusal(e, remark))?;
+        if let Some(text) = opened.remark {
+            remark(&text);
+        }
+        Ok(opened.file)
     }
 
     fn check(&mut self, take_over: bool) -> io::Result<()> {
@@ -281,6 +321,12 @@ fn own(fd: &OwnedFd) -> nix::Result<()> {
 /// Is it because a file or directory is not ours?
 pub fn is_refusal(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+}
+
+fn hear_refusal(error: &io::Error, remark: Remark<'_>) {
+    if is_refusal(error) {
+        remark(&error.to_string());
+    }
 }
 
 fn refused(path: &Path, why: &str) -> io::Error {

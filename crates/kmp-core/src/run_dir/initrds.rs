@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Which kernels' initrds have to be looked at, or made anew, before the work is done.
+//! `check-initrd/KREL`, `needs-initrd/KREL` and `needs-initrd/NAME-VERSION-RELEASE`: which kernels' initrds have to be looked at,
+//! or made anew, before the work is done.
 
 use std::io;
 use std::path::Path;
 
-use crate::apply::notes::{Note, note, noted, take_back};
-use crate::inventory::Problem;
+use super::notes::{Note, note, noted, take_back};
+use crate::problem::Problem;
 use crate::root::Root;
 
 const CHECKS: &str = "/run/kmp/check-initrd";

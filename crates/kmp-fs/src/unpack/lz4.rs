@@ -8,7 +8,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::stream::{Block, Source, bytes, damaged, fill};
+use super::source::{Block, Source, bytes, damaged, fill};
 
 /// What each block but the last unpacks to, in bytes.
 const BLOCK: usize = 8 << 20;
@@ -16,8 +16,13 @@ const BLOCK: usize = 8 << 20;
 /// The most that a block can be packed to, in bytes: LZ4_compressBound.
 const PACKED: usize = BLOCK + BLOCK / 255 + 16;
 
+/// Unpacks one frame of the newer format.
+pub(super) fn stream<'r, R: Read>(input: &'r mut Source<R>) -> io::Result<impl Read + use<'r, R>> {
+    Ok(lz4_flex::frame::FrameDecoder::new(OneFrame::open(input)?))
+}
+
 /// The bytes of one frame (lz4_Frame_format.md, "General structure"), and then the end.
-pub(super) struct OneFrame<'r, R> {
+struct OneFrame<'r, R> {
     input: &'r mut Source<R>,
     /// Bytes taken to learn the frame's layout, and those still to be given.
     head: Vec<u8>,
@@ -30,7 +35,7 @@ pub(super) struct OneFrame<'r, R> {
 }
 
 impl<'r, R: Read> OneFrame<'r, R> {
-    pub(super) fn open(input: &'r mut Source<R>) -> io::Result<Self> {
+    fn open(input: &'r mut Source<R>) -> io::Result<Self> {
         let head = bytes::<6>(input)?.to_vec();
         let flags = head[4];
         let mut frame = Self {

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use super::stream::{Block, Source, bytes, damaged, fill};
+use super::source::{Block, Source, bytes, damaged, fill};
 
 /// The largest block, in bytes: lzop writes 256 KiB, its format allows 64 MiB, the kernel takes 256 KiB.
 const BLOCK: usize = 8 << 20;

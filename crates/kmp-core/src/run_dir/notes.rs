@@ -13,9 +13,9 @@ use nix::sys::stat::{fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::inventory::Problem;
+use super::{RunDir, is_refusal};
+use crate::problem::Problem;
 use crate::root::{Dir, FileType, Root, Stat, is_fault};
-use crate::run_dir::{RunDir, is_refusal};
 
 /// A note as it was when it was seen, or left.
 #[derive(Clone, Debug, PartialEq, Eq)]

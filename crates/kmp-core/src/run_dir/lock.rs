@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! One lock for the machine (for each root), so that two runs do not meet in one kernel's directory.
+//! `lock`: one for the machine (for each root), so that two runs do not meet in one kernel's directory. Whoever changes
+//! something holds it as long as that takes; the file stays.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
+use super::{DIRECTORY, Held, Opened, RunDir, is_refusal};
 use crate::root::Root;
-use crate::run_dir::{DIRECTORY, Held, Opened, RunDir, is_refusal};
 
 const FILE: &str = "lock";
 

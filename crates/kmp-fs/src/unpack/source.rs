@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! One compressed stream read piece by piece, and its end found: what follows it is for the caller.
+//! A reader that knows what comes next and where it is, and what formats that are read block by block have in common.
 
 use std::io::{self, BufRead, Read};
-
-use liblzma::stream as lzma;
-
-use super::{DecompressError, Kind, Output, XZ_MEMORY, ZSTD_WINDOW_LOG, lz4, lzop};
 
 /// How much is read at a time, in bytes.
 const BUFFER: usize = 128 << 10;
 
-/// A reader that tells what comes next and where it is.
+/// A buffered reader that shows what comes next without taking it, and counts what was taken.
 #[derive(Debug)]
 pub struct Source<R> {
     inner: R,
@@ -94,62 +90,6 @@ impl<R: Read> Read for Source<R> {
         out[..len].copy_from_slice(&there[..len]);
         self.consume(len);
         Ok(len)
-    }
-}
-
-/// Unpacks the one stream of this format (a gzip member, a zstd frame, ...) that `input` stands at. When it has been read to its
-/// end, `input` stands behind it. Memory is bounded by the format's windows, 128 MiB at most.
-///
-/// # Errors
-/// A header that cannot be, or that wants more memory. Reading fails with `UnexpectedEof` where the input is cut, and with
-/// other kinds where it is damaged.
-pub fn stream<'r, R: Read>(kind: Kind, input: &'r mut Source<R>) -> io::Result<Box<dyn Read + 'r>> {
-    Ok(match kind {
-        Kind::Plain => Box::new(input),
-        Kind::Gzip => Box::new(flate2::bufread::GzDecoder::new(input)),
-        Kind::Xz => {
-            let decoder = lzma::Stream::new_stream_decoder(XZ_MEMORY, 0)?;
-            Box::new(liblzma::bufread::XzDecoder::new_stream(input, decoder))
-        }
-        Kind::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
-            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            Box::new(decoder)
-        }
-        Kind::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(lz4::OneFrame::open(input)?)),
-        Kind::Lz4Legacy => Box::new(lz4::Legacy::open(input)?),
-        Kind::Lzop => Box::new(lzop::Lzop::open(input)?),
-        Kind::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),
-    })
-}
-
-/// Unpacks stream after stream of one format, as [`super::Inflater::inflate`] does.
-pub(super) fn to_end(kind: Kind, bytes: &[u8], out: &mut Output) -> Result<(), DecompressError> {
-    let mut input = Source::new(bytes);
-    while let at = usize::try_from(input.offset()).unwrap_or(usize::MAX)
-        && at < bytes.len()
-    {
-        out.another(&bytes[at..], &[])?;
-        out.stream()?;
-        let mut piece = stream(kind, &mut input).map_err(|e| told(kind, &e))?;
-        loop {
-            out.room()?;
-            let at = out.bytes.len();
-            let limit = (out.bytes.capacity() - at) as u64;
-            match piece.by_ref().take(limit).read_to_end(&mut out.bytes) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(e) => return Err(told(kind, &e)),
-            }
-        }
-    }
-    Ok(())
-}
-
-fn told(kind: Kind, error: &io::Error) -> DecompressError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => DecompressError::EndsEarly { kind },
-        _ => DecompressError::Damaged { kind, why: error.to_string() },
     }
 }
 
