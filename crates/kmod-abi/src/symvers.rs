@@ -7,7 +7,7 @@ use super::modinfo;
 use crate::budget;
 use kmp_steps as steps;
 
-/// Text in which no line is a line of symvers.
+/// The text is not a symvers table: no line of it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a list of symbol versions: {0}")]
 pub struct NotSymvers(String);
@@ -19,16 +19,16 @@ pub enum Licensing {
     Any,
     /// `EXPORT_SYMBOL_GPL`.
     GplOnly,
-    /// The table does not tell (see [`super::Rebuild`]).
+    /// It is not known (see [`super::Rebuild`]).
     Unknown,
 }
 
 /// One exported symbol, as a [`SymbolTable`] has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Export<'t> {
-    /// Its version. `None`: the exporter has none for it.
+    /// Its version (CRC). `None`: it is exported without one.
     pub crc: Option<u32>,
-    /// Is the version known? Always so in symvers.
+    /// Whether the version is known. It always is in a symvers file.
     pub crc_known: bool,
     /// `vmlinux`, or a module's path below `kernel/` without `.ko`.
     pub exporter: &'t str,
@@ -39,7 +39,7 @@ pub struct Export<'t> {
 }
 
 impl Export<'_> {
-    /// Is it in the kernel image itself?
+    /// Whether the kernel image itself exports it.
     pub fn is_builtin(&self) -> bool {
         self.exporter == "vmlinux"
     }
@@ -47,8 +47,17 @@ impl Export<'_> {
 
 /// The symbols that a kernel and its in-tree modules export.
 ///
-/// The text is kept as it is, with an index of line starts: a table of 24,000 symbols takes the space of
-/// its text and 512 KiB, and only the lines asked for are taken apart.
+/// The text is kept as it is, with an index of its lines, and lines are parsed when they are needed: a table of 24,000
+/// symbols takes the space of its text and 512 KiB.
+///
+/// ```
+/// use kmod_abi::SymbolTable;
+///
+/// let text = "0x92d5838e\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n";
+/// let table = SymbolTable::parse(text.into()).unwrap();
+/// assert_eq!(table.get("printk").unwrap().crc, Some(0x92d5_838e));
+/// assert!(table.get("usb_alert").is_none() && table.is_complete());
+/// ```
 #[derive(Clone, Debug)]
 pub struct SymbolTable {
     text: Box<str>,
@@ -180,17 +189,16 @@ impl SymbolTable {
     /// Reads `Module.symvers`: 4 or 5 columns separated by tabs, either line end. Of the lines of one
     /// symbol, vmlinux's wins, then the first (`find_symbol` looks in the kernel image first).
     ///
-    /// Lines that are none are counted and left out. A last line without its end may have lost more than
-    /// that (`_GPL`, a part of its namespace): it is left out, too, and makes the table incomplete: what is
-    /// not in it is then unknown, not absent.
+    /// Other lines are counted and ignored. A last line without a line end may be truncated: it is ignored as well, and
+    /// makes the table incomplete, so that what is not in it is unknown, not absent.
     ///
     /// # Errors
-    /// [`NotSymvers`] when there are lines and not one of them is readable.
+    /// [`NotSymvers`] if there are lines and none of them can be read.
     pub fn parse(text: Vec<u8>) -> Result<Self, NotSymvers> {
         Self::build(text, true)
     }
 
-    /// An empty table of which nothing is known.
+    /// A table of which nothing is known: every symbol is unknown.
     pub fn unknown() -> Self {
         Self::build(Vec::new(), false).expect("an empty text is a table")
     }
@@ -259,12 +267,12 @@ impl SymbolTable {
         }
     }
 
-    /// What is known of `symbol`.
+    /// The export of `symbol`; `None` if it is not in the table.
     pub fn get(&self, symbol: &str) -> Option<Export<'_>> {
         self.slot(symbol).2
     }
 
-    /// All symbols, each once and as [`Self::get`] knows it, in the order of the text.
+    /// All symbols, each once and as [`Self::get`] returns it, in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Export<'_>)> {
         let mut next = 0;
         std::iter::from_fn(move || {
@@ -282,28 +290,27 @@ impl SymbolTable {
         .flatten()
     }
 
-    /// Does the kernel export nothing but what is in here? Where this is false, a symbol that is not in
-    /// the table is unknown.
+    /// Whether the table has every export of the kernel. If not, a symbol that is not in the table is unknown.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// How many different symbols.
+    /// The number of different symbols.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// No symbols at all?
+    /// Whether it has no symbols.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// What it takes in memory, in bytes.
+    /// How much memory it takes, in bytes.
     pub fn memory(&self) -> u64 {
         (self.text.len() + size_of_val(&*self.slots)) as u64
     }
 
-    /// How many lines could not be read.
+    /// The number of lines that could not be read.
     pub fn bad_lines(&self) -> usize {
         self.bad_lines
     }
