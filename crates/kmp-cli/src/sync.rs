@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use kmp_core::apply::Depmod;
-use kmp_core::initrd::{Done, Request};
+use kmp_core::apply::{Depmod, Done};
+use kmp_core::initrd::Request;
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
@@ -15,6 +15,7 @@ use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
 use crate::initrd;
+use crate::initrd_lines;
 use crate::json::Document;
 use crate::system_log::{self, About};
 use crate::terminal::Page;
@@ -34,7 +35,7 @@ struct Kernel {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    initrd: Option<initrd::Json>,
+    initrd: Option<initrd_lines::Json>,
     not_linked: Vec<NotLinked>,
 }
 
@@ -78,7 +79,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         }
     }
     let fates = report.kernels.iter().filter_map(|k| Some((k.release.as_str(), k.initrd.as_ref()?)));
-    initrd::tell(context, fates);
+    initrd_lines::report(context, fates);
     Ok(report)
 }
 
@@ -234,7 +235,7 @@ fn print(
             page.line(format!("{}: depmod would run", kernel.release));
         }
         let initrd = kernel.initrd.as_ref().filter(|fate| fate.reason.needed());
-        if let Some(line) = initrd.and_then(|fate| initrd::line(&kernel.release, fate)) {
+        if let Some(line) = initrd.and_then(|fate| initrd_lines::line(&kernel.release, fate)) {
             page.line(line);
         }
         if of_kernel(kernel) {
@@ -261,7 +262,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
             (None, Index::Failed(why)) => Some(why.clone()),
             _ => None,
         },
-        initrd: kernel.initrd.as_ref().map(initrd::Json::from),
+        initrd: kernel.initrd.as_ref().map(initrd_lines::Json::from),
         not_linked: report
             .not_linked(&kernel.release)
             .into_iter()

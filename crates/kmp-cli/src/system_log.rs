@@ -5,12 +5,12 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use kmp_core::initrd::{Done, Fate};
+use kmp_core::apply::{Done, Fate};
 use kmp_core::printable;
 use kmp_core::sync::{Index, KernelReport, SyncReport};
 
 use crate::context::Context;
-use crate::initrd;
+use crate::initrd_lines;
 
 const SOCKET: &str = "/dev/log";
 const FACILITY_DAEMON: u8 = 3 << 3;
@@ -95,7 +95,7 @@ fn messages(report: &SyncReport, about: About<'_>) -> Vec<(Level, String)> {
 fn of_initrd(release: &str, fate: &Fate) -> Option<(Level, String)> {
     match &fate.done {
         Done::Nothing | Done::Due => None,
-        Done::Marked | Done::Built(_) => Some((Level::Notice, initrd::line(release, fate)?)),
+        Done::Marked | Done::Built(_) => Some((Level::Notice, initrd_lines::line(release, fate)?)),
         Done::Failed(why) => {
             Some((Level::Error, format!("{release}: a new initrd is needed ({}), but {why}", fate.reason)))
         }
