@@ -17,6 +17,7 @@ pub mod dialect;
 pub mod fuzz;
 pub mod glob;
 pub mod guard;
+pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
