@@ -2,12 +2,12 @@
 //! Does this module load in this kernel, and if not, every reason.
 //!
 //! The rules are the kernel's: `load_module` and what it calls in `kernel/module/main.c` and
-//! `kernel/module/version.c` of Linux 5.x to 6.x.
+//! `kernel/module/version.c` of Linux 5.x to 7.x. [`rule`] has one row for each.
 
 mod depends;
 mod explain;
 mod exports;
-mod rule;
+pub mod rule;
 mod symbol;
 mod verdict;
 mod whole_module;

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::abi::rule::Settled;
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
 use crate::config::Wish;
 use crate::dialect::serves;
@@ -233,8 +234,14 @@ impl Site<'_> {
             links: BTreeMap::new(),
             decisions: List::new(),
             verdicts: List::new(),
-            natives: verdicts.natives,
+            natives: Vec::new(),
         };
+        let of_natives: HashMap<(KmpId, &str), &Verdict> = self
+            .natives
+            .iter()
+            .zip(&verdicts.natives)
+            .filter_map(|(native, verdict)| Some(((native.kmp?, native.name), verdict)))
+            .collect();
         let holder: HashMap<&str, KmpId> = native_package
             .iter()
             .map(|(p, k)| (*p, *k))
@@ -268,7 +275,7 @@ impl Site<'_> {
             };
             let verdict = match &decision {
                 Decision::OtherFlavour => Vec::new(),
-                Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
+                Decision::Native => self.native_verdicts(kmp, index, &of_natives),
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
                 Decision::DoesNotFit => {
                     let known = failed.remove(&index);
@@ -288,6 +295,7 @@ impl Site<'_> {
             plan.decisions.push(decision);
             plan.verdicts.push(verdict);
         }
+        plan.natives = verdicts.natives;
         plan
     }
 
@@ -500,17 +508,19 @@ impl Site<'_> {
         (World::new(self.kernel, self.in_tree, set), places)
     }
 
-    fn native_verdicts(&self, kmp: &Kmp<'_>, index: KmpId, natives: &[Verdict]) -> Vec<Verdict> {
-        let mine: HashMap<&str, &Verdict> = self
-            .natives
-            .iter()
-            .zip(natives)
-            .filter(|(n, _)| n.kmp == Some(index))
-            .map(|(n, v)| (n.name, v))
-            .collect();
+    /// `of_natives`: by package and name, so that many packages do not each go through all of the kernel's own modules.
+    fn native_verdicts(
+        &self,
+        kmp: &Kmp<'_>,
+        index: KmpId,
+        of_natives: &HashMap<(KmpId, &str), &Verdict>,
+    ) -> Vec<Verdict> {
         let unseen = || self.held.kernel.as_ref().map_or_else(Verdict::default, Verdict::unknown);
-        let mut verdicts: Vec<Verdict> =
-            kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(unseen, |v| (*v).clone())).collect();
+        let mut verdicts: Vec<Verdict> = kmp
+            .modules
+            .iter()
+            .map(|m| of_natives.get(&(index, m.name)).map_or_else(unseen, |v| (*v).clone()))
+            .collect();
         kmp.add_unread(&mut verdicts);
         verdicts
     }
@@ -582,22 +592,18 @@ impl<'a> All<'a> {
     /// May a reason against `module` be gone in another set of packages?
     fn may_settle(&self, module: &PlannedModule<'_>, reason: &Reason) -> bool {
         let exporter = reason.exporter.as_deref().unwrap_or("");
-        match reason.rule {
-            Rule::Depends => true,
-            Rule::UnknownSymbol | Rule::UnknownCrc => {
-                reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
-                    || self.names.contains(name::of_exporter(exporter).as_str())
-            }
-            Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
-            // Other in-tree modules may be replaced, too.
-            Rule::Breaks => true,
-            Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
-                // What the kernel image exports is there in any set.
-                exporter != "vmlinux"
-                    && (self.names.contains(name::of_exporter(exporter).as_str())
-                        || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
-            }
-            _ => false,
+        let by_symbol = || {
+            reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
+                || self.names.contains(name::of_exporter(exporter).as_str())
+        };
+        // What the kernel image exports is there in any set.
+        let by_exporter = || exporter != "vmlinux" && by_symbol();
+        match reason.rule.row().settled {
+            Settled::Never => false,
+            Settled::ByOthers => true,
+            Settled::BySymbol => by_symbol(),
+            Settled::ByExporter => by_exporter(),
+            Settled::ByLicence => module.module.is_ok_and(Module::is_gpl) || by_exporter(),
         }
     }
 }

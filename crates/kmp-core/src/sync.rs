@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Rule, Verdict, Warning};
-use crate::apply::{Depmod, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch};
+use crate::abi::rule::{Kind, Rule};
+use crate::abi::{Verdict, Warning};
+use crate::apply::{
+    self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
+};
 use crate::ids::{KmpId, ReleaseId};
-use crate::initrd::{self, Fate, Request};
+use crate::initrd::Request;
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, Ownership, PackageError, Release};
 use crate::plan::Decision;
 use crate::printable;
@@ -64,7 +67,7 @@ fn done(kernel: Option<&KernelReport>) -> String {
     let Some(kernel) = kernel else { return String::new() };
     let release = &kernel.release;
     let failed = match (&kernel.error, &kernel.index, kernel.initrd.as_ref().map(|fate| &fate.done)) {
-        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(initrd::Done::Failed(why))) => Some(why),
+        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(apply::Done::Failed(why))) => Some(why),
         _ => None,
     };
     match failed {
@@ -151,7 +154,7 @@ pub struct ToCheck {
 impl KernelReport {
     /// Did it fail in any part?
     pub fn failed(&self) -> bool {
-        let is_bad = |fate: &Fate| matches!(fate.done, initrd::Done::Failed(_)) || fate.reason.is_unknown();
+        let is_bad = |fate: &Fate| matches!(fate.done, apply::Done::Failed(_)) || fate.reason.is_unknown();
         self.links_failed() || !self.unread.is_empty() || self.initrd.as_ref().is_some_and(is_bad)
     }
 
@@ -263,7 +266,7 @@ pub fn first_reason(kmp: &InstalledKmp, verdicts: &[Verdict]) -> String {
     let all: Vec<_> =
         kmp.modules.iter().zip(verdicts).flat_map(|(m, v)| v.reasons.iter().map(move |r| (m, r))).collect();
     // That another module of the same package does not fit is no news.
-    let own = |rule| rule != Rule::Depends;
+    let own = |rule: Rule| rule.kind() != Kind::OtherModule;
     let Some((module, reason)) = all.iter().find(|(_, r)| own(r.rule)).or(all.first()) else {
         return "not judged".into();
     };

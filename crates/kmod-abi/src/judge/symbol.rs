@@ -3,7 +3,7 @@
 
 use super::world::Provider;
 use super::{Reason, Rule, World};
-use crate::{Licensing, Module, Need, name};
+use crate::{Feature, Licensing, Module, Need, name};
 
 impl World<'_> {
     /// `resolve_symbol`, for symbol `need` of module `user` of the set.
@@ -95,7 +95,7 @@ impl World<'_> {
             return true;
         }
         if let Some(names) = namespace.strip_prefix("module:")
-            && self.kernel.knows_module_namespaces()
+            && self.kernel.has(Feature::ModuleNamespaces)
         {
             return names.split(',').any(|pattern| match pattern.strip_suffix('*') {
                 Some(start) => module.name.starts_with(&name::normalized(start)),
@@ -109,7 +109,7 @@ impl World<'_> {
 impl World<'_> {
     pub(super) fn taints(&self) -> Vec<bool> {
         let mut tainted: Vec<bool> = self.set.iter().map(|c| !c.module.is_gpl()).collect();
-        if !self.kernel.inherits_taint() || !tainted.contains(&true) {
+        if !self.kernel.has(Feature::InheritsTaint) || !tainted.contains(&true) {
             return vec![false; tainted.len()];
         }
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); tainted.len()];

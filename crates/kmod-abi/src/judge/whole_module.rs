@@ -2,7 +2,7 @@
 //! Rules about a module as a whole: architecture, vermagic, size of `struct module`, signature, versions at all.
 
 use super::{Reason, Rule, World};
-use crate::{Export, Module, SignatureState};
+use crate::{Export, Feature, Module, SignatureState};
 
 impl World<'_> {
     /// The rules that concern no single symbol.
@@ -21,7 +21,7 @@ impl World<'_> {
         reasons.extend(self.vermagic(module));
         if let Some(size) = kernel.traits.struct_size
             && size != module.struct_size
-            && kernel.checks_struct_size()
+            && kernel.has(Feature::StructSize)
         {
             let detail = format!("its struct module has {} bytes, the kernel's {size}", module.struct_size);
             reasons.push(Reason::new(Rule::StructSize, detail));
@@ -37,7 +37,7 @@ impl World<'_> {
             _ => {}
         }
         if let Some(ns) = module.import_ns.iter().find(|n| n.starts_with("module:"))
-            && kernel.knows_module_namespaces()
+            && kernel.has(Feature::ModuleNamespaces)
         {
             let detail = format!("imports the namespace {ns}, which cannot be imported");
             reasons.push(Reason::new(Rule::Namespace, detail));

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::{Reason, Rule, Verdict, Warning};
-use crate::{Crcs, Export, Kernel, Module, Offer, name};
+use super::rule::{Kind, Rule};
+use super::{Reason, Verdict, Warning};
+use crate::{Crcs, Export, Feature, Kernel, Module, Offer, name};
 use kmp_steps as steps;
 
 /// Why a module is in the set.
@@ -124,7 +125,7 @@ impl<'a> World<'a> {
                 };
                 if let (Role::InTreeUser, Some(p), Some(reason)) = (candidate.role, culprit, &reason)
                     && self.set[p].role == Role::Judged
-                    && !matches!(reason.rule, Rule::UnknownCrc | Rule::Unread)
+                    && reason.rule.kind() != Kind::Unknown
                 {
                     broken.push((i, p, reason.clone()));
                 }
@@ -192,11 +193,11 @@ impl<'a> World<'a> {
 
     /// Is the module's record of versions one that this kernel reads?
     pub(super) fn versions_count(&self, module: &Module) -> bool {
-        module.has_versions || (module.has_extended_versions && self.kernel.reads_extended_versions())
+        module.has_versions || (module.has_extended_versions && self.kernel.has(Feature::ExtendedVersions))
     }
 
     pub(super) fn wanted(&self, module: &Module, crcs: Crcs) -> Option<u32> {
-        if module.has_extended_versions && self.kernel.reads_extended_versions() {
+        if module.has_extended_versions && self.kernel.has(Feature::ExtendedVersions) {
             crcs.extended
         } else {
             crcs.basic

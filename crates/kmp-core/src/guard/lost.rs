@@ -11,7 +11,8 @@ use super::after::{After, AfterPlan};
 use super::given::{Given, Use};
 use super::incoming::{InTree, Transaction};
 use super::remedy::{Remedy, remedy};
-use crate::abi::{Reason, Rule, Verdict};
+use crate::abi::rule::{Kind, Rule};
+use crate::abi::{Reason, Verdict};
 use crate::dialect::{KernelLine, Kinship};
 use crate::glob;
 use crate::ids::{AfterId, KmpId};
@@ -335,7 +336,11 @@ fn works(decision: &Decision, verdicts: &[Verdict]) -> bool {
 
 /// A version that may work, for all that is known, is not lost.
 fn may_work(plan: &AfterPlan, id: AfterId) -> bool {
-    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
+    let found = |r: &Reason| match r.rule.kind() {
+        Kind::Unknown => false,
+        Kind::Loader => r.rule != Rule::Malformed,
+        Kind::OtherModule | Kind::Policy => true,
+    };
     !matches!(plan.decision(id), Decision::OtherFlavour | Decision::Declined(_))
         && !plan.verdicts(id).iter().flat_map(|v| &v.reasons).any(found)
 }
