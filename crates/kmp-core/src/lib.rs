@@ -28,6 +28,7 @@ pub mod run_dir;
 pub mod survey;
 pub mod sync;
 pub mod targets;
+pub mod tree;
 mod union_find;
 
 // The floors below, under the names that this crate uses for them.
