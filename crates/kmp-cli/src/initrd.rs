@@ -21,7 +21,9 @@ use crate::system_log;
 use crate::terminal::Page;
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
     #[serde(flatten)]
     fate: Json,

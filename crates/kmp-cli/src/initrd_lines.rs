@@ -12,11 +12,18 @@ use crate::context::Context;
 
 /// A kernel's initrd in `--json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Json {
+    /// Is a new one needed?
     needed: bool,
+    /// Why, or why not, in words.
     reason: String,
+    /// The modules for whose sake.
     modules: Vec<String>,
+    /// What was done for it.
+    #[cfg_attr(test, schemars(extend("enum" = ["nothing", "due", "marked", "built", "failed"])))]
     done: &'static str,
+    /// Why it could not be made.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }

@@ -17,7 +17,7 @@ use crate::args::Sync;
 use crate::context::{Context, running_kernel};
 use crate::initrd;
 use crate::initrd_lines;
-use crate::json::Document;
+use crate::json::{self, Document};
 use crate::system_log::{self, About};
 use crate::terminal::Page;
 
@@ -29,20 +29,65 @@ pub enum Event {
 }
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
-    changes: Vec<String>,
+    /// What was (with `--dry-run`: would be) changed, package by package.
+    changes: Vec<Change>,
+    /// What became of its index.
+    #[cfg_attr(test, schemars(extend("enum" = ["up-to-date", "due", "written", "failed"])))]
     depmod: &'static str,
+    /// What failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Its initrd, where that was looked into.
     #[serde(skip_serializing_if = "Option::is_none")]
     initrd: Option<initrd_lines::Json>,
+    /// KMPs that it does not get.
     not_linked: Vec<NotLinked>,
 }
 
+/// What happens to one package's links in one kernel.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Change {
+    /// `added`: it gets links. `replaced`: its links take the place of another version's. `removed`: its links go. `repaired`: it
+    /// gets links that it lacks, or loses some that do not belong. `dangling`: a link that leads nowhere goes.
+    #[cfg_attr(test, schemars(extend("enum" = ["added", "replaced", "removed", "repaired", "dangling"])))]
+    change: &'static str,
+    /// The package (`NAME-VERSION-RELEASE`); of a dangling link it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<String>,
+    /// The version that had links, where one is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<String>,
+    /// The dangling link, relative to the kernel's `weak-updates`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
+impl From<&PackageChange> for Change {
+    fn from(change: &PackageChange) -> Self {
+        let (change, package, old, link) = match change {
+            PackageChange::Added(new) => ("added", Some(new), None, None),
+            PackageChange::Replaced { old, new } => ("replaced", Some(new), Some(old), None),
+            PackageChange::Removed(old) => ("removed", Some(old), None, None),
+            PackageChange::Repaired(nvr) => ("repaired", Some(nvr), None, None),
+            PackageChange::Dangling(link) => ("dangling", None, None, Some(json::path(link))),
+        };
+        Self { change, package: package.cloned(), old: old.cloned(), link }
+    }
+}
+
+/// A KMP that a kernel does not get.
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotLinked {
+    /// `NAME-VERSION-RELEASE`.
     package: String,
+    /// Why not, in words.
     detail: String,
 }
 
@@ -249,7 +294,7 @@ fn print(
 fn print_json(report: &SyncReport) -> Result<(), String> {
     let kernel = |kernel: &KernelReport| Kernel {
         release: kernel.release.clone(),
-        changes: kernel.changes.iter().map(PackageChange::to_string).collect(),
+        changes: kernel.changes.iter().map(Change::from).collect(),
         depmod: match kernel.index {
             Index::UpToDate => "up-to-date",
             Index::Due => "due",

@@ -27,6 +27,7 @@ pub mod problem;
 pub mod run_dir;
 pub mod survey;
 pub mod sync;
+pub mod system_log;
 pub mod targets;
 pub mod tree;
 mod union_find;

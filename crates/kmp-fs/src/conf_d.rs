@@ -11,8 +11,8 @@ use crate::root::{FileType, Root};
 
 /// The directories of one program, and its rules.
 ///
-/// A drop-in is what is called `*.conf`, neither a directory nor hidden by a `.` before its name. One in an earlier directory
-/// takes the place of one of the same name in a later directory, also where it is a symbolic link to `/dev/null`.
+/// A drop-in is a file named `*.conf` that is not hidden (`.`). One in an earlier directory overrides one of the same name in
+/// a later directory, even if it is a symbolic link to `/dev/null`.
 ///
 /// # Examples
 /// ```
@@ -40,12 +40,12 @@ pub struct DropIns {
     passes_over_dangling: bool,
 }
 
-/// What there is of drop-ins.
+/// The drop-ins that were found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The files to be read, in their order. They need not be regular files.
+    /// The files to read, in this order. They need not be regular files.
     pub files: Vec<PathBuf>,
-    /// Where the system [could not look](crate::root::is_fault), and why: there may be more files than `files`.
+    /// Directories and files at which the system [could not look](crate::root::is_fault), and why: `files` may be incomplete.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
 
@@ -56,14 +56,14 @@ impl DropIns {
         Self { directories, order: |a, b| a.cmp(b), passes_over_dangling: false }
     }
 
-    /// Read in the order of `order`; files of which it says that they are equal count as having the same name.
+    /// Sorts files by `order` instead; files that it calls equal count as having the same name.
     #[must_use]
     pub const fn sorted_by(mut self, order: fn(&[u8], &[u8]) -> Ordering) -> Self {
         self.order = order;
         self
     }
 
-    /// A symbolic link that leads nowhere is as if it were not there, and takes no other file's place.
+    /// Ignores dangling symbolic links: they do not override other files.
     #[must_use]
     pub const fn passing_over_dangling_links(mut self) -> Self {
         self.passes_over_dangling = true;

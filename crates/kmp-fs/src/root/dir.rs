@@ -14,26 +14,26 @@ use std::path::PathBuf;
 use super::entry::{DirEntry, Stat};
 use super::read::{READ, list, read_up_to, regular};
 
-/// A directory beneath a [`Root`](super::Root), for reading many of its files. Names are single components and symbolic links are never followed,
-/// so that nothing here can leave the directory; for a link go back to the root with the whole path.
+/// A directory below a [`Root`](super::Root), for reading many of its files. Names are single components and symbolic links
+/// are not followed, so nothing leads out of the directory; to follow a link, resolve its whole path by the root.
 #[derive(Debug)]
 pub struct Dir(OwnedFd);
 
 impl Dir {
-    /// The names in it without `.` and `..`, sorted by bytes.
+    /// The entries of the directory without `.` and `..`, sorted by bytes.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub fn entries(&self) -> io::Result<Vec<DirEntry>> {
         // A handle of its own: the position in the directory belongs to it.
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         list(openat(&self.0, ".", flags, Mode::empty())?)
     }
 
-    /// A directory in it.
+    /// Opens a directory in it.
     ///
     /// # Errors
-    /// The system's; `NotADirectory` also for a link; `InvalidInput` where `name` is not one component.
+    /// The system's error; `NotADirectory` also for a link; `InvalidInput` if `name` is not one component.
     pub fn dir(&self, name: &OsStr) -> io::Result<Dir> {
         self.open_at(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map(Dir)
     }
@@ -41,7 +41,7 @@ impl Dir {
     /// Opens a regular file in it for reading.
     ///
     /// # Errors
-    /// As [`Root::open_file`](super::Root::open_file); `FilesystemLoop` (ELOOP) for a link; `InvalidInput` where `name` is not one component.
+    /// As [`Root::open_file`](super::Root::open_file); `FilesystemLoop` (ELOOP) for a link; `InvalidInput` if `name` is not one component.
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         Ok(regular(self.open_at(name, READ)?)?.0)
     }
@@ -49,24 +49,24 @@ impl Dir {
     /// Reads a regular file in it, at most `limit` bytes.
     ///
     /// # Errors
-    /// As [`Dir::open_file`]; `FileTooLarge` where the file has more than `limit` bytes.
+    /// As [`Dir::open_file`]; `FileTooLarge` if the file has more than `limit` bytes.
     pub fn read(&self, name: &OsStr, limit: u64) -> io::Result<Vec<u8>> {
         let (file, stat) = regular(self.open_at(name, READ)?)?;
         read_up_to(file, stat, limit)
     }
 
-    /// What `name` in it is; a link is not followed.
+    /// The status of `name` in it; a link is not followed.
     ///
     /// # Errors
-    /// The system's; `InvalidInput` where `name` is not one component.
+    /// The system's error; `InvalidInput` if `name` is not one component.
     pub fn symlink_metadata(&self, name: &OsStr) -> io::Result<Stat> {
         Ok(fstatat(&self.0, one_component(name)?, AtFlags::AT_SYMLINK_NOFOLLOW)?.into())
     }
 
-    /// A symbolic link's target, as it is written.
+    /// The target of a symbolic link, as it is stored.
     ///
     /// # Errors
-    /// The system's; `InvalidInput` where it is no link or `name` is not one component.
+    /// The system's error; `InvalidInput` if it is not a link or `name` is not one component.
     pub fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         Ok(readlinkat(&self.0, one_component(name)?)?.into())
     }

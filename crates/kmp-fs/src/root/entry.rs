@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What there is in a directory, and what stat(2) says of it.
+//! The entries of a directory, and what stat(2) says about them.
 
 use nix::sys::stat::{FileStat, SFlag};
 use std::ffi::OsString;
 
-/// What sort of file it is, as far as this project cares.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileType {
     /// A regular file.
     File,
     /// A directory.
     Dir,
-    /// A symbolic link itself.
+    /// A symbolic link.
     Symlink,
     /// A device, FIFO or socket.
     Other,
 }
 
-/// One name in a directory.
+/// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DirEntry {
-    /// The name: one component, never `.` or `..`. It is data, not always UTF-8.
+    /// The name: one component, never `.` or `..`, not necessarily UTF-8.
     pub name: OsString,
-    /// What it is; symbolic links are not followed.
+    /// Its type; symbolic links are not followed.
     pub kind: FileType,
 }
 
-/// What stat(2) tells.
+/// The result of stat(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// The file system's device number.
@@ -44,7 +44,7 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// What sort of file it is.
+    /// The type of the file.
     pub fn kind(&self) -> FileType {
         match SFlag::from_bits_truncate(self.mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => FileType::File,

@@ -8,8 +8,8 @@ use std::io;
 /// raced with a `..` in the path, open(2) where a lease is being broken.
 pub(super) const RETRIES: usize = 32;
 
-/// Did the system fail to look (EIO, EACCES, ENOMEM, EMFILE and the like)? Then what is there is unknown. Otherwise the error tells
-/// what is there: nothing, or something of another kind.
+/// Whether the system failed to look (EIO, EACCES, ENOMEM, EMFILE and the like), so that what is there is unknown. Any other
+/// error is an answer: there is nothing, or something of another type.
 pub fn is_fault(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     match error.raw_os_error().map(Errno::from_raw) {
@@ -32,7 +32,7 @@ pub fn is_fault(error: &io::Error) -> bool {
     }
 }
 
-/// Makes a call again where it was interrupted (EINTR) or is to be tried again (EAGAIN), a bounded number of times.
+/// Repeats a call that was interrupted (EINTR) or has to be tried again (EAGAIN), a bounded number of times.
 ///
 /// # Errors
 /// Those of the call.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A file-system root, and reading beneath it.
+//! A file-system root, and reading below it.
 //!
-//! Every path is absolute as seen inside the root: `/usr/lib/modules/K`. Neither `..` nor a symbolic link, absolute or not, leads
-//! out: an absolute link starts again at the root, as it would after chroot(2). For the system's own root the kernel's plain path
-//! walk is all that is needed. For another one openat2(2) with RESOLVE_IN_ROOT is used, and where the kernel or a sandbox lacks it
-//! a walk of our own, one component at a time.
+//! Every path is absolute inside the root: `/usr/lib/modules/K`. Neither `..` nor a symbolic link leads out of the root: an
+//! absolute link starts again at the root, as after chroot(2). For the system's own root the kernel resolves paths as usual.
+//! For another root openat2(2) with RESOLVE_IN_ROOT does, and if the kernel or a sandbox lacks it, a walk in this crate,
+//! one component at a time.
 //!
-//! This is for reading. A writer takes a directory's handle from [`Root::dir`] and works with the `*at` calls on it.
+//! This module only reads. To write, take the handle of a directory from [`Root::dir`] and use the `*at` system calls on it.
 
 mod dir;
 mod entry;
@@ -34,7 +34,7 @@ pub use fault::{again, is_fault};
 #[derive(Debug, thiserror::Error)]
 #[error("{doing} {}: {source}; give an existing directory as the root", path.display())]
 pub struct RootError {
-    /// What was being done.
+    /// What was being done when it failed.
     pub doing: &'static str,
     /// The path to the root, as it was given.
     pub path: PathBuf,
@@ -42,7 +42,7 @@ pub struct RootError {
     pub source: io::Error,
 }
 
-/// A file-system root beneath which every path is resolved. See the [module](self) for the rules.
+/// A file-system root below which every path is resolved. See the [module](self) for the rules.
 ///
 /// # Examples
 /// ```
@@ -68,11 +68,11 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens the root at `path`: a directory as the calling process sees it, `/` for the running system. A relative path is taken
-    /// from the working directory of this moment.
+    /// Opens the root at `path`, a directory as the calling process sees it; `/` is the running system. A relative path starts
+    /// at the current working directory.
     ///
     /// # Errors
-    /// `path` is no directory or may not be opened.
+    /// `path` is not a directory, or cannot be opened.
     pub fn open(path: &Path) -> Result<Root, RootError> {
         let fail = |doing| move |source| RootError { doing, path: path.to_owned(), source };
         let real = std::fs::canonicalize(path).map_err(fail("cannot find the root directory"))?;
@@ -91,7 +91,7 @@ impl Root {
         Ok(Root { beneath: Beneath::open_root(path, resolver)?, path: path.components().collect() })
     }
 
-    /// The root's own absolute path, as the calling process sees it: for messages and for other programs.
+    /// The absolute path of the root, as the calling process sees it: for messages and for other programs.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -101,7 +101,7 @@ impl Root {
         self.beneath.by == Resolver::System
     }
 
-    /// A path inside the root as a person outside would write it. For messages only: opened, it could lead out of the root.
+    /// A path inside the root, as seen from outside. For messages only: opening it could lead out of the root.
     pub fn display(&self, path: &Path) -> PathBuf {
         self.path.join(relative(path))
     }
@@ -109,7 +109,7 @@ impl Root {
     /// Reads a regular file, at most `limit` bytes.
     ///
     /// # Errors
-    /// As [`Root::open_file`]; `FileTooLarge` where the file has more than `limit` bytes.
+    /// As [`Root::open_file`]; `FileTooLarge` if the file has more than `limit` bytes.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         again(|| {
             let (file, stat) = regular(self.beneath.open(path, READ, true)?)?;
@@ -120,20 +120,20 @@ impl Root {
     /// Opens a regular file for reading.
     ///
     /// # Errors
-    /// The system's; `IsADirectory` or `InvalidInput` where it is no regular file. A FIFO or device never blocks.
+    /// The system's error; `IsADirectory` or `InvalidInput` if it is not a regular file. A FIFO or device never blocks.
     pub fn open_file(&self, path: &Path) -> io::Result<File> {
         again(|| Ok(regular(self.beneath.open(path, READ, true)?)?.0))
     }
 
-    /// The names in a directory without `.` and `..`, sorted by bytes. Links to directories are followed to get there.
+    /// The entries of a directory without `.` and `..`, sorted by bytes. Links on the way to it are followed.
     ///
     /// # Errors
-    /// The system's; `NotADirectory` where it is none.
+    /// The system's error; `NotADirectory` if it is not a directory.
     pub fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         again(|| list(self.dir(path)?))
     }
 
-    /// As [`Root::read_dir`], with what the directory itself is.
+    /// Like [`Root::read_dir`], with the status of the directory itself.
     ///
     /// # Errors
     /// As [`Root::read_dir`].
@@ -145,15 +145,15 @@ impl Root {
         })
     }
 
-    /// A directory's handle, opened for reading (O_RDONLY), for `*at` calls.
+    /// Opens a directory for reading (O_RDONLY), for `*at` system calls.
     ///
     /// # Errors
-    /// The system's; `NotADirectory` where it is none.
+    /// The system's error; `NotADirectory` if it is not a directory.
     pub fn dir(&self, path: &Path) -> io::Result<OwnedFd> {
         again(|| Ok(self.beneath.open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY, true)?))
     }
 
-    /// A directory to read many files from: one path walk for all of them.
+    /// Opens a directory to read many of its files: its path is resolved only once.
     ///
     /// # Errors
     /// As [`Root::dir`].
@@ -161,34 +161,34 @@ impl Root {
         self.dir(path).map(Dir::from)
     }
 
-    /// What `path` is; a symbolic link at its end is followed.
+    /// The status of `path`; a symbolic link at its end is followed.
     ///
     /// # Errors
-    /// The system's; `NotFound` for a dangling link.
+    /// The system's error; `NotFound` for a dangling link.
     pub fn metadata(&self, path: &Path) -> io::Result<Stat> {
         again(|| Ok(fstat(self.beneath.open(path, OFlag::O_PATH, true)?)?.into()))
     }
 
-    /// What `path` is; a symbolic link at its end is not followed.
+    /// The status of `path`; a symbolic link at its end is not followed.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub fn symlink_metadata(&self, path: &Path) -> io::Result<Stat> {
         again(|| Ok(fstat(self.beneath.open(path, OFlag::O_PATH, false)?)?.into()))
     }
 
-    /// A symbolic link's target, as it is written.
+    /// The target of a symbolic link, as it is stored.
     ///
     /// # Errors
-    /// The system's; `InvalidInput` where it is no link.
+    /// The system's error; `InvalidInput` if it is not a link.
     pub fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         again(|| Ok(read::read_link(self.beneath.open(path, OFlag::O_PATH, false)?.as_fd())?))
     }
 
-    /// Whether there is something at `path`. A dangling link is nothing.
+    /// Whether `path` exists. A dangling link does not.
     ///
     /// # Errors
-    /// The system's, where it [could not look](is_fault).
+    /// The system's error, if it [could not look](is_fault).
     pub fn try_exists(&self, path: &Path) -> io::Result<bool> {
         match self.metadata(path) {
             Ok(_) => Ok(true),
@@ -197,10 +197,10 @@ impl Root {
         }
     }
 
-    /// As [`Root::read`]; `None` where there is no regular file, or one that is too large.
+    /// Like [`Root::read`], but `None` if there is no regular file, or one that is too large.
     ///
     /// # Errors
-    /// The system's, where it [could not look](is_fault).
+    /// The system's error, if it [could not look](is_fault).
     pub fn read_if_there(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         match self.read(path, limit) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -209,10 +209,10 @@ impl Root {
         }
     }
 
-    /// As [`Root::read_dir`]; nothing where there is no directory.
+    /// Like [`Root::read_dir`], but empty if there is no directory.
     ///
     /// # Errors
-    /// The system's, where it [could not look](is_fault).
+    /// The system's error, if it [could not look](is_fault).
     pub fn read_dir_if_there(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         match self.read_dir(path) {
             Err(e) if !is_fault(&e) => Ok(Vec::new()),
@@ -223,7 +223,7 @@ impl Root {
     /// The path without symbolic links, `.` and `..`, absolute inside the root: `/lib/modules` may be `/usr/lib/modules`.
     ///
     /// # Errors
-    /// The system's; `NotFound` where the file does not exist.
+    /// The system's error; `NotFound` if the file does not exist.
     pub fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         // The walk knows the names it went through. /proc/self/fd would also tell, but not in every chroot, and wrongly after a rename.
         let walked = again(|| Ok(self.beneath.walk(path, true)?))?;
