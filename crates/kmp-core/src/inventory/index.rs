@@ -40,7 +40,7 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
     // Of what depmod writes the oldest counts, so that a depmod that was killed half-way is noticed.
     let always: Vec<&str> = tree::written_by(&[Writer::Depmod]).collect();
     let names = || always.iter().copied().chain(tree::written_by(&[Writer::DepmodIfThere]));
-    let stats: Vec<Option<Stat>> = names().map(|name| written(name)).collect();
+    let stats: Vec<Option<Stat>> = names().map(&mut written).collect();
     if unseen.is_some() {
         return unseen;
     }
