@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::{DepmodConfig, FoundModule, Package};
 use crate::config::{Config, Wish};
-use crate::dialect::{Dialect, WEAK_UPDATES};
+use crate::dialect::Dialect;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
+use crate::tree::WEAK_UPDATES;
 
 /// What is linked: by the dialect, and by what somebody asked for.
 #[derive(Clone, Debug, Default)]

@@ -27,7 +27,7 @@ pub use conventions::Conventions;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
-pub use index::{MODULES_DEP, stale};
+pub use index::stale;
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
 pub use load::{
@@ -45,6 +45,7 @@ use crate::ids::{KmpId, List, ReleaseId};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, Stat};
+use crate::tree;
 use crate::workers::Workers;
 
 /// A module outside `kernel/` that is no driver.
@@ -117,7 +118,7 @@ impl Inventory {
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> =
             apart.into_iter().map(|(path, kind, nvr)| (path, (kind, Some(nvr)))).collect();
         for module in inventory.releases.iter().flat_map(|r| &r.third_party) {
-            if kind::is_live_patch(&module.below) {
+            if tree::is_live_patch(&module.below) {
                 apart.entry(module.path.clone()).or_insert((Kind::LivePatch, None));
             }
         }
