@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
 use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::ids::KmpId;
 use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
@@ -16,6 +17,7 @@ use kmp_core::printable;
 use kmp_core::run_dir;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
+use kmp_core::tree;
 
 use crate::completion;
 use crate::context::{Context, running_kernel};
@@ -204,9 +206,7 @@ fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
 
 /// The release in whose directory a listed module is.
 fn release_of(path: &Path) -> Option<String> {
-    let below = below_release(path)?;
-    let directory = path.ancestors().nth(below.components().count())?;
-    directory.file_name()?.to_str().map(Into::into)
+    tree::parts(path)?.release.to_str().map(Into::into)
 }
 
 /// The original does nothing without a dracut that can be run. Neither does this, where it may be needed.
@@ -245,9 +245,9 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         speaker.say(&format!("{path} is in no kernel's directory of modules; it is left out"));
     }
     let canonical = |path: &PathBuf| survey.inventory.dirs.canonical(path);
-    let named: Vec<usize> =
+    let named: Vec<KmpId> =
         listed.iter().filter_map(canonical).filter_map(|p| survey.inventory.owner(&p)).collect();
-    let concerns = |kmp: usize| match mode {
+    let concerns = |kmp: KmpId| match mode {
         Mode::AddModules => named.contains(&kmp),
         Mode::AddKernel => true,
         Mode::RemoveModules | Mode::RemoveKernel => false,
@@ -264,16 +264,15 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         if mode == Mode::AddKernel && release != kernel {
             continue;
         }
-        for (index, decision) in surveyed.plan.decisions.iter().enumerate() {
+        for (index, decision) in surveyed.plan.decisions.each() {
             if *decision == Decision::Link && concerns(index) {
                 for module in modules(&survey.inventory.kmps[index]) {
                     speaker.tell(&format!("Module {module} is compatible with kernel {release}"));
                 }
             }
         }
-        for NotLinked { kmp, detail, .. } in report.not_linked(release) {
-            let index = survey.inventory.kmps.iter().position(|k| std::ptr::eq(k, kmp));
-            if index.is_some_and(concerns) {
+        for NotLinked { id, kmp, detail, .. } in report.not_linked(release) {
+            if concerns(id) {
                 let names: Vec<String> = modules(kmp).collect();
                 speaker.say(&format!("{} not linked in kernel {release}: {detail}", names.join(", ")));
             }

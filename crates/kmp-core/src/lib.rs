@@ -19,6 +19,7 @@ mod environment;
 pub mod fuzz;
 pub mod glob;
 pub mod guard;
+pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
@@ -29,6 +30,7 @@ pub mod survey;
 pub mod sync;
 pub mod system_log;
 pub mod targets;
+pub mod tree;
 mod union_find;
 
 // The floors below, under the names that this crate uses for them.

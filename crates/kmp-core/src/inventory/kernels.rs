@@ -6,11 +6,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::module_name;
 use super::weak_updates::{self, Item};
-use crate::dialect::{IN_TREE, WEAK_UPDATES, search_rank};
+use super::{ModulesDirs, module_name};
+use crate::dialect::search_rank;
 use crate::problem::Problem;
 use crate::root::{FileType, Root};
+use crate::tree::{self, IN_TREE, NOT_THIRD_PARTY, SYSTEM_MAP, WEAK_UPDATES};
+use crate::workers::{self, Workers};
 
 /// A module file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,19 +52,6 @@ pub struct Release {
     pub unread: Option<Problem>,
 }
 
-/// The names under which a kernel's file may be: below its directory, then in `/boot`.
-pub(super) fn kernel_files(dir: &Path, release: &str, name: &str, suffixes: &[&str]) -> Vec<PathBuf> {
-    let below = suffixes.iter().map(|s| dir.join(format!("{name}{s}")));
-    let boot = suffixes.iter().map(|s| Path::new("/boot").join(format!("{name}-{release}{s}")));
-    below.chain(boot).collect()
-}
-
-/// What is not searched for third-party modules; depmod passes the last two over, too.
-const NOT_OWN: &[&str] = &[IN_TREE, WEAK_UPDATES, "build", "source"];
-
-/// Of symvers, plain or compressed.
-pub(super) const SYMVERS_SUFFIXES: &[&str] = &[".zst", ".xz", ".gz", ""];
-
 impl Release {
     /// Reads the directory `dir` of a release, and what was left out of it.
     pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
@@ -76,7 +65,7 @@ impl Release {
                     let path = dir.join(&entry.name);
                     // Hidden: what kmp has in the making.
                     let hidden = entry.name.as_encoded_bytes().starts_with(b".");
-                    if hidden || NOT_OWN.iter().any(|d| entry.name == *d) {
+                    if hidden || NOT_THIRD_PARTY.iter().any(|d| entry.name == *d) {
                         continue;
                     }
                     match entry.kind {
@@ -92,8 +81,8 @@ impl Release {
             }
         }
         third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
-        let mut there = |name, suffixes| {
-            kernel_files(dir, release, name, suffixes).iter().any(|file| {
+        let mut there = |places: &[PathBuf]| {
+            places.iter().any(|file| {
                 root.try_exists(file).unwrap_or_else(|e| {
                     problems.push(Problem::unreadable(root.display(file), &e));
                     false
@@ -101,7 +90,9 @@ impl Release {
             })
         };
         let is_kernel = is_release(release)
-            && (!in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]));
+            && (!in_tree.is_empty()
+                || there(&tree::symvers_places(dir, release))
+                || there(&tree::places(dir, release, SYSTEM_MAP)));
         let weak_updates = weak_updates::scan(root, &dir.join(WEAK_UPDATES), &mut problems);
         let in_tree_names = in_tree.iter().map(|m| m.name.clone()).collect();
         let release = Self {
@@ -192,4 +183,55 @@ mod tests {
             assert!(!is_release(name), "{name}");
         }
     }
+}
+
+/// Reads all release directories, in the order of versions.
+///
+/// # Errors
+/// It is not known which there are.
+pub fn releases(
+    root: &Root,
+    dirs: &ModulesDirs,
+    workers: &dyn Workers,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Release>, Problem> {
+    let found = dirs.releases(root, problems)?;
+    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+    let mut releases = Vec::with_capacity(scanned.len());
+    for (release, trouble) in scanned {
+        problems.extend(trouble);
+        releases.push(release);
+    }
+    Ok(releases)
+}
+
+/// A kernel that was named is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no kernel {release}{} in {}{}", if .there.is_empty() { ", and no other," } else { "" }, .dir.display(), listed(.there))]
+pub struct NoKernel {
+    /// The release that was named.
+    pub release: String,
+    /// Where kernels are looked for, as seen from outside the root.
+    pub dir: PathBuf,
+    /// The releases of the kernels that there are.
+    pub there: Vec<String>,
+}
+
+fn listed(there: &[String]) -> String {
+    if there.is_empty() { String::new() } else { format!("; there are: {}", there.join(", ")) }
+}
+
+/// Is there a kernel of each of these releases among `all`, which are those of `dirs`?
+///
+/// # Errors
+/// The first one that is missing.
+pub fn has_kernels<'k>(
+    dirs: &ModulesDirs,
+    all: &[Release],
+    releases: impl IntoIterator<Item = &'k String>,
+) -> Result<(), NoKernel> {
+    let is_there = |release: &str| all.iter().any(|r| r.is_kernel && r.release == release);
+    let Some(missing) = releases.into_iter().find(|k| !is_there(k)) else { return Ok(()) };
+    let there = all.iter().filter(|r| r.is_kernel).map(|r| r.release.clone()).collect();
+    Err(NoKernel { release: missing.clone(), dir: dirs.shown().to_path_buf(), there })
 }

@@ -4,10 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::module_name;
-use crate::apply::PREFIX;
+use super::{Ownership, module_name};
 use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root, is_fault};
+use crate::tree::OWN_PREFIX;
 
 /// Something in `weak-updates/` that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Item {
     pub name: Option<Box<str>>,
     /// What it is.
     pub kind: ItemKind,
+    /// Whose it is.
+    pub ownership: Ownership,
 }
 
 /// What an [`Item`] is.
@@ -52,7 +54,7 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
             }
         };
         // What a run that was killed has left there is no link of anybody's.
-        let hidden = |e: &DirEntry| at == dir && e.name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let hidden = |e: &DirEntry| at == dir && e.name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes());
         for entry in entries.into_iter().filter(|e| !hidden(e)) {
             let below = below.join(&entry.name);
             let kind = match entry.kind {
@@ -72,7 +74,8 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
                 },
                 FileType::File | FileType::Other => ItemKind::File,
             };
-            items.push(Item { name: module_name(&entry.name), below, kind });
+            let name = module_name(&entry.name);
+            items.push(Item { name, below, kind, ownership: Ownership::default() });
         }
     }
     items.sort_by(|a, b| a.below.cmp(&b.below));
