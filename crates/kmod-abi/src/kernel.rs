@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{Arch, KernelConfig, Module, SymbolTable, name};
 
-/// What any one module of a kernel tells of the kernel itself.
+/// What any module that was built with a kernel says about that kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
     /// Class, byte order and machine.
@@ -19,7 +19,7 @@ pub struct Traits {
 }
 
 impl Traits {
-    /// Reads them off a module that was built with the kernel.
+    /// Takes them from a module that was built with the kernel.
     pub fn of(module: &Module) -> Self {
         Self {
             arch: Some(module.arch),
@@ -35,7 +35,7 @@ impl Traits {
 pub struct Kernel {
     /// Its release, `uname -r`.
     pub release: String,
-    /// What its own modules tell of it; what is `None` is not checked.
+    /// What its own modules say about it; what is `None` is not checked.
     pub traits: Traits,
     /// What it exports.
     pub symbols: SymbolTable,
@@ -55,6 +55,17 @@ pub fn builtin_names(text: &[u8]) -> HashSet<Box<str>> {
 }
 
 impl Kernel {
+    /// A kernel of which no more is known than what it exports.
+    pub fn of_symbols(release: impl Into<String>, symbols: SymbolTable) -> Self {
+        Self {
+            release: release.into(),
+            traits: Traits::default(),
+            symbols,
+            config: KernelConfig::default(),
+            builtin: HashSet::new(),
+        }
+    }
+
     /// Were its modules built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the
     /// whole vermagic. Taken for granted where no vermagic is known.
     pub(super) fn has_modversions(&self) -> bool {

@@ -120,6 +120,6 @@ fn cure_of(rule: Rule) -> Cure {
         Rule::Depends => Cure::OtherDriver,
         Rule::Unread | Rule::Malformed | Rule::UnknownCrc | Rule::BuiltIn | Rule::Cycle | Rule::Breaks => {
             Cure::Nothing
-        },
+        }
     }
 }
