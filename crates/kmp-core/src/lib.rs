@@ -19,6 +19,7 @@ mod environment;
 pub mod fuzz;
 pub mod glob;
 pub mod guard;
+pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;

@@ -347,7 +347,7 @@ impl Elements {
         });
         Transaction {
             kernels: kernels.collect(),
-            kmps: self.kmps,
+            kmps: self.kmps.into(),
             removed: self.removed,
             removed_kernels: self.removed_kernels,
         }
