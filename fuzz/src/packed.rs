@@ -4,8 +4,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use kmp_core::unpack::{Inflater, Kind, Source, stream};
 use kmp_core::initrd::archive;
+use kmp_core::unpack::{Inflater, Kind, Source, stream};
 
 /// The most that anything may unpack to here, in bytes.
 const LIMIT: u64 = 1 << 20;

@@ -2,8 +2,8 @@
 //! Modules, and tables of kernels.
 
 use kmp_core::abi::{Facts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature};
-use kmp_core::unpack::inflate;
 use kmp_core::fuzz;
+use kmp_core::unpack::inflate;
 
 /// The largest module that is looked at, in bytes.
 const UNPACKED: u64 = 8 << 20;

@@ -4,7 +4,7 @@
 //!
 //! The way of the data: [`inventory`] reads what there is, [`abi`] judges, [`plan`] decides which links
 //! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
-//! Only [`apply`] writes.
+//! Only [`apply`] and [`run_dir`] write.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -16,6 +16,7 @@ pub mod dialect;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod guard;
+pub mod guest;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
@@ -23,6 +24,7 @@ pub mod plan;
 pub mod run_dir;
 pub mod survey;
 pub mod sync;
+pub mod system_log;
 pub mod targets;
 mod union_find;
 
