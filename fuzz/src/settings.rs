@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 
 use kmp_core::abi::KernelConfig;
-use kmp_core::config::{Config, matches};
+use kmp_core::config::Config;
+use kmp_core::glob;
 use kmp_core::dialect::Dialect;
 use kmp_core::fuzz;
 use kmp_core::initrd::{Assignments, Drivers, LeftOut};
@@ -52,9 +53,9 @@ pub fn os_release(data: &[u8]) {
 
 pub fn glob(data: &[u8]) {
     let (glob, text) = two(data);
-    let found = matches(&glob, &text);
-    assert!(matches("*", &text) && matches(&format!("{glob}*"), &glob.replace('*', "")));
-    assert!(!found || matches(&format!("*{glob}*"), &text));
+    let found = glob::matches(&glob, &text);
+    assert!(glob::matches("*", &text) && glob::matches(&format!("{glob}*"), &glob.replace('*', "")));
+    assert!(!found || glob::matches(&format!("*{glob}*"), &text));
 }
 
 pub fn depmod_d(data: &[u8]) {

@@ -199,7 +199,7 @@ fn defect_13_a_kmp_that_does_not_fit_is_told_of_unasked() {
     assert_eq!(
         said,
         format!(
-            "Package {} does not fit kernel {OTHER}: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008\n",
+            "Package {} is incompatible with kernel {OTHER}: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008\n",
             foo.nvr()
         )
     );

@@ -32,7 +32,7 @@ fn a_table_with_the_verdict() {
         "mii_link_ok 0x00000005 0x00000005 drivers/net/mii GPL",
         "hidden 0x00000006 0x00000006 vmlinux [NS] GPL namespace",
         "maybe - - nobody (weak)",
-        "6.4.0-3-default: does not fit",
+        "6.4.0-3-default: incompatible",
     ] {
         assert!(lines.contains(&line.to_string()), "{line}: {output}");
     }
@@ -83,7 +83,7 @@ fn by_module_by_kmp_and_by_file() {
     let file = root.home().join("good.ko");
     std::fs::write(&file, driver("good", &kernel(OLD, 7), 7).build()).unwrap();
     let output = good(&root, &["explain", file.to_str().unwrap(), "--kernel", SAME]);
-    assert!(output.stdout.ends_with("  6.4.0-2-default: fits\n"), "{output}");
+    assert!(output.stdout.ends_with("  6.4.0-2-default: compatible\n"), "{output}");
 }
 
 #[test]

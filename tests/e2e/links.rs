@@ -368,8 +368,8 @@ fn unpackaged_modules_are_judged_and_never_linked() {
     assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));
     let shown = kmp(&root, &["status"]).stdout;
     assert!(shown.contains("modules that no package owns\n"), "{shown}");
-    assert!(shown.contains(&format!("/usr/lib/modules/{OLD}/extra/loose.ko  fits\n")), "{shown}");
-    assert!(shown.contains("extra/wrong.ko  does not fit: "), "{shown}");
+    assert!(shown.contains(&format!("/usr/lib/modules/{OLD}/extra/loose.ko  compatible\n")), "{shown}");
+    assert!(shown.contains("extra/wrong.ko  incompatible: "), "{shown}");
 }
 
 #[test]

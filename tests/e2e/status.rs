@@ -48,8 +48,8 @@ fn every_state_in_json() {
         ("6.4.0-4-default", foo2, "linked"),
         ("6.4.0-4-default", foo1, "superseded"),
         ("6.4.0-4-default", clash, "not-linked"),
-        (OTHER, foo1, "does-not-fit"),
-        (OTHER, foo2, "does-not-fit"),
+        (OTHER, foo1, "incompatible"),
+        (OTHER, foo2, "incompatible"),
         (SAME, clash, "clash"),
         (SAME, torn, "broken"),
     ] {
@@ -84,20 +84,20 @@ fn every_state_in_words() {
 4  6.4.0-4-default
 
 KMP                             1         2         3         4
-clash-kmp-default-1_k6.4.0_1-1  native    clash     unfit     unlinked
-foo-kmp-default-2_k6.4.0_2-1    older     native    unfit     linked
-foo-kmp-default-1_k6.4.0_1-1    native    older     unfit     older
+clash-kmp-default-1_k6.4.0_1-1  native    clash     refused   unlinked
+foo-kmp-default-2_k6.4.0_2-1    older     native    refused   linked
+foo-kmp-default-1_k6.4.0_1-1    native    older     refused   older
 torn-kmp-default-1_k6.4.0_1-1   native    broken    broken    broken
 
 clash-kmp-default-1_k6.4.0_1-1
   6.4.0-2-default  not linked
     clash is there already: /usr/lib/modules/6.4.0-2-default/extra/clash.ko, which no package owns; if nobody needs it, remove it and run kmp sync
-  6.4.0-3-default  does not fit
+  6.4.0-3-default  incompatible
     clash: changing was 0x00000007 when it was built, vmlinux has 0x00000008
-  6.4.0-4-default  fits but not linked
+  6.4.0-4-default  compatible, but not linked
 
 foo-kmp-default-2_k6.4.0_2-1
-  6.4.0-3-default  does not fit
+  6.4.0-3-default  incompatible
     foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008
 
 torn-kmp-default-1_k6.4.0_1-1
@@ -107,7 +107,7 @@ torn-kmp-default-1_k6.4.0_1-1
     its module updates/two.ko is not on disk
 
 modules that no package owns
-  /usr/lib/modules/6.4.0-2-default/extra/clash.ko  fits
+  /usr/lib/modules/6.4.0-2-default/extra/clash.ko  compatible
 
 kmp sync puts the links right.
 kmp check has every reason, kmp explain each symbol.
@@ -153,7 +153,7 @@ fn links_that_should_not_be_are_shown() {
         format!("/usr/lib/modules/{OLD}/updates/foo.ko"),
     );
     let said = ends(&root, &["status", "--kernel", OTHER], 1).stdout;
-    assert!(said.contains("does not fit, but is linked"), "{said}");
+    assert!(said.contains("incompatible, but linked"), "{said}");
     good(&root, &["sync"]);
     assert!(links(&root, OTHER).is_empty());
 }
@@ -229,7 +229,7 @@ fn eighty_columns_are_enough() {
         let shown = in_a_terminal(&root, ("NO_COLOR", "1"));
         assert!(shown.lines().all(|l| l.chars().count() <= 80), "{shown}");
         assert!(kmps[..count].iter().all(|k| shown.contains(k.nvr())), "{shown}");
-        for word in ["native", "linked", "unfit"] {
+        for word in ["native", "linked", "refused"] {
             assert_eq!(shown.matches(&format!("  {word}")).count(), count, "{word}: {shown}");
         }
         assert!(releases.iter().all(|r| shown.contains(r)), "{shown}");

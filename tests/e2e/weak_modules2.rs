@@ -16,7 +16,7 @@ fn with_foo() -> (TestRoot, Package) {
 
 fn misfit(foo: &Package) -> String {
     format!(
-        "Package {} does not fit kernel {OTHER}: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008\n",
+        "Package {} is incompatible with kernel {OTHER}: foo: changing was 0x00000007 when it was built, vmlinux has 0x00000008\n",
         foo.nvr()
     )
 }
@@ -240,7 +240,7 @@ fn one_line_with_the_first_reason_for_what_is_not_linked() {
     let output = wm2(&root, &["--add-kernel", SAME]).stdout;
     assert_eq!(output.lines().count(), 1, "{output}");
     assert!(
-        output.starts_with(&format!("Package {} does not fit kernel {SAME}: many: ", many.nvr())),
+        output.starts_with(&format!("Package {} is incompatible with kernel {SAME}: many: ", many.nvr())),
         "{output}"
     );
     assert!(output.ends_with(" more)\n"), "{output}");

@@ -141,7 +141,10 @@ fn a_kmp_that_fits_nowhere_is_told_of() {
         let site = site(shell);
         let package = kmp_lines(choosy_kmp("foo", "1", &kernel(OLD, 7), 8), OLD).build();
         let output = site.rpm(&["-i"], &[&package]).expect_success();
-        assert!(output.stdout.contains(&format!("{} does not fit kernel {NEW}", package.nvr())), "{output}");
+        assert!(
+            output.stdout.contains(&format!("{} is incompatible with kernel {NEW}", package.nvr())),
+            "{output}"
+        );
         assert_eq!(site.linked(NEW), [""; 0]);
     }
 }

@@ -303,10 +303,10 @@ void kmp_plugin_fault(kmp_plugin_t *plugin, const char *what, const char *why);
 int kmp_builds_drivers(const char *path);
 
 /* Kinds of findings, and the states that each may have. */
-#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT, KMP_UNKNOWN */
+#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
-#define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT */
+#define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_INCOMPATIBLE */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
@@ -314,8 +314,8 @@ int kmp_builds_drivers(const char *path);
 
 /* States of findings. */
 #define KMP_NONE 0u         /* nothing to tell */
-#define KMP_FITS 1u         /* the kernel would load it */
-#define KMP_DOES_NOT_FIT 2u /* the kernel would refuse it */
+#define KMP_COMPATIBLE 1u   /* the kernel would load it */
+#define KMP_INCOMPATIBLE 2u /* the kernel would refuse it */
 #define KMP_UNKNOWN 3u      /* something could not be read: neither is known */
 #define KMP_ADDED 10u       /* it gets links */
 #define KMP_REPLACED 11u    /* another version gets them */

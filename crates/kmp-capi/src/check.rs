@@ -56,9 +56,9 @@ pub extern "C" fn kmp_check(
 fn entry(line: &Line, release: &str) -> Entry {
     let reasons = &line.verdict.reasons;
     let (state, word) = match () {
-        () if reasons.is_empty() => (state::FITS, "fits"),
-        () if line.verdict.is_unknown() => (state::UNKNOWN, "is unknown to fit"),
-        () => (state::DOES_NOT_FIT, "does not fit"),
+        () if reasons.is_empty() => (state::COMPATIBLE, "is compatible with"),
+        () if line.verdict.is_unknown() => (state::UNKNOWN, "cannot be judged for"),
+        () => (state::INCOMPATIBLE, "is incompatible with"),
     };
     let whose = line.package.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
     let what = match reasons.len() {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use kmp_core::guard::places;
 use kmp_core::in_use::InUse;
-use kmp_core::inventory::{Loader, Problem};
+use kmp_core::inventory::Loader;
+use kmp_core::problem::Problem;
 use kmp_core::root::Root;
 use kmp_core::workers::Serial;
 use librpm_rt::Librpm;

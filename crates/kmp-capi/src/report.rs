@@ -8,7 +8,7 @@ use std::path::Path;
 use std::ptr::null;
 
 use kmp_core::abi;
-use kmp_core::inventory::Problem;
+use kmp_core::problem::Problem;
 
 use crate::arg::{self, growing};
 use crate::error::{Error, c_text, code};
@@ -16,13 +16,13 @@ use crate::ret;
 
 /// Kinds of findings, and the states that each may have.
 pub mod kind {
-    /// a module's verdict for a kernel: KMP_FITS, KMP_DOES_NOT_FIT, KMP_UNKNOWN
+    /// a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN
     pub const MODULE: u32 = 1;
     /// what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     pub const CHANGE: u32 = 2;
     /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
-    /// a KMP that a kernel of its flavour does not get: KMP_DOES_NOT_FIT
+    /// a KMP that a kernel of its flavour does not get: KMP_INCOMPATIBLE
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
@@ -39,9 +39,9 @@ pub mod state {
     /// nothing to tell
     pub const NONE: u32 = 0;
     /// the kernel would load it
-    pub const FITS: u32 = 1;
+    pub const COMPATIBLE: u32 = 1;
     /// the kernel would refuse it
-    pub const DOES_NOT_FIT: u32 = 2;
+    pub const INCOMPATIBLE: u32 = 2;
     /// something could not be read: neither is known
     pub const UNKNOWN: u32 = 3;
     /// it gets links

@@ -74,7 +74,7 @@ fn report(done: &SyncReport) -> Report {
         for missing in done.not_linked(&kernel.release) {
             let nvr = missing.kmp.package.nvr();
             let text = format!("{}: {missing}", kernel.release);
-            let entry = Entry::new(kind::NOT_LINKED, state::DOES_NOT_FIT, &text);
+            let entry = Entry::new(kind::NOT_LINKED, state::INCOMPATIBLE, &text);
             let reasons = missing.verdicts.iter().flat_map(|v| &v.reasons);
             report.entries.push(entry.release(&kernel.release).package(&nvr).reasons(reasons));
         }

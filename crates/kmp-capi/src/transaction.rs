@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
 use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Weight};
-use kmp_core::inventory::{ModulesDirs, Problem};
+use kmp_core::inventory::ModulesDirs;
+use kmp_core::problem::Problem;
 use kmp_core::survey::{Selection, Survey};
-use librpm_rt::Evr;
+use rpm_meta::Evr;
 
 use crate::arg::{self, growing};
 use crate::error::{Error, code};
@@ -182,7 +183,7 @@ pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *c
     })
 }
 
-fn read_package(described: &Package) -> Result<librpm_rt::Package, Error> {
+fn read_package(described: &Package) -> Result<rpm_meta::Package, Error> {
     let text = |text, what| -> Result<String, Error> {
         let text =
             arg::optional(text).ok_or_else(|| Error::argument(format!("the package's {what} is NULL")))?;
@@ -199,8 +200,8 @@ fn read_package(described: &Package) -> Result<librpm_rt::Package, Error> {
             files.push(PathBuf::from(OsStr::from_bytes(file)));
         }
     }
-    Ok(librpm_rt::Package {
-        instance: 0,
+    Ok(rpm_meta::Package {
+        instance: None,
         name: text(described.name, "name")?,
         evr: Evr {
             epoch,
@@ -210,7 +211,7 @@ fn read_package(described: &Package) -> Result<librpm_rt::Package, Error> {
         arch: arg::optional(described.arch).map(|a| a.to_string_lossy().into_owned()).unwrap_or_default(),
         provides: dependencies(described.provides, described.provides_count, "provides")?,
         files,
-        ..librpm_rt::Package::default()
+        ..rpm_meta::Package::default()
     })
 }
 
@@ -218,14 +219,14 @@ fn dependencies(
     first: *const Dependency,
     count: usize,
     what: &str,
-) -> Result<Vec<librpm_rt::Dependency>, Error> {
+) -> Result<Vec<rpm_meta::Dependency>, Error> {
     let read = |dependency: &Dependency| {
         let name = arg::optional(dependency.name);
         let name = name.ok_or_else(|| Error::argument(format!("a name in {what} is NULL")))?;
         let evr = arg::optional(dependency.evr).map(|e| e.to_string_lossy().into_owned());
         let evr = evr.unwrap_or_default();
         let flags = if evr.is_empty() { 0 } else { EQUAL };
-        Ok(librpm_rt::Dependency { name: name.to_string_lossy().into_owned(), flags, evr })
+        Ok(rpm_meta::Dependency { name: name.to_string_lossy().into_owned(), flags, evr })
     };
     arg::array(first, count, what)?.iter().map(read).collect()
 }
@@ -397,7 +398,7 @@ fn remove(
     }
     let rpm = shared.needed_rpm()?;
     let database = rpm.open(shared.root.path()).map_err(|e| Error::new(code::E_DATABASE, e))?;
-    if let Err(e) = elements.take_updated(rpm, &database) {
+    if let Err(e) = elements.take_updated(&database) {
         report.entries.push(Entry::new(kind::PROBLEM, state::NONE, &e.to_string()));
     }
     for &(instance, removal) in removed {

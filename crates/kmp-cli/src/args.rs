@@ -23,14 +23,14 @@ pub struct Args {
     /// Work on the system below this directory
     #[arg(long, global = true, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
-    /// Let programs of the system below --root make initrds: they are run in it by chroot. Without this nothing of
-    /// it is run, and initrds are only asked for
+    /// Allow programs of the system below --root to make initrds; they are run inside it, with chroot. Without
+    /// this option, initrds are only requested
     #[arg(long, global = true)]
     pub run_in_root: bool,
-    /// Say more; twice: say what is being done
+    /// Print more; given twice, also print each step
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Say only what went wrong
+    /// Print only errors and warnings
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub quiet: u8,
     #[command(subcommand)]
@@ -43,21 +43,21 @@ pub enum Verb {
     Status(Status),
     /// Judge modules against kernels, with every reason
     Check(Check),
-    /// Show symbol by symbol what a module uses and what a kernel offers
+    /// Show, symbol by symbol, what a module imports and what a kernel exports
     Explain(Explain),
-    /// Make the links of all kernels what they should be
+    /// Correct the links of all kernels
     Sync(Sync),
-    /// Say which kernels need a new initrd, and why, and make it
+    /// Decide which kernels need a new initrd, print why, and make it
     Initrd(Initrd),
     /// A kernel was installed (for scriptlets)
     AddKernel {
-        /// Its release; the running kernel's where none is given
+        /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
     /// A kernel is being removed (for scriptlets)
     RemoveKernel {
-        /// Its release; the running kernel's where none is given
+        /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
     },
@@ -67,7 +67,7 @@ pub enum Verb {
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
     },
-    /// Print a package's dependencies, from the list of its files on standard input (for rpm's generators)
+    /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
@@ -91,7 +91,7 @@ pub struct Kernels {
 pub struct Status {
     #[command(flatten)]
     pub kernels: Kernels,
-    /// Machine-readable output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -100,16 +100,16 @@ pub struct Status {
 pub struct Check {
     #[command(flatten)]
     pub kernels: Kernels,
-    /// Judge by these symbol versions (Module.symvers, plain or compressed) instead of the kernel's own;
-    /// without --kernel only symbols are judged
+    /// Take symbol versions from this file (Module.symvers, plain or compressed) instead of the kernel's own;
+    /// without --kernel, only symbols are judged
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub symvers: Option<PathBuf>,
-    /// Machine-readable output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Module files, directories of them, installed KMPs by name or NAME-VERSION-RELEASE, or package files
-    /// as if they were installed: a KMP's against each kernel, a kernel's against each KMP. Every installed
-    /// KMP where nothing is named. What is named together is judged together
+    /// Module files, directories of them, installed KMPs (by name or NAME-VERSION-RELEASE), or package files,
+    /// which are judged as if installed: a KMP against each kernel, a kernel against each KMP. The default is
+    /// every installed KMP. All arguments are judged together
     #[arg(
         value_name = "FILE.ko|DIR|KMP|FILE.rpm",
         value_hint = ValueHint::AnyPath,
@@ -130,7 +130,7 @@ pub struct Explain {
     /// The kernel
     #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub kernel: String,
-    /// Machine-readable output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -139,16 +139,16 @@ pub struct Explain {
 pub struct Sync {
     #[command(flatten)]
     pub kernels: Kernels,
-    /// Change nothing, only tell what would be done
+    /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Leave depmod to somebody else
+    /// Do not run depmod
     #[arg(long)]
     pub no_depmod: bool,
-    /// Leave initrds to somebody else
+    /// Do not make or request initrds
     #[arg(long)]
     pub no_initrd: bool,
-    /// Machine-readable output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -157,10 +157,10 @@ pub struct Sync {
 pub struct Initrd {
     #[command(flatten)]
     pub kernels: Kernels,
-    /// Make nothing, only tell
+    /// Make nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Machine-readable output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -177,33 +177,33 @@ pub struct Deps {
     /// Print Supplements (SUSE)
     #[arg(long, group = "which")]
     pub supplements: bool,
-    /// Print the table of symbol sets: RELEASE/CRC/SYMBOL, set and hash, of the archives in the list or,
-    /// where it names none, of those in the directory of --symset-dir
+    /// Print the table of symbol sets (lines of RELEASE/CRC/SYMBOL, set and hash) from the archives in the list
+    /// or, if it has none, from those in the directory of --symset-dir
     #[arg(long, group = "which")]
     pub symsets: bool,
-    /// Whose syntax, suse or redhat; by kmp.conf and os-release where none is given
+    /// Use the syntax of suse or redhat; the default comes from kmp.conf and os-release
     #[arg(long, value_name = "DIALECT", value_parser = dialect)]
     pub dialect: Option<Dialect>,
-    /// The package's name: a kernel's own packages need nothing of themselves
+    /// The name of the package: a kernel's own packages do not require what they provide themselves
     #[arg(long, value_name = "NAME")]
     pub package: Option<String>,
-    /// Where the package's files are laid out; RPM_BUILD_ROOT where none is given
+    /// The directory below which the package's files are installed; the default is RPM_BUILD_ROOT
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub build_root: Option<PathBuf>,
-    /// The flavour in the dependencies; by each module's kernel release where none is given
+    /// The kernel flavour in the dependencies; the default comes from each module's kernel release
     #[arg(long, value_name = "FLAVOR")]
     pub flavor: Option<String>,
-    /// The kernel release; the one that each module was built for where none is given
+    /// The kernel release; the default is the one that each module was built for
     #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
     pub krel: Option<String>,
     /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
     /// KERNEL/Module.symvers (Red Hat)
     #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels", value_hint = ValueHint::AnyPath)]
     pub symvers: PathBuf,
-    /// Where archives of symbol sets are: symsets-KERNEL.tar.gz (SUSE)
+    /// The directory with archives of symbol sets, symsets-KERNEL.tar.gz (SUSE)
     #[arg(long, value_name = "DIR", default_value = "/boot", value_hint = ValueHint::DirPath)]
     pub symset_dir: PathBuf,
-    /// Leave out Requires that the package's own modules fulfil
+    /// Leave out Requires that the package's own modules provide
     #[arg(long)]
     pub without_own: bool,
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use kmp_core::apply;
 use kmp_core::dialect::Dialect;
 use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
-use kmp_core::inventory::{Problem, Release};
+use kmp_core::inventory::Release;
 use kmp_core::printable;
+use kmp_core::problem::Problem;
 use kmp_core::run_dir::{self, Check, Lock, Note};
 use serde::Serialize;
 

@@ -20,18 +20,18 @@ use crate::context::Context;
 use crate::initrd;
 use crate::messages;
 
-/// Makes the initrds that markers in /run/regenerate-initrd ask for.
+/// Makes the initrds that are requested in /run/regenerate-initrd.
 #[derive(Debug, Parser)]
 #[command(name = "regenerate-initrd-posttrans")]
 struct Args {
-    /// Say what is done
+    /// Print what is done
     #[arg(short, long)]
     verbose: bool,
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
-    /// Let programs of the system below --root make initrds: they are run in it by chroot. Nothing of it is run
-    /// without this
+    /// Allow programs of the system below --root to make initrds; they are run inside it, with chroot. Without
+    /// this option none is run
     #[arg(long)]
     run_in_root: bool,
 }

@@ -99,19 +99,24 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
                 first_reason(kmp, verdicts),
             ),
             Decision::Unknown => {
-                let text =
-                    if links > 0 { "linked, not known whether it fits" } else { "not known whether it fits" };
+                let text = if links > 0 {
+                    "linked, not known whether it is compatible"
+                } else {
+                    "not known whether it is compatible"
+                };
                 with(state("unknown", "unknown", text, Colour::Yellow, true), first_reason(kmp, verdicts))
             }
             Decision::Native if misfit => with(
-                state("native", "unfit", "native, but would not load", Colour::Red, true),
+                state("native", "refused", "native, but would not load", Colour::Red, true),
                 first_reason(kmp, verdicts),
             ),
             Decision::Native => state("native", "native", "native", Colour::Green, false),
             Decision::Link if links == kmp.modules.len() => {
                 state("linked", "linked", "linked", Colour::Green, false)
             }
-            Decision::Link => state("not-linked", "unlinked", "fits but not linked", Colour::Yellow, true),
+            Decision::Link => {
+                state("not-linked", "unlinked", "compatible, but not linked", Colour::Yellow, true)
+            }
             Decision::Superseded(by) => with(
                 state("superseded", "older", "superseded", Colour::Dim, false),
                 format!("by {}", kmps[*by].package.nvr()),
@@ -130,9 +135,9 @@ fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Op
             Decision::DoesNotFit => {
                 let is_minor = served.contains(kmp.driver.name.as_str()) || !is_newest(index);
                 let colour = if is_minor { Colour::Dim } else { Colour::Red };
-                let text = if links > 0 { "does not fit, but is linked" } else { "does not fit" };
+                let text = if links > 0 { "incompatible, but linked" } else { "incompatible" };
                 with(
-                    state("does-not-fit", "unfit", text, colour, !is_minor || links > 0),
+                    state("incompatible", "refused", text, colour, !is_minor || links > 0),
                     first_reason(kmp, verdicts),
                 )
             }
@@ -285,11 +290,11 @@ fn print<'s>(
     let mut lines = Vec::new();
     for (path, (_, verdict)) in loose {
         let fits = match verdict.reasons.first() {
-            None => page.paint(Colour::Green, "fits"),
+            None => page.paint(Colour::Green, "compatible"),
             Some(reason) => {
                 let word = match verdict.is_unknown() {
                     true => page.paint(Colour::Yellow, "unknown"),
-                    false => page.paint(Colour::Red, "does not fit"),
+                    false => page.paint(Colour::Red, "incompatible"),
                 };
                 format!("{word}: {}", printable(reason.detail.as_ref()))
             }

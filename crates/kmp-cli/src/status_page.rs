@@ -173,9 +173,9 @@ mod tests {
         State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong }
     }
 
-    fn unfit(detail: &str) -> State {
+    fn incompatible(detail: &str) -> State {
         let detail = Some(detail.to_string());
-        State { detail, ..state("does-not-fit", "unfit", "does not fit", Colour::Red, true) }
+        State { detail, ..state("incompatible", "refused", "incompatible", Colour::Red, true) }
     }
 
     fn kernels<'s>(releases: &[&'s str]) -> Vec<Kernel<'s>> {
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_table_and_what_is_wrong() {
         let detail = "cam: usb_alert was 0x1f3a0c11 when it was built, vmlinux has 0x5e9941d2 (and 1 more)";
-        let misfit = unfit(detail);
+        let misfit = incompatible(detail);
         let states = vec![Some(&NATIVE), Some(&LINKED), Some(&misfit)];
         let rows = [
             Row { name: "cam-kmp-default-1.0_k6.4.0_150600.23.22-1".into(), states },
@@ -211,10 +211,10 @@ mod tests {
 3  6.4.0-150600.23.30-default
 
 KMP                                        1         2         3
-cam-kmp-default-1.0_k6.4.0_150600.23.22-1  native    linked    unfit
+cam-kmp-default-1.0_k6.4.0_150600.23.22-1  native    linked    refused
 
 cam-kmp-default-1.0_k6.4.0_150600.23.22-1
-  6.4.0-150600.23.30-default  does not fit
+  6.4.0-150600.23.30-default  incompatible
     cam: usb_alert was 0x1f3a0c11 when it was built, vmlinux has 0x5e9941d2 (and
     1 more)
 
@@ -223,14 +223,14 @@ kmp check has every reason, kmp explain each symbol.
         );
         let both = drawn(80, false, &kernels(&KERNELS), &rows);
         assert!(
-            both.contains("\nnic-kmp-rt-1.0_k6.4.0_21-1                 -         linked    unfit\n"),
+            both.contains("\nnic-kmp-rt-1.0_k6.4.0_21-1                 -         linked    refused\n"),
             "{both}"
         );
     }
 
     #[test]
     fn the_same_reason_is_given_once() {
-        let misfit = unfit("gone");
+        let misfit = incompatible("gone");
         let rows = [Row { name: "foo".into(), states: vec![Some(&misfit), Some(&misfit), Some(&misfit)] }];
         let text = drawn(80, false, &kernels(&KERNELS), &rows);
         assert_eq!(text.matches("gone").count(), 1, "{text}");
@@ -241,7 +241,7 @@ kmp check has every reason, kmp explain each symbol.
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         let long = "nvidia-open-driver-G06-signed-cuda-kmp-64kb-570.124.06_k6.4.0_150600.23.38-0";
-        let misfit = unfit(&["a reason that is long"; 9].join(" "));
+        let misfit = incompatible(&["a reason that is long"; 9].join(" "));
         for count in [1, 5, 40] {
             for releases in [&KERNELS[..], &KERNELS[..1], &[KERNELS, KERNELS, KERNELS].concat()] {
                 let states =
@@ -257,7 +257,7 @@ kmp check has every reason, kmp explain each symbol.
                         assert!(line.chars().count() <= width && !line.ends_with(' '), "{line:?}");
                     }
                     assert!(rows.iter().all(|r| text.contains(&r.name)), "{text}");
-                    let cells = text.matches("  linked").count() + text.matches("  unfit").count();
+                    let cells = text.matches("  linked").count() + text.matches("  refused").count();
                     assert_eq!(cells, count * releases.len(), "{text}");
                 }
             }
@@ -266,11 +266,11 @@ kmp check has every reason, kmp explain each symbol.
 
     #[test]
     fn colours_change_nothing_but_colours() {
-        let misfit = unfit("gone");
+        let misfit = incompatible("gone");
         let rows = [Row { name: "foo".into(), states: vec![Some(&NATIVE), None, Some(&misfit)] }];
         let plain = drawn(80, false, &kernels(&KERNELS), &rows);
         let mut coloured = drawn(80, true, &kernels(&KERNELS), &rows);
-        assert!(coloured.contains("\x1b[32mnative\x1b[0m") && coloured.contains("\x1b[31munfit\x1b[0m"));
+        assert!(coloured.contains("\x1b[32mnative\x1b[0m") && coloured.contains("\x1b[31mrefused\x1b[0m"));
         assert!(coloured.contains("\x1b[1m2  6.4.0-150600.23.25-default  (running)\x1b[0m"), "{coloured}");
         while let Some(start) = coloured.find('\x1b') {
             let end = start + coloured[start..].find('m').unwrap();

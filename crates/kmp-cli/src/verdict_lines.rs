@@ -9,9 +9,9 @@ use crate::terminal::{Colour, Page};
 /// Draws the lines of a verdict; `head` stands before the word on the first of them.
 pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let word = match () {
-        () if verdict.fits() => page.paint(Colour::Green, "fits"),
+        () if verdict.fits() => page.paint(Colour::Green, "compatible"),
         () if verdict.is_unknown() => page.paint(Colour::Yellow, "unknown"),
-        () => page.paint(Colour::Red, "does not fit"),
+        () => page.paint(Colour::Red, "incompatible"),
     };
     page.line(format!("{head}{word}"));
     let reasons = verdict.reasons.iter().map(|r| (r.rule.as_str(), r.detail.clone()));

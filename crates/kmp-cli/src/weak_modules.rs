@@ -41,35 +41,35 @@ struct Args {
     /// A kernel is being removed; its release may follow
     #[arg(long)]
     remove_kernel: bool,
-    /// Build no initramfs
+    /// Do not build an initramfs
     #[arg(long)]
     no_initramfs: bool,
-    /// Change nothing, only tell
+    /// Change nothing; print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Say what is done
+    /// Print what is done
     #[arg(long)]
     verbose: bool,
-    /// Does nothing; for those who still say it
+    /// Accepted without effect
     #[arg(long)]
     delete_modules: bool,
     /// Work on the system below this directory
     #[arg(long, value_name = "DIR", default_value = "/")]
     basedir: PathBuf,
-    /// Let programs of the system below --basedir make initramfs: they are run in it by chroot. Nothing of it is run
-    /// without this
+    /// Allow programs of the system below --basedir to make an initramfs; they are run inside it, with chroot.
+    /// Without this option none is run
     #[arg(long)]
     run_in_root: bool,
-    /// What builds an initramfs
+    /// The program that builds an initramfs
     #[arg(long, value_name = "FILE")]
     dracut: Option<PathBuf>,
-    /// What is run for each kernel that may need a new initramfs, in place of our own check
+    /// The program to run for each kernel that may need a new initramfs, instead of the built-in check
     #[arg(long, value_name = "FILE")]
     check_initramfs_prog: Option<PathBuf>,
-    /// A kernel release; the running kernel's where none is given
+    /// A kernel release; the default is the running kernel
     #[arg(add = ArgValueCandidates::new(completion::kernels))]
     kernel: Option<String>,
-    /// Not looked at, as by the original
+    /// Ignored, as by the original
     #[arg(hide = true)]
     more: Vec<String>,
 }

@@ -23,10 +23,10 @@ use crate::initrd;
 use crate::sync::{below_release, name_gone, package_name, reconcile};
 use crate::system_log::About;
 
-/// Below this directory a relative log file is.
+/// Where the path of a relative log file starts.
 const LOG_DIRECTORY: &str = "/var/log";
 
-/// Makes kernel module packages available to the kernels that they fit.
+/// Makes kernel module packages available to the kernels that they are compatible with.
 #[derive(Debug, Parser)]
 #[command(name = "weak-modules2", infer_long_args = true)]
 #[command(group = ArgGroup::new("mode").required(true))]
@@ -49,16 +49,16 @@ struct Args {
     /// In-tree modules were removed from the kernel that follows; their paths are on stdin
     #[arg(long, group = "mode")]
     remove_kernel_modules: bool,
-    /// Say what is done; may be repeated
+    /// Print what is done; may be repeated
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-    /// Change nothing, only tell
+    /// Change nothing; print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Say everything
+    /// Print everything
     #[arg(long)]
     debug: bool,
-    /// Write messages to this file, too; a relative one is below /var/log
+    /// Also write messages to this file; a relative path starts at /var/log
     #[arg(long, value_name = "FILE")]
     logfile: Option<PathBuf>,
     /// Show this text
@@ -67,8 +67,8 @@ struct Args {
     /// Work on the system below this directory
     #[arg(long, default_value = "/", value_name = "DIR")]
     root: PathBuf,
-    /// Let programs of the system below --root make initrds: they are run in it by chroot. Without this nothing of
-    /// it is run, and initrds are only asked for
+    /// Allow programs of the system below --root to make initrds; they are run inside it, with chroot. Without
+    /// this option, initrds are only requested
     #[arg(long)]
     run_in_root: bool,
     /// A kernel release or a package
@@ -215,7 +215,7 @@ fn run(args: &Args) -> Result<bool, String> {
             let named = matches!(mode, Mode::AddKmp | Mode::RemoveKmp);
             if !named || kmp.package.name == package_name(&argument) {
                 speaker.say(&format!(
-                    "Package {} does not fit kernel {}: {why}",
+                    "Package {} is incompatible with kernel {}: {why}",
                     kmp.package.nvr(),
                     kernel.release
                 ));

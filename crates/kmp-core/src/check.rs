@@ -9,9 +9,10 @@ use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
 use crate::guard::{self, Elements, Present, Source, Transaction};
-use crate::inventory::{Apart, Loader, ModulesDirs, Problem};
+use crate::inventory::{Apart, Loader, ModulesDirs};
 use crate::plan::Site;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::survey::{Selection, Survey, SurveyedKernel};
 use crate::targets::{File, Targets, judge_together};

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp.conf`: what to do when a driver would be lost, and whose conventions hold.
+//! `kmp.conf`: what to do when a driver would be lost, whose conventions hold, and which drivers are linked into which kernels
+//! (`config/wish.rs`).
+
+mod wish;
 
 use std::path::{Path, PathBuf};
 
 use crate::dialect::Dialect;
-use crate::inventory::{KernelRange, Problem, Wish};
+use crate::glob;
+use crate::problem::Problem;
 use crate::root::{FileType, Root};
+
+pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 
 /// Where configuration is, later files over earlier ones; of the directory all `*.conf`, by name.
 const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
@@ -200,14 +206,15 @@ impl Config {
 
     /// The policy for a package, where nothing else (the macro, the environment) says otherwise.
     pub fn policy_for(&self, package: &str) -> Policy {
-        let section = self.sections.iter().rev().find(|(glob, _)| matches(glob, package));
+        let section = self.sections.iter().rev().find(|(glob, _)| glob::matches(glob, package));
         section.map_or(self.policy, |(_, policy)| *policy)
     }
 
     /// What is to be done with a driver of that package, where it is not left to the package.
     pub fn wish(&self, package: &str, of_package: Wish) -> Wish {
         fn last<'c, T>(settings: &'c [(Option<String>, T)], package: &str) -> Option<&'c T> {
-            let of_section = |glob: &Option<String>| glob.as_ref().is_some_and(|glob| matches(glob, package));
+            let of_section =
+                |glob: &Option<String>| glob.as_ref().is_some_and(|glob| glob::matches(glob, package));
             let found = settings.iter().rev().find(|(glob, _)| of_section(glob));
             found.or_else(|| settings.iter().rev().find(|(glob, _)| glob.is_none())).map(|(_, value)| value)
         }
@@ -226,39 +233,11 @@ impl Config {
             Protect::All => true,
             Protect::Loaded => loaded,
             Protect::Named(names) => names.iter().any(|glob| {
-                matches(glob, package) || modules.iter().any(|m| matches(&glob.replace('-', "_"), m))
+                glob::matches(glob, package)
+                    || modules.iter().any(|m| glob::matches(&glob.replace('-', "_"), m))
             }),
         }
     }
-}
-
-/// A glob of `*` and `?` against a whole text.
-pub fn matches(glob: &str, text: &str) -> bool {
-    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
-    let (mut g, mut t) = (0, 0);
-    // Where the last star was, and where it was tried from: going back there alone is enough.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match glob.get(g) {
-            Some('*') => {
-                star = Some((g, t));
-                g += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                g += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    g = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]
@@ -343,21 +322,6 @@ mod tests {
         for key in KEYS {
             let faults = Config::default().read(&format!("{key} = off"));
             assert!(!faults.iter().any(|f| f.contains("there is no setting")), "{faults:?}");
-        }
-    }
-
-    #[test]
-    fn globs() {
-        for (glob, text, expected) in [
-            ("*", "", true),
-            ("a*c", "abbc", true),
-            ("a*c", "abcd", false),
-            ("?b", "ab", true),
-            ("*-kmp-*", "x-kmp-default", true),
-            ("a**b", "ab", true),
-            ("", "x", false),
-        ] {
-            assert_eq!(matches(glob, text), expected, "{glob} {text}");
         }
     }
 }

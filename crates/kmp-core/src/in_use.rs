@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::name::normalized;
 use crate::guard::Use;
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::{DirEntry, Root};
 
 /// More of a file in `/proc` is not read.

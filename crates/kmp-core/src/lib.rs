@@ -15,12 +15,14 @@ pub mod deps;
 pub mod dialect;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod glob;
 pub mod guard;
 pub mod guest;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
 pub mod plan;
+pub mod problem;
 pub mod run_dir;
 pub mod survey;
 pub mod sync;

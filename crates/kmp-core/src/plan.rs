@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::abi::rule::Settled;
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
+use crate::config::Wish;
 use crate::dialect::serves;
-use crate::inventory::Wish;
 use kmp_steps as steps;
 
 use beside::{Allowance, Groups};
@@ -580,22 +581,18 @@ impl<'a> All<'a> {
     /// May a reason against `module` be gone in another set of packages?
     fn may_settle(&self, module: &PlannedModule<'_>, reason: &Reason) -> bool {
         let exporter = reason.exporter.as_deref().unwrap_or("");
-        match reason.rule {
-            Rule::Depends => true,
-            Rule::UnknownSymbol | Rule::UnknownCrc => {
-                reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
-                    || self.names.contains(name::of_exporter(exporter).as_str())
-            }
-            Rule::License if module.module.is_ok_and(Module::is_gpl) => true,
-            // Other in-tree modules may be replaced, too.
-            Rule::Breaks => true,
-            Rule::Crc | Rule::License | Rule::Namespace | Rule::DuplicateExport => {
-                // What the kernel image exports is there in any set.
-                exporter != "vmlinux"
-                    && (self.names.contains(name::of_exporter(exporter).as_str())
-                        || reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s)))
-            }
-            _ => false,
+        let by_symbol = || {
+            reason.symbol.as_deref().is_some_and(|s| self.offered_by.contains_key(s))
+                || self.names.contains(name::of_exporter(exporter).as_str())
+        };
+        // What the kernel image exports is there in any set.
+        let by_exporter = || exporter != "vmlinux" && by_symbol();
+        match reason.rule.row().settled {
+            Settled::Never => false,
+            Settled::ByOthers => true,
+            Settled::BySymbol => by_symbol(),
+            Settled::ByExporter => by_exporter(),
+            Settled::ByLicence => module.module.is_ok_and(Module::is_gpl) || by_exporter(),
         }
     }
 }

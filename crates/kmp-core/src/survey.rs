@@ -9,10 +9,9 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
 use crate::dialect::serves;
-use crate::inventory::{
-    self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Problem, Release,
-};
+use crate::inventory::{self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Release};
 use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::workers;
 
@@ -96,7 +95,7 @@ impl Survey {
             modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
             modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
         }
-        let owner = |path: &Path| Some(inventory.kmps[inventory.owner(path)?].package.instance);
+        let owner = |path: &Path| inventory.kmps[inventory.owner(path)?].package.instance;
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
         let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
         inventory.look_into(&contents);

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
-use crate::abi::{Rule, Verdict, Warning};
+use crate::abi::rule::{Kind, Rule};
+use crate::abi::{Verdict, Warning};
 use crate::apply::{Depmod, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch};
 use crate::initrd::{self, Fate, Request};
-use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Problem, Release};
+use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Release};
 use crate::plan::Decision;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{Check, DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey, SurveyedKernel};
@@ -259,7 +261,7 @@ pub fn first_reason(kmp: &InstalledKmp, verdicts: &[Verdict]) -> String {
     let all: Vec<_> =
         kmp.modules.iter().zip(verdicts).flat_map(|(m, v)| v.reasons.iter().map(move |r| (m, r))).collect();
     // That another module of the same package does not fit is no news.
-    let own = |rule| rule != Rule::Depends;
+    let own = |rule: Rule| rule.kind() != Kind::OtherModule;
     let Some((module, reason)) = all.iter().find(|(_, r)| own(r.rule)).or(all.first()) else {
         return "not judged".into();
     };

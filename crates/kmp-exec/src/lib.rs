@@ -17,6 +17,25 @@
 //! Open files can be given along (see [`Program::files`]): they have the numbers from [`FIRST_FILE`] on in the program, which finds
 //! them as `/proc/self/fd/N`. They go through the socket in small batches, and the program's own limit of open files is raised, so
 //! that there may be thousands of them while the caller has only a few open at any time.
+//!
+//! ```
+//! use std::path::Path;
+//! use std::time::Duration;
+//!
+//! use kmp_exec::{End, Program, run};
+//!
+//! let output = run(Program {
+//!     path: Path::new("/bin/sh"),
+//!     arguments: &["-c".into(), "echo no such kernel >&2; exit 3".into()],
+//!     environment: None,
+//!     root: None,
+//!     files: None,
+//!     limit: Duration::from_secs(60),
+//! })?;
+//! assert_eq!(output.end, End::Exited(3));
+//! assert_eq!(output.stderr, b"no such kernel\n");
+//! # Ok::<(), std::io::Error>(())
+//! ```
 #![allow(
     unsafe_code,
     reason = "the one place that forks: between fork and exec only plain system calls are allowed"

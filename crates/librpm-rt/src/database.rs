@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
+use rpm_meta::Package;
+
 use crate::Error;
 use crate::ffi::{RPMVSF_MASK_NOSIGNATURES, Ts, tag};
-use crate::header::Package;
 use crate::iterator::{Index, Matches};
 use crate::library::Librpm;
 use crate::locate::{self, Format, Location};
@@ -227,7 +228,9 @@ impl Database {
         let (found, errors) = self.rpm.listen(|| matches.next());
         self.check(what, errors)?;
         match found {
-            Some((_, header)) => header.package(instance, keep).map_err(|reason| self.error(what(), &reason)),
+            Some((_, header)) => {
+                header.package(Some(instance), keep).map_err(|reason| self.error(what(), &reason))
+            }
             None => Err(self.error(what(), "there is none, or its header is damaged")),
         }
     }

@@ -7,62 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
-use crate::Evr;
+use rpm_meta::{Dependency, Evr, Package};
+
 use crate::ffi::{HEADERGET_MINMEM, Hdr, RPMFILE_GHOST, RPMSENSE_TRIGGERIN, Td, tag};
 use crate::library::Librpm;
-
-/// A package: an installed one, or that of a package file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Package {
-    /// Its number in the database: unique there, never used again for another package. 0: it is not from a database.
-    pub instance: u32,
-    /// The name.
-    pub name: String,
-    /// Epoch, version and release.
-    pub evr: Evr,
-    /// The architecture; empty where there is none, as with `gpg-pubkey`.
-    pub arch: String,
-    /// What it provides, itself included.
-    pub provides: Vec<Dependency>,
-    /// Files, directories and links that it owns, of those directories that were asked for.
-    /// Ghosts too; and what rpm was told not to install, so look at the disk. A source package's are names without directory.
-    pub files: Vec<PathBuf>,
-    /// Those of `files` that are `%ghost`: owned, but made on the machine, if at all.
-    pub ghosts: Vec<PathBuf>,
-    /// The file name of its source package; empty where there is none.
-    pub source: String,
-    /// What its triggers wait for: names of packages that are installed, and directories that packages bring files to.
-    pub triggers: Vec<String>,
-    /// The text of its `%post` and `%posttrans` scriptlets.
-    pub scriptlets: String,
-}
-
-impl Package {
-    /// Which package it is, without what it has and provides: for what is kept many times.
-    pub fn identity(&self) -> Package {
-        Package {
-            instance: self.instance,
-            name: self.name.clone(),
-            evr: self.evr.clone(),
-            arch: self.arch.clone(),
-            source: self.source.clone(),
-            ..Package::default()
-        }
-    }
-
-    /// name-version-release; name-version where there is no release.
-    pub fn nvr(&self) -> String {
-        let Evr { version, release, .. } = &self.evr;
-        // Every package of rpm has a release.
-        let dash = if release.is_empty() { "" } else { "-" };
-        format!("{}-{version}{dash}{release}", self.name)
-    }
-
-    /// name-version-release.arch, or without the arch where there is none.
-    pub fn nvra(&self) -> String {
-        if self.arch.is_empty() { self.nvr() } else { format!("{}.{}", self.nvr(), self.arch) }
-    }
-}
 
 /// What a header says of a package, where it is not only what the package is but what it does to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,17 +21,6 @@ pub struct HeaderContents {
     pub requires: Vec<Dependency>,
     /// What it obsoletes.
     pub obsoletes: Vec<Dependency>,
-}
-
-/// A capability that a package provides, requires or obsoletes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependency {
-    /// Such as `ksym(default:printk)` or `kernel`.
-    pub name: String,
-    /// rpm's sense flags: 2 "less", 4 "greater", 8 "equal", and kinds of Requires in higher bits. None of the three: no version.
-    pub flags: u32,
-    /// The version as written (`[epoch:]version[-release]`), or empty. Read it with [`Evr::parse`].
-    pub evr: String,
 }
 
 /// The longest path of a file that is taken, in bytes: PATH_MAX. rpm can install no longer one.
@@ -110,7 +47,11 @@ impl Header<'_> {
     }
 
     /// Reads the package. Files are taken from the directories that `keep` accepts. Err: what is wrong with the header.
-    pub(crate) fn package(&self, instance: u32, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, String> {
+    pub(crate) fn package(
+        &self,
+        instance: Option<u32>,
+        keep: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Package, String> {
         let needed = |tag, name: &str| self.string(tag).ok_or_else(|| format!("the package has no {name}"));
         let (files, ghosts) = self.files(keep)?;
         Ok(Package {
@@ -162,7 +103,7 @@ impl Header<'_> {
     /// All that is read from a header here. Err: what is wrong with it.
     pub(crate) fn contents(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<HeaderContents, String> {
         Ok(HeaderContents {
-            package: self.package(0, keep)?,
+            package: self.package(None, keep)?,
             requires: self.requires()?,
             obsoletes: self.obsoletes()?,
         })

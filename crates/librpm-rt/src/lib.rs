@@ -47,6 +47,8 @@
 //! What the backends do nevertheless, exactly as `rpm -q` does: sqlite rewrites `rpmdb.sqlite-shm`, and creates
 //! it and an empty `rpmdb.sqlite-wal` where they are missing (which fails where the directory is read-only); bdb (rpm 4.14 to 4.15) keeps
 //! its shared `__db.*` files; ndb, run as root, may rebuild an outdated `Index.db`.
+//!
+//! What is read is in the types of [`rpm_meta`], which needs no librpm.
 #![allow(unsafe_code, reason = "this crate is the one place where librpm's C functions are called")]
 
 mod database;
@@ -60,12 +62,10 @@ mod lock;
 mod messages;
 mod ndb;
 mod package_file;
-mod version;
 
 pub use database::{Database, OwnedDir};
 pub use error::Error;
-pub use header::{Dependency, HeaderContents, Package};
+pub use header::HeaderContents;
 pub use library::Librpm;
 pub use locate::has_database;
 pub use package_file::{PackageFile, TakeFile};
-pub use version::{Evr, vercmp};

@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::ffi::{Functions, PackageFunctions, RMIL_CMDLINE};
 use crate::header::{Header, HeaderContents};
-use crate::{Database, Error, Evr, PackageFile, messages};
+use crate::{Database, Error, PackageFile, messages};
 
 /// Newest first. 10: rpm 4.19 to 6; 9: 4.15 to 4.18; 8: 4.14.
 const SONAMES: [&CStr; 3] = [c"librpm.so.10", c"librpm.so.9", c"librpm.so.8"];
@@ -57,19 +57,13 @@ impl Librpm {
         self.0.guest
     }
 
-    /// rpm's own comparison of two versions or two releases (`rpmvercmp`). Text after a NUL byte does not count.
+    /// rpm's own comparison of two versions or two releases (`rpmvercmp`), by which [`rpm_meta::vercmp`] is tested. Text after a
+    /// NUL byte does not count.
     pub fn vercmp(&self, a: &str, b: &str) -> Ordering {
         let (a, b) = (until_nul(a), until_nul(b));
         // SAFETY: both strings end in NUL and outlive the call, which keeps neither.
         let order = unsafe { (self.0.functions.rpmvercmp)(a.as_ptr(), b.as_ptr()) };
         order.cmp(&0)
-    }
-
-    /// Compares epoch (none is 0), then version, then release, as rpm does to tell an update.
-    pub fn compare_evr(&self, a: &Evr, b: &Evr) -> Ordering {
-        (a.epoch.unwrap_or(0).cmp(&b.epoch.unwrap_or(0)))
-            .then_with(|| self.vercmp(&a.version, &b.version))
-            .then_with(|| self.vercmp(&a.release, &b.release))
     }
 
     /// Opens the rpm database of the root directory `root`, read-only.

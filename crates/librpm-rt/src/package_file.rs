@@ -14,13 +14,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::{NonNull, null, null_mut};
 
+use rpm_meta::{Dependency, Package};
+
 use crate::Error;
 use crate::ffi::{
     Fd, FileIter, Files, Hdr, PackageFunctions, RPMERR_ITER_END, RPMFI_ITER_READ_ARCHIVE, RPMFI_LEAST,
     RPMFILE_GHOST, RPMRC_NOKEY, RPMRC_NOTFOUND, RPMRC_NOTTRUSTED, RPMRC_OK, RPMVSF_NO_DIGESTS_OR_SIGNATURES,
     tag,
 };
-use crate::header::{Dependency, Header, HeaderContents, Package};
+use crate::header::{Header, HeaderContents};
 use crate::library::Librpm;
 
 /// What librpm may call a payload's compression. Each is also its name for the reader; "no tag" means gzip, whose reader takes
@@ -120,7 +122,7 @@ impl PackageFile {
     /// Name, version, architecture, Provides, and files of the directories that `keep` accepts, as
     /// [`Database::package`](crate::Database::package) gives them of an installed package. Its instance is 0.
     pub fn package(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, Error> {
-        self.header().package(0, keep).map_err(|reason| self.error("the header", reason))
+        self.header().package(None, keep).map_err(|reason| self.error("the header", reason))
     }
 
     /// What it requires, `rpmlib(...)` included.

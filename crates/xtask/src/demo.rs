@@ -93,8 +93,8 @@ impl Demo {
         self.check("depmod knows nic", dep.contains("weak-updates/updates/nic.ko:"));
         let status = self.kmp(&["status"], 1);
         self.check(
-            "status tells both",
-            status.stdout.contains("linked") && status.stdout.contains("does not fit"),
+            "status shows both",
+            status.stdout.contains("linked") && status.stdout.contains("incompatible"),
         );
 
         head("Why not? Every reason, and symbol by symbol");

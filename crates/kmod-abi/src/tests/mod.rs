@@ -8,6 +8,7 @@ mod hostile;
 mod in_tree;
 mod module;
 mod rebuild;
+mod rules;
 mod symbols;
 mod symvers;
 mod versions;

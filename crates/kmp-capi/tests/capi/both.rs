@@ -14,7 +14,8 @@ use kmp_core::inventory::{Loader, ModulesDirs};
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
 use kmp_core::workers::Serial;
-use librpm_rt::{Dependency, Librpm};
+use librpm_rt::Librpm;
+use rpm_meta::Dependency;
 use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot, run};
 
 use crate::library::c_program;
@@ -114,7 +115,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
             }
         }
     }
-    elements.take_updated(&rpm, &database).unwrap();
+    elements.take_updated(&database).unwrap();
     let survey =
         Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default())
             .unwrap();
@@ -147,15 +148,15 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     lines
 }
 
-fn described(text: &str) -> (librpm_rt::Package, Vec<Dependency>) {
-    let mut package = librpm_rt::Package::default();
+fn described(text: &str) -> (rpm_meta::Package, Vec<Dependency>) {
+    let mut package = rpm_meta::Package::default();
     let mut requires = Vec::new();
     for line in text.lines() {
         let mut words = line.split(' ');
         let (word, first) = (words.next().unwrap(), words.next().unwrap().to_string());
         let dependency = |evr: Option<&str>| Dependency {
             name: first.clone(),
-            flags: 8,
+            flags: Dependency::EQUAL,
             evr: evr.unwrap_or_default().into(),
         };
         match word {

@@ -50,7 +50,7 @@ fn a_transaction_that_does_not_concern_us_leaves_no_trace() {
     let root = TestRoot::new();
     let before = root.tree();
     let said = life(|plugin| {
-        assert!(!transaction(plugin, root.path(), None, 0));
+        assert!(!transaction(plugin, &root.path(), None, 0));
         kmp_plugin_changed(plugin);
         kmp_plugin_scriptlet(plugin, c"%posttrans(foo-1-1.noarch)".as_ptr());
         assert_eq!(environment(plugin), "");
@@ -81,7 +81,7 @@ fn a_fault_of_ours_is_one_warning_in_each_transaction() {
 #[test]
 fn the_policy_off_asks_for_nothing() {
     let root = TestRoot::new();
-    assert_eq!(life(|plugin| assert!(!transaction(plugin, root.path(), Some(c"off"), 1))), []);
+    assert_eq!(life(|plugin| assert!(!transaction(plugin, &root.path(), Some(c"off"), 1))), []);
 }
 
 #[test]

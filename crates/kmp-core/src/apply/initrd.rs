@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::program::{self, Failure, With, find_in, last_lines};
 use crate::initrd::{Assignments, Settings};
-use crate::inventory::Problem;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::{Root, is_fault};
 use crate::run_dir::notes::{Note, note, noted, take_back};
 

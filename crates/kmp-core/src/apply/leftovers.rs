@@ -13,7 +13,8 @@ use nix::unistd::Pid;
 
 use super::switch;
 use crate::dialect::WEAK_UPDATES;
-use crate::inventory::{ModulesDirs, Problem, Release};
+use crate::inventory::{ModulesDirs, Release};
+use crate::problem::Problem;
 use crate::root::{FileType, Root};
 
 /// Names that only this project makes, beside a release directory or in it, begin so.

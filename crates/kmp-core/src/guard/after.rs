@@ -59,7 +59,7 @@ impl<'a> After<'a> {
             .kmps()
             .into_iter()
             .enumerate()
-            .filter(|(i, _)| !transaction.removed.contains_key(&installed[*i].package.instance))
+            .filter(|(i, _)| transaction.removal(&installed[*i].package).is_none())
             .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
             .collect();
         all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
@@ -85,7 +85,7 @@ impl<'a> After<'a> {
         sort(&mut all);
 
         let left: HashSet<&str> = all.iter().map(|(p, ..)| p.name.as_str()).collect();
-        let removal = |kmp: &InstalledKmp| transaction.removed.get(&kmp.package.instance).copied();
+        let removal = |kmp: &InstalledKmp| transaction.removal(&kmp.package);
         let unwanted: HashSet<&str> = installed
             .iter()
             .filter(|kmp| removal(kmp).is_some_and(|r| !transaction.is_wish(r)))

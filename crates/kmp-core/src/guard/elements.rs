@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! An rpm transaction, told package by package, for the guard.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
@@ -9,7 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use librpm_rt::{Database, Dependency, Evr, Librpm, PackageFile};
+use librpm_rt::{Database, Librpm, PackageFile};
+use rpm_meta::Dependency;
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
@@ -124,7 +124,7 @@ impl Elements {
             return Ok(());
         }
         let name = file.package(&|_| false)?.name;
-        self.updated.push(Dependency { name, flags: 0, evr: String::new() });
+        self.updated.push(Dependency::on(name));
         self.updated.extend(file.obsoletes()?);
         self.add_opened(file)
     }
@@ -138,11 +138,11 @@ impl Elements {
     ///
     /// # Errors
     /// librpm's: the database or a package in it cannot be read.
-    pub fn take_updated(&mut self, rpm: &Librpm, database: &Database) -> Result<(), librpm_rt::Error> {
+    pub fn take_updated(&mut self, database: &Database) -> Result<(), librpm_rt::Error> {
         for old in std::mem::take(&mut self.updated) {
             for instance in database.by_name(&old.name)? {
                 let package = database.package(instance, &Self::concerns_bytes)?;
-                if !package.files.is_empty() && is_meant(rpm, &old, &package.evr) {
+                if !package.files.is_empty() && old.allows(&package.evr) {
                     self.remove(&package, Removal::Replaced);
                 }
             }
@@ -286,7 +286,9 @@ impl Elements {
     /// as if somebody had asked for it.
     pub fn remove(&mut self, package: &Package, removal: Removal) {
         let removal = if self.obsoletes.contains(&package.name) { Removal::Replaced } else { removal };
-        self.remove_unread(package.instance, removal);
+        if let Some(instance) = package.instance {
+            self.remove_unread(instance, removal);
+        }
         self.removed_kernels
             .extend(self.sort(package).kernels.into_iter().filter_map(|(k, whole)| whole.then_some(k)));
     }
@@ -383,29 +385,6 @@ impl Elements {
     }
 }
 
-/// Does a dependency on a package's name mean this version?
-fn is_meant(rpm: &Librpm, dependency: &Dependency, evr: &Evr) -> bool {
-    const LESS: u32 = 2;
-    const GREATER: u32 = 4;
-    const EQUAL: u32 = 8;
-    let mut wanted = Evr::parse(&dependency.evr);
-    if wanted.release.is_empty() {
-        wanted.release.clone_from(&evr.release);
-    }
-    match dependency.flags & (LESS | GREATER | EQUAL) {
-        0 => true,
-        flags => {
-            flags
-                & match rpm.compare_evr(evr, &wanted) {
-                    Ordering::Less => LESS,
-                    Ordering::Greater => GREATER,
-                    Ordering::Equal => EQUAL,
-                }
-                != 0
-        }
-    }
-}
-
 /// One module that stands for all of a package's, as its Requires and Provides tell; `None` where its
 /// Requires name no symbol.
 fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
@@ -419,7 +398,7 @@ fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
 
 #[cfg(test)]
 mod tests {
-    use librpm_rt::Evr;
+    use rpm_meta::Evr;
     use testkit::TestRoot;
 
     use crate::root::Root;
@@ -434,7 +413,7 @@ mod tests {
 
     fn package(files: &[&str]) -> Package {
         Package {
-            instance: 1,
+            instance: Some(1),
             name: "p".into(),
             evr: Evr { epoch: None, version: "1".into(), release: "1".into() },
             arch: String::new(),
@@ -511,7 +490,7 @@ mod tests {
         let root = TestRoot::new();
         let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
         let mut of_kernel = package(&["/usr/lib/modules/1-default/updates/x.ko"]);
-        of_kernel.provides.push(Dependency { name: "kmp_in_kernel".into(), flags: 0, evr: String::new() });
+        of_kernel.provides.push(Dependency::on("kmp_in_kernel"));
         elements.add_package(of_kernel, &[], None).unwrap();
         elements.add_package(package(&["/usr/bin/x"]), &[], None).unwrap();
         assert!(elements.is_empty());

@@ -81,6 +81,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// How an installed package goes; `None`: it stays.
+    pub(super) fn removal(&self, package: &Package) -> Option<Removal> {
+        self.removed.get(&package.instance?).copied()
+    }
+
     /// Is erasing a KMP, as `removal` says, what somebody wants? By itself it is, whatever else is erased with it.
     /// While kernels come or go it may as well be what the package manager makes of dependencies on one of them
     /// (dnf with `installonly_limit`, zypper's purge-kernels): then it is only where somebody named it.

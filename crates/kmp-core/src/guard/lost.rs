@@ -5,15 +5,16 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use librpm_rt::vercmp;
+use rpm_meta::vercmp;
 
 use super::after::{After, works};
 use super::given::{Given, Use};
 use super::incoming::{InTree, Transaction};
 use super::remedy::{Remedy, remedy};
-use crate::abi::{Reason, Rule};
-use crate::config::matches;
+use crate::abi::Reason;
+use crate::abi::rule::{Kind, Rule};
 use crate::dialect::{KernelLine, Kinship};
+use crate::glob;
 use crate::inventory::{FoundModule, InstalledKmp, Maker};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
@@ -330,7 +331,11 @@ impl After<'_> {
 
 /// A version that may work, for all that is known, is not lost.
 fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
-    let found = |r: &Reason| !matches!(r.rule, Rule::UnknownCrc | Rule::Malformed | Rule::Unread);
+    let found = |r: &Reason| match r.rule.kind() {
+        Kind::Unknown => false,
+        Kind::Loader => r.rule != Rule::Malformed,
+        Kind::OtherModule | Kind::Policy => true,
+    };
     !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
         && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
 }
@@ -359,7 +364,7 @@ impl Itself<'_> {
         let Some(own) = (!aliases.is_empty()).then(|| self.read()).flatten() else { return (0, Vec::new()) };
         let mut by: Vec<String> = Vec::new();
         let claimed = aliases.iter().filter(|alias| {
-            let found = own.aliases.iter().find(|(pattern, _)| matches(pattern, alias));
+            let found = own.aliases.iter().find(|(pattern, _)| glob::matches(pattern, alias));
             if let Some((_, module)) = found
                 && !by.iter().any(|name| *name == **module)
             {

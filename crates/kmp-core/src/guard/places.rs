@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::Root;
 
 /// What container managers leave in their containers.

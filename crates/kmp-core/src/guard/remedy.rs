@@ -52,35 +52,25 @@ pub(super) fn remedy(lost: &Lost, survey: &Survey, given: &Given<'_>) -> Remedy 
     if !lost.kernel_is_new {
         return Remedy::Keep;
     }
-    let of = |rules: &[Rule]| lost.reasons.iter().find(|r| rules.contains(&r.rule));
+    let first = |cure: Cure| lost.reasons.iter().find(|r| cure_of(r.rule) == cure);
     let symbol = |r: &Reason| r.symbol.as_deref().unwrap_or_default().to_string();
     let exporter = |r: &Reason| r.exporter.as_deref().unwrap_or_default().to_string();
-    if let Some(reason) = of(&[Rule::License]) {
+    if let Some(reason) = first(Cure::Licence) {
         return Remedy::Licence { symbol: symbol(reason) };
     }
+    let is_missing = |r: &&Reason| cure_of(r.rule) == Cure::Exporter;
     // Whatever else there is, it has to be built anew.
-    let rebuilt = [
-        Rule::Architecture,
-        Rule::Vermagic,
-        Rule::StructSize,
-        Rule::NoVersion,
-        Rule::ModuleLayout,
-        Rule::Crc,
-        Rule::Namespace,
-        Rule::DuplicateExport,
-    ];
-    let is_missing = |r: &&Reason| r.rule == Rule::UnknownSymbol;
-    if of(&rebuilt).is_none() {
+    if first(Cure::Rebuild).is_none() {
         // The kernel has the exporter, but not installed.
         if let Some(reason) = lost.reasons.iter().filter(is_missing).find(|r| r.exporter.is_some()) {
             let exporter = exporter(reason);
             return Remedy::KernelPackage { package: (given.package_of)(&exporter), exporter };
         }
-        if of(&[Rule::UnknownSymbol]).is_none() {
-            if of(&[Rule::Signature]).is_some() {
+        if first(Cure::Exporter).is_none() {
+            if first(Cure::Signature).is_some() {
                 return Remedy::Signature;
             }
-            if let Some(reason) = of(&[Rule::Depends]).filter(|r| r.exporter.is_some()) {
+            if let Some(reason) = first(Cure::OtherDriver).filter(|r| r.exporter.is_some()) {
                 return Remedy::OtherDriver { module: exporter(reason) };
             }
         }
@@ -93,5 +83,40 @@ pub(super) fn remedy(lost: &Lost, survey: &Survey, given: &Given<'_>) -> Remedy 
     match in_old {
         Some((symbol, exporter)) => Remedy::NewerSource { symbol, exporter },
         None => Remedy::Rebuild,
+    }
+}
+
+/// What ends a reason against a module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    /// The module built for the kernel that comes.
+    Rebuild,
+    /// Another licence.
+    Licence,
+    /// Somebody who exports the symbol.
+    Exporter,
+    /// A signature.
+    Signature,
+    /// A version of the driver that it needs.
+    OtherDriver,
+    /// Nothing that could be advised.
+    Nothing,
+}
+
+fn cure_of(rule: Rule) -> Cure {
+    match rule {
+        Rule::Architecture
+        | Rule::Vermagic
+        | Rule::StructSize
+        | Rule::NoVersion
+        | Rule::ModuleLayout
+        | Rule::Crc
+        | Rule::Namespace
+        | Rule::DuplicateExport => Cure::Rebuild,
+        Rule::License => Cure::Licence,
+        Rule::UnknownSymbol => Cure::Exporter,
+        Rule::Signature => Cure::Signature,
+        Rule::Depends => Cure::OtherDriver,
+        Rule::Unread | Rule::Malformed | Rule::UnknownCrc | Rule::Breaks => Cure::Nothing,
     }
 }

@@ -12,7 +12,8 @@ use super::digest::Digest;
 use super::places;
 use crate::abi::name::module_name;
 use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
-use crate::inventory::{Problem, Release};
+use crate::inventory::Release;
+use crate::problem::Problem;
 use crate::root::{Root, again, is_fault};
 use crate::unpack::{Inflater, MODULE_LIMIT};
 

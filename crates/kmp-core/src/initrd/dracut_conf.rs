@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::assignments::Assignments;
 use crate::abi::name::normalized;
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::Root;
 
 const FILE: &str = "/etc/dracut.conf";

@@ -24,7 +24,8 @@ pub use settings::Settings;
 
 use crate::apply::{self, Generator, NoGenerator};
 use crate::dialect::Dialect;
-use crate::inventory::{Problem, Release};
+use crate::inventory::Release;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::Note;
 use compare::Modules;

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
 
 /// Names of kernel images, as `weak-modules2` looks for them.

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use super::{FoundModule, Problem, kernels};
+use super::{FoundModule, kernels};
 use crate::dialect::IN_TREE;
+use crate::problem::Problem;
 use crate::root::{FileType, Root};
 
 /// depmod.d(5)'s directories; a file's name in an earlier one hides it in later ones.

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::{Problem, module_name};
+use super::module_name;
 use crate::initrd::Assignments;
+use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root};
 
 const STATE: &str = "/var/lib/dkms";

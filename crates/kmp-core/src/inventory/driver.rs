@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
-use librpm_rt::{Evr, vercmp};
+use rpm_meta::{Evr, vercmp};
 
 /// What of a KMP decides of which driver it is a version.
 #[derive(Debug)]

@@ -6,9 +6,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::module_name;
 use super::weak_updates::{self, Item};
-use super::{Problem, module_name};
 use crate::dialect::{IN_TREE, WEAK_UPDATES, search_rank};
+use crate::problem::Problem;
 use crate::root::{FileType, Root};
 
 /// A module file.

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use librpm_rt::Package;
+use rpm_meta::Package;
 
 use crate::abi::Module;
 use crate::dialect::{IN_TREE, KMP_IN_KERNEL};
@@ -240,7 +240,7 @@ fn builds(script: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use librpm_rt::Dependency;
+    use rpm_meta::Dependency;
 
     use super::*;
 
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn providing(name: &str) -> Package {
-        let provides = vec![Dependency { name: name.into(), flags: 0, evr: String::new() }];
+        let provides = vec![Dependency::on(name)];
         Package { provides, ..named("x") }
     }
 

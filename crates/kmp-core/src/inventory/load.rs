@@ -6,12 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::Stamp;
 use super::kernels::{FoundModule, Release, SYMVERS_SUFFIXES, kernel_files};
-use super::{Problem, Stamp};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, name};
 use crate::budget::{Budget, Exceeded};
 use crate::dialect::IN_TREE;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
 use crate::unpack::{DecompressError, MODULE_LIMIT, inflate};
 use crate::workers::{self, Workers};

@@ -13,13 +13,10 @@ mod modules_dirs;
 mod packages;
 mod unpackaged;
 mod weak_updates;
-mod wish;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
@@ -38,46 +35,14 @@ pub use modules_dirs::ModulesDirs;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
-pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 
 use crate::abi::{Module, ModuleFault};
-use crate::config::Config;
+use crate::config::{Config, Wish};
 use crate::dialect::{Dialect, WEAK_UPDATES};
 use crate::printable;
-use crate::root::{Root, Stat, is_fault};
+use crate::problem::Problem;
+use crate::root::{Root, Stat};
 use crate::workers::{self, Workers};
-
-/// Something that was left out of account, and why. The rest goes on without it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Problem {
-    /// The file or directory concerned, as seen from outside the root.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub what: String,
-    /// It could not be looked at: what it holds is unknown, and no link may go for it. Otherwise it was read, and it is its
-    /// contents that are wrong.
-    pub is_unread: bool,
-}
-
-impl Problem {
-    /// Something that was looked at, and is not as it should be.
-    pub fn new(path: PathBuf, what: impl Into<String>) -> Self {
-        Self { path, what: what.into(), is_unread: false }
-    }
-
-    /// Something that could not be read; unread where the system failed ([`is_fault`]), and not for what it is.
-    pub fn unreadable(path: PathBuf, error: &io::Error) -> Self {
-        Self { path, what: format!("cannot be read: {error}"), is_unread: is_fault(error) }
-    }
-}
-
-impl std::error::Error for Problem {}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", crate::printable(self.path.as_os_str()), self.what)
-    }
-}
 
 /// What is linked: by the dialect, and by what somebody asked for.
 #[derive(Clone, Debug, Default)]

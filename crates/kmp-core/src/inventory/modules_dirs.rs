@@ -3,10 +3,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use librpm_rt::vercmp;
+use rpm_meta::vercmp;
 
-use super::Problem;
 use crate::dialect::Dialect;
+use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
 
 const USR: &str = "/usr/lib/modules";

@@ -12,13 +12,14 @@ use librpm_rt::{Database, Librpm};
 use super::driver::{self, Driver, Member};
 use super::kernels::{FoundModule, Release};
 use super::kind::{self, Around, Kind};
-use super::wish::Wish;
-use super::{Conventions, ModulesDirs, Problem, module_name};
+use super::{Conventions, ModulesDirs, module_name};
+use crate::config::Wish;
 use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 
-pub use librpm_rt::Package;
+pub use rpm_meta::Package;
 
 /// Why the installed packages are not known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,7 +54,7 @@ pub struct InstalledKmp {
 impl InstalledKmp {
     /// Does a package own these modules?
     pub fn is_packaged(&self) -> bool {
-        self.package.instance != 0
+        self.package.instance.is_some()
     }
 
     pub(crate) fn member(&self) -> Member<'_> {
@@ -113,7 +114,7 @@ pub(super) fn find(
     };
     let mut packages = owners(&database, dirs, asked)?;
     // Who owns what could not be listed.
-    let mut known: HashSet<u32> = packages.iter().map(|p| p.instance).collect();
+    let mut known: HashSet<u32> = packages.iter().filter_map(|p| p.instance).collect();
     for release in releases.iter().filter(|r| r.unread.is_some()) {
         let below: Vec<PathBuf> = dirs.spellings(&release.dir);
         let is_below = |dir: &[u8]| below.iter().any(|b| Path::new(OsStr::from_bytes(dir)).starts_with(b));
@@ -125,7 +126,7 @@ pub(super) fn find(
             dirs,
             listed.iter().filter_map(|d| d.to_str()).map(|d| Path::new(d.trim_end_matches('/'))),
         )?;
-        packages.extend(more.into_iter().filter(|p| known.insert(p.instance)));
+        packages.extend(more.into_iter().filter(|p| p.instance.is_some_and(|i| known.insert(i))));
     }
     let around = around(&database, dirs, releases, &packages)?;
     let unread: HashMap<&str, &Problem> =

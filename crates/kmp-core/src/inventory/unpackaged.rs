@@ -9,15 +9,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use librpm_rt::{Evr, Package};
+use rpm_meta::{Evr, Package};
 
 use super::dkms::Dkms;
 use super::driver::Driver;
 use super::kind::{Kind, Maker};
 use super::packages::{InstalledKmp, name_fault};
-use super::wish::Wish;
 use super::{FoundModule, ModulesDirs};
 use crate::abi::{Module, ModuleFault};
+use crate::config::Wish;
 use crate::printable;
 use crate::union_find::Groups;
 

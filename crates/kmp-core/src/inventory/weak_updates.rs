@@ -4,8 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Problem, module_name};
+use super::module_name;
 use crate::apply::PREFIX;
+use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root, is_fault};
 
 /// Something in `weak-updates/` that is not a directory.

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::beside::{Allowance, Groups};
 use super::{All, Kmp, Site, modules};
-use crate::abi::{Module, Reason, Rule, Verdict, name};
+use crate::abi::rule::Kind;
+use crate::abi::{Feature, Module, Reason, Verdict, name};
 use crate::union_find;
 
 /// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
@@ -255,7 +256,8 @@ impl<'s> Search<'s> {
         // What is passed on from module to module, or by a module that is no choice, makes everybody matter.
         let is_tainting = || {
             let mut modules = domains.iter().flatten().flat_map(|(kmp, _)| &self.kmps[*kmp].modules);
-            self.site.kernel.inherits_taint() && modules.any(|m| m.module.is_ok_and(|m| !m.is_gpl()))
+            self.site.kernel.has(Feature::InheritsTaint)
+                && modules.any(|m| m.module.is_ok_and(|m| !m.is_gpl()))
         };
         let is_touched = || tokens.iter().flatten().any(|token| outside.contains(token));
         let everybody = is_touched() || is_tainting();
@@ -392,7 +394,8 @@ impl<'r> Run<'r> {
         let chosen: HashSet<&str> = set.iter().flat_map(|k| &kmps[*k].modules).map(|m| m.name).collect();
         // What it needs of another package is judged with that package.
         let counts = |reason: &Reason| {
-            reason.rule != Rule::Depends || !chosen.contains(reason.exporter.as_deref().unwrap_or_default())
+            reason.rule.kind() != Kind::OtherModule
+                || !chosen.contains(reason.exporter.as_deref().unwrap_or_default())
         };
         let fits = !verdicts.iter().flat_map(|v| &v.reasons).any(counts);
         self.known.insert(key, fits);

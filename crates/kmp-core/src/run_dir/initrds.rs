@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::notes::{Note, note, noted, take_back};
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::Root;
 
 const CHECKS: &str = "/run/kmp/check-initrd";

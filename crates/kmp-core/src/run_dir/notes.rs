@@ -14,7 +14,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{RunDir, is_refusal};
-use crate::inventory::Problem;
+use crate::problem::Problem;
 use crate::root::{Dir, FileType, Root, Stat, is_fault};
 
 /// A note as it was when it was seen, or left.

@@ -9,9 +9,10 @@ use std::path::Path;
 
 use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Request, System, compare};
-use crate::inventory::{Problem, Release};
+use crate::inventory::Release;
 use crate::plan::Decision;
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{self, Check, Lock, Note};
 use crate::survey::Survey;

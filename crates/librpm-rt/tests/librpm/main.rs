@@ -8,3 +8,4 @@ mod guest;
 mod package_file;
 mod reading;
 mod root;
+mod versions;

@@ -157,7 +157,7 @@ impl Cell {
             return Ok(());
         }
         if self.opinion.accepts() != kernel {
-            let said = |fits| if fits { "fits" } else { "does not fit" };
+            let said = |fits| if fits { "compatible" } else { "incompatible" };
             return Err(format!(
                 "kmp says it {}, the kernel it {}",
                 said(self.opinion.accepts()),
@@ -388,7 +388,11 @@ pub fn in_tree(
     if from.release == on.release {
         for ((_, path), opinion) in &opinions {
             if !opinion.fits {
-                wrong.push(format!("{} does not fit its own kernel: {:?}", path.display(), opinion.reasons));
+                wrong.push(format!(
+                    "{} is incompatible with its own kernel: {:?}",
+                    path.display(),
+                    opinion.reasons
+                ));
             }
         }
         return Ok((opinions.len(), wrong));

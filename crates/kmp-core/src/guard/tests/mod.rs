@@ -6,7 +6,8 @@ mod own_modules;
 mod staying;
 mod words;
 
-use librpm_rt::{Database, Dependency, Evr, Librpm};
+use librpm_rt::{Database, Librpm};
+use rpm_meta::{Dependency, Evr};
 use testkit::{KernelBuilder, PackageBuilder, TestRoot};
 
 use super::*;
@@ -189,7 +190,7 @@ fn a_kernel_tells_its_symbols_by_provides_or_by_its_payload() {
 /// A package of which only dependencies and paths are known.
 fn described(name: &str, file: &str, provides: Vec<Dependency>) -> Package {
     Package {
-        instance: 0,
+        instance: None,
         name: name.into(),
         evr: Evr { epoch: None, version: "2".into(), release: "1".into() },
         arch: "x86_64".into(),

@@ -6,7 +6,8 @@ use testkit::{Compression, KernelBuilder, ModuleBuilder, SymversPlace, TestRoot}
 
 use super::{open, take};
 use crate::abi::Kernel;
-use crate::inventory::{Loader, Problem};
+use crate::inventory::Loader;
+use crate::problem::Problem;
 use crate::workers::Serial;
 
 fn builder() -> KernelBuilder {

@@ -16,7 +16,7 @@ use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rule, SymbolTable, Traits, Verdict};
-use crate::inventory::Wish;
+use crate::config::Wish;
 
 /// The kernel of most tests, and the release that most modules are built for.
 const KREL: &str = "6.4.0-1-default";

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Versions as rpm has them.
+//! Versions as rpm has them: epoch, version and release, and the order of packages of one name.
+//!
+//! The order is that of rpm's `rpmvercmp` (rpmio/rpmvercmp.c) and `rpmverCmp` (rpmio/rpmver.c); librpm-rt's tests hold it
+//! against librpm itself. A text is compared piece by piece:
+//! * a piece is a run of digits or a run of ASCII letters; whatever else stands between two of them only separates;
+//! * numbers are compared as numbers of any length, so leading zeros do not count; words byte by byte;
+//! * a number is more than a word, and where one text ends the longer one is more;
+//! * but `~` is less than anything, the end included (`1.0~rc1` comes before `1.0`), and `^` is more than the end and less
+//!   than anything else (`1.0^git1` comes between `1.0` and `1.0.1`).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,14 +24,26 @@ pub struct Evr {
 }
 
 impl Evr {
-    /// rpm's order of packages of one name, without librpm.
+    /// rpm's order of packages of one name: by epoch, then version, then release. No release is less than any.
+    ///
+    /// ```
+    /// use rpm_meta::Evr;
+    ///
+    /// let mut versions = ["1:1-1", "2-1", "1.10-1", "1.9-2", "1.9"].map(Evr::parse);
+    /// versions.sort_by(Evr::compare);
+    /// assert_eq!(versions.map(|v| v.to_string()), ["1.9", "1.9-2", "1.10-1", "2-1", "1:1-1"]);
+    /// ```
     pub fn compare(&self, other: &Evr) -> Ordering {
         let epochs = self.epoch.unwrap_or(0).cmp(&other.epoch.unwrap_or(0));
         let versions = || vercmp(&self.version, &other.version);
-        epochs.then_with(versions).then_with(|| vercmp(&self.release, &other.release))
+        // `~1` is less than the end of a text, but not less than no release at all.
+        let presence = || other.release.is_empty().cmp(&self.release.is_empty());
+        let releases = || presence().then_with(|| vercmp(&self.release, &other.release));
+        epochs.then_with(versions).then_with(releases)
     }
 
-    /// Reads `[epoch:]version[-release]`, as rpm writes it in dependencies and file names.
+    /// Reads `[epoch:]version[-release]`, as rpm writes it in dependencies and file names. Any text is a version: what is no
+    /// epoch or release is a part of it.
     pub fn parse(text: &str) -> Evr {
         let (epoch, rest) = match text.split_once(':') {
             Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -50,8 +70,7 @@ impl fmt::Display for Evr {
     }
 }
 
-/// rpm's order of two versions or releases (`rpmvercmp`), without librpm. It is that of kernel releases, too: `23.7`
-/// comes before `23.14`.
+/// rpm's order of two versions or releases (`rpmvercmp`). It is that of kernel releases, too: `23.7` comes before `23.14`.
 pub fn vercmp(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     while !a.is_empty() || !b.is_empty() {
@@ -130,6 +149,7 @@ mod tests {
         let evr = |text| Evr::parse(text);
         assert_eq!(evr("1:1-1").compare(&evr("2-1")), Ordering::Greater);
         assert_eq!(evr("0:1-9").compare(&evr("1-10")), Ordering::Less);
+        assert_eq!(evr("1").compare(&evr("1-~1")), Ordering::Less);
     }
 
     #[test]

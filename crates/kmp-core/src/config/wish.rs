@@ -5,9 +5,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use librpm_rt::{Package, vercmp};
+use rpm_meta::{Package, vercmp};
 
-use crate::config::matches;
+use crate::glob;
 
 /// A package that provides this is linked into no kernel but its own.
 pub const NO_WEAK_UPDATES: &str = "kmp-no-weak-updates";
@@ -87,7 +87,7 @@ impl KernelRange {
             }
         };
         self.comparisons.iter().all(holds)
-            && (self.globs.is_empty() || self.globs.iter().any(|glob| matches(glob, release)))
+            && (self.globs.is_empty() || self.globs.iter().any(|pattern| glob::matches(pattern, release)))
     }
 }
 
@@ -145,7 +145,7 @@ impl Wish {
 
 #[cfg(test)]
 mod tests {
-    use librpm_rt::Dependency;
+    use rpm_meta::Dependency;
 
     use super::*;
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_package_speaks_by_its_provides() {
         let providing = |names: &[&str]| {
-            let provide = |name: &&str| Dependency { name: (*name).into(), flags: 0, evr: String::new() };
+            let provide = |name: &&str| Dependency::on(*name);
             Wish::of_package(&Package { provides: names.iter().map(provide).collect(), ..Package::default() })
         };
         assert_eq!(providing(&["foo", "kmp-kernels"]), Wish::default());

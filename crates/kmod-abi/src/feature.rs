@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What the loader of one kernel does and that of an older one does not.
+
+use std::fmt;
+
+use crate::Kernel;
+
+/// A release of Linux, as far as it says what a kernel can do: `6.4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release {
+    /// The first number.
+    pub major: u32,
+    /// The second.
+    pub minor: u32,
+}
+
+impl Release {
+    /// `major.minor`.
+    pub const fn new(major: u32, minor: u32) -> Self {
+        Self { major, minor }
+    }
+
+    /// The release of Linux that `krel` (`uname -r`, as `6.4.0-150600.21-default`) begins with; `None` where it does not begin
+    /// with two numbers.
+    pub fn of(krel: &str) -> Option<Self> {
+        let mut parts = krel.split(|c: char| !c.is_ascii_digit());
+        let mut number = || parts.next().and_then(|p| p.parse().ok());
+        Some(Self { major: number()?, minor: number()? })
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Something that loaders do since some release. Distributions add such things to older releases, so a kernel's own files are asked
+/// first ([`Kernel::has`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Feature {
+    /// Users of a proprietary module's symbols count as proprietary (`inherit_taint`).
+    InheritsTaint,
+    /// The size of `struct module` is compared (`elf_validity_check`).
+    StructSize,
+    /// `__version_ext_crcs` and `__version_ext_names` are read (`CONFIG_EXTENDED_MODVERSIONS`).
+    ExtendedVersions,
+    /// `module:` namespaces name the modules that may use a symbol (`EXPORT_SYMBOL_FOR_MODULES`).
+    ModuleNamespaces,
+}
+
+impl Feature {
+    /// The first release of Linux that has it.
+    pub const fn first_release(self) -> Release {
+        match self {
+            Feature::InheritsTaint => Release::new(5, 9),
+            Feature::StructSize => Release::new(6, 4),
+            Feature::ExtendedVersions => Release::new(6, 14),
+            Feature::ModuleNamespaces => Release::new(6, 16),
+        }
+    }
+}
+
+impl Kernel {
+    /// Does its loader do this? By what the kernel's own files show, else by its release; a release without numbers is taken for
+    /// one of today.
+    pub fn has(&self, feature: Feature) -> bool {
+        let shown = match feature {
+            Feature::InheritsTaint | Feature::ModuleNamespaces => false,
+            // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165).
+            Feature::StructSize => self.release.contains(".el") && self.is_at_least(Release::new(5, 14)),
+            // The switch is named in its configuration, on or off.
+            Feature::ExtendedVersions => self.config.extended_versions.unwrap_or(false),
+        };
+        shown || self.is_at_least(feature.first_release())
+    }
+
+    fn is_at_least(&self, release: Release) -> bool {
+        Release::of(&self.release).is_none_or(|own| own >= release)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KernelConfig, SymbolTable, Traits};
+
+    fn kernel(release: &str) -> Kernel {
+        Kernel {
+            release: release.into(),
+            traits: Traits::default(),
+            symbols: SymbolTable::unknown(),
+            config: KernelConfig::default(),
+        }
+    }
+
+    #[test]
+    fn features_go_by_release() {
+        for (release, feature, expected) in [
+            ("6.4.0-150600.21-default", Feature::StructSize, true),
+            ("6.3.9-1-default", Feature::StructSize, false),
+            ("5.14.21-150500.55-default", Feature::StructSize, false),
+            ("5.14.0-570.el9.x86_64", Feature::StructSize, true),
+            ("4.18.0-477.el8.x86_64", Feature::StructSize, false),
+            ("10.0.0", Feature::StructSize, true),
+            ("6.14.0-1-default", Feature::ExtendedVersions, true),
+            ("6.12.0-160000.5-default", Feature::ExtendedVersions, false),
+            ("mine", Feature::InheritsTaint, true),
+            ("5.8.18-1-default", Feature::InheritsTaint, false),
+            ("6.16.0-1-default", Feature::ModuleNamespaces, true),
+        ] {
+            assert_eq!(kernel(release).has(feature), expected, "{release} {feature:?}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_its_first_two_numbers() {
+        assert_eq!(Release::of("6.4.0-150600.21-default"), Some(Release::new(6, 4)));
+        assert_eq!(Release::of("7.1"), Some(Release::new(7, 1)));
+        assert_eq!((Release::of("6"), Release::of("mine"), Release::of("")), (None, None, None));
+        assert!(Release::new(6, 14) > Release::new(6, 4) && Release::new(10, 0) > Release::new(7, 3));
+        assert_eq!(Release::new(6, 14).to_string(), "6.14");
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Rules about what a module exports.
+
+use std::collections::HashSet;
+
+use super::world::{Provider, Role};
+use super::{Reason, Rule, Warning, World};
+use crate::name;
+
+impl World<'_> {
+    /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
+    /// are that modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether
+    /// any other is loaded is not known here.
+    pub(super) fn exports(&self, index: usize, reasons: &mut Vec<Reason>, warnings: &mut Vec<Warning>) {
+        if self.by_name.get(self.set[index].name) != Some(&index) {
+            return;
+        }
+        for offer in &self.set[index].module.offers {
+            let symbol = &*offer.symbol;
+            let in_kernel = self.kernel.symbols.get(symbol).filter(|e| {
+                e.is_builtin()
+                    || match self.in_tree_exporter(e) {
+                        None => true,
+                        // An in-tree user of what is replaced is there itself.
+                        Some(Some(by)) => by != index && self.set[by].role == Role::InTreeUser,
+                        Some(None) => false,
+                    }
+            });
+            let other = || {
+                let (first, _) = self.offers.get(symbol)?;
+                let is_third_party = self.set[*first].role != Role::InTreeUser;
+                (*first < index && is_third_party).then(|| self.set[*first].name)
+            };
+            let owner = match in_kernel.map(|e| (e.is_builtin(), e.exporter)) {
+                Some((true, image)) => image,
+                Some((false, exporter)) => {
+                    let name = name::of_exporter(exporter);
+                    if !self.is_loaded_with(index, &name) {
+                        if !warnings.iter().any(|w| w.module() == name) {
+                            let with = name.into_boxed_str();
+                            warnings.push(Warning::MayClash { with, symbol: symbol.into() });
+                        }
+                        continue;
+                    }
+                    exporter
+                }
+                None => match other() {
+                    Some(other) => other,
+                    None => continue,
+                },
+            };
+            let detail = format!("exports {symbol}, which {owner} exports already");
+            reasons.push(Reason::on(Rule::DuplicateExport, symbol, detail).by(owner));
+        }
+    }
+
+    /// Is the in-tree module `name` there whenever module `index` of the set is: does this one need it, or a module that
+    /// needs it?
+    fn is_loaded_with(&self, index: usize, name: &str) -> bool {
+        let mut pending = vec![index];
+        let mut seen = HashSet::from([index]);
+        while let Some(at) = pending.pop() {
+            let module = self.set[at].module;
+            if module.depends.iter().chain(&module.softdeps).any(|d| **d == *name) {
+                return true;
+            }
+            for need in module.needs.iter().filter(|need| !need.weak) {
+                match self.provider(&need.symbol) {
+                    Provider::Candidate(p, _) if self.set[p].name == name => return true,
+                    Provider::Candidate(p, _) if seen.insert(p) => pending.push(p),
+                    Provider::Kernel(e) if !e.is_builtin() && name::of_exporter(e.exporter) == name => {
+                        return true;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What the judge says: reasons against a module, and warnings.
+
+use std::fmt;
+
+use super::Rule;
+use crate::ModuleFault;
+
+/// One reason why a module does not fit a kernel. Displayed, it is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The rule that is broken.
+    pub rule: Rule,
+    /// The symbol concerned.
+    pub symbol: Option<Box<str>>,
+    /// The version that the module was built with.
+    pub wanted: Option<u32>,
+    /// The version that there is.
+    pub offered: Option<u32>,
+    /// Who exports the symbol: `vmlinux`, an in-tree module's path, or a module's name.
+    pub exporter: Option<Box<str>>,
+    /// All of it in words.
+    pub detail: String,
+}
+
+impl Reason {
+    /// A reason that concerns no symbol.
+    pub fn new(rule: Rule, detail: impl Into<String>) -> Self {
+        Self { rule, symbol: None, wanted: None, offered: None, exporter: None, detail: detail.into() }
+    }
+
+    pub(super) fn on(rule: Rule, symbol: &str, detail: String) -> Self {
+        Self { symbol: Some(symbol.into()), ..Self::new(rule, detail) }
+    }
+
+    pub(super) fn by(mut self, exporter: &str) -> Self {
+        self.exporter = Some(exporter.into());
+        self
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// What else is to be known of a module, whether it loads or not. Displayed, it is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// It takes the place of an in-tree module, and an in-tree user of that one no longer loads.
+    Breaks {
+        /// The in-tree user.
+        user: Box<str>,
+        /// Why the user does not load any more.
+        reason: Reason,
+    },
+    /// An in-tree module exports one of its symbols, too: the kernel refuses the one of the two that comes second.
+    MayClash {
+        /// The in-tree module.
+        with: Box<str>,
+        /// The first such symbol.
+        symbol: Box<str>,
+    },
+}
+
+impl Warning {
+    /// The name in `--json`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Breaks { .. } => "breaks",
+            Self::MayClash { .. } => "may-clash",
+        }
+    }
+
+    /// The in-tree module concerned.
+    pub fn module(&self) -> &str {
+        match self {
+            Self::Breaks { user, .. } => user,
+            Self::MayClash { with, .. } => with,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Breaks { user, reason } => write!(f, "breaks the in-tree module {user}: {}", reason.detail),
+            Self::MayClash { with, symbol } => {
+                write!(
+                    f,
+                    "may clash with the in-tree module {with} if both are loaded: each exports {symbol}"
+                )
+            }
+        }
+    }
+}
+
+/// What the judge says of one module: it fits, or every reason why not, those of the whole module first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Empty when it fits.
+    pub reasons: Vec<Reason>,
+    /// What else is to be known: each in-tree module once.
+    pub warnings: Vec<Warning>,
+}
+
+impl Verdict {
+    /// Would the kernel load it?
+    pub fn fits(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Is there no verdict, because something could not be read? That of a module which would be refused anyway is one.
+    pub fn is_unknown(&self) -> bool {
+        !self.fits() && self.reasons.iter().all(|r| r.rule == Rule::Unread)
+    }
+
+    /// What it breaks becomes a reason not to link it.
+    pub fn refuse_breaks(&mut self) {
+        for warning in std::mem::take(&mut self.warnings) {
+            match warning {
+                Warning::Breaks { user, reason } => {
+                    let detail = format!("the in-tree module {user} would no longer load: {}", reason.detail);
+                    self.reasons.push(Reason { rule: Rule::Breaks, detail, ..reason });
+                }
+                other => self.warnings.push(other),
+            }
+        }
+    }
+
+    /// The verdict on what there are no contents of.
+    pub fn of_fault(fault: &ModuleFault) -> Self {
+        let rule = if fault.is_unread() { Rule::Unread } else { Rule::Malformed };
+        Self { reasons: vec![Reason::new(rule, fault.to_string())], ..Self::default() }
+    }
+
+    /// None, and why.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { reasons: vec![Reason::new(Rule::Unread, why)], ..Self::default() }
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Rules about a module as a whole: architecture, vermagic, size of `struct module`, signature, versions at all.
+
+use super::{Reason, Rule, World};
+use crate::{Export, Feature, Module, SignatureState};
+
+impl World<'_> {
+    /// The rules that concern no single symbol.
+    pub(super) fn whole_module(&self, module: &Module) -> Vec<Reason> {
+        let kernel = self.kernel;
+        if module.is_declared {
+            return self.layout(module).into_iter().collect();
+        }
+        let mut reasons = Vec::new();
+        if let Some(arch) = kernel.traits.arch
+            && arch != module.arch
+        {
+            let detail = format!("built for {}, the kernel is for {arch}", module.arch);
+            reasons.push(Reason::new(Rule::Architecture, detail));
+        }
+        reasons.extend(self.vermagic(module));
+        if let Some(size) = kernel.traits.struct_size
+            && size != module.struct_size
+            && kernel.has(Feature::StructSize)
+        {
+            let detail = format!("its struct module has {} bytes, the kernel's {size}", module.struct_size);
+            reasons.push(Reason::new(Rule::StructSize, detail));
+        }
+        match &module.signature {
+            SignatureState::Unsigned if kernel.config.signatures_enforced => {
+                let detail = "not signed, and the kernel takes signed modules only";
+                reasons.push(Reason::new(Rule::Signature, detail));
+            }
+            SignatureState::Broken(why) if kernel.config.signatures => {
+                reasons.push(Reason::new(Rule::Signature, format!("its signature cannot be read: {why}")));
+            }
+            _ => {}
+        }
+        if let Some(ns) = module.import_ns.iter().find(|n| n.starts_with("module:"))
+            && kernel.has(Feature::ModuleNamespaces)
+        {
+            let detail = format!("imports the namespace {ns}, which cannot be imported");
+            reasons.push(Reason::new(Rule::Namespace, detail));
+        }
+        if kernel.has_modversions() && !kernel.config.force_load && !self.versions_count(module) {
+            let detail = "built without symbol versions (no __versions)";
+            reasons.push(Reason::new(Rule::NoVersion, detail));
+        }
+        reasons.extend(self.layout(module));
+        reasons
+    }
+
+    /// `same_magic`: with a `__versions` section, everything after the release; else all of it. Extended
+    /// versions alone do not count here (`info->index.vers`).
+    fn vermagic(&self, module: &Module) -> Option<Reason> {
+        let ours = self.kernel.traits.vermagic.as_deref()?;
+        let Some(theirs) = module.vermagic.as_deref() else {
+            let detail = "has no vermagic".to_string();
+            return (!self.kernel.config.force_load).then(|| Reason::new(Rule::Vermagic, detail));
+        };
+        fn flags(vermagic: &str) -> &str {
+            vermagic.find(' ').map_or("", |at| &vermagic[at..])
+        }
+        let same = if module.has_versions && self.kernel.has_modversions() {
+            flags(ours) == flags(theirs)
+        } else {
+            ours == theirs
+        };
+        (!same).then(|| {
+            Reason::new(
+                Rule::Vermagic,
+                format!("vermagic is '{}', should be '{}'", theirs.trim(), ours.trim()),
+            )
+        })
+    }
+
+    /// `check_modstruct_version`.
+    pub(super) fn layout(&self, module: &Module) -> Option<Reason> {
+        if !self.kernel.has_modversions() || !self.versions_count(module) {
+            return None;
+        }
+        // No entry for it: the loader warns and goes on.
+        let wanted = self.wanted(module, module.layout)?;
+        match self.kernel.symbols.get("module_layout") {
+            Some(Export { crc: Some(offered), .. }) if offered == wanted => None,
+            Some(Export { crc: Some(offered), .. }) => {
+                let detail = format!(
+                    "struct module is laid out differently: module_layout was {wanted:#010x} when it was built, \
+                     the kernel has {offered:#010x}"
+                );
+                let reason = Reason::on(Rule::ModuleLayout, "module_layout", detail);
+                Some(Reason { wanted: Some(wanted), offered: Some(offered), ..reason })
+            }
+            Some(Export { crc_known: true, .. }) => None,
+            _ => {
+                let detail = "the kernel's version of module_layout is not known".into();
+                let reason = Reason::on(Rule::UnknownCrc, "module_layout", detail);
+                Some(Reason { wanted: Some(wanted), ..reason })
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Values of rpm packages, without librpm: versions and their order, dependencies, what a package is.
+//!
+//! Pure: text in, values out. Nothing here opens a file or needs a library. `librpm-rt` reads these values from a
+//! database or a package file.
+//!
+//! ```
+//! use rpm_meta::Evr;
+//!
+//! let (old, new) = (Evr::parse("1.0~rc1-1"), Evr::parse("1.0-1"));
+//! assert!(old.compare(&new).is_lt());
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod dependency;
+mod evr;
+mod package;
+
+pub use dependency::Dependency;
+pub use evr::{Evr, vercmp};
+pub use package::Package;
