@@ -5,7 +5,8 @@
 //! case names a defect of the original. What ours has to do is written down in each case, too, so that
 //! without the originals nothing is skipped but the comparison.
 //!
-//! `cargo test -p kmp-cli --test differential -- [PART OF A CASE'S NAME]...`
+//! `cargo test -p kmp-cli --test differential -- [PART OF A CASE'S NAME]...`; as libtest does, it lists the cases
+//! (`--list`), takes whole names (`--exact`), and with `--test-threads=1` says of each case that it begins.
 #![allow(clippy::unwrap_used, clippy::disallowed_names, reason = "tests")]
 
 mod case;
@@ -23,19 +24,42 @@ use sides::{Original, Peers};
 
 type Test = (Original, &'static str, fn(&mut Case));
 
+/// A case's name, with the original's: both have some of the same name.
+fn full(original: Original, case: &str) -> String {
+    format!("{}: {case}", original.name())
+}
+
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let given = |option: &str| std::env::args().any(|a| a == option);
+    let mut wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    // The value of libtest's option.
+    wanted.retain(|word| !(given("--format") && word == "terse"));
+    let is_wanted = |case: &String| match given("--exact") {
+        _ if wanted.is_empty() => true,
+        true => wanted.contains(case),
+        false => wanted.iter().any(|w| case.contains(w.as_str())),
+    };
     let peers = Peers::from_environment();
     let all = suse::CASES.iter().map(|(name, run)| (Original::WeakModules2, *name, *run));
     let all = all.chain(red_hat::CASES.iter().map(|(name, run)| (Original::WeakModules, *name, *run)));
-    let cases: Vec<Test> =
-        all.filter(|(_, name, _)| wanted.is_empty() || wanted.iter().any(|w| name.contains(w))).collect();
+    let cases: Vec<Test> = all.filter(|(original, name, _)| is_wanted(&full(*original, name))).collect();
+    if given("--list") {
+        // None is ignored.
+        let listed = if given("--ignored") { &[][..] } else { &cases[..] };
+        listed.iter().for_each(|(original, name, _)| println!("{}: test", full(*original, name)));
+        return ExitCode::SUCCESS;
+    }
+    let alone = given("--test-threads=1");
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..if alone { 1 } else { threads } {
             scope.spawn(|| {
                 while let Some((original, name, run)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if alone {
+                        println!("test {} ... ", full(*original, name));
+                    }
                     let mut case = Case::new(*original, &peers);
                     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut case)));
                     println!(

@@ -30,6 +30,7 @@ mod races;
 mod read_faults;
 mod redhat;
 mod replaced;
+mod schemas;
 mod scriptlets;
 mod search_order;
 mod status;

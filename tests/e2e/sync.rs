@@ -52,7 +52,8 @@ fn json_of_a_run() {
         if depmod == "up-to-date" {
             assert!(changes.is_empty(), "{found}");
         } else {
-            assert_eq!(changes[0], format!("{} added", foo.nvr()), "{found}");
+            let added = serde_json::json!({ "change": "added", "package": foo.nvr() });
+            assert_eq!(changes[0], added, "{found}");
         }
         assert_eq!(kernels[2]["not_linked"][0]["package"], foo.nvr(), "{found}");
         assert!(kernels[0].get("error").is_none(), "{found}");

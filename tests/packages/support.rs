@@ -35,14 +35,16 @@ const DIRECTORIES: &[&str] = &[
     "usr/share",
 ];
 
-/// All that rpmbuild made with this release. `KMP_PACKAGES` names a directory that has release 1 already.
+/// All that rpmbuild made with this release. `KMP_PACKAGES` names a directory that has release 1 already, `KMP_PACKAGES_2`
+/// one that has release 2.
 pub fn all_of(release: u8) -> &'static [PathBuf] {
     static BUILT: [OnceLock<Vec<PathBuf>>; 2] = [const { OnceLock::new() }; 2];
     // Both by the first that asks: they are built in one place.
     static ORDER: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _order = ORDER.lock();
     BUILT[usize::from(release) - 1].get_or_init(|| {
-        if let Some(built) = std::env::var_os("KMP_PACKAGES").filter(|_| release == 1) {
+        let variable = if release == 1 { "KMP_PACKAGES" } else { "KMP_PACKAGES_2" };
+        if let Some(built) = std::env::var_os(variable) {
             let entries = std::fs::read_dir(built).unwrap();
             return entries.map(|entry| entry.unwrap().path()).collect();
         }

@@ -58,8 +58,11 @@ pub fn installed() -> &'static Path {
         let plugins = System::new(&[]).run(&[], &["rpm", "--eval", "%__plugindir"]).expect_success();
         let plugins = Path::new(plugins.stdout.trim());
         let libdir = plugins.parent().unwrap();
-        let to =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed").join(libdir.strip_prefix("/").unwrap());
+        // A directory for each system: the tests run in several at the same time.
+        let of = std::env::var_os("KMP_SYSTEM").unwrap_or_else(|| "here".into());
+        let of = Path::new(&of).file_name().unwrap();
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed").join(of);
+        let to = to.join(libdir.strip_prefix("/").unwrap());
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--package", "xtask", "--"]);
         cargo.args(["install", "--debug", "--destdir"]).arg(&to).arg("--libdir").arg(libdir);

@@ -3,8 +3,8 @@
 
 use std::ffi::c_int;
 
-use kmp_core::apply::Depmod;
-use kmp_core::initrd::{Done, Fate, Request, Settings};
+use kmp_core::apply::{Depmod, Done, Fate};
+use kmp_core::initrd::{Request, Settings};
 use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
 
 use crate::error::Error;

@@ -17,32 +17,47 @@ use crate::terminal::{Colour, Page};
 use crate::verdict_lines;
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
+    /// The modules that were asked for.
     modules: Vec<Explained>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Explained {
     #[serde(flatten)]
     module: json::Module,
+    /// Every symbol that it needs.
     symbols: Vec<Symbol>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Symbol {
+    /// Its name.
     symbol: String,
+    /// Does the module load without it?
     weak: bool,
+    /// Is it for GPL-compatible modules only?
     gpl_only: bool,
+    /// The version (CRC) that the module was built with.
     #[serde(skip_serializing_if = "Option::is_none")]
     wanted: Option<String>,
+    /// The version that there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     offered: Option<String>,
+    /// Who exports it: `vmlinux`, an in-tree module's path, or a module's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     exporter: Option<String>,
+    /// The namespace that the module has to import for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
+    /// The rule that is broken, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("enum" = json::schemas::rules())))]
     rule: Option<&'static str>,
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp initrd`: which kernels need a new initrd, and why; and what the other verbs say of it.
+//! `kmp initrd`: which kernels need a new initrd, and why; and what the other verbs ask of initrds.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use kmp_core::apply;
+use kmp_core::apply::{self, Asked, Done, InitrdMaker};
 use kmp_core::dialect::Dialect;
-use kmp_core::initrd::{Asked, Done, Fate, PACKAGE, Reason, Request, Settings, System, compare};
+use kmp_core::initrd::{PACKAGE, Reason, Request, Settings, System, compare};
 use kmp_core::inventory::Release;
-use kmp_core::printable;
 use kmp_core::problem::Problem;
 use kmp_core::run_dir::{self, Check, Lock, Note};
 use serde::Serialize;
@@ -16,46 +14,19 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::args::Initrd;
 use crate::context::Context;
+use crate::initrd_lines::{Json, line, report};
 use crate::json::Document;
 use crate::sync::waiting;
 use crate::system_log;
 use crate::terminal::Page;
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
     #[serde(flatten)]
     fate: Json,
-}
-
-/// A kernel's initrd in `--json`.
-#[derive(Serialize)]
-pub struct Json {
-    needed: bool,
-    reason: String,
-    modules: Vec<String>,
-    done: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-impl From<&Fate> for Json {
-    fn from(fate: &Fate) -> Self {
-        let (done, error) = match &fate.done {
-            Done::Nothing => ("nothing", None),
-            Done::Due => ("due", None),
-            Done::Marked => ("marked", None),
-            Done::Built(_) => ("built", None),
-            Done::Failed(why) => ("failed", Some(why.clone())),
-        };
-        Self {
-            needed: fate.reason.needed(),
-            reason: fate.reason.to_string(),
-            modules: fate.reason.modules().into_iter().map(Into::into).collect(),
-            done,
-            error,
-        }
-    }
 }
 
 /// What is asked for where nothing special is named.
@@ -72,47 +43,10 @@ pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[Strin
     let Some(release) = releases.iter().find(is_kernel) else { return false };
     let mut modules = compare::on_disk(dialect, release);
     compare::count(&mut modules, names);
-    System::look(&context.root, dialect, settings, true)
+    let maker = InitrdMaker::find(&context.root, settings, true);
+    System::look(&context.root, dialect, maker.missing())
         .assess(release, &modules, false, false, None)
         .needed()
-}
-
-/// What became of a kernel's initrd, in a line; `None` for a failure, which is told by [`tell`].
-pub fn line(release: &str, Fate { reason, done }: &Fate) -> Option<String> {
-    Some(match done {
-        Done::Nothing => format!("{release}: no new initrd: {reason}"),
-        Done::Due => format!("{release}: a new initrd is needed: {reason}"),
-        Done::Marked => format!("{release}: a new initrd was asked for: {reason}"),
-        Done::Built(_) => format!("{release}: a new initrd was made: {reason}"),
-        Done::Failed(_) => return None,
-    })
-}
-
-/// Passes on failures, what generators said, and, once, why none is made.
-pub fn tell<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
-    let mut hints = BTreeSet::new();
-    let elsewhere = || {
-        format!(
-            "initrds are only asked for, as programs of the system below {} make them; --run-in-root lets them",
-            printable(context.root.path().as_os_str())
-        )
-    };
-    for (release, fate) in fates {
-        match (&fate.done, &fate.reason) {
-            (Done::Failed(why), reason) => {
-                log::error!("kernel {release} needs a new initrd ({reason}), but {why}");
-            }
-            (Done::Built(said), _) => said.lines().for_each(|line| log::info!("{line}")),
-            (_, reason @ Reason::Unknown(_)) => log::warn!("kernel {release}: {reason}"),
-            (Done::Marked, _)
-                if !context.settings().may_run_in(&context.root) && hints.insert(elsewhere()) =>
-            {
-                log::warn!("{}", elsewhere());
-            }
-            (_, Reason::Incomplete(why)) if hints.insert(why.clone()) => log::warn!("{why}"),
-            _ => {}
-        }
-    }
 }
 
 /// What runs that were cut short have noted of initrds.
@@ -139,7 +73,7 @@ impl Noted {
         &self,
         context: &Context,
         dialect: Dialect,
-        system: &System<'_>,
+        (system, maker): (&System<'_>, &InitrdMaker<'_>),
         release: &Release,
         forced: Option<&str>,
         dry_run: bool,
@@ -149,7 +83,7 @@ impl Noted {
         compare::count(&mut modules, check.map(|check| check.modules.as_slice()).unwrap_or_default());
         let links_changed = check.is_some_and(|check| check.links_changed);
         let reason = system.assess(release, &modules, wish.is_some(), links_changed, forced);
-        let asked = system.ask(release, reason, dry_run);
+        let asked = maker.ask(release, reason, dry_run);
         if !dry_run && asked.is_settled() {
             check.into_iter().for_each(|check| run_dir::settle_check(&context.root, check));
             wish.into_iter().for_each(|wish| run_dir::settle_wish(&context.root, wish));
@@ -169,12 +103,13 @@ pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
         return Ok(());
     }
     let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
-    let system = System::look(&context.root, dialect, settings, false);
+    let maker = InitrdMaker::find(&context.root, settings, false);
+    let system = System::look(&context.root, dialect, maker.missing());
     let (_, releases) = context.releases()?;
     let is_there = |r: &Release| r.is_kernel || r.unread.is_some();
     let is_noted = |r: &&Release| is_there(r) && (noted.check(r).is_some() || noted.wish(r).is_some());
     for release in releases.iter().filter(is_noted) {
-        noted.ask(context, dialect, &system, release, None, false);
+        noted.ask(context, dialect, (&system, &maker), release, None, false);
     }
     Ok(())
 }
@@ -191,7 +126,8 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let settings = context.settings();
     let mut problems = Vec::new();
     let dialect = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
-    let system = System::look(&context.root, dialect, &settings, args.dry_run);
+    let maker = InitrdMaker::find(&context.root, &settings, args.dry_run);
+    let system = System::look(&context.root, dialect, maker.missing());
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root).map_err(|p| p.to_string())?;
     let noted = Noted::read(context).map_err(|p| p.to_string())?;
@@ -206,12 +142,12 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             (_, true) => Some("a marker in /run/regenerate-initrd"),
             _ => None,
         };
-        asked.push((release, noted.ask(context, dialect, &system, release, forced, args.dry_run)));
+        asked.push((release, noted.ask(context, dialect, (&system, &maker), release, forced, args.dry_run)));
     }
     drop(lock);
     let fates: Vec<_> = asked
         .into_iter()
-        .map(|(release, asked)| (release.release.as_str(), system.serve(release, asked)))
+        .map(|(release, asked)| (release.release.as_str(), maker.serve(release, asked)))
         .collect();
     context.done();
     let all = || fates.iter().map(|(release, fate)| (*release, fate));
@@ -226,7 +162,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     }
     system_log::tell_initrds(context, all());
     // The line says already why none is made.
-    tell(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
+    report(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
     Ok(match () {
         () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_)) || fate.reason.is_unknown()) => {
             Outcome::Failed

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The forms of `--json`. `version` changes when a field changes its meaning or goes; new ones may come.
+//!
+//! The documents' JSON schemas in `docs/schema` are made of these types and their comments: after a change,
+//! `KMP_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
 
 use std::path::Path;
 
@@ -7,12 +10,18 @@ use kmp_core::abi::{self, Verdict};
 use kmp_core::printable;
 use serde::Serialize;
 
-pub const VERSION: u32 = 1;
+#[cfg(test)]
+pub mod schemas;
 
-/// The outermost object.
+pub const VERSION: u32 = 2;
+
+/// What `kmp VERB --json` prints, on one line.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document<K> {
+    /// Of this form. It changes when a field changes its meaning or goes.
     pub version: u32,
+    /// Kernels, oldest first.
     pub kernels: Vec<K>,
 }
 
@@ -25,19 +34,29 @@ impl<K: Serialize> Document<K> {
     }
 }
 
+/// A kernel, and modules judged for it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Modules {
+    /// The kernel's release (`uname -r`).
     pub release: String,
+    /// The modules that were judged.
     pub modules: Vec<Module>,
+    /// Modules outside of `kernel/` that are no drivers.
     pub apart: Vec<Apart>,
 }
 
 /// A module outside `kernel/` that is no driver.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Apart {
+    /// `live-patch`, or `in-tree` for a part of the kernel.
     pub kind: &'static str,
+    /// The module's name.
     pub name: String,
+    /// Its path as seen inside the root.
     pub path: String,
+    /// Who owns it (`NAME-VERSION-RELEASE`).
     pub package: Option<String>,
 }
 
@@ -54,23 +73,33 @@ pub fn apart(all: &[kmp_core::inventory::Apart], release: &str) -> Vec<Apart> {
         .collect()
 }
 
+/// A module and its verdict.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Module {
+    /// Its name, as the kernel has it.
     pub name: String,
+    /// Its path as seen inside the root, or a file as it was named.
     pub path: String,
+    /// Who owns it (`NAME-VERSION-RELEASE`).
     pub package: Option<String>,
-    /// Null: something could not be read, and it is not known.
+    /// Would it load? Null: something could not be read, and it is not known.
     pub fits: Option<bool>,
+    /// Every reason why it does not fit, or why it is not known.
     pub reasons: Vec<Reason>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What else is to be known of it.
     pub warnings: Vec<Warning>,
 }
 
-/// What else is to be known of a module: `kind` is `breaks` or `may-clash`, `module` the in-tree module concerned.
+/// What else is to be known of a module, whether it loads or not.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Warning {
+    /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: an in-tree module exports the same symbol.
     pub kind: &'static str,
+    /// The in-tree module.
     pub module: String,
+    /// In words.
     pub detail: String,
 }
 
@@ -80,17 +109,26 @@ impl From<&abi::Warning> for Warning {
     }
 }
 
+/// Why a module does not fit a kernel.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
+    /// The rule of the kernel's loader that is broken.
+    #[cfg_attr(test, schemars(extend("enum" = schemas::rules())))]
     pub rule: &'static str,
+    /// The symbol concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbol: Option<String>,
+    /// The symbol's version (CRC) that the module was built with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
+    /// The version that there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<String>,
+    /// Who exports the symbol: `vmlinux`, an in-tree module's path, or a module's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exporter: Option<String>,
+    /// In words.
     pub detail: String,
 }
 

@@ -12,6 +12,7 @@ mod deps;
 mod drop_in;
 mod explain;
 mod initrd;
+mod initrd_lines;
 mod json;
 #[cfg(test)]
 mod man_pages;

@@ -136,6 +136,7 @@ fn variables(source: &str) -> Vec<String> {
         "var_os(\"",
         "var(\"",
         "variable(\"",
+        "variable: \"",
         "getenv(\"",
         "VARIABLE: &str = \"",
         "VARIABLE \"",

@@ -83,7 +83,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);
     }
-    if settings.transactional && generator.is_sdbootutil() {
+    if settings.transactional && generator.makes_boot_entries() {
         log::info!("the markers are served when the transaction is over");
         return Ok(0);
     }

@@ -20,27 +20,57 @@ use crate::status_page::{self, Row, State};
 use crate::terminal::{Colour, Page};
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
+    /// The KMPs that are for it.
     kmps: Vec<Kmp>,
+    /// Its third-party modules that no package owns.
     unpackaged: Vec<json::Module>,
+    /// Modules outside of `kernel/` that are no drivers.
     apart: Vec<json::Apart>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Kmp {
+    /// `NAME-VERSION-RELEASE`.
     package: String,
+    /// The names of its modules.
     modules: Vec<String>,
+    /// How its modules came to be.
+    #[cfg_attr(test, schemars(extend("enum" = ["shipped", "made-here"])))]
     kind: &'static str,
+    /// Who made them on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("enum" = ["trigger", "scriptlet", "dkms", "akmods", "unknown"])))]
     made_by: Option<&'static str>,
+    /// What the kernel has of it.
+    #[cfg_attr(test, schemars(extend("enum" = STATES)))]
     state: &'static str,
+    /// More of that, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// Every reason why a module of it does not fit.
     reasons: Vec<json::Reason>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What it does to others.
     warnings: Vec<json::Warning>,
 }
+
+/// The words for states.
+#[cfg(test)]
+const STATES: &[&str] = &[
+    "native",
+    "linked",
+    "not-linked",
+    "superseded",
+    "clash",
+    "broken",
+    "declined",
+    "incompatible",
+    "unknown",
+];
 
 pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();

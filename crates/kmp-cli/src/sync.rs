@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use kmp_core::apply::Depmod;
-use kmp_core::initrd::{Done, Request};
+use kmp_core::apply::{Depmod, Done};
+use kmp_core::initrd::Request;
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
@@ -15,7 +15,8 @@ use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
 use crate::initrd;
-use crate::json::Document;
+use crate::initrd_lines;
+use crate::json::{self, Document};
 use crate::system_log::{self, About};
 use crate::terminal::Page;
 
@@ -27,20 +28,65 @@ pub enum Event {
 }
 
 #[derive(Serialize)]
-struct Kernel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// The kernel's release.
     release: String,
-    changes: Vec<String>,
+    /// What was (with `--dry-run`: would be) changed, package by package.
+    changes: Vec<Change>,
+    /// What became of its index.
+    #[cfg_attr(test, schemars(extend("enum" = ["up-to-date", "due", "written", "failed"])))]
     depmod: &'static str,
+    /// What failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Its initrd, where that was looked into.
     #[serde(skip_serializing_if = "Option::is_none")]
-    initrd: Option<initrd::Json>,
+    initrd: Option<initrd_lines::Json>,
+    /// KMPs that it does not get.
     not_linked: Vec<NotLinked>,
 }
 
+/// What happens to one package's links in one kernel.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Change {
+    /// `added`: it gets links. `replaced`: its links take the place of another version's. `removed`: its links go. `repaired`: it
+    /// gets links that it lacks, or loses some that do not belong. `dangling`: a link that leads nowhere goes.
+    #[cfg_attr(test, schemars(extend("enum" = ["added", "replaced", "removed", "repaired", "dangling"])))]
+    change: &'static str,
+    /// The package (`NAME-VERSION-RELEASE`); of a dangling link it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<String>,
+    /// The version that had links, where one is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<String>,
+    /// The dangling link, relative to the kernel's `weak-updates`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
+impl From<&PackageChange> for Change {
+    fn from(change: &PackageChange) -> Self {
+        let (change, package, old, link) = match change {
+            PackageChange::Added(new) => ("added", Some(new), None, None),
+            PackageChange::Replaced { old, new } => ("replaced", Some(new), Some(old), None),
+            PackageChange::Removed(old) => ("removed", Some(old), None, None),
+            PackageChange::Repaired(nvr) => ("repaired", Some(nvr), None, None),
+            PackageChange::Dangling(link) => ("dangling", None, None, Some(json::path(link))),
+        };
+        Self { change, package: package.cloned(), old: old.cloned(), link }
+    }
+}
+
+/// A KMP that a kernel does not get.
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotLinked {
+    /// `NAME-VERSION-RELEASE`.
     package: String,
+    /// Why not, in words.
     detail: String,
 }
 
@@ -78,7 +124,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         }
     }
     let fates = report.kernels.iter().filter_map(|k| Some((k.release.as_str(), k.initrd.as_ref()?)));
-    initrd::tell(context, fates);
+    initrd_lines::report(context, fates);
     Ok(report)
 }
 
@@ -234,7 +280,7 @@ fn print(
             page.line(format!("{}: depmod would run", kernel.release));
         }
         let initrd = kernel.initrd.as_ref().filter(|fate| fate.reason.needed());
-        if let Some(line) = initrd.and_then(|fate| initrd::line(&kernel.release, fate)) {
+        if let Some(line) = initrd.and_then(|fate| initrd_lines::line(&kernel.release, fate)) {
             page.line(line);
         }
         if of_kernel(kernel) {
@@ -249,7 +295,7 @@ fn print(
 fn print_json(report: &SyncReport) -> Result<(), String> {
     let kernel = |kernel: &KernelReport| Kernel {
         release: kernel.release.clone(),
-        changes: kernel.changes.iter().map(PackageChange::to_string).collect(),
+        changes: kernel.changes.iter().map(Change::from).collect(),
         depmod: match kernel.index {
             Index::UpToDate => "up-to-date",
             Index::Due => "due",
@@ -261,7 +307,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
             (None, Index::Failed(why)) => Some(why.clone()),
             _ => None,
         },
-        initrd: kernel.initrd.as_ref().map(initrd::Json::from),
+        initrd: kernel.initrd.as_ref().map(initrd_lines::Json::from),
         not_linked: report
             .not_linked(&kernel.release)
             .into_iter()

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What was done, for the system's log. Nothing is said of a run that changed nothing, nor of another root.
+//! What was done, for the system's log: facility daemon, tag `kmp`, as rpm's plugin does. Nothing is said of a run that
+//! changed nothing, nor of another root; a log that is not there, or does not listen, is no fault.
 
 use std::path::Path;
 
-use kmp_core::initrd::{Done, Fate};
+use kmp_core::apply::{Done, Fate};
 use kmp_core::sync::{Index, KernelReport, SyncReport};
-use kmp_core::system_log::{self, Level};
+use kmp_core::system_log::{Level, SystemLog};
 
 use crate::context::Context;
-use crate::initrd;
+use crate::initrd_lines;
 
 /// What the run was asked for because of: drivers that do not get there are told of though nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +38,11 @@ pub fn tell_initrds<'f>(context: &Context, fates: impl Iterator<Item = (&'f str,
 }
 
 fn send(context: &Context, messages: Vec<(Level, String)>) {
-    if context.root.path() == Path::new("/") {
-        system_log::send(&messages);
+    if messages.is_empty() || context.root.path() != Path::new("/") {
+        return;
     }
+    let mut log = SystemLog::open();
+    messages.iter().for_each(|(level, text)| log.send(*level, text));
 }
 
 fn messages(report: &SyncReport, about: About<'_>) -> Vec<(Level, String)> {
@@ -72,7 +75,7 @@ fn messages(report: &SyncReport, about: About<'_>) -> Vec<(Level, String)> {
 fn of_initrd(release: &str, fate: &Fate) -> Option<(Level, String)> {
     match &fate.done {
         Done::Nothing | Done::Due => None,
-        Done::Marked | Done::Built(_) => Some((Level::Notice, initrd::line(release, fate)?)),
+        Done::Marked | Done::Built(_) => Some((Level::Notice, initrd_lines::line(release, fate)?)),
         Done::Failed(why) => {
             Some((Level::Error, format!("{release}: a new initrd is needed ({}), but {why}", fate.reason)))
         }

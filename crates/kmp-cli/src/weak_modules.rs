@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
-use kmp_core::apply::{self, Depmod, Generator, NoGenerator};
-use kmp_core::initrd::{Request, Settings};
+use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
 use kmp_core::printable;
@@ -21,7 +21,7 @@ use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::deferred;
 use crate::drop_in::{self, Speaker, listed_on_stdin};
-use crate::initrd;
+use crate::initrd_lines;
 use crate::sync::{below_release, reconcile};
 use crate::system_log::About;
 
@@ -138,11 +138,10 @@ fn run(args: &Args) -> Result<bool, String> {
         return Ok(false);
     }
     let context = Context::open(&args.basedir)?;
-    let settings = Settings {
-        dracut: args.dracut.clone().map(Into::into),
-        run_in_root: args.run_in_root,
-        ..Settings::from_environment()
-    };
+    let environment = Settings::from_environment();
+    let mut programs = environment.programs.clone();
+    programs.extend(args.dracut.clone().map(|named| (Tool::Dracut, named.into())));
+    let settings = Settings { programs, run_in_root: args.run_in_root, ..environment };
     find_dracut(args, &context, &settings)?;
     let kernel = match (mode, &args.kernel) {
         (Mode::AddModules | Mode::RemoveModules, _) => String::new(),
@@ -258,7 +257,7 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         for change in &done.changes {
             speaker.tell(&format!("Kernel {release}: {change}"));
         }
-        if let Some(line) = done.initrd.as_ref().and_then(|fate| initrd::line(release, fate)) {
+        if let Some(line) = done.initrd.as_ref().and_then(|fate| initrd_lines::line(release, fate)) {
             speaker.tell(&format!("Kernel {line}"));
         }
         let Some(surveyed) = survey.kernels.iter().find(|k| k.kernel.release == *release) else { continue };

@@ -20,6 +20,7 @@ use crate::context::{Context, running_kernel};
 use crate::deferred;
 use crate::drop_in::{self, Speaker, listed_on_stdin};
 use crate::initrd;
+use crate::initrd_lines;
 use crate::sync::{below_release, name_gone, package_name, reconcile};
 use crate::system_log::About;
 
@@ -254,7 +255,7 @@ fn tell_initrds(speaker: &mut Speaker, report: &SyncReport) {
             let modules = if modules.is_empty() { "none".into() } else { modules.join(" ") };
             speaker.tell(&format!("changed initrd modules for kernel {release}: {modules}"));
         }
-        if let Some(line) = initrd::line(release, fate).filter(|_| fate.reason.needed()) {
+        if let Some(line) = initrd_lines::line(release, fate).filter(|_| fate.reason.needed()) {
             speaker.tell(&line);
         }
     }

@@ -6,16 +6,17 @@ mod wish;
 
 use std::path::{Path, PathBuf};
 
+use crate::conf_d::DropIns;
 use crate::dialect::Dialect;
 use crate::glob;
 use crate::problem::Problem;
-use crate::root::{FileType, Root};
+use crate::root::Root;
 
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
 
-/// Where configuration is, later files over earlier ones; of the directory all `*.conf`, by name.
+/// Where configuration is, later files over earlier ones, and then drop-ins.
 const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];
-const DIRECTORY: &str = "/etc/kmp.conf.d";
+const DROP_INS: DropIns = DropIns::of(&["/etc/kmp.conf.d"]);
 const LIMIT: u64 = 1 << 20;
 
 /// The names of all settings.
@@ -123,17 +124,10 @@ impl Config {
 
     /// Reads the configuration below `root`. What cannot be understood is a problem, and left out.
     pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
-        let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
-        let entries = root.read_dir_if_there(Path::new(DIRECTORY)).unwrap_or_else(|e| {
-            problems.push(Problem::unreadable(root.display(Path::new(DIRECTORY)), &e));
-            Vec::new()
-        });
-        for entry in entries {
-            let is_conf = entry.name.as_encoded_bytes().ends_with(b".conf");
-            if entry.kind != FileType::Dir && is_conf {
-                files.push(Path::new(DIRECTORY).join(entry.name));
-            }
-        }
+        let drop_ins = DROP_INS.find(root);
+        let unread = drop_ins.unread.iter();
+        problems.extend(unread.map(|(path, e)| Problem::unreadable(root.display(path), e)));
+        let files = FILES.iter().map(PathBuf::from).chain(drop_ins.files);
         let mut config = Self::default();
         for file in files {
             match root.read(&file, LIMIT) {

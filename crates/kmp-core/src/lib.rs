@@ -9,10 +9,12 @@
 #![deny(missing_docs)]
 
 pub mod apply;
+pub mod assignments;
 pub mod check;
 pub mod config;
 pub mod deps;
 pub mod dialect;
+mod environment;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod glob;
@@ -32,4 +34,4 @@ mod union_find;
 
 // The floors below, under the names that this crate uses for them.
 pub use kmod_abi::{self as abi, budget};
-pub use kmp_fs::{printable, root, unpack, workers};
+pub use kmp_fs::{conf_d, printable, root, unpack, workers};

@@ -232,8 +232,14 @@ impl Site<'_> {
             links: BTreeMap::new(),
             decisions: Vec::with_capacity(kmps.len()),
             verdicts: Vec::with_capacity(kmps.len()),
-            natives: verdicts.natives,
+            natives: Vec::new(),
         };
+        let of_natives: HashMap<(usize, &str), &Verdict> = self
+            .natives
+            .iter()
+            .zip(&verdicts.natives)
+            .filter_map(|(native, verdict)| Some(((native.kmp?, native.name), verdict)))
+            .collect();
         let holder: HashMap<&str, usize> = native_package
             .iter()
             .map(|(p, k)| (*p, *k))
@@ -267,7 +273,7 @@ impl Site<'_> {
             };
             let verdict = match &decision {
                 Decision::OtherFlavour => Vec::new(),
-                Decision::Native => self.native_verdicts(kmp, index, &plan.natives),
+                Decision::Native => self.native_verdicts(kmp, index, &of_natives),
                 Decision::Link => verdicts.kmps.remove(&index).unwrap_or_default(),
                 Decision::DoesNotFit => {
                     let known = failed.remove(&index);
@@ -287,6 +293,7 @@ impl Site<'_> {
             plan.decisions.push(decision);
             plan.verdicts.push(verdict);
         }
+        plan.natives = verdicts.natives;
         plan
     }
 
@@ -499,17 +506,19 @@ impl Site<'_> {
         (World::new(self.kernel, self.in_tree, set), places)
     }
 
-    fn native_verdicts(&self, kmp: &Kmp<'_>, index: usize, natives: &[Verdict]) -> Vec<Verdict> {
-        let mine: HashMap<&str, &Verdict> = self
-            .natives
-            .iter()
-            .zip(natives)
-            .filter(|(n, _)| n.kmp == Some(index))
-            .map(|(n, v)| (n.name, v))
-            .collect();
+    /// `of_natives`: by package and name, so that many packages do not each go through all of the kernel's own modules.
+    fn native_verdicts(
+        &self,
+        kmp: &Kmp<'_>,
+        index: usize,
+        of_natives: &HashMap<(usize, &str), &Verdict>,
+    ) -> Vec<Verdict> {
         let unseen = || self.held.kernel.as_ref().map_or_else(Verdict::default, Verdict::unknown);
-        let mut verdicts: Vec<Verdict> =
-            kmp.modules.iter().map(|m| mine.get(m.name).map_or_else(unseen, |v| (*v).clone())).collect();
+        let mut verdicts: Vec<Verdict> = kmp
+            .modules
+            .iter()
+            .map(|m| of_natives.get(&(index, m.name)).map_or_else(unseen, |v| (*v).clone()))
+            .collect();
         kmp.add_unread(&mut verdicts);
         verdicts
     }

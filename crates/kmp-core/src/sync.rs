@@ -11,8 +11,10 @@ use librpm_rt::Librpm;
 
 use crate::abi::rule::{Kind, Rule};
 use crate::abi::{Verdict, Warning};
-use crate::apply::{Depmod, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch};
-use crate::initrd::{self, Fate, Request};
+use crate::apply::{
+    self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
+};
+use crate::initrd::Request;
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Release};
 use crate::plan::Decision;
 use crate::printable;
@@ -64,7 +66,7 @@ fn done(kernel: Option<&KernelReport>) -> String {
     let Some(kernel) = kernel else { return String::new() };
     let release = &kernel.release;
     let failed = match (&kernel.error, &kernel.index, kernel.initrd.as_ref().map(|fate| &fate.done)) {
-        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(initrd::Done::Failed(why))) => Some(why),
+        (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(apply::Done::Failed(why))) => Some(why),
         _ => None,
     };
     match failed {
@@ -151,7 +153,7 @@ pub struct ToCheck {
 impl KernelReport {
     /// Did it fail in any part?
     pub fn failed(&self) -> bool {
-        let is_bad = |fate: &Fate| matches!(fate.done, initrd::Done::Failed(_)) || fate.reason.is_unknown();
+        let is_bad = |fate: &Fate| matches!(fate.done, apply::Done::Failed(_)) || fate.reason.is_unknown();
         self.links_failed() || !self.unread.is_empty() || self.initrd.as_ref().is_some_and(is_bad)
     }
 

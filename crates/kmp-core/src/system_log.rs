@@ -1,52 +1,85 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The system's log, as the command and rpm's plugin write to it: facility daemon, tag `kmp`.
+//! The system's log: facility daemon, tag `kmp`.
 //!
-//! Not by syslog(3): its tag, options and socket belong to the program that a plugin is in. A message is one
-//! datagram that is not waited for; a log that is not there, as in a chroot, or does not listen, is no fault.
+//! A log that is not there, or does not listen, is no fault, and nobody waits for it: kmp may be at work where the one who reads
+//! the log is just being updated.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::os::unix::net::UnixDatagram;
+
+use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use crate::printable;
 
 const SOCKET: &str = "/dev/log";
-const FACILITY_DAEMON: u8 = 3 << 3;
-/// The most that is said in one message; what is longer may be thrown away as a whole.
+
+/// The most that is written in one message, in bytes; what is longer may be thrown away as a whole.
 const LIMIT: usize = 2048;
 
-/// How urgent a message is, by syslog's numbers.
+/// How urgent a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Something failed, or was stopped.
-    Error = 3,
-    /// Something is amiss.
-    Warning = 4,
-    /// Something has changed.
-    Notice = 5,
-    /// For those who want to know all.
-    Info = 6,
+    /// Something failed.
+    Error,
+    /// Something will be missing.
+    Warning,
+    /// Something was changed.
+    Notice,
 }
 
-/// Sends messages, about the system that this process is in.
-pub fn send(messages: &[(Level, String)]) {
-    if messages.is_empty() {
-        return;
+/// A connection to the log of the system whose `/` the calling process has.
+pub struct SystemLog(Option<Logger<LoggerBackend, Tagged>>);
+
+impl std::fmt::Debug for SystemLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SystemLog").field(&self.0.is_some()).finish()
     }
-    let Ok(socket) = UnixDatagram::unbound() else { return };
-    if socket.set_nonblocking(true).is_err() {
-        return;
+}
+
+impl SystemLog {
+    /// Connects, if there is a log.
+    pub fn open() -> Self {
+        Self(connect().ok().map(|socket| Logger::new(LoggerBackend::Unix(socket), Tagged)))
     }
-    for (level, text) in messages {
+
+    /// Writes one message. What would end its line or steer a terminal is made visible.
+    pub fn send(&mut self, level: Level, text: &str) {
+        let Some(logger) = &mut self.0 else { return };
+        let text = line(text);
         // There is nobody left to complain to.
-        let _ = socket.send_to(&datagram(*level, std::process::id(), text), SOCKET);
+        let _ = match level {
+            Level::Error => logger.err(&*text),
+            Level::Warning => logger.warning(&*text),
+            Level::Notice => logger.notice(&*text),
+        };
     }
 }
 
-/// One message. The time is the log's own to say.
-fn datagram(level: Level, process: u32, text: &str) -> Vec<u8> {
-    let text = printable(text.trim().replace('\n', " ").as_ref());
-    let mut message = format!("<{}>kmp[{process}]: {text}", FACILITY_DAEMON | level as u8).into_bytes();
-    message.truncate(LIMIT);
-    message
+fn connect() -> std::io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(SOCKET)?;
+    Ok(socket)
+}
+
+fn line(text: &str) -> String {
+    let mut text = printable(text.trim().replace('\n', " ").as_ref());
+    // Room for what stands before it.
+    let end = (0..=text.len().min(LIMIT - 32)).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
+/// `<29>kmp[12]: text`. Without a time, unlike `Formatter3164`, which writes that of Greenwich where readers expect the local one:
+/// the time is the log's own to say.
+struct Tagged;
+
+impl<T: Display> LogFormat<T> for Tagged {
+    fn format<W: Write>(&self, out: &mut W, severity: Severity, message: T) -> syslog::Result<()> {
+        let priority = Facility::LOG_DAEMON as u8 | severity as u8;
+        write!(out, "<{priority}>kmp[{}]: {message}", std::process::id()).map_err(syslog::Error::Write)
+    }
 }
 
 #[cfg(test)]
@@ -55,8 +88,10 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_with_its_facility_and_tag() {
-        let sent = datagram(Level::Notice, 12, "a\nb\x1b[1m\n");
-        assert_eq!(String::from_utf8(sent).unwrap(), "<29>kmp[12]: a b\\x1b[1m");
-        assert_eq!(datagram(Level::Error, 1, &"x".repeat(9000)).len(), LIMIT);
+        let mut sent = Vec::new();
+        Tagged.format(&mut sent, Severity::LOG_NOTICE, line("a\nb\x1b[1m\n")).unwrap();
+        let expected = format!("<29>kmp[{}]: a b\\x1b[1m", std::process::id());
+        assert_eq!(String::from_utf8(sent).unwrap(), expected);
+        assert!(line(&"ä".repeat(9000)).len() < LIMIT);
     }
 }

@@ -24,10 +24,10 @@ const BATCH: usize = 128;
 /// Below it are the places where the program finds its standard files, the socket and its root.
 const ABOVE: RawFd = 10;
 
-/// Runs a program to its end.
+/// Runs a program until it ends, or is killed because its time is up. That is in the [`Output`], and not an error.
 ///
 /// # Errors
-/// It could not be run at all: the system's. An error of [`Program::files`] is handed on, and the program not run.
+/// The program could not be started: the system's error, or that of [`Program::files`].
 pub fn run(program: Program<'_, '_>) -> io::Result<Output> {
     let path = c_string(program.path.as_os_str())?;
     let mut words = vec![path.clone()];

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Runs a program to its end or to a limit of time, from any process: a command, or rpm with a plugin in it.
+//! Runs a program until it ends or a time limit is reached, from any process: a command, or a plugin inside rpm.
 //!
-//! The caller's process stays as it is: no signal is handled, blocked or reset in it, and it need not get SIGCHLD. Between it and
-//! the program stands a supervisor, a fork of the caller that executes nothing:
+//! The caller's process is not changed: no signal is handled, blocked or reset in it, and it may ignore SIGCHLD. Between the
+//! caller and the program is a supervisor, a fork of the caller that executes no other program:
 //!
 //! ```text
 //! caller --fork--> supervisor --fork--> the program, in a session of its own
 //!    \____ socket ____/
 //! ```
 //!
-//! The supervisor waits for the program and writes how it ended to a socket. So a caller that ignores SIGCHLD, whose children the
-//! kernel clears away without a word, learns of it all the same, and so does one with a handler that waits for every child. When the
-//! time is up the supervisor ends the program with all of its session's process group: SIGTERM, then SIGKILL. When the caller
-//! dies, the socket closes, and the supervisor does the same: no program goes on for nobody.
+//! The supervisor waits for the program and reports through a socket how it ended. So the result does not get lost if the
+//! caller ignores SIGCHLD (the kernel then reaps its children), or has a handler that waits for every child. When the time is
+//! up, the supervisor kills the process group of the program's session: SIGTERM, then SIGKILL. If the caller dies, the
+//! socket closes, and the supervisor does the same.
 //!
-//! Open files can be given along (see [`Program::files`]): they have the numbers from [`FIRST_FILE`] on in the program, which finds
-//! them as `/proc/self/fd/N`. They go through the socket in small batches, and the program's own limit of open files is raised, so
-//! that there may be thousands of them while the caller has only a few open at any time.
+//! Open files can be passed to the program (see [`Program::files`]): they have the descriptors from [`FIRST_FILE`] on, and can be
+//! opened as `/proc/self/fd/N`. They are sent through the socket in small batches, and the program's limit of open files is
+//! raised, so that there may be thousands of them while the caller has only a few open at a time.
 //!
 //! ```
 //! use std::path::Path;
@@ -53,31 +53,31 @@ use std::time::Duration;
 
 pub use caller::run;
 
-/// The number that the first of [`Program::files`] has in the program.
+/// The file descriptor that the first of [`Program::files`] has in the program.
 pub const FIRST_FILE: usize = 5;
 
-/// How much is kept of what a program says, in bytes: the first half of it from the beginning, the other from the end.
+/// How much of a program's output is kept, in bytes: half of it from the beginning, half from the end.
 pub const KEPT: usize = 64 << 10;
 
-/// How long a program may take to end itself after SIGTERM, and then to be gone after SIGKILL.
+/// How long a program may take to end after SIGTERM, and then after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Gives the next file; none when there are no more.
+/// Returns the next file to pass to a program; `None` if there are no more.
 pub type Files<'f> = &'f mut dyn FnMut() -> Option<io::Result<OwnedFd>>;
 
-/// A program to be run.
+/// A program to run.
 pub struct Program<'a, 'f> {
-    /// Its path, absolute; inside of `root` where that is given.
+    /// Its absolute path; inside `root`, if that is given.
     pub path: &'a Path,
-    /// What it is called with, without its name.
+    /// Its arguments, without the name of the program.
     pub arguments: &'a [OsString],
-    /// Its environment. None: the caller's.
+    /// Its environment; `None`: the caller's.
     pub environment: Option<Vec<(OsString, OsString)>>,
-    /// A directory that is to be its root directory.
+    /// Its root directory (chroot); `None`: the caller's.
     pub root: Option<BorrowedFd<'a>>,
-    /// Files that it is to have open; asked for one after the other until there is none.
+    /// Files that it gets open, in this order from descriptor [`FIRST_FILE`] on. Called until it returns `None`.
     pub files: Option<Files<'f>>,
-    /// How long it may take.
+    /// How long it may run.
     pub limit: Duration,
 }
 
@@ -90,26 +90,27 @@ impl std::fmt::Debug for Program<'_, '_> {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// By itself, with this exit status.
+    /// It exited with this status.
     Exited(i32),
-    /// By this signal.
+    /// It was killed by this signal.
     Killed(i32),
-    /// It was ended when its time was up.
+    /// Its time was up, and it was killed.
     TimedOut,
-    /// Its time was up, and even SIGKILL did not end it: it hangs in the kernel.
+    /// Its time was up, and even SIGKILL did not end it, as it hangs in the kernel.
     Stuck,
 }
 
-/// What became of a program.
+/// The result of running a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// How it ended.
     pub end: End,
-    /// What it wrote to stderr, at most [`KEPT`] bytes and a line in the middle where some were left out.
+    /// What it wrote to stderr: at most [`KEPT`] bytes, and a line in the middle that says if some were left out. Its stdout
+    /// is discarded.
     pub stderr: Vec<u8>,
 }
 
-/// How many files a program can be given, by the hard limit of open files; some are left for itself.
+/// How many files can be passed to a program: the hard limit of open files, minus some for the program's own use.
 pub fn max_files() -> usize {
     use nix::sys::resource::{Resource, getrlimit};
     let hard = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(_, hard)| hard);
@@ -119,8 +120,8 @@ pub fn max_files() -> usize {
 /// Open files that are left for the program itself.
 const OWN_FILES: usize = 64;
 
-/// Does the process have rights that the one who started it has not: set-user-ID, set-group-ID, or file capabilities? Then its
-/// environment is somebody else's word.
+/// Whether this process has more privileges than the one that started it (set-user-ID, set-group-ID, file capabilities), so
+/// that its environment must not be trusted.
 pub fn is_privileged_by_file() -> bool {
     // SAFETY: reads a value that the kernel has left for the process.
     let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Reading, where neither paths nor bytes are trusted.
+//! Reads files when neither their paths nor their contents are trusted.
 //!
-//! [`root`] reads beneath a root that no path leads out of, [`unpack`] unpacks within limits, [`printable()`] makes any name fit
-//! to be printed, and [`workers`] lets the caller decide about threads.
+//! * [`root`] reads below a root directory that no path leads out of;
+//! * [`conf_d`] finds drop-in files there, such as `/etc/depmod.d/*.conf`;
+//! * [`unpack`] decompresses within limits of memory and work;
+//! * [`printable()`] makes any file name safe to print;
+//! * [`workers`] lets the caller decide how many threads do the work.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod conf_d;
 mod printable;
 pub mod root;
 pub mod unpack;

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Text for people.
+//! File names in messages.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
-/// A name as it may be printed: what is not UTF-8 or would steer a terminal is shown as `\xNN`.
+/// The name, safe to print: bytes that are not UTF-8, and control characters, become `\xNN`.
+///
+/// ```
+/// use std::ffi::OsStr;
+///
+/// assert_eq!(kmp_fs::printable(OsStr::new("a\x1b[31m.ko")), r"a\x1b[31m.ko");
+/// ```
 pub fn printable(name: &OsStr) -> String {
     let mut text = String::with_capacity(name.len());
     for chunk in name.as_bytes().utf8_chunks() {

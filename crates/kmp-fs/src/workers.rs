@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Who does the work: the library itself starts no thread.
+//! Independent jobs, on as many threads as the caller provides: this crate starts none itself.
 
-/// Runs jobs that do not depend on each other. The command gives one that uses all cores; inside rpm's
-/// process, where no thread may be started, it is [`Serial`].
+/// Runs independent jobs. A program can implement it on a thread pool; where no thread may be started, as inside rpm's
+/// process, use [`Serial`].
+///
+/// ```
+/// use kmp_fs::workers::{Serial, map};
+///
+/// assert_eq!(map(&Serial, &["a", "bc"], |name| name.len()), [1, 2]);
+/// ```
 pub trait Workers: Sync {
     /// Calls `job` once for each number below `jobs`, in any order, and returns when all are done.
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync));
 }
 
-/// One after the other, on the caller's thread.
+/// Runs one job after the other, on the caller's thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Serial;
 

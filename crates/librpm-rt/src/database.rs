@@ -18,23 +18,24 @@ use crate::locate::{self, Format, Location};
 use crate::lock::{self, Identity};
 use crate::ndb;
 
-/// The database files that this process has open through us. Held while opening, too: the way a database's
-/// place is told to librpm is a macro, which all threads share.
+/// The database files that this process has open through this crate. Also held while opening: librpm gets the
+/// database's place by a macro, which all threads share.
 static OPEN: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 
 /// A directory in which packages own something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnedDir {
-    /// Its absolute name as rpm has it, with a slash at the end.
+    /// Its absolute path as rpm stores it, with a slash at the end.
     pub name: Vec<u8>,
-    /// Instances of the owners, each once.
+    /// The packages that own something in it, by their instances (the database's numbers of headers), each once.
     pub owners: Vec<u32>,
 }
 
-/// An rpm database, open for reading; closed when dropped. It stays in the thread that opened it.
+/// An rpm database, open for reading; closed when dropped. It cannot be sent to another thread. Made by
+/// [`Librpm::open`] and [`Librpm::open_with`].
 ///
-/// Every answer is whole or an error: a header that an index names but that cannot be loaded, or anything that
-/// librpm logs as an error meanwhile, makes the call fail.
+/// Packages are identified by their *instance*, the number of the header in the database. A call returns a complete
+/// answer or an error: it fails if a header that an index names cannot be loaded, or if librpm logs an error.
 pub struct Database {
     rpm: Librpm,
     ts: NonNull<Ts>,
@@ -141,31 +142,31 @@ impl Database {
         Ok(())
     }
 
-    /// The database's main file, as seen from the host.
+    /// The path of the database's main file, as seen by this process (not below the root).
     pub fn path(&self) -> &Path {
         &self.file
     }
 
-    /// Instances of the packages that own something directly in the directory `dir`, which is written as rpm
-    /// does: absolute, with a slash at the end, such as `b"/usr/lib/modules/6.4.0-default/updates/"`.
+    /// The instances of the packages that own something directly in the directory `dir`. It is written as rpm does:
+    /// absolute, with a slash at the end, such as `b"/usr/lib/modules/6.4.0-default/updates/"`.
     ///
-    /// One look into the Dirnames index; of headers, only the owners' are loaded.
+    /// This is one lookup in the Dirnames index; only the owners' headers are loaded.
     pub fn owners_of_dir(&self, dir: &[u8]) -> Result<Vec<u32>, Error> {
         self.instances(tag::DIRNAMES, dir)
     }
 
-    /// Instances of the packages with this name.
+    /// The instances of the packages with this name.
     pub fn by_name(&self, name: &str) -> Result<Vec<u32>, Error> {
         self.instances(tag::NAME, name.as_bytes())
     }
 
-    /// Instances of the packages that provide a capability of this name, whatever its version.
+    /// The instances of the packages that provide a capability of this name, in any version.
     pub fn by_provide(&self, capability: &str) -> Result<Vec<u32>, Error> {
         self.instances(tag::PROVIDENAME, capability.as_bytes())
     }
 
-    /// Directories that `wanted` accepts, of those in which packages own something; with the owners' instances.
-    /// Reads the whole Dirnames index once, and no header. Sorted by directory.
+    /// The directories in which packages own something and that `wanted` accepts, with the owners' instances, sorted.
+    /// Reads the whole Dirnames index once, and no header.
     pub fn dirs(&self, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<OwnedDir>, Error> {
         let mut found = self.scan(tag::DIRNAMES, "the directories of packages", true, |index| {
             let mut found = Vec::new();
@@ -185,8 +186,8 @@ impl Database {
         self.dirs(&|dir| dir.starts_with(prefix))
     }
 
-    /// Names of the directories that `wanted` accepts, of those in which packages own something. Sorted. Faster than
-    /// [`dirs`](Self::dirs) where few are wanted and [`owners_of_dir`](Self::owners_of_dir) is asked of those.
+    /// The names of the directories in which packages own something and that `wanted` accepts, sorted. If only few are
+    /// wanted, this and [`owners_of_dir`](Self::owners_of_dir) for each are faster than [`dirs`](Self::dirs).
     pub fn dir_names(&self, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<Vec<u8>>, Error> {
         let mut found = self.scan(tag::DIRNAMES, "the directories of packages", false, |index| {
             let mut found = Vec::new();
@@ -201,7 +202,7 @@ impl Database {
         Ok(found)
     }
 
-    /// Instances of all packages, by name. Reads the Name index, and no header.
+    /// The instances of all packages, by name. Reads the Name index, and no header.
     pub fn all(&self) -> Result<Vec<u32>, Error> {
         let mut all = self.scan(tag::NAME, "the names of packages", true, |index| {
             let mut all = Vec::new();
@@ -215,8 +216,8 @@ impl Database {
         Ok(all)
     }
 
-    /// Loads a package. Files are listed of those directories only that `keep` accepts (its argument is written
-    /// as for [`owners_of_dir`](Self::owners_of_dir)), so that the 10,000 others cost next to nothing.
+    /// Loads a package. Its files are listed only for directories that `keep` accepts (its argument is written as for
+    /// [`owners_of_dir`](Self::owners_of_dir)), so that thousands of other files cost next to nothing.
     pub fn package(&self, instance: u32, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, Error> {
         let what = || format!("package number {instance}");
         let (matches, errors) = self.rpm.listen(|| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What can go wrong, told to a person: what was being done, to what, why it failed, what to do.
+//! Errors, for people: what was being done, to what, why it failed, what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub enum Error {
         "cannot read rpm's configuration (/usr/lib/rpm/rpmrc, macros): {reason}. Check that package rpm is installed whole: rpm -V rpm"
     )]
     Configuration {
-        /// librpm's own words.
+        /// librpm's message.
         reason: String,
     },
 
@@ -52,7 +52,7 @@ pub enum Error {
     Path {
         /// The path.
         path: PathBuf,
-        /// What it was to be.
+        /// What it was meant to be.
         what: &'static str,
         /// Why not.
         reason: String,
@@ -90,9 +90,9 @@ pub enum Error {
     Locked {
         /// The database file.
         path: PathBuf,
-        /// Who holds it, where the kernel tells.
+        /// Who holds it, if the kernel knows.
         holder: Option<i32>,
-        /// How long we waited.
+        /// How long this crate waited.
         waited: Duration,
     },
 
@@ -113,7 +113,7 @@ pub enum Error {
     Open {
         /// The database file.
         path: PathBuf,
-        /// librpm's own words.
+        /// librpm's message.
         reason: String,
     },
 
@@ -125,7 +125,7 @@ pub enum Error {
         what: String,
         /// The database file.
         path: PathBuf,
-        /// librpm's own words, or ours.
+        /// librpm's message, or this crate's.
         reason: String,
     },
 
@@ -146,7 +146,7 @@ pub enum Error {
         what: String,
         /// The package file.
         path: PathBuf,
-        /// librpm's own words, or ours.
+        /// librpm's message, or this crate's.
         reason: String,
     },
 
@@ -168,7 +168,7 @@ pub enum Error {
         "cannot read a package's header that rpm passed on: {reason}. Report this to kmp with `rpm --version`"
     )]
     Header {
-        /// Our own words.
+        /// This crate's message.
         reason: String,
     },
 }

@@ -19,36 +19,38 @@
 //! # }
 //! ```
 //!
-//! # The fast way
-//! To find the few packages that own something in certain directories: [`Database::dir_names`] (reads the keys
-//! of one index: 7 ms for 15,000 directories), [`Database::owners_of_dir`] for those of interest (0.02 ms each,
-//! and the loading of its owners), [`Database::package`] with a filter for directories. [`Database::dirs`] gets
-//! the owners along with every key (30 ms), and needs no header. Loading all of 3,000 headers takes 130 ms.
+//! # What calls cost
+//! To find the few packages that own something in certain directories, the fastest way is [`Database::dir_names`]
+//! (reads the keys of one index: 7 ms for 15,000 directories), then [`Database::owners_of_dir`] for the directories of
+//! interest (0.02 ms each, plus loading the owners), then [`Database::package`] with a filter for directories.
+//! [`Database::dirs`] returns the owners along with every key (30 ms) and loads no header. Loading 3,000 headers takes
+//! 130 ms.
 //!
 //! # Package files
-//! [`Librpm::open_package`] reads a `*.rpm`: [`PackageFile`] gives its header's contents and files from its payload. Nothing is
-//! verified, no key is looked for and no database opened. A kernel's header with 30,000 Provides takes 10 ms, and a
-//! file costs what librpm must inflate before it. A plugin has [`Librpm::package_from_fd`] and
-//! [`Librpm::borrowed_header`]. Functions that only this needs are looked up at the first use, so where one
-//! were missing the database could still be read.
+//! [`Librpm::open_package`] reads a `*.rpm`: [`PackageFile`] has its header's contents and files from its payload. Nothing
+//! is verified, no key is looked up and no database opened. A kernel's header with 30,000 Provides takes 10 ms; reading
+//! a file takes as long as librpm needs to decompress the payload up to it. For plugins there are
+//! [`Librpm::package_from_fd`] and [`Librpm::borrowed_header`]. The functions of librpm that only this needs are looked up
+//! when they are first used, so the database can be read even if one of them is missing.
 //!
-//! # What it does to the process it lives in
-//! - **Messages**: nothing of librpm's reaches stdout or stderr when *we* loaded it; its errors become part of
-//!   our [`Error`], the rest goes to `log` at debug level. (Exception: the ndb backend writes a failed open with
-//!   `perror`.) As a guest, where librpm was in the process before us, the host keeps its own log callback,
-//!   so what librpm says of a bad package reaches the user through it, too.
-//! - **Signals**: up to rpm 4.19, librpm catches SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGPIPE while a database is open, for the
-//!   sake of writers. That is switched off (`rpmsqSetInterruptSafety`) when we loaded it; as a guest it is left alone.
-//! - No chroot, no chdir, no change of locale or umask, no thread.
+//! # Effects on the process
+//! A process in which librpm was loaded before is a *host*, and this crate its guest: it uses that librpm and does not
+//! change its settings ([`Librpm::is_guest`]).
+//! - **Messages**: if this crate loaded librpm, nothing of librpm's reaches stdout or stderr: its errors become part of
+//!   the [`Error`], the rest goes to `log` at debug level. (Exception: the ndb backend prints a failed open with
+//!   `perror`.) A host keeps its own log callback, so its user also sees what librpm says about a bad package.
+//! - **Signals**: up to rpm 4.19, librpm catches SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGPIPE while a database is open, to
+//!   protect writers. This is switched off (`rpmsqSetInterruptSafety`) if this crate loaded librpm, and left alone in a host.
+//! - It does not call chroot or chdir, does not change locale or umask, and starts no thread.
 //! - librpm is never unloaded.
 //!
-//! # What it does to the database
-//! It is opened read-only, and only after a database file was found: librpm itself would create what is missing.
-//! What the backends do nevertheless, exactly as `rpm -q` does: sqlite rewrites `rpmdb.sqlite-shm`, and creates
-//! it and an empty `rpmdb.sqlite-wal` where they are missing (which fails where the directory is read-only); bdb (rpm 4.14 to 4.15) keeps
-//! its shared `__db.*` files; ndb, run as root, may rebuild an outdated `Index.db`.
+//! # Effects on the database
+//! It is opened read-only, and only after a database file was found: librpm would create one otherwise. Some backends
+//! write nevertheless, as they do for `rpm -q`: sqlite rewrites `rpmdb.sqlite-shm`, and creates it and an empty
+//! `rpmdb.sqlite-wal` if they are missing (which fails in a read-only directory); bdb (rpm 4.14 to 4.15) keeps its shared
+//! `__db.*` files; ndb, run as root, may rebuild an outdated `Index.db`.
 //!
-//! What is read is in the types of [`rpm_meta`], which needs no librpm.
+//! Packages, dependencies and versions are the types of [`rpm_meta`], which needs no librpm.
 #![allow(unsafe_code, reason = "this crate is the one place where librpm's C functions are called")]
 
 mod database;

@@ -20,7 +20,7 @@ const SONAMES: [&CStr; 3] = [c"librpm.so.10", c"librpm.so.9", c"librpm.so.8"];
 /// The library of this process: there is one librpm state, so there is one of these.
 static THE_LIBRARY: Mutex<Option<&'static Library>> = Mutex::new(None);
 
-/// librpm, loaded. Cheap to copy; it stays loaded until the process ends.
+/// A handle on the loaded librpm. It is cheap to copy; librpm stays loaded until the process ends.
 #[derive(Clone, Copy)]
 pub struct Librpm(&'static Library);
 
@@ -35,14 +35,14 @@ pub(crate) struct Library {
 impl Librpm {
     /// Loads librpm (or finds it in the process already) and reads rpm's configuration once.
     ///
-    /// A library that the process has already, of whatever soname, is preferred: two in one process would not
-    /// know of each other's locks.
+    /// If the process has one already, whatever its soname, that one is used: two in one process would not know of
+    /// each other's locks.
     pub fn load() -> Result<Librpm, Error> {
         find(true)
     }
 
-    /// Finds the librpm that this process has already, as in a plugin inside rpm itself. Loads nothing, and
-    /// reads the configuration only if the host has not done so.
+    /// Finds the librpm that this process has already, for example as a plugin of rpm. Loads nothing, and reads rpm's
+    /// configuration only if the process has not done so.
     pub fn loaded() -> Result<Librpm, Error> {
         find(false)
     }
@@ -52,13 +52,13 @@ impl Librpm {
         &self.0.soname
     }
 
-    /// Whether librpm was in this process before us; see the crate's page for what that changes.
+    /// Whether librpm was loaded before this crate looked for it. The crate's documentation says what that changes.
     pub fn is_guest(&self) -> bool {
         self.0.guest
     }
 
-    /// rpm's own comparison of two versions or two releases (`rpmvercmp`), by which [`rpm_meta::vercmp`] is tested. Text after a
-    /// NUL byte does not count.
+    /// rpm's own comparison of two versions or two releases (`rpmvercmp`), against which [`rpm_meta::vercmp`] is tested.
+    /// Anything after a NUL byte is ignored.
     pub fn vercmp(&self, a: &str, b: &str) -> Ordering {
         let (a, b) = (until_nul(a), until_nul(b));
         // SAFETY: both strings end in NUL and outlive the call, which keeps neither.
@@ -68,34 +68,33 @@ impl Librpm {
 
     /// Opens the rpm database of the root directory `root`, read-only.
     ///
-    /// The first of these directories that holds a database file is taken, as it lies *below the root* (symbolic
-    /// links are resolved there too): the host's `%_dbpath`, as `rpm --root` would; `/usr/lib/sysimage/rpm`;
-    /// `/usr/share/rpm`; `/var/lib/rpm`. So where both a new and an old place hold one, the one that the host's
-    /// rpm uses wins, else the newer convention. (Debian's `%_dbpath` is `~/.rpmdb`, so there it is rarely found
-    /// and the search goes on.) Within a directory, the format that rpm is configured for (`%_db_backend`) wins.
+    /// It is looked for in these directories *below the root*, where symbolic links are resolved as well: this system's
+    /// `%_dbpath`, as `rpm --root` does; `/usr/lib/sysimage/rpm`; `/usr/share/rpm`; `/var/lib/rpm`. The first that
+    /// holds a database file wins. (Debian's `%_dbpath` is `~/.rpmdb`, which rarely holds one.) If a directory has
+    /// databases of several formats, the one that rpm is configured for (`%_db_backend`) wins.
     pub fn open(&self, root: &Path) -> Result<Database, Error> {
         Database::open(*self, root, None)
     }
 
-    /// As [`open`](Self::open), with the database's directory given: an absolute path below the root.
+    /// Like [`open`](Self::open), but if `dbpath` is given, the database is in that directory, an absolute path below the
+    /// root.
     pub fn open_with(&self, root: &Path, dbpath: Option<&Path>) -> Result<Database, Error> {
         Database::open(*self, root, dbpath)
     }
 
-    /// Opens a package file (`*.rpm`) and reads its header. Only a regular file is opened, so nothing is waited for.
+    /// Opens a package file (`*.rpm`) and reads its header. Only a regular file is opened, never a FIFO or device.
     ///
-    /// **Nothing is verified**: neither signature nor digest, and no key is looked for; rpm does that when it installs.
-    /// What librpm refuses to parse is an error with the file and librpm's reason.
+    /// **Nothing is verified**: no signature, no digest; rpm does that when it installs the package. If librpm cannot parse
+    /// the file, the error has its path and librpm's reason.
     pub fn open_package(&self, path: &Path) -> Result<PackageFile, Error> {
         PackageFile::open(*self, path)
     }
 
-    /// The package at the start of which a descriptor of somebody else's stands, such as that of the `FD_t` which
-    /// `rpmtsNotify(INST_OPEN_FILE)` gives to a plugin. It is a regular file.
+    /// Reads a package file that somebody else has opened, from its current position: for example the file of the `FD_t`
+    /// that a plugin gets from `rpmtsNotify(INST_OPEN_FILE)`. It has to be a regular file.
     ///
-    /// The descriptor is not kept but duplicated; the host may close its own before the result is dropped. The
-    /// two share one position in the file. Each call of ours (this one, and [`PackageFile::read_files`]) sets it, and puts it
-    /// back where it found it, so to the host it never moves; only within `take` it is anywhere.
+    /// The descriptor is duplicated, so the owner may close it before the result is dropped. Both share one file position.
+    /// This call and [`PackageFile::read_files`] move it and restore it before they return; within `take` it is undefined.
     ///
     /// # Errors
     /// As with [`open_package`](Self::open_package).
@@ -103,8 +102,8 @@ impl Librpm {
         PackageFile::from_fd(*self, fd)
     }
 
-    /// Reads a header that the host owns, such as `rpmteHeader` gives or `rpmReadPackageFile` made; nothing of it is kept.
-    /// Files are taken from the directories that `keep` accepts, as with [`Database::package`].
+    /// Reads a header that the host owns, such as one from `rpmteHeader` or `rpmReadPackageFile`, and keeps nothing of it.
+    /// Files are listed for directories that `keep` accepts, as with [`Database::package`].
     ///
     /// # Safety
     /// `header` is null (an error) or a live `Header` of the same librpm.
@@ -136,7 +135,7 @@ impl Librpm {
         Ok(self.0.package_functions.get_or_init(|| found))
     }
 
-    /// Runs `call`, and tells what librpm had to say of errors meanwhile.
+    /// Runs `call`, and returns the errors that librpm reported meanwhile.
     pub(crate) fn listen<T>(&self, call: impl FnOnce() -> T) -> (T, Option<String>) {
         messages::listen(&self.0.functions, self.0.guest, call)
     }

@@ -62,8 +62,7 @@ pub(crate) struct Location {
     pub(crate) format: Format,
 }
 
-/// Is there an rpm database below `root`, in a place where distributions have it? For when librpm itself is not there to
-/// tell.
+/// Is there an rpm database below `root`, in a place where distributions have it? It works without librpm.
 pub fn has_database(root: &Path) -> bool {
     !matches!(locate(root, &USUAL.map(PathBuf::from), None), Err(Error::NoDatabase { .. }))
 }

@@ -35,10 +35,11 @@ const PIECE: u64 = 1 << 20;
 /// Longer than any link's target. librpm believes the header's word for it, and ends the process where memory runs out.
 const LONGEST_LINK: u64 = 1 << 16;
 
-/// What takes files of a payload: all wanted names of one file, and its contents.
+/// Takes a file of a payload: all its wanted paths (several for hard links), and its contents.
 pub type TakeFile<'t> = dyn FnMut(&[PathBuf], Vec<u8>) -> ControlFlow<()> + 't;
 
-/// A package file, open for reading. Made by [`Librpm::open_package`] and [`Librpm::package_from_fd`]. It stays in its thread.
+/// A package file, open for reading. Made by [`Librpm::open_package`] and [`Librpm::package_from_fd`]. It cannot be sent to
+/// another thread.
 ///
 /// ```no_run
 /// # use std::ops::ControlFlow;
@@ -103,12 +104,12 @@ impl PackageFile {
         Ok(PackageFile { rpm, functions, file, payload, path, header })
     }
 
-    /// The package file, as it was named to us; of a descriptor, as the kernel names it.
+    /// The path of the package file as it was given; for a descriptor, as the kernel names it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file's size, in bytes; 0 where that is not known.
+    /// The file's size in bytes; 0 if it is unknown.
     pub fn size(&self) -> u64 {
         self.file.metadata().map_or(0, |metadata| metadata.len())
     }
@@ -119,8 +120,8 @@ impl PackageFile {
         unsafe { (self.functions.headerIsSource)(self.header.raw.as_ptr()) != 0 }
     }
 
-    /// Name, version, architecture, Provides, and files of the directories that `keep` accepts, as
-    /// [`Database::package`](crate::Database::package) gives them of an installed package. Its instance is 0.
+    /// The package's name, version, architecture, Provides, and its files in directories that `keep` accepts, as
+    /// [`Database::package`](crate::Database::package) returns them for an installed package. Its instance is 0.
     pub fn package(&self, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, Error> {
         self.header().package(None, keep).map_err(|reason| self.error("the header", reason))
     }
@@ -140,14 +141,13 @@ impl PackageFile {
         self.header().contents(keep).map_err(|reason| self.error("the header", reason))
     }
 
-    /// Walks the payload once, in its order, and hands each regular file that `wanted` accepts to `take`: its path, as
-    /// the package has it (absolute, not necessarily UTF-8; a name only in a source package), and its contents. Of a file
-    /// with several names (hard links) it hands out all those that are wanted, at least one, with the contents once.
-    /// May be called again: each call starts anew.
+    /// Reads the payload from its start, and calls `take` for each regular file that `wanted` accepts, with its path and its
+    /// contents. The path is as in the package: absolute, not necessarily UTF-8; in a source package only a name. For a
+    /// file with several names (hard links), `take` is called once, with all wanted names. May be called repeatedly.
     ///
-    /// It stops as soon as `take` breaks, or when it has handed out all wanted files that the header lists, so that
-    /// the rest of the payload is not inflated, nor its damage found. Ghosts, which no payload holds, are left out.
-    /// A wanted file of more than `limit` bytes is an error when its turn comes, before it is read.
+    /// It stops when `take` breaks, or after the last wanted file that the header lists: the rest of the payload is not
+    /// decompressed, and damage in it goes unnoticed. Ghosts are skipped, as no payload has them. A wanted file of more
+    /// than `limit` bytes is an error, before it is read.
     pub fn read_files(
         &mut self,
         wanted: &dyn Fn(&Path) -> bool,

@@ -30,8 +30,8 @@ impl Dependency {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Is a package of this version meant, where the names are the same? A release counts only where the dependency
-    /// names one.
+    /// Whether a package of this version satisfies the dependency, if the names are the same. The release is compared only
+    /// if the dependency has one.
     ///
     /// ```
     /// use rpm_meta::{Dependency, Evr};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Values of rpm packages, without librpm: versions and their order, dependencies, what a package is.
+//! Values of rpm packages, without librpm: versions ([`Evr`]) and rpm's order of them, dependencies ([`Dependency`]), and
+//! packages ([`Package`]).
 //!
-//! Pure: text in, values out. Nothing here opens a file or needs a library. `librpm-rt` reads these values from a
-//! database or a package file.
+//! Pure: text in, values out. Nothing here opens a file or needs a C library. The crate `librpm-rt` reads these values
+//! from an rpm database or a package file.
 //!
 //! ```
 //! use rpm_meta::Evr;

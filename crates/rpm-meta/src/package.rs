@@ -5,34 +5,36 @@ use std::path::PathBuf;
 
 use crate::{Dependency, Evr};
 
-/// A package: an installed one, or that of a package file.
+/// A package: an installed one, or one in a package file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
-    /// Its number in the database: unique there, and never used again for another package. `None`: it is not from a database.
+    /// Its number in the rpm database: unique there, and never reused for another package. `None`: it is not from a
+    /// database.
     pub instance: Option<u32>,
     /// The name.
     pub name: String,
     /// Epoch, version and release.
     pub evr: Evr,
-    /// The architecture; empty where there is none, as with `gpg-pubkey`.
+    /// The architecture; empty if there is none, as for `gpg-pubkey`.
     pub arch: String,
     /// What it provides, itself included.
     pub provides: Vec<Dependency>,
-    /// Files, directories and links that it owns, of those directories that were asked for.
-    /// Ghosts too; and what rpm was told not to install, so look at the disk. A source package's are names without directory.
+    /// Files, directories and links that it owns, in the directories that the caller asked for.
+    /// They include ghosts, and what rpm did not install by request (such as documentation), so they need not be on disk. For
+    /// a source package they are names without a directory.
     pub files: Vec<PathBuf>,
-    /// Those of `files` that are `%ghost`: owned, but made on the machine, if at all.
+    /// The `%ghost`s among `files`: owned by the package, but created on the machine, if at all.
     pub ghosts: Vec<PathBuf>,
-    /// The file name of its source package; empty where there is none.
+    /// The file name of its source package; empty if there is none.
     pub source: String,
-    /// What its triggers wait for: names of packages that are installed, and directories that packages bring files to.
+    /// What its triggers are for: names of packages, and directories in which packages install files.
     pub triggers: Vec<String>,
     /// The text of its `%post` and `%posttrans` scriptlets.
     pub scriptlets: String,
 }
 
 impl Package {
-    /// Which package it is, without what it has and provides: for what is kept many times.
+    /// A copy that only identifies the package, without its files, Provides and scriptlets.
     pub fn identity(&self) -> Package {
         Package {
             instance: self.instance,
@@ -44,7 +46,7 @@ impl Package {
         }
     }
 
-    /// name-version-release; name-version where there is no release.
+    /// name-version-release, or name-version if there is no release.
     pub fn nvr(&self) -> String {
         let Evr { version, release, .. } = &self.evr;
         // Every package of rpm has a release.
@@ -52,7 +54,7 @@ impl Package {
         format!("{}-{version}{dash}{release}", self.name)
     }
 
-    /// name-version-release.arch, or without the arch where there is none.
+    /// name-version-release.arch, without the arch if there is none.
     pub fn nvra(&self) -> String {
         if self.arch.is_empty() { self.nvr() } else { format!("{}.{}", self.nvr(), self.arch) }
     }

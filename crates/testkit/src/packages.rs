@@ -122,6 +122,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "dnf",                "dnf",             "dnf",          "dnf"),
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),
     need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
     need(Use::Test,  "make",               "make",            "make",         "make"),
     need(Use::Test,  "openssl",            "openssl",         "openssl",      "openssl"),

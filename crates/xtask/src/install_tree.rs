@@ -100,6 +100,7 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
     cargo.args((!tree.debug).then_some("--release"));
+    let archive = plugin::Archive::lock()?;
     let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
     if !status.success() {
         return Err("the build failed".into());
@@ -108,6 +109,7 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     let built = target.join(if tree.debug { "debug" } else { "release" });
     tree.file(&built.join("kmp"), Path::new("/usr/bin/kmp"), 0o755)?;
     tree.library(&built)?;
+    drop(archive);
     tree.plugin()?;
     tree.completions(&built.join("kmp"))?;
     for (from, to, mode) in FILES {

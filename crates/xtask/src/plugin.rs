@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `cargo xtask plugin`: links rpm's plugin from C and libkmp.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::{install, install_tree, privilege, run};
 
@@ -134,15 +137,15 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let packages = if faults { &["--package", "kmp-capi", "--lib"] } else { install_tree::PACKAGES };
-    cargo.current_dir(source).args(["build", "--quiet"]).args(packages);
+    cargo.current_dir(source).args(["build", "--quiet"]).args(install_tree::PACKAGES);
     cargo.arg("--target-dir").arg(&target);
     if profile == "release" {
         cargo.arg("--release");
     }
     if faults {
-        cargo.args(["--features", "panic"]);
+        cargo.args(["--features", "kmp-capi/panic"]);
     }
+    let archive = Archive::lock()?;
     call(&mut cargo)?;
 
     // rpm wants the file to have the plugin's name; so the kinds have a directory each.
@@ -186,8 +189,26 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     ]);
     cc.args(LIBRARIES).arg("-o").arg(&unfinished);
     call(&mut cc)?;
+    drop(archive);
     std::fs::rename(&unfinished, &result).map_err(|e| format!("{}: {e}", result.display()))?;
     Ok(result)
+}
+
+/// `libkmp_capi.a` is built with a function that panics or without, in one place: whoever builds and links it does that alone.
+#[derive(Debug)]
+pub struct Archive {
+    _lock: Flock<File>,
+}
+
+impl Archive {
+    /// Waits until nobody else has it.
+    pub fn lock() -> Result<Self, String> {
+        let path = install::target().join("libkmp_capi.lock");
+        let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+        let file = File::create(&path).map_err(|e| wrong(&e))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| wrong(&e))?;
+        Ok(Self { _lock: lock })
+    }
 }
 
 fn compiler() -> Command {

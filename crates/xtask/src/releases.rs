@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::run::finish;
+use crate::test::binaries;
 use crate::{install, plugin, privilege, run};
 use testkit::packages::Use;
 
@@ -67,30 +68,12 @@ pub fn run() -> Result<(), String> {
 /// # Errors
 /// A test that failed; in CI also a release that cannot be had, if it is one that stays as it is.
 pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
-    let must_run = std::env::var_os("CI").is_some();
-    let mut not_run = Vec::new();
-    let tools = install::ensure(&[Use::Releases]).and_then(|()| {
-        install::sudo().ok_or_else(|| "debootstrap needs the rights of root, and sudo does not work".into())
-    });
-    let sudo = match tools {
-        Err(why) if !must_run => return Ok(Some(why)),
-        tools => tools?,
-    };
+    let (places, not_run) = places()?;
     let mut failed = Vec::new();
     let mut programs: Option<Vec<PathBuf>> = None;
     let plugin = plugin::build(plugin::Kind::Faults, "debug")?;
-    for release in RELEASES {
-        let place = Place::new(release, &sudo);
-        let has = match place.provide() {
-            Ok(has) => has,
-            Err(why) if must_run && !release.moves => return Err(why),
-            Err(why) => {
-                println!("NOT RUN in {}: {why}", release.name);
-                not_run.push(why);
-                continue;
-            }
-        };
-        println!("{}: {has}", release.name);
+    for place in &places {
+        let release = place.release;
         let programs = match &programs {
             Some(programs) => programs,
             None => programs.insert(test_programs()?),
@@ -120,34 +103,58 @@ pub fn check(packages: Option<&Path>) -> Result<Option<String>, String> {
     }
 }
 
-/// The programs of [`PROGRAMS`], which `cargo test` has built already.
-fn test_programs() -> Result<Vec<PathBuf>, String> {
-    let arguments = ["test", "--workspace", "--no-run", "--locked", "--quiet", "--message-format=json"];
-    let output = run::cargo_command(&[], &arguments).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|e| format!("cargo: {e}"))?;
-    if !output.status.success() {
-        return Err(format!("cargo test --no-run: {}", output.status));
+/// Makes the chroots. `Some`: why some, or all, are not there.
+pub fn provide() -> Result<Option<String>, String> {
+    places().map(|(_, not_run)| (!not_run.is_empty()).then(|| not_run.join("; ")))
+}
+
+/// The chroots, and why others cannot be had.
+fn places() -> Result<(Vec<Place>, Vec<String>), String> {
+    let must_run = std::env::var_os("CI").is_some();
+    let tools = install::ensure(&[Use::Releases]).and_then(|()| {
+        install::sudo().ok_or_else(|| "debootstrap needs the rights of root, and sudo does not work".into())
+    });
+    let sudo = match tools {
+        Err(why) if !must_run => return Ok((Vec::new(), vec![why])),
+        tools => tools?,
+    };
+    let (mut places, mut not_run) = (Vec::new(), Vec::new());
+    for release in RELEASES {
+        let place = Place::new(release, sudo.clone());
+        match place.provide() {
+            Ok(has) => {
+                println!("{}: {has}", release.name);
+                places.push(place);
+            }
+            Err(why) if must_run && !release.moves => return Err(why),
+            Err(why) => {
+                println!("NOT RUN in {}: {why}", release.name);
+                not_run.push(why);
+            }
+        }
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let messages: Vec<serde_json::Value> =
-        text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    Ok((places, not_run))
+}
+
+/// The programs of [`PROGRAMS`], which are built already.
+fn test_programs() -> Result<Vec<PathBuf>, String> {
+    let binaries = binaries::build()?;
     let find = |name: &str| {
-        let of_name = messages.iter().filter(|m| m["target"]["name"] == name && m["profile"]["test"] == true);
-        let path = of_name.filter_map(|m| m["executable"].as_str()).next_back();
-        path.map(PathBuf::from).ok_or_else(|| format!("cargo has built no test {name}"))
+        let found = binaries.iter().find(|binary| binary.name == name);
+        found.map(|binary| binary.program.clone()).ok_or_else(|| format!("cargo has built no test {name}"))
     };
     PROGRAMS.iter().map(|(name, _)| find(name)).collect()
 }
 
 /// A release's root, kept for the next time.
-struct Place<'s> {
-    release: &'s Release,
+struct Place {
+    release: &'static Release,
     chroot: PathBuf,
-    sudo: &'s [&'static str],
+    sudo: Vec<&'static str>,
 }
 
-impl<'s> Place<'s> {
-    fn new(release: &'s Release, sudo: &'s [&'static str]) -> Self {
+impl Place {
+    fn new(release: &'static Release, sudo: Vec<&'static str>) -> Self {
         Self { release, chroot: install::target().join("chroot").join(release.name), sudo }
     }
 

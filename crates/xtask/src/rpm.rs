@@ -30,16 +30,28 @@ fn release(text: &str) -> Result<String, String> {
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     let out = arguments.out.clone().unwrap_or_else(|| target().join("rpm/out"));
     let out = std::path::absolute(out).map_err(|e| e.to_string())?;
+    build(&out, &arguments.release)
+}
+
+/// The same, with nothing else in the directory afterwards.
+pub fn make(out: &Path, release: &str) -> Result<(), String> {
+    match fs::remove_dir_all(out) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", out.display())),
+        _ => build(out, release),
+    }
+}
+
+fn build(out: &Path, release: &str) -> Result<(), String> {
     ensure(&[Use::Demo, Use::Rpm])?;
     let work = target().join("rpm");
     let sources = work.join("SOURCES");
-    for dir in [&sources, &out] {
+    for dir in [sources.as_path(), out] {
         fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     }
     pack(&sources)?;
     vendor(&sources)?;
-    build(&work, &arguments.release)?;
-    collect(&work, &out)
+    call_rpmbuild(&work, release)?;
+    collect(&work, out)
 }
 
 /// The files that git has, but for the fuzz targets, which are not built there. As they are on disk: their times tell cargo what
@@ -87,7 +99,7 @@ fn vendor(sources: &Path) -> Result<(), String> {
     fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
 }
 
-fn build(work: &Path, release: &str) -> Result<(), String> {
+fn call_rpmbuild(work: &Path, release: &str) -> Result<(), String> {
     for dir in ["RPMS", "SRPMS", "BUILD", "BUILDROOT"] {
         let _ = fs::remove_dir_all(work.join(dir));
     }

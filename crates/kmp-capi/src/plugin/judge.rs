@@ -9,9 +9,9 @@ use kmp_core::guard::Removal;
 use kmp_core::guest::{self, Caller, Part, more_comes, packages, part};
 use kmp_core::root::Root;
 use kmp_core::run_dir::commit::{self, Step, StepKind};
-use kmp_core::system_log::Level;
 
 use super::Plugin;
+use super::voice::Level;
 use crate::error::{Error, code};
 use crate::handle::Shared;
 use crate::report::{Report, kind, policy, verdict};

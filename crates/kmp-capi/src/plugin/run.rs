@@ -13,10 +13,9 @@ use kmp_core::guest::{self, CommandLine, Part};
 use kmp_core::root::Root;
 use kmp_core::run_dir::commit;
 use kmp_core::run_dir::transaction::Mark;
-use kmp_core::system_log::Level;
 
 use super::Plugin;
-use super::voice::Voice;
+use super::voice::{Level, Voice};
 use crate::error::{Error, code};
 use crate::handle::Shared;
 use crate::report::{Report, kind, state, verdict};

@@ -2,16 +2,26 @@
 //! What a plugin says, and to whom.
 
 use std::cell::Cell;
-use std::ffi::{CString, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::path::Path;
 
-use kmp_core::system_log::{self, Level};
+use kmp_core::system_log::{self, SystemLog};
 
-use super::Say;
+use super::{Say, level};
 use crate::error::c_text;
 
 /// The most that is said in one line, in bytes.
 const LIMIT: usize = 2047;
+
+/// How urgent a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Error = level::ERROR as isize,
+    Warning = level::WARNING as isize,
+    Notice = level::NOTICE as isize,
+    /// Not for the system's log.
+    Info = level::INFO as isize,
+}
 
 /// Where messages go: through the plugin to rpm's own log, and what matters to the system's log, too.
 #[derive(Debug)]
@@ -40,14 +50,20 @@ impl Voice {
     /// Says it in rpm's log alone.
     pub fn line(&self, level: Level, text: &str) {
         if let Some(say) = self.say {
-            say(self.context, level as i32, shortened(c_text(text)).as_ptr());
+            say(self.context, level as c_int, shortened(c_text(text)).as_ptr());
         }
     }
 
     /// Says it in the system's log alone.
     pub fn system(&self, level: Level, text: &str) {
+        let level = match level {
+            Level::Error => system_log::Level::Error,
+            Level::Warning => system_log::Level::Warning,
+            Level::Notice => system_log::Level::Notice,
+            Level::Info => return,
+        };
         if !self.is_other_root {
-            system_log::send(&[(level, text.into())]);
+            SystemLog::open().send(level, text);
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::Mode;
 
+use crate::environment::variable;
 use crate::inventory::{MODULES_DEP, ModulesDirs, Release};
 use crate::root::Root;
 
@@ -46,7 +47,7 @@ impl Default for Depmod {
 impl Depmod {
     /// The program that the environment variable `DEPMOD` names, if it does.
     pub fn from_environment() -> Self {
-        program::variable("DEPMOD").map_or_else(Self::default, |program| Self { program })
+        variable("DEPMOD").map_or_else(Self::default, |program| Self { program })
     }
 
     /// Writes the index of `release` anew. Returns what depmod had to say.

@@ -12,8 +12,10 @@ mod shown;
 mod switch;
 
 pub use depmod::{Depmod, DepmodError};
-pub use initrd::{ALL, Generator, GeneratorError, MARKERS, NoGenerator, check_with, mark, markers, unmark};
-pub(crate) use program::variable as program_variable;
+pub use initrd::{
+    ALL, Asked, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark, markers,
+    unmark,
+};
 
 pub use leftovers::{PREFIX, clear, leftovers};
 pub use private_dir::clear_temporary;

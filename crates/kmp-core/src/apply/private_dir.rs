@@ -14,10 +14,10 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::geteuid;
 
+use crate::environment::variable;
 use crate::root::Root;
 use crate::run_dir::Held;
 
-use super::program::variable;
 use super::switch::{entries, remove_tree};
 
 /// Where it may be, after `TMPDIR`: in memory first, as thousands of links take a disk their time.

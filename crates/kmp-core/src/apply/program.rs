@@ -14,6 +14,7 @@ use std::time::Duration;
 use kmp_exec::{End, Files, Program};
 use nix::unistd::{AccessFlags, access};
 
+use crate::environment::variable;
 use crate::printable;
 use crate::root::{FileType, Root, is_fault};
 
@@ -41,17 +42,6 @@ impl Failure {
             Self::Ended(_, status, said) => format!("{status}: {}", choose(said)),
         }
     }
-}
-
-/// The value of a variable that says what to run or how, unless it is empty. A process that has more rights than who started it
-/// (set-user-ID, file capabilities) does not listen to its environment.
-pub(crate) fn variable(name: &str) -> Option<OsString> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-    if kmp_exec::is_privileged_by_file() {
-        log::warn!("{name} is not heeded: this process has rights that its caller may not have");
-        return None;
-    }
-    Some(value)
 }
 
 /// What a run of a program needs beside its name.

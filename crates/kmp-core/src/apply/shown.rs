@@ -167,30 +167,22 @@ fn has_proc() -> bool {
 /// Copies depmod's configuration, as depmod.d(5) chooses among files of one name.
 fn copy_config(root: &Root, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
     fs::create_dir(to)?;
-    for directory in DEPMOD_D.iter().map(Path::new) {
-        let entries = match root.read_dir(directory) {
-            Ok(entries) => entries,
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
-            Err(e) => {
-                return Err(io::Error::new(e.kind(), format!("{}: {e}", root.display(directory).display())));
+    let fail = |path: &Path, e: &io::Error| {
+        io::Error::new(e.kind(), format!("{}: {e}", root.display(path).display()))
+    };
+    let found = DEPMOD_D.find(root);
+    if let Some((path, e)) = found.unread.first() {
+        return Err(fail(path, e));
+    }
+    for path in found.files {
+        match root.read(&path, MAX_CONFIG) {
+            Ok(text) => fs::write(to.join(path.file_name().unwrap_or_default()), text)?,
+            // A link that leads nowhere.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) => {
+                left_out.push(root.display(&path));
             }
-        };
-        for entry in entries.into_iter().filter(|e| e.name.as_encoded_bytes().ends_with(b".conf")) {
-            let (path, to) = (directory.join(&entry.name), to.join(&entry.name));
-            if to.exists() {
-                continue;
-            }
-            match root.read(&path, MAX_CONFIG) {
-                Ok(text) => fs::write(to, text)?,
-                // A link that leads nowhere.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) => {
-                    left_out.push(root.display(&path));
-                }
-                Err(e) => {
-                    return Err(io::Error::new(e.kind(), format!("{}: {e}", root.display(&path).display())));
-                }
-            }
+            Err(e) => return Err(fail(&path, &e)),
         }
     }
     Ok(())

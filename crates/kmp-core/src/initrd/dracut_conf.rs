@@ -3,19 +3,19 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
-use super::assignments::Assignments;
 use crate::abi::name::normalized;
+use crate::assignments::Assignments;
+use crate::conf_d::{DropIns, Found};
 use crate::problem::Problem;
 use crate::root::Root;
 
 const FILE: &str = "/etc/dracut.conf";
-/// A file in the first takes the place of one of the same name in the second.
-const DIRECTORIES: [&str; 2] = ["/etc/dracut.conf.d", "/usr/lib/dracut/dracut.conf.d"];
+/// The order is that of `sort -Vu`: of names that count as the same, the first.
+const DROP_INS: DropIns = DropIns::of(&["/etc/dracut.conf.d", "/usr/lib/dracut/dracut.conf.d"])
+    .sorted_by(by_version)
+    .passing_over_dangling_links();
 const LIMIT: u64 = 1 << 20;
 
 /// Names of modules, `_` for `-`.
@@ -33,11 +33,10 @@ impl Drivers {
     /// a problem, and left out.
     pub fn load(root: &Root, problems: &mut Vec<Problem>) -> Self {
         let mut read = Assignments::default();
-        let files = files(root).unwrap_or_else(|problem| {
-            problems.push(problem);
-            Vec::new()
-        });
-        for file in files {
+        let found = files(root);
+        let unread = found.unread.iter();
+        problems.extend(unread.map(|(path, e)| Problem::unreadable(root.display(path), e)));
+        for file in found.files {
             let mut problem = |what| problems.push(Problem::new(root.display(&file), what));
             match root.read(&file, LIMIT) {
                 Ok(text) => {
@@ -78,36 +77,10 @@ fn name(word: &str) -> Option<String> {
 }
 
 /// All files in the order in which dracut reads them.
-pub(super) fn files(root: &Root) -> Result<Vec<PathBuf>, Problem> {
-    let unreadable = |path: &Path, e| Problem::unreadable(root.display(path), &e);
-    let is_there = |path: &Path| root.try_exists(path).map_err(|e| unreadable(path, e));
-    let mut names: Vec<OsString> = Vec::new();
-    for directory in DIRECTORIES {
-        let directory = Path::new(directory);
-        let entries = root.read_dir_if_there(directory).map_err(|e| unreadable(directory, e))?;
-        let is_conf =
-            |name: &OsString| name.as_bytes().ends_with(b".conf") && !name.as_bytes().starts_with(b".");
-        for name in entries.into_iter().map(|e| e.name).filter(is_conf) {
-            // A link that leads nowhere is passed over.
-            if is_there(&directory.join(&name))? {
-                names.push(name);
-            }
-        }
-    }
-    // `sort -Vu`: of names that count as the same, the first.
-    names.sort_by(|a, b| by_version(a.as_bytes(), b.as_bytes()));
-    names.dedup_by(|b, a| by_version(a.as_bytes(), b.as_bytes()).is_eq());
-    let mut found = vec![PathBuf::from(FILE)];
-    for name in names {
-        for directory in DIRECTORIES {
-            let file = Path::new(directory).join(&name);
-            if is_there(&file)? {
-                found.push(file);
-                break;
-            }
-        }
-    }
-    Ok(found)
+pub(super) fn files(root: &Root) -> Found {
+    let mut found = DROP_INS.find(root);
+    found.files.insert(0, FILE.into());
+    found
 }
 
 /// The order of `sort -V` (GNU coreutils' "Version sort ordering"): as without the endings first, and then with them.

@@ -5,7 +5,6 @@
 //! `weak-modules2`. [`Request`] is how [`sync`](crate::sync) and the command ask; [`crate::apply`] makes what is needed.
 
 pub mod archive;
-mod assignments;
 pub mod compare;
 mod cpio;
 pub mod decide;
@@ -13,21 +12,20 @@ mod digest;
 pub mod dracut_conf;
 pub mod places;
 mod settings;
+mod tool;
 
 use std::path::Path;
 
-pub use assignments::{Assignments, LeftOut};
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
 pub use settings::Settings;
+pub use tool::{NoGenerator, Tool};
 
-use crate::apply::{self, Generator, NoGenerator};
 use crate::dialect::Dialect;
 use crate::inventory::Release;
 use crate::problem::Problem;
 use crate::root::Root;
-use crate::run_dir::Note;
 use compare::Modules;
 
 /// Who asks where `KMP_NEEDS_MKINITRD` is set.
@@ -51,50 +49,10 @@ pub struct Request {
     pub in_tree: Option<(String, Vec<String>)>,
 }
 
-/// What was done about a kernel's initrd.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// Nothing: none is needed.
-    Nothing,
-    /// Nothing: a dry run.
-    Due,
-    /// A marker asks `regenerate-initrd-posttrans` for it.
-    Marked,
-    /// The generator made it; what it said.
-    Built(String),
-    /// It failed, and a marker is left where that was possible.
-    Failed(String),
-}
-
-/// The answer for one kernel, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fate {
-    /// Needed or not, and why.
-    pub reason: Reason,
-    /// What was done.
-    pub done: Done,
-}
-
-/// A decision, and the marker that was left for it, if a new initrd is needed.
-#[derive(Debug)]
-pub struct Asked {
-    reason: Reason,
-    marker: Option<Result<Note, String>>,
-}
-
-impl Asked {
-    /// Is nothing needed, or is there a marker? Then what led to the decision can be forgotten.
-    pub fn is_settled(&self) -> bool {
-        !self.reason.needed() || matches!(self.marker, Some(Ok(_)))
-    }
-}
-
 /// What all kernels of a root have in common.
 #[derive(Debug)]
 pub struct System<'a> {
     root: &'a Root,
-    settings: &'a Settings,
-    generator: Option<Result<Generator, NoGenerator>>,
     incomplete: Option<String>,
     unknown: Option<String>,
     drivers: Drivers,
@@ -104,13 +62,9 @@ pub struct System<'a> {
 }
 
 impl<'a> System<'a> {
-    /// Looks at the root. Where initrds may be made at once the generator is looked for, and, unless it is a dry run, asked
-    /// whether it is in use.
-    pub fn look(root: &'a Root, dialect: Dialect, settings: &'a Settings, dry_run: bool) -> Self {
+    /// Looks at the root. `missing`: why there is no generator, where initrds are to be made at once and there is none.
+    pub fn look(root: &'a Root, dialect: Dialect, missing: Option<&NoGenerator>) -> Self {
         let mut problems = Vec::new();
-        let may_make = !settings.markers_only && settings.may_run_in(root);
-        let generator = may_make.then(|| Generator::find(root, settings, dry_run));
-        let missing = generator.as_ref().and_then(|found| found.as_ref().err());
         let mut unknown = missing.filter(|fault| fault.is_unread()).map(ToString::to_string);
         let missing = missing.filter(|fault| !fault.is_unread()).map(|fault| hint(&fault.to_string()));
         let incomplete = Self::fault(root).unwrap_or_else(|problem| {
@@ -120,7 +74,7 @@ impl<'a> System<'a> {
         let incomplete = incomplete.or(missing);
         let drivers = Drivers::load(root, &mut problems);
         unknown = unknown.or(problems.iter().find(|p| p.is_unread).map(Problem::to_string));
-        Self { root, settings, generator, incomplete, unknown, drivers, dialect, problems }
+        Self { root, incomplete, unknown, drivers, dialect, problems }
     }
 
     /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
@@ -166,50 +120,6 @@ impl<'a> System<'a> {
             drivers: &self.drivers,
         };
         decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))
-    }
-
-    /// Leaves the marker that `reason` asks for. It comes before the generator, so that what is cut short is made up for.
-    pub fn ask(&self, release: &Release, reason: Reason, dry_run: bool) -> Asked {
-        let marker = (reason.needed() && !dry_run).then(|| {
-            apply::mark(self.root, &release.release).map_err(|e| {
-                let markers = self.root.display(Path::new(apply::MARKERS));
-                format!("cannot leave a marker in {}: {e}", markers.display())
-            })
-        });
-        Asked { reason, marker }
-    }
-
-    /// Makes the initrd that was asked for, where initrds are made at once.
-    pub fn serve(&self, release: &Release, asked: Asked) -> Fate {
-        let done = match asked.marker {
-            None if asked.reason.needed() => Done::Due,
-            None => Done::Nothing,
-            Some(marker) => self.make(release, marker),
-        };
-        Fate { reason: asked.reason, done }
-    }
-
-    fn make(&self, release: &Release, marker: Result<Note, String>) -> Done {
-        let generator = match &self.generator {
-            Some(Ok(generator)) if !self.settings.in_posttrans => generator,
-            _ => return marker.map_or_else(Done::Failed, |_| Done::Marked),
-        };
-        if self.settings.transactional && generator.is_sdbootutil() {
-            return marker.map_or_else(Done::Failed, |_| Done::Marked);
-        }
-        let path = match places::find(self.root, &release.release, &release.dir) {
-            Ok(path) => path,
-            Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
-        };
-        match generator.build(self.root, &release.release, path.as_deref()) {
-            Ok(said) => {
-                if let Ok(marker) = marker {
-                    apply::unmark(self.root, &marker);
-                }
-                Done::Built(said)
-            }
-            Err(e) => Done::Failed(e.to_string()),
-        }
     }
 }
 

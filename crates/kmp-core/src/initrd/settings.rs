@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the environment says about initrds: the variables of `weak-modules2`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::apply::program_variable;
+use super::tool::Tool;
+use crate::environment;
 use crate::root::Root;
-
-/// The variables that name programs.
-const PROGRAMS: &[&str] = &["DRACUT", "MKOSI_INITRD", "SDBOOTUTIL"];
 
 /// How initrds are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,19 +25,15 @@ pub struct Settings {
     pub run_in_root: bool,
     /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` tells.
     pub generator: Option<String>,
-    /// `DRACUT`.
-    pub dracut: Option<OsString>,
-    /// `MKOSI_INITRD`.
-    pub mkosi_initrd: Option<OsString>,
-    /// `SDBOOTUTIL`.
-    pub sdbootutil: Option<OsString>,
+    /// Other programs in place of the tools' own, by the variables that each tool names.
+    pub programs: BTreeMap<Tool, OsString>,
 }
 
 impl Settings {
     /// By the process's environment.
     pub fn from_environment() -> Self {
-        Self::of(&|name| match PROGRAMS.contains(&name) {
-            true => program_variable(name),
+        Self::of(&|name| match Tool::ALL.iter().any(|tool| tool.variable() == name) {
+            true => environment::variable(name),
             false => std::env::var_os(name),
         })
     }
@@ -61,10 +56,16 @@ impl Settings {
             markers_only: false,
             run_in_root: false,
             generator: value("INITRD_GENERATOR").and_then(|v| v.into_string().ok()),
-            dracut: value("DRACUT"),
-            mkosi_initrd: value("MKOSI_INITRD"),
-            sdbootutil: value("SDBOOTUTIL"),
+            programs: Tool::ALL
+                .into_iter()
+                .filter_map(|tool| Some((tool, value(tool.variable())?)))
+                .collect(),
         }
+    }
+
+    /// The program that stands for a tool: a name, or a path.
+    pub fn program(&self, tool: Tool) -> OsString {
+        self.programs.get(&tool).cloned().unwrap_or_else(|| tool.program().into())
     }
 
     /// May programs that are in `root` be run?
@@ -88,6 +89,6 @@ mod tests {
             assert_eq!(of(&[("KMP_NEEDS_MKINITRD", value)]).forced, forced, "{value}");
         }
         let all = of(&[("INITRD_IN_POSTTRANS", "1"), ("TRANSACTIONAL_UPDATE", "true"), ("DRACUT", "/d")]);
-        assert!(all.in_posttrans && all.transactional && all.dracut == Some("/d".into()));
+        assert!(all.in_posttrans && all.transactional && all.program(Tool::Dracut) == "/d");
     }
 }

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! modprobe.d: which modules are never loaded for their devices.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsString;
-use std::path::Path;
+use std::collections::HashSet;
 
 use crate::abi::name::normalized;
-use crate::root::{FileType, Root};
+use crate::conf_d::DropIns;
+use crate::root::Root;
 
-/// modprobe.d(5)'s directories; a file's name in an earlier one hides it in later ones.
-const DIRECTORIES: &[&str] = &[
+/// modprobe.d(5)'s files.
+const MODPROBE_D: DropIns = DropIns::of(&[
     "/etc/modprobe.d",
     "/run/modprobe.d",
     "/usr/local/lib/modprobe.d",
     "/usr/lib/modprobe.d",
     "/lib/modprobe.d",
-];
+]);
 
 /// Larger ones are not read.
 const LIMIT: u64 = 1 << 20;
@@ -27,17 +26,9 @@ pub struct Blacklist(HashSet<String>);
 impl Blacklist {
     /// Reads it. What cannot be read is left to modprobe to complain of.
     pub fn load(root: &Root) -> Self {
-        let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
-        for dir in DIRECTORIES {
-            for entry in root.read_dir(Path::new(dir)).unwrap_or_default() {
-                if entry.kind != FileType::Dir && entry.name.as_encoded_bytes().ends_with(b".conf") {
-                    files.entry(entry.name).or_insert(dir);
-                }
-            }
-        }
         let mut names = HashSet::new();
-        for (file, dir) in files {
-            if let Ok(text) = root.read(&Path::new(dir).join(file), LIMIT) {
+        for file in MODPROBE_D.find(root).files {
+            if let Ok(text) = root.read(&file, LIMIT) {
                 let text = String::from_utf8_lossy(&text).replace("\\\n", "");
                 names.extend(text.lines().filter_map(kept_out));
             }

@@ -2,21 +2,26 @@
 //! depmod.d(5), read as depmod reads it: of two modules of one name, which one is loaded.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
 use super::{FoundModule, kernels};
+use crate::conf_d::DropIns;
 use crate::dialect::IN_TREE;
 use crate::problem::Problem;
-use crate::root::{FileType, Root};
+use crate::root::Root;
 
-/// depmod.d(5)'s directories; a file's name in an earlier one hides it in later ones.
-pub const DEPMOD_D: &[&str] =
-    &["/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"];
+/// depmod.d(5)'s files.
+pub const DEPMOD_D: DropIns = DropIns::of(&[
+    "/etc/depmod.d",
+    "/run/depmod.d",
+    "/usr/local/lib/depmod.d",
+    "/usr/lib/depmod.d",
+    "/lib/depmod.d",
+]);
 
 /// Larger ones are not read.
 const LIMIT: u64 = 1 << 20;
@@ -77,23 +82,15 @@ impl DepmodConfig {
     /// # Errors
     /// One of them cannot be read: then which module is loaded is not known.
     pub fn load(root: &Root) -> Result<Self, Problem> {
-        let unreadable = |path: &Path, e| Problem::unreadable(root.display(path), &e);
-        let mut files: BTreeMap<OsString, &str> = BTreeMap::new();
-        for dir in DEPMOD_D {
-            let entries =
-                root.read_dir_if_there(Path::new(dir)).map_err(|e| unreadable(Path::new(dir), e))?;
-            for entry in entries {
-                let name = entry.name.as_encoded_bytes();
-                if entry.kind != FileType::Dir && name.ends_with(b".conf") && !name.starts_with(b".") {
-                    files.entry(entry.name).or_insert(dir);
-                }
-            }
+        let found = DEPMOD_D.find(root);
+        if let Some((path, e)) = found.unread.first() {
+            return Err(Problem::unreadable(root.display(path), e));
         }
         let mut config = Self::default();
-        for (file, dir) in files {
+        for path in found.files {
             // What is no file is left to depmod to complain of.
-            let path = Path::new(dir).join(file);
-            if let Some(text) = root.read_if_there(&path, LIMIT).map_err(|e| unreadable(&path, e))? {
+            let text = root.read_if_there(&path, LIMIT);
+            if let Some(text) = text.map_err(|e| Problem::unreadable(root.display(&path), &e))? {
                 config.read(&String::from_utf8_lossy(&text));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::module_name;
-use crate::initrd::Assignments;
+use crate::assignments::Assignments;
 use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root};
 

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::apply::InitrdMaker;
 use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Request, System, compare};
 use crate::inventory::Release;
@@ -125,22 +126,23 @@ impl<'s> Initrds<'s> {
             .filter_map(|report| Some((self.choose(report)?, report)))
             .collect();
         let (mut asked, mut problems) = (Vec::new(), Vec::from_iter(self.noted.unread.clone()));
-        let system = (!chosen.is_empty())
-            .then(|| System::look(root, survey.inventory.conventions.dialect, &request.settings, dry_run));
+        let maker = (!chosen.is_empty()).then(|| InitrdMaker::find(root, &request.settings, dry_run));
+        let dialect = survey.inventory.conventions.dialect;
+        let system = maker.as_ref().map(|maker| System::look(root, dialect, maker.missing()));
         for (chosen, report) in chosen {
-            let Some(system) = &system else { break };
+            let (Some(maker), Some(system)) = (&maker, &system) else { break };
             let release = chosen.release;
             // What is there now is not what was there before links were changed.
             let (release, mut modules) = if dry_run {
                 (release.clone(), planned_modules(root, survey, release))
             } else {
                 let (release, _) = Release::scan(root, &release.release, &release.dir);
-                let modules = compare::on_disk(survey.inventory.conventions.dialect, &release);
+                let modules = compare::on_disk(dialect, &release);
                 (release, modules)
             };
             compare::count(&mut modules, &chosen.in_tree);
             let reason = system.assess(&release, &modules, chosen.whole, chosen.links_changed, chosen.forced);
-            asked.push((system.ask(&release, reason, dry_run), release, report));
+            asked.push((maker.ask(&release, reason, dry_run), release, report));
         }
         if !dry_run {
             let settled = asked.iter().filter(|(asked, ..)| asked.is_settled());
@@ -149,7 +151,7 @@ impl<'s> Initrds<'s> {
         }
         drop(lock);
         for (asked, release, report) in asked {
-            report.initrd = system.as_ref().map(|system| system.serve(&release, asked));
+            report.initrd = maker.as_ref().map(|maker| maker.serve(&release, asked));
         }
         problems.extend(system.into_iter().flat_map(|system| system.problems));
         problems

@@ -3,10 +3,10 @@
 
 use super::kind::Kind;
 
-/// Why data could not be unpacked. The caller knows the file and puts its path before.
+/// Why data could not be decompressed. The caller adds the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
-    /// The input stops in the middle.
+    /// The input is truncated.
     #[error("the {kind} data ends early; the file is cut off, install its package again")]
     EndsEarly {
         /// The input's format.
@@ -17,10 +17,10 @@ pub enum DecompressError {
     Damaged {
         /// The input's format.
         kind: Kind,
-        /// The library's word on it.
+        /// The library's message.
         why: String,
     },
-    /// Something follows the compressed data.
+    /// Other data follows the compressed data.
     #[error(
         "{len} bytes after the end of the {kind} data belong to nothing; install the file's package again"
     )]
@@ -30,7 +30,7 @@ pub enum DecompressError {
         /// How many bytes follow.
         len: usize,
     },
-    /// More data than the caller wants.
+    /// The result would be larger than the caller's limit.
     #[error("the {kind} data unpacks to more than the limit of {limit} bytes")]
     TooBig {
         /// The input's format.
@@ -38,7 +38,7 @@ pub enum DecompressError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// More data than so few bytes stand for.
+    /// The result would be larger than the [ratio](super::RATIO) allows.
     #[error(
         "{len} bytes of {kind} data unpack to more than {limit} bytes, the limit for so few; this is no module"
     )]
@@ -50,7 +50,7 @@ pub enum DecompressError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// Very many tiny streams.
+    /// Too many streams for so few bytes.
     #[error(
         "{len} bytes of {kind} data are in more than {limit} streams, the limit for so few; pack the file anew"
     )]
@@ -62,7 +62,7 @@ pub enum DecompressError {
         /// The limit.
         limit: usize,
     },
-    /// The data was packed with a dictionary or window larger than is sane here, or there is no memory.
+    /// The data needs a larger dictionary or window than is accepted, or there is not enough memory.
     #[error("unpacking the {kind} data needs too much memory; pack it with the tool's usual settings")]
     Memory {
         /// The input's format.

@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-/// What names of compressed files end in.
+/// The suffixes of compressed modules and symbol tables.
 pub const SUFFIXES: [&str; 3] = [".gz", ".xz", ".zst"];
 
-/// A format, told by the first bytes.
+/// A format, recognised by the first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// None of the others: the bytes are the data.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Unpacks `.gz`, `.xz` and `.zst`, and what else initrds are packed with (lz4, lzop, bzip2), told apart by their first bytes
-//! and never by a file's name. [`Inflater`] is for whole files in memory, [`stream()`] for one stream among others.
+//! Decompresses `.gz`, `.xz` and `.zst`, and the other formats of initrds (lz4, lzop, bzip2). The format is recognised by the
+//! first bytes, never by a file's name. [`Inflater`] is for whole files in memory, [`stream()`] for one stream among others.
 //!
-//! Decompression is most of the cost of reading a kernel's modules, so it goes straight to the libraries: output lands in one
-//! vector that is as large as the data says it will be (a hint, and never trusted), and contexts are kept in an [`Inflater`].
+//! Decompression is most of the cost of reading a kernel's modules, so output goes into one vector of the size that the data
+//! claims (a hint, which is never trusted), and an [`Inflater`] keeps the libraries' contexts.
 //!
-//! Input is not trusted. Nothing grows past the caller's limit, and a claim of size only counts as far as the format could pack
-//! that much into that few bytes.
+//! Input is not trusted: memory does not grow beyond the caller's limit, and a claimed size counts only as far as the format
+//! could pack that much into so few bytes.
 //!
 //! To add a format: its row in `kind.rs`, a file beside `bzip2.rs`, and what the compiler then asks for in this one.
 
@@ -34,11 +34,11 @@ pub use kind::{Kind, SUFFIXES};
 pub use output::{RATIO, RATIO_LEAST};
 pub use source::Source;
 
-/// The limit for one module or table, in bytes after unpacking: 512 MiB. The largest modules of today, with debug information,
-/// are a tenth of it.
+/// A limit for one module or symbol table, in decompressed bytes: 512 MiB. The largest modules of today, with debug
+/// information, have a tenth of it.
 pub const MODULE_LIMIT: u64 = 512 << 20;
 
-/// Unpacks once. For many files keep an [`Inflater`]: that saves the contexts.
+/// Decompresses one file. For many files, keep an [`Inflater`], which saves making new contexts.
 ///
 /// # Errors
 /// As [`Inflater::inflate`].
@@ -62,7 +62,7 @@ pub fn inflate<'a>(bytes: impl Into<Cow<'a, [u8]>>, limit: u64) -> Result<Cow<'a
     Inflater::new().inflate(bytes, limit)
 }
 
-/// Unpacks file after file and keeps what can be kept between them. One for each thread.
+/// Decompresses one file after the other, and keeps contexts between them. Use one for each thread.
 #[derive(Default)]
 pub struct Inflater {
     zstd: zstd::Context,
@@ -75,20 +75,20 @@ impl fmt::Debug for Inflater {
 }
 
 impl Inflater {
-    /// An inflater without contexts; each is made when first needed.
+    /// An inflater without contexts; each is made when it is first needed.
     pub fn new() -> Inflater {
         Inflater::default()
     }
 
-    /// Unpacks `bytes`, or hands them back as they are where they are not compressed. `limit` is in bytes of the result, packed
-    /// or not.
+    /// Decompresses `bytes`, or returns them unchanged if they are not compressed. `limit` is the greatest size of the result
+    /// in bytes, compressed or not.
     ///
-    /// Whatever the tools accept as one file is accepted: gzip with several members, zstd with several and with skippable
-    /// frames, xz with several streams and stream padding. Bytes after the end are ignored for gzip, as gzip and zlib's gzread
-    /// (so kmod) do, and an error for xz and zstd, as for their tools.
+    /// Accepts what the formats' own tools accept as one file: gzip with several members, zstd with several and with skippable
+    /// frames, xz with several streams and stream padding. Bytes after the end are ignored for gzip, as by gzip and zlib's
+    /// gzread (and so by kmod), and an error for xz and zstd, as for their tools.
     ///
     /// # Errors
-    /// Cut or damaged input, something behind it, or more than `limit` bytes.
+    /// Truncated or damaged input, data after its end, or a result of more than `limit` bytes.
     pub fn inflate<'a>(
         &mut self,
         bytes: impl Into<Cow<'a, [u8]>>,
@@ -113,12 +113,12 @@ impl Inflater {
     }
 }
 
-/// Unpacks the one stream of this format (a gzip member, a zstd frame, ...) that `input` stands at. When it has been read to its
-/// end, `input` stands behind it. Memory is bounded by the format's windows, 128 MiB at most.
+/// Decompresses one stream of the format `kind` (a gzip member, a zstd frame, ...) from the current position of `input`. After
+/// it has been read to its end, `input` is just behind it. Memory is bounded by the format's window, 128 MiB at most.
 ///
 /// # Errors
-/// A header that cannot be, or that wants more memory. Reading fails with `UnexpectedEof` where the input is cut, and with
-/// other kinds where it is damaged.
+/// An invalid header, or one that asks for more memory. Reading fails with `UnexpectedEof` if the input is truncated, and with
+/// other kinds if it is damaged.
 ///
 /// # Examples
 /// ```

@@ -7,11 +7,11 @@ use std::io;
 use super::error::DecompressError;
 use super::kind::Kind;
 
-/// How many times its size data may unpack to. Modules unpack to three to eight times their size, and what is mostly zeros is no
+/// The greatest ratio of decompressed to compressed size. That of modules is three to eight; data that is mostly zeros is not a
 /// module.
 pub const RATIO: u64 = 64;
 
-/// What any data may unpack to, in bytes, whatever the ratio.
+/// The decompressed size, in bytes, that is accepted at any ratio.
 pub const RATIO_LEAST: u64 = 64 << 20;
 
 /// In how many streams (gzip's members, zstd's frames) any data may be, and how many bytes there are for each one more: each costs

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 /// How much is read at a time, in bytes.
 const BUFFER: usize = 128 << 10;
 
-/// A buffered reader that shows what comes next without taking it, and counts what was taken.
+/// A buffered reader that can look at the next bytes without consuming them, and counts what was consumed.
 #[derive(Debug)]
 pub struct Source<R> {
     inner: R,
@@ -17,17 +17,17 @@ pub struct Source<R> {
 }
 
 impl<R: Read> Source<R> {
-    /// Reads `inner` from where it stands.
+    /// Reads `inner` from its current position.
     pub fn new(inner: R) -> Self {
         Self { inner, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, taken: 0 }
     }
 
-    /// How many bytes were taken so far.
+    /// How many bytes were consumed so far.
     pub fn offset(&self) -> u64 {
         self.taken
     }
 
-    /// The next `len` bytes, fewer only at the end. They are not taken.
+    /// The next `len` bytes, fewer only at the end. They are not consumed.
     ///
     /// # Errors
     /// Those of the reader.
@@ -49,10 +49,10 @@ impl<R: Read> Source<R> {
         Ok(&self.buffer[self.start..self.end.min(self.start + len)])
     }
 
-    /// Takes `len` bytes and forgets them.
+    /// Consumes `len` bytes.
     ///
     /// # Errors
-    /// Those of the reader; `UnexpectedEof` where there are fewer.
+    /// Those of the reader; `UnexpectedEof` if there are fewer.
     pub fn skip(&mut self, mut len: u64) -> io::Result<()> {
         while len > 0 {
             let there = self.fill_buf()?.len();

@@ -62,6 +62,24 @@ pub fn check(quick: bool) -> std::result::Result<Option<String>, String> {
     }
 }
 
+/// Downloads what the judge needs.
+pub fn fetch() -> std::result::Result<Option<String>, String> {
+    match cannot() {
+        Some(why) => Ok(Some(why)),
+        None => {
+            let kernels = Places::find().and_then(|places| kernels(&places));
+            kernels.map(|_| None).map_err(|e| e.to_string())
+        }
+    }
+}
+
+/// The kernels to compare with, unpacked.
+fn kernels(places: &Places) -> Result<Vec<Fetched>> {
+    let releases = fetch::choose()?;
+    fetch::tools(&fetch::compilers(&releases)?)?;
+    all(releases.iter().map(|r| fetch::kernel(places, r)).collect())
+}
+
 fn cannot() -> Option<String> {
     if !run::has("apt-get") || !run::has("dpkg-deb") {
         return Some("this is no Debian: there is no apt-get".into());
@@ -99,10 +117,9 @@ fn all<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
 fn judge(quick: bool) -> Result<bool> {
     let clock = Clock(Instant::now());
     let places = Places::find()?;
-    let releases = fetch::choose()?;
-    fetch::tools(&fetch::compilers(&releases)?)?;
+    let kernels = kernels(&places)?;
+    let releases: Vec<&str> = kernels.iter().map(|kernel| kernel.release.as_str()).collect();
     clock.say(&format!("kernels: {}", releases.join(", ")));
-    let kernels = all(releases.iter().map(|r| fetch::kernel(&places, r)).collect())?;
     let program = kmp_program()?;
     let work = places.work();
     // All but the modules that were built: make knows which of them to build again.

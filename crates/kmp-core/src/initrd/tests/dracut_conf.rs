@@ -5,8 +5,9 @@ use std::process::Command;
 
 use testkit::TestRoot;
 
+use crate::assignments::Assignments;
+use crate::initrd::Drivers;
 use crate::initrd::dracut_conf::files;
-use crate::initrd::{Assignments, Drivers};
 use crate::root::Root;
 
 const VARIABLES: [&str; 4] = ["drivers", "add_drivers", "force_drivers", "omit_drivers"];
@@ -45,7 +46,7 @@ fn dracut(root: &TestRoot) -> (Vec<String>, Vec<String>) {
 fn same(root: &TestRoot) -> Vec<String> {
     let opened = Root::open(&root.path()).unwrap();
     let (order, values) = dracut(root);
-    let ours = files(&opened).unwrap();
+    let ours = files(&opened).files;
     let mut read = Assignments::default();
     for file in &ours {
         if let Ok(text) = opened.read(file, 1 << 20) {

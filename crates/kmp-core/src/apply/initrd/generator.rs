@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Markers that ask for initrds, and the programs that make them.
+//! The programs that make initrds: which one it is here, and its runs.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::program::{self, Failure, With, find_in, last_lines};
-use crate::initrd::{Assignments, Settings};
+use super::super::program::{self, Failure, With, find_in, last_lines};
+use crate::assignments::Assignments;
+use crate::initrd::{NoGenerator, Settings, Tool};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, is_fault};
-use crate::run_dir::notes::{Note, note, noted, take_back};
-
-/// Where markers are: empty files, named for the kernel's release.
-pub const MARKERS: &str = "/run/regenerate-initrd";
-
-/// The marker for all kernels.
-pub const ALL: &str = "all";
 
 /// Where SUSE's boot loader tools are configured.
 const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
@@ -34,47 +27,6 @@ pub struct GeneratorError {
     why: String,
     /// Its exit status.
     pub status: Option<i32>,
-}
-
-/// There is no generator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoGenerator {
-    /// The one that is configured is not known.
-    #[error("INITRD_GENERATOR is \"{0}\", and neither dracut nor mkosi-initrd")]
-    Unknown(String),
-    /// The one that is wanted is not there.
-    #[error("{0} is not installed")]
-    NotInstalled(String),
-    /// What tells which one it is could not be read.
-    #[error("which generator makes initrds is not known: {0}")]
-    Unread(String),
-    /// The one that is wanted is not run, and why not.
-    #[error("{0} is not run: {1}")]
-    Refused(String, String),
-    /// It is a program of another root, and it was not said that such may be run.
-    #[error(
-        "initrds are made by programs of the system below {0}, and those are run with --run-in-root only"
-    )]
-    OfOtherRoot(PathBuf),
-}
-
-impl NoGenerator {
-    /// Is it what was asked for that is wrong, rather than the system?
-    pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unknown(_) | Self::Refused(..) | Self::OfOtherRoot(_))
-    }
-
-    /// Is it not known whether there is one?
-    pub fn is_unread(&self) -> bool {
-        matches!(self, Self::Unread(_))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tool {
-    Dracut,
-    MkosiInitrd,
-    Sdbootutil,
 }
 
 /// The program that makes initrds.
@@ -94,14 +46,15 @@ impl Generator {
         if !settings.may_run_in(root) {
             return Err(NoGenerator::OfOtherRoot(root.path().into()));
         }
-        let sdbootutil = settings.sdbootutil.clone().unwrap_or_else(|| "sdbootutil".into());
+        let program = |tool: Tool| settings.program(tool);
         let find = |named: &OsStr| {
             find_in(root, named).map_err(|e| match is_fault(&e) {
                 true => NoGenerator::Unread(format!("{}: {e}", printable(named))),
                 false => NoGenerator::Refused(printable(named), e.to_string()),
             })
         };
-        let sdbootutil = find(&sdbootutil)?.map(|program| Self { tool: Tool::Sdbootutil, program });
+        let sdbootutil =
+            find(&program(Tool::Sdbootutil))?.map(|program| Self { tool: Tool::Sdbootutil, program });
         if let Some(sdbootutil) = sdbootutil.as_ref().filter(|_| !dry_run)
             && run(root, &sdbootutil.program, &["is-installed"]).is_ok()
         {
@@ -111,17 +64,11 @@ impl Generator {
             Some(named) => Some(named.clone()),
             None => configured(root)?,
         };
-        let (tool, named) = match configured.as_deref() {
-            None | Some("dracut") => {
-                (Tool::Dracut, settings.dracut.clone().unwrap_or_else(|| "dracut".into()))
-            }
-            Some("mkosi" | "mkosi-initrd") => {
-                (Tool::MkosiInitrd, settings.mkosi_initrd.clone().unwrap_or_else(|| "mkosi-initrd".into()))
-            }
-            Some(other) => {
-                return Err(NoGenerator::Unknown(printable(other.as_ref())));
-            }
+        let tool = match configured.as_deref() {
+            None => Tool::Dracut,
+            Some(word) => Tool::named(word).ok_or_else(|| NoGenerator::Unknown(printable(word.as_ref())))?,
         };
+        let named = program(tool);
         match find(&named)? {
             Some(program) => Ok(Self { tool, program }),
             None => {
@@ -131,8 +78,8 @@ impl Generator {
     }
 
     /// Does it make boot entries, too?
-    pub fn is_sdbootutil(&self) -> bool {
-        self.tool == Tool::Sdbootutil
+    pub fn makes_boot_entries(&self) -> bool {
+        self.tool.makes_boot_entries()
     }
 
     /// Makes the initrd of one kernel, anew at `path` if there is one. Returns what it said.
@@ -143,21 +90,12 @@ impl Generator {
         let name = format!("initrd-{release}");
         let path = path.map_or_else(|| Path::new("/boot").join(&name), Path::to_path_buf);
         let path = path.to_string_lossy();
-        let arguments: &[&str] = match self.tool {
-            Tool::Dracut => &["-f", &path, release],
-            Tool::MkosiInitrd => &["--kernel-version", release, "-O", "/boot", "-o", &name],
-            Tool::Sdbootutil => &["--no-reuse-initrd", "add-kernel", release],
-        };
-        self.run(root, arguments, format!("the initrd of kernel {release}"))
+        self.run(root, &self.tool.arguments(release, &path, &name), format!("the initrd of kernel {release}"))
     }
 
     /// Makes the initrds of all kernels, if it can do so by itself: `None` otherwise, then each has to be asked for.
     pub fn build_all(&self, root: &Root) -> Option<Result<String, GeneratorError>> {
-        let arguments: &[&str] = match self.tool {
-            Tool::Dracut => &["-f", "--regenerate-all"],
-            Tool::MkosiInitrd => return None,
-            Tool::Sdbootutil => &["--no-reuse-initrd", "add-all-kernels"],
-        };
+        let arguments = self.tool.arguments_for_all()?;
         Some(self.run(root, arguments, "the initrds of all kernels".into()))
     }
 
@@ -204,25 +142,4 @@ pub fn check_with(program: &Path, release: &str) -> Result<String, String> {
     let named = named.map_err(|e| e.to_string())?;
     program::run(named.as_os_str(), &[release.into()], With { limit: LIMIT, ..With::default() })
         .map_err(|failure| failure.told(program.as_os_str(), last_lines))
-}
-
-/// Leaves the marker for a kernel. Who serves an older one sees that it was left again.
-///
-/// # Errors
-/// The system's.
-pub fn mark(root: &Root, release: &str) -> io::Result<Note> {
-    note(root, Path::new(MARKERS), release, "")
-}
-
-/// Takes away a marker that is served, unless it was left again since it was seen: what it asks for then is newer.
-pub fn unmark(root: &Root, marker: &Note) {
-    take_back(root, Path::new(MARKERS), marker);
-}
-
-/// The markers.
-///
-/// # Errors
-/// They cannot be listed.
-pub fn markers(root: &Root) -> Result<Vec<Note>, Problem> {
-    noted(root, Path::new(MARKERS))
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The schemas of `docs/schema`, made of the types that are printed.
+
+use std::path::Path;
+
+use kmp_core::abi::Rule;
+use schemars::{JsonSchema, schema_for};
+
+use super::{Document, Modules};
+use crate::{explain, initrd, status, sync};
+
+/// The names of all rules.
+pub fn rules() -> Vec<&'static str> {
+    Rule::ALL.iter().map(|rule| rule.as_str()).collect()
+}
+
+fn text<K: JsonSchema>(verb: &str) -> String {
+    let mut schema = schema_for!(Document<K>);
+    schema.insert("title".into(), format!("kmp {verb} --json").into());
+    format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())
+}
+
+#[test]
+fn schemas_are_those_of_what_is_printed() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+    let all = [
+        ("status", text::<status::Kernel>("status")),
+        ("check", text::<Modules>("check")),
+        ("explain", text::<explain::Kernel>("explain")),
+        ("sync", text::<sync::Kernel>("sync")),
+        ("initrd", text::<initrd::Kernel>("initrd")),
+    ];
+    for (verb, schema) in &all {
+        let path = dir.join(format!("{verb}.json"));
+        if std::env::var_os("KMP_WRITE_SCHEMAS").is_some() {
+            std::fs::write(&path, schema).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == *schema,
+            "docs/schema/{verb}.json is old: KMP_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas"
+        );
+    }
+    assert_eq!(std::fs::read_dir(dir).unwrap().count(), all.len(), "docs/schema has a schema of no verb");
+}

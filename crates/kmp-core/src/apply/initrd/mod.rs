@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Initrds that are needed: asked for by markers, and made by generators.
+
+mod generator;
+mod markers;
+
+use std::path::Path;
+
+pub use generator::{Generator, GeneratorError, check_with};
+pub use markers::{ALL, MARKERS, mark, markers, unmark};
+
+use crate::initrd::{NoGenerator, Reason, Settings, places};
+use crate::inventory::Release;
+use crate::root::Root;
+use crate::run_dir::Note;
+
+/// What was done about a kernel's initrd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing: none is needed.
+    Nothing,
+    /// Nothing: a dry run.
+    Due,
+    /// A marker asks `regenerate-initrd-posttrans` for it.
+    Marked,
+    /// The generator made it; what it said.
+    Built(String),
+    /// It failed, and a marker is left where that was possible.
+    Failed(String),
+}
+
+/// The answer for one kernel, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// Needed or not, and why.
+    pub reason: Reason,
+    /// What was done.
+    pub done: Done,
+}
+
+/// What [`initrd`](crate::initrd) has decided, and the marker that was left for it, if a new initrd is needed.
+#[derive(Debug)]
+pub struct Asked {
+    reason: Reason,
+    marker: Option<Result<Note, String>>,
+}
+
+impl Asked {
+    /// Is nothing needed, or is there a marker? Then what led to the decision can be forgotten.
+    pub fn is_settled(&self) -> bool {
+        !self.reason.needed() || matches!(self.marker, Some(Ok(_)))
+    }
+}
+
+/// Asks for initrds, and makes them where they are made at once.
+#[derive(Debug)]
+pub struct InitrdMaker<'a> {
+    root: &'a Root,
+    settings: &'a Settings,
+    generator: Option<Result<Generator, NoGenerator>>,
+}
+
+impl<'a> InitrdMaker<'a> {
+    /// Where initrds may be made at once the generator is looked for, and, unless it is a dry run, asked whether it is in use.
+    pub fn find(root: &'a Root, settings: &'a Settings, dry_run: bool) -> Self {
+        let may_make = !settings.markers_only && settings.may_run_in(root);
+        let generator = may_make.then(|| Generator::find(root, settings, dry_run));
+        Self { root, settings, generator }
+    }
+
+    /// Why there is no generator, where there should be one.
+    pub fn missing(&self) -> Option<&NoGenerator> {
+        self.generator.as_ref().and_then(|found| found.as_ref().err())
+    }
+
+    /// Leaves the marker that `reason` asks for. It comes before the generator, so that what is cut short is made up for.
+    pub fn ask(&self, release: &Release, reason: Reason, dry_run: bool) -> Asked {
+        let marker = (reason.needed() && !dry_run).then(|| {
+            mark(self.root, &release.release).map_err(|e| {
+                let markers = self.root.display(Path::new(MARKERS));
+                format!("cannot leave a marker in {}: {e}", markers.display())
+            })
+        });
+        Asked { reason, marker }
+    }
+
+    /// Makes the initrd that was asked for, where initrds are made at once.
+    pub fn serve(&self, release: &Release, asked: Asked) -> Fate {
+        let done = match asked.marker {
+            None if asked.reason.needed() => Done::Due,
+            None => Done::Nothing,
+            Some(marker) => self.make(release, marker),
+        };
+        Fate { reason: asked.reason, done }
+    }
+
+    fn make(&self, release: &Release, marker: Result<Note, String>) -> Done {
+        let generator = match &self.generator {
+            Some(Ok(generator)) if !self.settings.in_posttrans => generator,
+            _ => return marker.map_or_else(Done::Failed, |_| Done::Marked),
+        };
+        if self.settings.transactional && generator.makes_boot_entries() {
+            return marker.map_or_else(Done::Failed, |_| Done::Marked);
+        }
+        let path = match places::find(self.root, &release.release, &release.dir) {
+            Ok(path) => path,
+            Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
+        };
+        match generator.build(self.root, &release.release, path.as_deref()) {
+            Ok(said) => {
+                if let Ok(marker) = marker {
+                    unmark(self.root, &marker);
+                }
+                Done::Built(said)
+            }
+            Err(e) => Done::Failed(e.to_string()),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Runs tests, as many programs at once as there are processors, and takes each test's time.
+//!
+//! libtest tells no times on the stable toolchain. With one thread it prints each test's name before it runs it: so
+//! the tests of a program are run in groups, one after the other in each, several groups at once, and the time at which
+//! each name appears is taken. The groups that took long the last time come first.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::binaries::{self, Binary};
+use super::steps::{self, End};
+use super::times;
+use crate::{install, privilege};
+
+/// The most tests in a group.
+const MOST: usize = 8;
+
+/// Programs whose tests share what the first of them makes: one group each.
+const WHOLE: &[&str] = &["capi", "differential", "librpm", "packages", "zypper"];
+
+/// Tests of one program that run one after the other.
+struct Group<'b> {
+    binary: &'b Binary,
+    tests: Vec<String>,
+}
+
+/// What came of a group.
+struct Report {
+    times: Vec<(String, Duration)>,
+    /// What the program printed, where it failed.
+    failed: Option<String>,
+}
+
+/// Builds what [`tests`] and [`packages`] run.
+pub fn build() -> Result<(), String> {
+    binaries::build().map(drop)
+}
+
+/// All tests but those of kmp's packages.
+pub fn tests() -> End {
+    let mut binaries = binaries::build()?;
+    binaries.retain(|binary| binary.name != "packages");
+    run_all(&binaries, "tests")
+}
+
+/// Those of kmp's packages, which are built.
+pub fn packages() -> End {
+    let mut binaries = binaries::build()?;
+    binaries.retain(|binary| binary.name == "packages");
+    run_all(&binaries, "packages")
+}
+
+fn run_all(binaries: &[Binary], step: &str) -> End {
+    let mut groups = Vec::new();
+    for binary in binaries {
+        groups.extend(grouped(binary, binary.tests()?));
+    }
+    run(groups, step, &built()).map(|()| None)
+}
+
+/// Runs the tests whose names have one of `parts` in them, and shows what they print.
+///
+/// # Errors
+/// One fails, or there is none for a part.
+pub fn named(parts: &[String]) -> Result<(), String> {
+    let mut groups = Vec::new();
+    let mut missing: Vec<&String> = parts.iter().collect();
+    let binaries = binaries::build()?;
+    for binary in &binaries {
+        let mut tests = binary.tests()?;
+        missing.retain(|part| !tests.iter().any(|test| test.contains(*part)));
+        tests.retain(|test| parts.iter().any(|part| test.contains(part)));
+        if !tests.is_empty() {
+            println!("{} ({}): {}", binary.name, binary.place(), tests.join(", "));
+            groups.extend(grouped(binary, tests));
+        }
+    }
+    if let Some(part) = missing.first() {
+        return Err(format!(
+            "no step is called {part}, and no test has that in its name (cargo xtask test --list)"
+        ));
+    }
+    run(groups, "named", &[])
+}
+
+/// Every test, by program.
+pub fn list() -> Result<(), String> {
+    for binary in &binaries::build()? {
+        println!("\n{} ({})", binary.name, binary.place());
+        for test in binary.tests()? {
+            println!("  {test}");
+        }
+    }
+    Ok(())
+}
+
+/// Groups by module, for tests of one are alike and use the same.
+fn grouped(binary: &Binary, tests: Vec<String>) -> Vec<Group<'_>> {
+    let module = |test: &str| test.rsplit_once("::").map_or(String::new(), |(module, _)| module.to_string());
+    let whole = WHOLE.contains(&binary.name.as_str());
+    let is_library = binary.program.file_name().is_some_and(|f| f.to_string_lossy().starts_with("kmp_core"));
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for test in tests {
+        match groups.last_mut() {
+            Some(group)
+                if whole
+                    || is_library
+                    || (module(&group.tests[0]) == module(&test) && group.tests.len() < MOST) =>
+            {
+                group.tests.push(test);
+            }
+            _ => groups.push(Group { binary, tests: vec![test] }),
+        }
+    }
+    groups
+}
+
+fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) -> Result<(), String> {
+    let count: usize = groups.iter().map(|group| group.tests.len()).sum();
+    if count == 0 {
+        return Err("there are no tests: they are not found".into());
+    }
+    let before = times::read(step);
+    let expected = |group: &Group<'_>| -> Duration {
+        let of = |test: &String| before.get(&times::key(&group.binary.name, test)).copied();
+        group.tests.iter().filter_map(of).sum()
+    };
+    groups.sort_by_key(|group| std::cmp::Reverse(expected(group)));
+    let namespace = privilege::namespace()?;
+    let queue = Mutex::new(VecDeque::from(groups));
+    let reports = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(group) = next else { break };
+                    let report = group.run(&namespace, variables);
+                    if let Some(said) = &report.failed {
+                        println!("{said}");
+                    }
+                    reports.lock().unwrap_or_else(PoisonError::into_inner).push((group, report));
+                }
+            });
+        }
+    });
+    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let measured: HashMap<String, Duration> = reports
+        .iter()
+        .flat_map(|(group, report)| {
+            report.times.iter().map(|(test, took)| (times::key(&group.binary.name, test), *took))
+        })
+        .collect();
+    println!("{} of {count} tests run", measured.len());
+    times::write(step, &measured)?;
+    let failed: Vec<&str> =
+        reports.iter().filter(|(_, r)| r.failed.is_some()).map(|(g, _)| g.binary.name.as_str()).collect();
+    match failed.is_empty() {
+        true if measured.len() == count => Ok(()),
+        true => Err(format!("of {count} tests only {} were seen to run", measured.len())),
+        false => Err(format!("tests of {} failed", failed.join(", "))),
+    }
+}
+
+/// What other steps have built, for tests that would build it otherwise.
+fn built() -> Vec<(&'static str, PathBuf)> {
+    let plugin = install::target().join("debug/rpm-plugin-faults/kmp.so");
+    let all = [
+        ("KMP_PLUGIN", plugin),
+        ("KMP_PACKAGES", steps::packages(1)),
+        ("KMP_PACKAGES_2", steps::packages(2)),
+    ];
+    all.into_iter().filter(|(name, path)| std::env::var_os(name).is_none() && path.exists()).collect()
+}
+
+impl Group<'_> {
+    fn run(&self, namespace: &[&str], variables: &[(&str, PathBuf)]) -> Report {
+        let mut command = self.binary.command(namespace);
+        command.args(["--exact", "--test-threads=1"]).args(&self.tests);
+        command.envs(variables.iter().map(|(name, path)| (name, path)));
+        let failed = |why: String| Report { times: Vec::new(), failed: Some(why) };
+        // One pipe for both, so that all stays in order.
+        let (mut output, end) = match std::io::pipe() {
+            Ok(pipe) => pipe,
+            Err(e) => return failed(format!("a pipe: {e}")),
+        };
+        let child = end.try_clone().and_then(|same| command.stdout(end).stderr(same).spawn());
+        // Its ends of the pipe are closed with it.
+        drop(command);
+        let mut child = match child {
+            Ok(child) => child,
+            Err(e) => return failed(format!("{}: {e}", self.binary.program.display())),
+        };
+        let mut seen = Seen::default();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = output.read(&mut buffer) {
+            seen.take(&buffer[..length], Instant::now());
+        }
+        let status = child.wait();
+        let times = seen.times(Instant::now());
+        let said = || String::from_utf8_lossy(&seen.text).into_owned();
+        let failed = match status {
+            Ok(status) if status.success() => None,
+            Ok(status) => Some(format!("{}{}: {status}", said(), self.binary.name)),
+            Err(e) => Some(format!("{}{}: {e}", said(), self.binary.name)),
+        };
+        Report { times, failed }
+    }
+}
+
+/// What a program has printed, and when each of its tests began.
+#[derive(Default)]
+struct Seen {
+    text: Vec<u8>,
+    /// Up to here it has been looked through.
+    at: usize,
+    begun: Vec<(String, Instant)>,
+    over: Option<Instant>,
+}
+
+impl Seen {
+    fn take(&mut self, bytes: &[u8], now: Instant) {
+        self.text.extend_from_slice(bytes);
+        // The line that is not finished is looked at each time: a test's name stands there while it runs.
+        loop {
+            let rest = &self.text[self.at..];
+            let end = rest.iter().position(|b| *b == b'\n');
+            let line = String::from_utf8_lossy(&rest[..end.unwrap_or(rest.len())]).into_owned();
+            let named = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
+            if let Some((name, _)) = named {
+                let name = name.trim_end_matches(" - should panic").to_string();
+                if self.begun.last().is_none_or(|(last, _)| *last != name) {
+                    self.begun.push((name, now));
+                }
+            }
+            if line.starts_with("test result:") || line == "failures:" {
+                self.over.get_or_insert(now);
+            }
+            match end {
+                Some(end) => self.at += end + 1,
+                None => return,
+            }
+        }
+    }
+
+    fn times(&self, end: Instant) -> Vec<(String, Duration)> {
+        let ends = self.begun.iter().skip(1).map(|(_, begun)| *begun).chain([self.over.unwrap_or(end)]);
+        self.begun
+            .iter()
+            .zip(ends)
+            .map(|((name, begun), end)| (name.clone(), end.duration_since(*begun)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tests_time_is_from_its_name_to_the_next() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut seen = Seen::default();
+        seen.take(b"\nrunning 2 tests\ntest a::b ... ", at(0));
+        seen.take(b"said by a child\nok\ntest c - should panic ... ", at(100));
+        seen.take(b"ok\n\ntest result: ok. 2 passed", at(350));
+        let expected = [("a::b", 100), ("c", 250)].map(|(n, ms)| (n.to_string(), Duration::from_millis(ms)));
+        assert_eq!(seen.times(at(400)), expected);
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What `--json` prints is what `docs/schema` says.
+
+use std::path::Path;
+use std::process::Command;
+
+use testkit::{TestRoot, run};
+
+use crate::support::*;
+
+/// Validates documents, each by the schema that stands before it in the list of arguments.
+const VALIDATE: &str = "
+import json, sys
+from jsonschema import Draft202012Validator
+for schema, document in zip(sys.argv[1::2], sys.argv[2::2]):
+    schema = json.load(open(schema))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads(document))
+";
+
+#[test]
+fn what_is_printed_is_what_the_schemas_say() {
+    let root = TestRoot::new();
+    let [old, same, _] = three_kernels(&root);
+    let breaks = driver("strange", &old, 7).need("nowhere", 1);
+    root.write(format!("usr/lib/modules/{SAME}/extra/clash.ko"), driver("clash", &same, 7).build());
+    root.write(format!("usr/lib/modules/{SAME}/extra/mine.ko"), driver("mine", &same, 7).build());
+    root.install(&[
+        &one_module("foo", "1", &old, 7),
+        &one_module("clash", "1", &old, 7),
+        &package("strange", "1", &old, &[("strange", breaks)]),
+    ]);
+    let dangling = format!("usr/lib/modules/{SAME}/weak-updates/updates/gone.ko");
+    root.symlink(&dangling, format!("/usr/lib/modules/{OLD}/updates/gone.ko"));
+    let runs: &[&[&str]] = &[
+        &["status"],
+        &["check"],
+        &["explain", "--kernel", OTHER, "foo"],
+        &["explain", "--kernel", SAME, "strange"],
+        &["sync", "--dry-run"],
+        &["initrd", "--dry-run"],
+        &["sync"],
+        &["status"],
+        &["sync"],
+    ];
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", VALIDATE]);
+    for args in runs {
+        let schema =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{}.json", args[0]));
+        command.arg(schema).arg(json(&root, args).to_string());
+    }
+    run(&mut command).expect_success();
+    // A validator that finds nothing would not be one.
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/sync.json");
+    let mut wrong = Command::new("/usr/bin/python3");
+    wrong.args(["-c", VALIDATE]).arg(schema).arg(r#"{"version": 2, "kernels": [{"release": 7}]}"#);
+    assert!(run(&mut wrong).stderr.contains("7 is not of type 'string'"));
+}
