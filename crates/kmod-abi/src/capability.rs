@@ -33,9 +33,8 @@ impl<'c> SymbolCapability<'c> {
     }
 }
 
-/// What a kernel exports, as far as its packages' Provides tell: names and versions, but not who may use
-/// them. SUSE's kernels list every symbol; Red Hat's may list those of their stable list only, and then
-/// what is missing is unknown.
+/// What a kernel exports according to its packages' Provides: names and versions, but not licences and namespaces. SUSE's
+/// kernels list every symbol; Red Hat's may list only those of their stable list, so what is missing is unknown.
 pub fn table<'c>(provides: impl IntoIterator<Item = SymbolCapability<'c>>) -> SymbolTable {
     let mut builder = SymbolTableBuilder::new();
     let mut complete = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A kernel without symvers: what can be known of its exports from its own modules.
+//! A kernel without symvers: what its own modules say about its exports.
 
 use std::collections::BTreeMap;
 

@@ -23,9 +23,9 @@ pub enum Licensing {
 /// One exported symbol, as a [`SymbolTable`] has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Export<'t> {
-    /// Its version. `None`: the exporter has none for it.
+    /// Its version (CRC). `None`: it is exported without one.
     pub crc: Option<u32>,
-    /// Is the version known? Always so in symvers.
+    /// Whether the version is known. It always is in a symvers file.
     pub crc_known: bool,
     /// `vmlinux`, or a module's path below `kernel/` without `.ko`.
     pub exporter: &'t str,
@@ -36,7 +36,7 @@ pub struct Export<'t> {
 }
 
 impl Export<'_> {
-    /// Is it in the kernel image itself?
+    /// Whether the kernel image itself exports it.
     pub fn is_builtin(&self) -> bool {
         self.exporter == "vmlinux"
     }
@@ -124,7 +124,7 @@ impl Row {
 }
 
 impl SymbolTable {
-    /// An empty table of which nothing is known.
+    /// A table of which nothing is known: every symbol is unknown.
     pub fn unknown() -> Self {
         SymbolTableBuilder::new().finish(false).expect("there is memory for no rows")
     }
@@ -159,7 +159,7 @@ impl SymbolTable {
         Ok(Self { text, rows, index, len, complete, bad_lines })
     }
 
-    /// What is known of `symbol`.
+    /// The export of `symbol`; `None` if it is not in the table.
     pub fn get(&self, symbol: &str) -> Option<Export<'_>> {
         let place = self.index.find(symbol, |row| self.rows[row].symbol(&self.text) == symbol);
         place.row.map(|row| self.rows[row].export(&self.text))
@@ -171,23 +171,22 @@ impl SymbolTable {
         listed.map(|row| (row.symbol(&self.text), row.export(&self.text)))
     }
 
-    /// Does the kernel export nothing but what is in here? Where this is false, a symbol that is not in
-    /// the table is unknown.
+    /// Whether the table has every export of the kernel. If not, a symbol that is not in the table is unknown.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// How many different symbols.
+    /// The number of different symbols.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// No symbols at all?
+    /// Whether it has no symbols.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// What it takes in memory, in bytes.
+    /// How much memory it takes, in bytes.
     pub fn memory(&self) -> u64 {
         (self.text.len() + size_of_val(&*self.rows) + self.index.memory()) as u64
     }

@@ -102,12 +102,11 @@ impl SymbolTable {
     /// Reads `Module.symvers`: 4 or 5 columns separated by tabs, either line end. Of the lines of one
     /// symbol, vmlinux's wins, then the first (`find_symbol` looks in the kernel image first).
     ///
-    /// Lines that are none are counted and left out. A last line without its end may have lost more than
-    /// that (`_GPL`, a part of its namespace): it is left out, too, and makes the table incomplete: what is
-    /// not in it is then unknown, not absent.
+    /// Other lines are counted and ignored. A last line without a line end may be truncated: it is ignored as well, and
+    /// makes the table incomplete, so that what is not in it is unknown, not absent.
     ///
     /// # Errors
-    /// [`NotSymvers`] when there are lines and not one of them is readable.
+    /// [`NotSymvers`] if there are lines and none of them can be read.
     ///
     /// ```
     /// use kmod_abi::SymbolTable;
