@@ -85,10 +85,11 @@ impl Plugin {
         if run.is_test {
             run.concerns_us = false;
             run.part = Part::Alone;
-        } else if allowed && run.part == Part::First {
-            if let Ok(root) = Root::open(&run.root) {
-                commit::let_go_on(&root, run.is_known, &|text| self.voice.remark(text));
-            }
+        } else if allowed
+            && run.part == Part::First
+            && let Ok(root) = Root::open(&run.root)
+        {
+            commit::let_go_on(&root, run.is_known, &|text| self.voice.remark(text));
         }
         allowed
     }

@@ -87,10 +87,10 @@ impl Plugin {
         if !run.concerns_us {
             return;
         }
-        if !run.mark.is_announced() {
-            if let Ok(root) = Root::open(Path::new("/")) {
-                run.mark.announce(&root, &|text| self.voice.remark(text));
-            }
+        if !run.mark.is_announced()
+            && let Ok(root) = Root::open(Path::new("/"))
+        {
+            run.mark.announce(&root, &|text| self.voice.remark(text));
         }
         let is_due = guest::is_due_before(scriptlet, run.in_commit() && run.more_comes);
         // Should it fail, it is tried again from outside, where more may be there: at the end.

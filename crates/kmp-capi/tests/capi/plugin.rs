@@ -11,8 +11,10 @@ use testkit::TestRoot;
 type Said = Vec<(c_int, String)>;
 
 extern "C" fn hear(context: *mut c_void, level: c_int, text: *const c_char) {
-    // SAFETY: the list that the plugin was made with, and a string.
-    let (said, text) = unsafe { (&mut *context.cast::<Said>(), CStr::from_ptr(text)) };
+    // SAFETY: the list that the plugin was made with.
+    let said = unsafe { &mut *context.cast::<Said>() };
+    // SAFETY: a string, by what the header says.
+    let text = unsafe { CStr::from_ptr(text) };
     said.push((level, text.to_str().unwrap().into()));
 }
 
