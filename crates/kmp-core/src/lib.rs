@@ -20,6 +20,7 @@ pub mod fuzz;
 pub mod glob;
 pub mod guard;
 pub mod guest;
+pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
