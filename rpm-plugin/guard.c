@@ -241,11 +241,11 @@ static void tell(struct run *run, const kmp_report_t *report, bool may_stop)
             log_everywhere(level_of(&finding, may_stop), "%s", finding.text);
             is_unsure |= !may_stop && finding.policy == KMP_POLICY_ABORT;
         } else if (finding.kind == KMP_PROBLEM) {
-            run_fault(run, "left out of account", finding.text);
+            run_fault(run, "not taken into account", finding.text);
         }
     }
     if (is_unsure)
-        log_everywhere(RPMLOG_WARNING, "unless another package of this update brings it: kmp status tells afterwards");
+        log_everywhere(RPMLOG_WARNING, "unless another package of this update brings it; see kmp status afterwards");
 }
 
 bool guard_allows(struct run *run, rpmts ts, enum zypp_part part)

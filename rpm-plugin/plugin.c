@@ -31,7 +31,7 @@ static rpmRC init(rpmPlugin plugin, rpmts ts)
     (void)ts;
     /* OK or NOTFOUND: FAIL would block rpm. */
     if (missing != NULL) {
-        log_line(RPMLOG_WARNING, "this rpm lacks %s; drivers are not looked after", missing);
+        log_line(RPMLOG_WARNING, "this rpm lacks %s; drivers are not protected", missing);
         return RPMRC_NOTFOUND;
     }
     run = malloc(sizeof *run);

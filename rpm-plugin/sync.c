@@ -101,7 +101,7 @@ static int sync_patiently(struct run *run, kmp_t *kmp, kmp_report_t **report)
 
     while (code == KMP_E_BUSY && run->waited < limit) {
         if (++run->waited == 10)
-            log_line(RPMLOG_WARNING, "another run of kmp is at work; waiting for it, at most %d seconds", limit / 10);
+            log_line(RPMLOG_WARNING, "another run of kmp is in progress; waiting for it, at most %d seconds", limit / 10);
         nanosleep(&pause, NULL);
         code = kmp_sync(kmp, KMP_NO_WAIT, report);
     }
@@ -124,7 +124,7 @@ static void synchronise(struct run *run, const char *root, int level)
         /* For the same reason for which it was not judged: once is enough. */
         if (code == run->told)
             level = RPMLOG_INFO;
-        log_line(level, "the drivers' links were not looked after, until `kmp sync` does so: %s", kmp_last_error());
+        log_line(level, "the drivers' links were not updated; `kmp sync` does that: %s", kmp_last_error());
     } else {
         tell(report, level);
         run->is_synced = kmp_report_verdict(report) != KMP_VERDICT_ABORT;

@@ -155,7 +155,10 @@ fn a_fifo_in_another_roots_depmod_d_is_left_out() {
     root.symlink(format!("usr/lib/modules/{SAME}/kernel/net/link.ko"), "pipe.ko");
     root.symlink(format!("usr/lib/modules/{SAME}/kernel/net/device.ko"), "/dev/zero");
     let output = good(&root, &["-v", "sync"]);
-    assert!(output.stderr.contains("etc/depmod.d/local.conf is left out: it is no regular file"), "{output}");
+    assert!(
+        output.stderr.contains("etc/depmod.d/local.conf is left out: it is not a regular file"),
+        "{output}"
+    );
     assert_eq!(indexed(&root, SAME), ["weak-updates/updates/foo.ko"]);
 }
 

@@ -133,7 +133,7 @@ fn an_initrd_that_is_asked_for_is_logged() {
     let output = run(&mut command).expect_success();
     assert!(root.exists(format!("run/regenerate-initrd/{SAME}")), "{output}");
     let said = heard(&socket);
-    let wanted = format!("<29>kmp: {SAME}: a new initrd was asked for: ");
+    let wanted = format!("<29>kmp: {SAME}: a new initrd was requested: ");
     assert_eq!(said.iter().filter(|m| m.starts_with(&wanted)).count(), 1, "{said:?}");
 }
 

@@ -211,7 +211,7 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
 #define KMP_NOT_LINKED 4u /* a KMP that a kernel of its flavour does not get: KMP_INCOMPATIBLE */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
-#define KMP_PROBLEM 6u    /* what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown */
+#define KMP_PROBLEM 6u    /* what was not taken into account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of what there is to say to people about a transaction: KMP_NONE */
 

@@ -129,7 +129,7 @@ fn words(code: c_int) -> &'static CStr {
         code::OK => c"done",
         code::E_ARGUMENT => c"an argument is not valid",
         code::E_SIZE => c"the size of a struct is not valid",
-        code::E_INDEX => c"there is none of that number",
+        code::E_INDEX => c"there is no entry of that number",
         code::E_SPENT => c"the transaction was judged already",
         code::E_ROOT => c"the root directory cannot be opened",
         code::E_UNREAD => c"what is below the root could not be read",
@@ -142,7 +142,7 @@ fn words(code: c_int) -> &'static CStr {
         code::E_SYMVERS => c"not a list of symbol versions",
         code::E_LOCK => c"there is no place for the lock",
         code::E_BUSY => c"another run holds the lock",
-        code::E_INTERNAL => c"a fault inside libkmp",
+        code::E_INTERNAL => c"an internal fault of libkmp",
         _ => c"an unknown code",
     }
 }

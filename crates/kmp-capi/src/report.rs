@@ -25,7 +25,7 @@ pub mod kind {
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
-    /// what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown
+    /// what was not taken into account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown
     pub const PROBLEM: u32 = 6;
     /// a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED
     pub const INITRD: u32 = 7;

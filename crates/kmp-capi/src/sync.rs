@@ -121,7 +121,7 @@ fn of_initrd(release: &str, Fate { reason, done }: &Fate) -> Option<Entry> {
     let (state, text) = match done {
         Done::Nothing => return None,
         Done::Due => (state::DUE, format!("a new initrd is needed: {reason}")),
-        Done::Marked => (state::DONE, format!("a new initrd was asked for: {reason}")),
+        Done::Marked => (state::DONE, format!("a new initrd was requested: {reason}")),
         Done::Built(_) => (state::DONE, format!("a new initrd was made: {reason}")),
         Done::Failed(why) => (state::FAILED, format!("a new initrd is needed ({reason}), but {why}")),
     };
