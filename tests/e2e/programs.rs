@@ -101,7 +101,7 @@ fn a_set_user_id_command_does_not_heed_the_environment() {
         .arg(root.path())
         .args(["-v", "sync", "--no-initrd"])
         .env("DEPMOD", other));
-    assert!(output.stderr.contains("DEPMOD is not heeded"), "{output}");
+    assert!(output.stderr.contains("DEPMOD is ignored"), "{output}");
     assert!(!called.exists() && output.stderr.contains("running /usr/sbin/depmod"), "{output}");
 }
 

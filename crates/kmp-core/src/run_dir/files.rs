@@ -374,7 +374,7 @@ mod tests {
             ("symbolic link", |p| {
                 fs::rename(p, p.with_file_name("other")).and_then(|()| symlink("other", p)).unwrap()
             }),
-            ("no regular file", |p| {
+            ("not a regular file", |p| {
                 fs::remove_file(p).unwrap();
                 nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o600)).unwrap();
             }),
