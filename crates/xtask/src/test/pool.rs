@@ -141,8 +141,9 @@ fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) ->
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(group) = next else { break };
                     let report = group.run(&namespace, variables);
-                    if let Some(said) = &report.failed {
-                        println!("{said}");
+                    match &report.failed {
+                        Some(said) => println!("{said}"),
+                        None => println!("{}", report.line(&group)),
                     }
                     reports.lock().unwrap_or_else(PoisonError::into_inner).push((group, report));
                 }
@@ -176,6 +177,15 @@ fn built() -> Vec<(&'static str, PathBuf)> {
         ("KMP_PACKAGES_2", steps::packages(2)),
     ];
     all.into_iter().filter(|(name, path)| std::env::var_os(name).is_none() && path.exists()).collect()
+}
+
+impl Report {
+    /// That all is well, in one line.
+    fn line(&self, group: &Group<'_>) -> String {
+        let took: Duration = self.times.iter().map(|(_, took)| *took).sum();
+        let (first, count) = (group.tests.first().map_or("", String::as_str), group.tests.len());
+        format!("{:>6.1} s  {} {first} ({count} tests)", took.as_secs_f64(), group.binary.name)
+    }
 }
 
 impl Group<'_> {
