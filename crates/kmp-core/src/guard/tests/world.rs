@@ -33,7 +33,7 @@ pub(super) enum Made {
     },
     /// With the module foo, which needs the symbol `changing` with that CRC.
     Driver {
-        package: Package,
+        package: Box<Package>,
         origin: String,
         below: PathBuf,
         crc: u32,
@@ -68,7 +68,7 @@ fn builder(krel: &str, crc: u32) -> KernelBuilder {
 
 fn driver(name: String, version: &str, krel: &str, below: &str, crc: u32) -> Made {
     let evr = rpm_meta::Evr::parse(&format!("{version}-1"));
-    let package = Package { name, evr, ..Package::default() };
+    let package = Box::new(Package { name, evr, ..Package::default() });
     Made::Driver { package, origin: krel.into(), below: below.into(), crc }
 }
 
@@ -114,7 +114,7 @@ impl Coming<'_> {
             Made::Driver { package, origin, below, crc } => {
                 let path = Path::new("/usr/lib/modules").join(origin).join(below);
                 let modules = vec![IncomingModule { name: "foo".into(), path, module: module(origin, *crc) }];
-                let (package, origin) = (package.clone(), origin.clone());
+                let (package, origin) = (package.identity(), origin.clone());
                 let kmp = IncomingKmp { package, file: None, origin, modules, kind: Kind::Shipped };
                 self.transaction.kmps.push(kmp);
             }
@@ -205,7 +205,7 @@ impl World {
                     modules.insert(found.path.clone(), module(origin, *crc));
                     release.third_party.push(found.clone());
                     kmps.push(InstalledKmp {
-                        package: Package { instance: Some(instance), ..package.clone() },
+                        package: Package { instance: Some(instance), ..package.identity() },
                         origin: origin.clone(),
                         flavour: self.dialect.flavour(&package.name, origin).map(Into::into),
                         modules: vec![found],
