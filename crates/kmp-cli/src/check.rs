@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check`: verdicts with every reason.
 
-use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};
+use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
 use kmp_core::check::{Line, Request, check};
 use kmp_core::ids::{KernelId, List};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
@@ -27,12 +27,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
             if others || targets.files.is_empty() {
                 return Err("--symvers without --kernel judges module files; name some".into());
             }
-            let kernel = Kernel {
-                release: printable(file.as_os_str()),
-                traits: Traits::default(),
-                symbols: table.clone(),
-                config: KernelConfig::default(),
-            };
+            let kernel = Kernel::of_symbols(printable(file.as_os_str()), table.clone());
             let mut releases = List::new();
             let id = releases.push(kernel.release.clone());
             (releases, judge_alone(id, &kernel, &targets.files), Vec::new())

@@ -12,10 +12,10 @@ pub(crate) fn parse(module: &ModuleBuilder) -> Module {
 
 /// The kernel with what its files would say of it.
 pub(crate) fn kernel(kernel: &KernelBuilder) -> Kernel {
+    let symbols = SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap();
     Kernel {
-        release: kernel.krel().into(),
         traits: Traits::of(&parse(&kernel.driver("sample"))),
-        symbols: SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap(),
         config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
+        ..Kernel::of_symbols(kernel.krel(), symbols)
     }
 }
