@@ -102,14 +102,11 @@ pub fn list() -> Result<(), String> {
 fn grouped(binary: &Binary, tests: Vec<String>) -> Vec<Group<'_>> {
     let module = |test: &str| test.rsplit_once("::").map_or(String::new(), |(module, _)| module.to_string());
     let whole = WHOLE.contains(&binary.name.as_str());
-    let is_library = binary.program.file_name().is_some_and(|f| f.to_string_lossy().starts_with("kmp_core"));
     let mut groups: Vec<Group<'_>> = Vec::new();
     for test in tests {
         match groups.last_mut() {
             Some(group)
-                if whole
-                    || is_library
-                    || (module(&group.tests[0]) == module(&test) && group.tests.len() < MOST) =>
+                if whole || (module(&group.tests[0]) == module(&test) && group.tests.len() < MOST) =>
             {
                 group.tests.push(test);
             }
