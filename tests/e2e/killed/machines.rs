@@ -148,11 +148,7 @@ pub fn running_system() -> TestRoot {
     for (program, to) in [(KMP, "usr/bin/kmp"), ("/usr/sbin/depmod", "usr/sbin/depmod")] {
         root.add_program(program, to);
     }
-    root.add_library("librpm.so.9");
-    let rpm = Path::new("/usr/lib/rpm");
-    for file in ["macros", "rpmrc"] {
-        root.write(rpm.join(file), fs::read(rpm.join(file)).unwrap());
-    }
+    root.add_librpm();
     root.mkdir("dev");
     root.write("dev/null", b"");
     root
