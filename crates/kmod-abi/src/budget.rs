@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! How much may be spent on what packages bring: memory that is kept, and work.
+//! Bounds on the memory and work that an input may take.
 //!
-//! A module, a package, a kernel or a transaction that would take more is malformed, and the message names the bound. Nobody meets
-//! these bounds by honest means: they are several times what the largest known examples take.
+//! A module, package, kernel or transaction that would take more is malformed, and the message names the bound. Legitimate input
+//! does not reach them: they are several times what the largest known examples take.
 //!
-//! * **A module** may be read once and a bit: names, tables and sections that are looked at may not add up to more than
-//!   [`READ_FACTOR`] times its file and [`READ_LEAST`]. So sections that overlap, or thousands of symbols with one long name, do not
-//!   multiply. What is kept of it is at most [`MODULE`] bytes. (amdgpu.ko, with 79,000 sections, is read by half, and 0.3 MiB of it
-//!   are kept.)
-//! * **A package**: all that is kept of its modules, and what its payload gives out, which may be [`UNPACK_FACTOR`] times the package's
+//! * **A module**: the names, tables and sections that are read may not add up to more than [`READ_FACTOR`] times its file and
+//!   [`READ_LEAST`], so that overlapping sections, or thousands of symbols with one long name, do not multiply. At most
+//!   [`MODULE`] bytes of it are kept. (Of amdgpu.ko, with 79,000 sections, half is read and 0.3 MiB are kept.)
+//! * **A package**: what is kept of its modules, and its decompressed modules, which may be [`UNPACK_FACTOR`] times the package's
 //!   file and [`UNPACK_LEAST`].
-//! * **A kernel**: what its own modules tell where it has no symvers.
-//! * **A transaction**: what is kept of all the packages that it brings.
+//! * **A kernel** without symvers: what is kept of its own modules.
+//! * **A transaction**: what is kept of all packages that it installs.
 
 use std::cell::Cell;
 use std::fmt;
 
 use kmp_steps as steps;
 
-/// How many times its size may be read of a module.
+/// How many times its size may be read from a module.
 pub const READ_FACTOR: u64 = 4;
 
-/// What may be read of any module, in bytes.
+/// How much may be read from any module, in bytes.
 pub const READ_LEAST: u64 = 1 << 20;
 
 /// What is kept of a module, in bytes: its symbols, aliases and the like.
@@ -36,13 +35,13 @@ pub const KERNEL: u64 = 256 << 20;
 /// What is kept of the packages of a transaction, in bytes.
 pub const TRANSACTION: u64 = 512 << 20;
 
-/// How many times its size a package's modules may unpack to.
+/// How many times the size of its package the modules of a package may have, decompressed.
 pub const UNPACK_FACTOR: u64 = 64;
 
-/// What any package's modules may unpack to, in bytes.
+/// How many bytes the modules of any package may have, decompressed.
 pub const UNPACK_LEAST: u64 = 1 << 30;
 
-/// The longest name of a symbol that is taken, in bytes. The kernel's own are at most 512 (`KSYM_NAME_LEN`).
+/// The longest name of a symbol that is accepted, in bytes. The kernel's limit is 512 (`KSYM_NAME_LEN`).
 pub const NAME: usize = 4096;
 
 /// What allocating something takes beside its own size, in bytes.
@@ -72,7 +71,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// More would have to be spent than a budget has.
+/// A budget is exceeded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// Of memory.
@@ -103,12 +102,12 @@ pub enum Exceeded {
         /// The package's size, in bytes.
         size: u64,
     },
-    /// There is no memory even for what is allowed.
+    /// There is not enough memory even for what the budget allows.
     #[error("there is not enough memory to read it")]
     NoMemory,
 }
 
-/// What may still be spent.
+/// What is left of a budget.
 #[derive(Clone, Debug)]
 pub struct Budget {
     scope: Scope,
@@ -167,7 +166,7 @@ impl Budget {
         Self { scope: Scope::Transaction, size: 0, memory, work }
     }
 
-    /// Pays for reading (of a package: unpacking) so many bytes.
+    /// Accounts for reading so many bytes (for a package: of decompressed modules).
     ///
     /// # Errors
     /// [`Exceeded`].
@@ -183,7 +182,7 @@ impl Budget {
         })
     }
 
-    /// Pays for keeping something of `bytes` bytes besides what was allocated for it.
+    /// Accounts for keeping something of `bytes` bytes, besides the overhead of its allocation.
     ///
     /// # Errors
     /// [`Exceeded`].
@@ -194,7 +193,7 @@ impl Budget {
         Err(Exceeded::Memory { scope: self.scope, limit: self.memory.limit })
     }
 
-    /// Pays for keeping a `T` with a text of `len` bytes.
+    /// Accounts for keeping a `T` with a text of `len` bytes.
     ///
     /// # Errors
     /// [`Exceeded`].

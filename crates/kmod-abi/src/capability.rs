@@ -2,10 +2,7 @@
 //! Symbol versions as packages state them: `ksym(FLAVOUR:SYMBOL) = CRC` (SUSE), `kernel(SYMBOL) = 0xCRC`
 //! and `ksym(SYMBOL) = 0xCRC` (Red Hat).
 
-use std::fmt::Write as _;
-
-use super::SymbolTable;
-use super::symvers::UNKNOWN_KIND;
+use super::{Export, Licensing, SymbolTable, SymbolTableBuilder};
 
 /// A capability that names a symbol and its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +33,23 @@ impl<'c> SymbolCapability<'c> {
     }
 }
 
-/// What a kernel exports, as far as its packages' Provides tell: names and versions, but not who may use
-/// them. SUSE's kernels list every symbol; Red Hat's may list those of their stable list only, and then
-/// what is missing is unknown.
+/// What a kernel exports according to its packages' Provides: names and versions, but not licences and namespaces. SUSE's
+/// kernels list every symbol; Red Hat's may list only those of their stable list, so what is missing is unknown.
 pub fn table<'c>(provides: impl IntoIterator<Item = SymbolCapability<'c>>) -> SymbolTable {
-    let mut text = String::new();
+    let mut builder = SymbolTableBuilder::new();
     let mut complete = false;
-    for capability in provides {
-        complete |= capability.flavour.is_some() && capability.symbol == "module_layout";
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:#010x}\t{}\tvmlinux\t{UNKNOWN_KIND}\t", capability.crc, capability.symbol);
+    for SymbolCapability { flavour, symbol, crc } in provides {
+        complete |= flavour.is_some() && symbol == "module_layout";
+        let export = Export {
+            crc: Some(crc),
+            crc_known: true,
+            exporter: "vmlinux",
+            licensing: Licensing::Unknown,
+            namespace: "",
+        };
+        builder.add(symbol, &export);
     }
-    SymbolTable::build(text.into_bytes(), complete).unwrap_or_else(|_| SymbolTable::unknown())
+    builder.finish(complete).unwrap_or_else(|_| SymbolTable::unknown())
 }
 
 #[cfg(test)]

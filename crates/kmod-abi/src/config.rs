@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The CONFIG_ switches of a kernel that decide what its loader accepts.
 
-/// From `/usr/lib/modules/KREL/config` or `/boot/config-KREL`. The default is what a kernel of which
-/// nothing is known is taken for: strict about forced loading and namespaces, no signature enforced.
+/// From `/usr/lib/modules/KREL/config` or `/boot/config-KREL`. The default is assumed for a kernel whose configuration is
+/// unknown: strict about forced loading and namespaces, signatures not enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
-    /// `CONFIG_MODULE_FORCE_LOAD`: modules without versions are taken (`try_to_force_load`).
+    /// `CONFIG_MODULE_FORCE_LOAD`: modules without versions are accepted (`try_to_force_load`).
     pub force_load: bool,
-    /// `CONFIG_MODULE_SIG`: signatures are looked at.
+    /// `CONFIG_MODULE_SIG`: signatures are checked.
     pub signatures: bool,
-    /// `CONFIG_MODULE_SIG_FORCE`: only signed modules are taken.
+    /// `CONFIG_MODULE_SIG_FORCE`: only signed modules are accepted.
     pub signatures_enforced: bool,
     /// `CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS`: a namespace not imported is a warning only.
     pub missing_namespaces_allowed: bool,
     /// The kernel's sources know `CONFIG_EXTENDED_MODVERSIONS` (the switch is named, on or off): the
-    /// loader reads `__version_ext_crcs`. `None`: no configuration to tell by.
+    /// loader reads `__version_ext_crcs`. `None`: the configuration is unknown.
     pub extended_versions: Option<bool>,
 }
 
 impl KernelConfig {
-    /// Reads a `.config`. Unknown lines are passed over.
+    /// Reads a `.config`. Unknown lines are ignored.
     pub fn parse(text: &[u8]) -> Self {
         let mut config = Self { extended_versions: Some(false), ..Self::default() };
         for line in text.split(|b| *b == b'\n') {

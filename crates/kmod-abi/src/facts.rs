@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What dependencies of packages are made of: a module's versions, exports and aliases as they stand in
-//! the file, in its order and with nothing left out.
+//! What the dependencies of packages are made of: a module's versions, exports and aliases, complete and in the order of the
+//! file.
 
 use super::elf::{Object, Place, Relocated};
 use super::module::{KSYMTABS, Malformed, basic_versions, extended_versions, offers, value_at};
@@ -17,7 +17,7 @@ pub struct Exported {
     pub absolute: bool,
 }
 
-/// A module as far as dependencies of its package follow from it.
+/// The parts of a module that determine the dependencies of its package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The whole `vermagic`, release first.
@@ -26,7 +26,7 @@ pub struct Facts {
     pub version: Option<Box<[u8]>>,
     /// `alias` entries, in order.
     pub aliases: Vec<Box<[u8]>>,
-    /// Symbols with the versions that the module wants of them, `module_layout` included: the records of
+    /// The symbols that the module imports, with their versions, `module_layout` included: the records of
     /// `__versions` in order, then those of `__version_ext_*` for names that have no other.
     pub versions: Vec<(Box<str>, u32)>,
     /// What it exports, in the order of the symbol table.
@@ -34,7 +34,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads the bytes of an inflated `.ko` file.
+    /// Reads the contents of a decompressed `.ko` file.
     ///
     /// # Errors
     /// [`Malformed`]: it is not a module.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What the loader of one kernel does and that of an older one does not.
+//! What loaders of newer kernels do and those of older ones do not.
 
 use std::fmt;
 
 use crate::Kernel;
 
-/// A release of Linux, as far as it says what a kernel can do: `6.4`.
+/// A release of Linux, such as `6.4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Release {
     /// The first number.
@@ -62,8 +62,8 @@ impl Feature {
 }
 
 impl Kernel {
-    /// Does its loader do this? By what the kernel's own files show, else by its release; a release without numbers is taken for
-    /// one of today.
+    /// Whether its loader does this: by what the kernel's own files show, else by its release. A release without numbers counts
+    /// as a current one.
     pub fn has(&self, feature: Feature) -> bool {
         let shown = match feature {
             Feature::InheritsTaint | Feature::ModuleNamespaces => false,

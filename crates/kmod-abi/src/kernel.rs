@@ -3,7 +3,7 @@
 
 use super::{Arch, KernelConfig, Module, SymbolTable};
 
-/// What any one module of a kernel tells of the kernel itself.
+/// What any module that was built with a kernel says about that kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
     /// Class, byte order and machine.
@@ -15,7 +15,7 @@ pub struct Traits {
 }
 
 impl Traits {
-    /// Reads them off a module that was built with the kernel.
+    /// Takes them from a module that was built with the kernel.
     pub fn of(module: &Module) -> Self {
         Self {
             arch: Some(module.arch),
@@ -30,7 +30,7 @@ impl Traits {
 pub struct Kernel {
     /// Its release, `uname -r`.
     pub release: String,
-    /// What its own modules tell of it; what is `None` is not checked.
+    /// What its own modules say about it; what is `None` is not checked.
     pub traits: Traits,
     /// What it exports.
     pub symbols: SymbolTable,

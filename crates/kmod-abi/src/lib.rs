@@ -52,6 +52,7 @@ mod module;
 pub mod name;
 mod rebuild;
 pub mod signature;
+mod symbols;
 mod symvers;
 
 pub use config::KernelConfig;
@@ -65,7 +66,8 @@ pub use kernel::{Kernel, Traits};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;
-pub use symvers::{Export, Licensing, NotSymvers, SymbolTable};
+pub use symbols::{Export, Licensing, SymbolTable, SymbolTableBuilder};
+pub use symvers::NotSymvers;
 
 /// Reads a `.modinfo` section.
 #[cfg(feature = "fuzz")]

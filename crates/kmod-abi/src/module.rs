@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A module: what it needs, what it offers, and what it says of itself.
+//! A module: what it imports, what it exports, and what it says about itself.
 
 mod exports;
 mod info;
@@ -81,8 +81,8 @@ pub struct Module {
     pub is_live_patch: bool,
     /// The signature.
     pub signature: SignatureState,
-    /// Only its symbols are known, by its package's dependencies: no rule about anything else is applied,
-    /// and what it offers may be more than is known.
+    /// Only its symbols are known, from its package's dependencies: rules about anything else are not applied, and it may
+    /// export more symbols than are known.
     pub is_declared: bool,
 }
 
@@ -133,7 +133,7 @@ impl Module {
         Ok(module)
     }
 
-    /// A module of which no more is known than the symbols and versions that it needs and offers.
+    /// A module of which only the imported and exported symbols and their versions are known.
     pub fn declared(
         needs: impl IntoIterator<Item = (Box<str>, u32)>,
         offers: impl IntoIterator<Item = (Box<str>, u32)>,
@@ -191,7 +191,7 @@ impl Module {
         )
     }
 
-    /// What it takes in memory, in bytes.
+    /// How much memory it takes, in bytes.
     pub fn memory(&self) -> u64 {
         let text = |text: &str| text.len() + 16;
         let offer = |o: &Offer| size_of::<Offer>() + text(&o.symbol) + o.namespace.as_deref().map_or(0, text);

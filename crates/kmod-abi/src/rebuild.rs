@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A kernel without symvers: what can be known of its exports from its own modules.
+//! A kernel without symvers: what its own modules say about its exports.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::symvers::{NO_CRC, UNKNOWN_CRC, UNKNOWN_KIND};
-use super::{Module, SymbolTable};
+use super::{Export, Licensing, Module, Offer, SymbolTable, SymbolTableBuilder};
 use crate::budget::{Budget, Exceeded};
 
 /// Puts a [`SymbolTable`] together from in-tree modules: each lists the CRC of every symbol that it uses,
@@ -18,10 +16,21 @@ pub struct Rebuild {
     over: Option<Exceeded>,
     /// Symbol to CRC, of what modules use.
     used: BTreeMap<Box<str>, u32>,
-    /// Symbol to the rest of its line, of what modules export.
-    exported: BTreeMap<Box<str>, String>,
+    /// Paths of the modules that have been taken in.
+    paths: Vec<Box<str>>,
+    /// What modules export, by symbol.
+    exported: BTreeMap<Box<str>, Exported>,
     /// Symbols that the kernel image has, CRC unknown.
     seen: Vec<Box<str>>,
+}
+
+#[derive(Debug)]
+struct Exported {
+    crc: Option<u32>,
+    gpl: bool,
+    namespace: Option<Box<str>>,
+    /// The exporter's place among the paths.
+    by: usize,
 }
 
 impl Default for Rebuild {
@@ -30,6 +39,7 @@ impl Default for Rebuild {
             budget: Budget::kernel(),
             over: None,
             used: BTreeMap::new(),
+            paths: Vec::new(),
             exported: BTreeMap::new(),
             seen: Vec::new(),
         }
@@ -39,9 +49,8 @@ impl Default for Rebuild {
 impl Rebuild {
     /// Takes in an in-tree module. `path` is its path below `kernel/`, without `.ko`. A module that would be too much is left out.
     pub fn add(&mut self, path: &str, module: &Module) {
-        // An export's line is kept beside its name.
-        let lines = module.offers.iter().map(|o| (o.symbol.len() * 2 + path.len() + 64) as u64);
-        if let Err(over) = self.budget.keep(module.memory() + lines.sum::<u64>()) {
+        let exports = module.offers.iter().map(|o| (size_of::<Exported>() + o.symbol.len() + 64) as u64);
+        if let Err(over) = self.budget.keep(module.memory() + exports.sum::<u64>() + path.len() as u64) {
             self.over = Some(over);
             return;
         }
@@ -54,14 +63,11 @@ impl Rebuild {
                 self.used.insert(need.symbol.clone(), crc);
             }
         }
-        for offer in &module.offers {
-            let kind = if offer.gpl { "EXPORT_SYMBOL_GPL" } else { "EXPORT_SYMBOL" };
-            let crc = offer.crc.map_or_else(|| NO_CRC.to_string(), |crc| format!("{crc:#010x}"));
-            let namespace = offer.namespace.as_deref().unwrap_or("");
-            self.exported.insert(
-                offer.symbol.clone(),
-                format!("{crc}\t{}\t{path}\t{kind}\t{namespace}", offer.symbol),
-            );
+        let by = self.paths.len();
+        self.paths.push(path.into());
+        for Offer { symbol, crc, gpl, namespace } in &module.offers {
+            let exported = Exported { crc: *crc, gpl: *gpl, namespace: namespace.clone(), by };
+            self.exported.insert(symbol.clone(), exported);
         }
     }
 
@@ -87,21 +93,34 @@ impl Rebuild {
 
     /// The table; it is never complete.
     pub fn finish(self) -> SymbolTable {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        for line in self.exported.values() {
-            let _ = writeln!(text, "{line}");
+        let mut builder = SymbolTableBuilder::new();
+        for (symbol, exported) in &self.exported {
+            let export = Export {
+                crc: exported.crc,
+                crc_known: true,
+                exporter: &self.paths[exported.by],
+                licensing: if exported.gpl { Licensing::GplOnly } else { Licensing::Any },
+                namespace: exported.namespace.as_deref().unwrap_or(""),
+            };
+            builder.add(symbol, &export);
         }
+        let image = Export {
+            crc: None,
+            crc_known: false,
+            exporter: "vmlinux",
+            licensing: Licensing::Unknown,
+            namespace: "",
+        };
         for (symbol, crc) in &self.used {
             if !self.exported.contains_key(symbol) {
-                let _ = writeln!(text, "{crc:#010x}\t{symbol}\tvmlinux\t{UNKNOWN_KIND}\t");
+                builder.add(symbol, &Export { crc: Some(*crc), crc_known: true, ..image });
             }
         }
         for symbol in &self.seen {
             if !self.exported.contains_key(symbol) && !self.used.contains_key(symbol) {
-                let _ = writeln!(text, "{UNKNOWN_CRC}\t{symbol}\tvmlinux\t{UNKNOWN_KIND}\t");
+                builder.add(symbol, &image);
             }
         }
-        SymbolTable::build(text.into_bytes(), false).unwrap_or_else(|_| SymbolTable::unknown())
+        builder.finish(false).unwrap_or_else(|_| SymbolTable::unknown())
     }
 }

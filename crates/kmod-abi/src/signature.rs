@@ -8,13 +8,13 @@
 //! ```
 //!
 //! The signature of today's modules (`id_type` 2) is a PKCS#7 (CMS, RFC 5652) `SignedData`, and all the one-byte fields but `id_type` are zero.
-//! Nothing is verified here: that needs the kernel's keyrings. Only who claims to have signed is told.
+//! Nothing is verified here, as that needs the kernel's keyrings: the result only says who claims to have signed.
 
 mod pkcs7;
 
 use pkcs7::{hex, is_signed_data, read_pkcs7};
 
-/// What ends a signed module's file.
+/// The end of a signed module's file.
 pub const MARKER: &[u8] = b"~Module signature appended~\n";
 
 /// Bytes of the record before [`MARKER`].
@@ -80,10 +80,10 @@ pub enum SignatureError {
     Message,
 }
 
-/// Splits a module's file into the module and, where there is one, its signature.
+/// Splits the contents of a module's file into the module and its signature, if it has one.
 ///
-/// Without [`MARKER`] at the end the whole of `bytes` is the module. Of a PKCS#7 message that cannot be read
-/// to its end the [`Signature`] has what was read before.
+/// Without [`MARKER`] at the end, all of `bytes` is the module. If a PKCS#7 message can only be read in part, the
+/// [`Signature`] has that part.
 ///
 /// # Errors
 /// A record whose sizes do not fit the file or whose fields the kernel's `mod_check_sig` refuses, or a message that does not even

@@ -1,102 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a kernel exports: `Module.symvers`.
 
-use std::hash::{BuildHasher, RandomState};
+use std::collections::TryReserveError;
 
-use super::modinfo;
+use super::symbols::{Row, Version};
+use super::{Licensing, SymbolTable, modinfo};
 use crate::budget;
 use kmp_steps as steps;
 
-/// Text in which no line is a line of symvers.
+/// Why a text is no list of symbol versions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a list of symbol versions: {0}")]
-pub struct NotSymvers(String);
-
-/// Who may use an exported symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Licensing {
-    /// `EXPORT_SYMBOL`.
-    Any,
-    /// `EXPORT_SYMBOL_GPL`.
-    GplOnly,
-    /// The table does not tell (see [`super::Rebuild`]).
-    Unknown,
+pub enum NotSymvers {
+    /// There are lines, and not one of them is a line of symvers.
+    #[error("not a list of symbol versions: the first of {lines} lines is {first:?}")]
+    Lines {
+        /// How many.
+        lines: usize,
+        /// What the first begins with.
+        first: String,
+    },
+    /// More than 4 GiB.
+    #[error("not a list of symbol versions: more than 4 GiB")]
+    TooBig,
+    /// There is no memory for it.
+    #[error("a list of symbol versions: there is not enough memory for it")]
+    NoMemory,
 }
 
-/// One exported symbol, as a [`SymbolTable`] has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Export<'t> {
-    /// Its version. `None`: the exporter has none for it.
-    pub crc: Option<u32>,
-    /// Is the version known? Always so in symvers.
-    pub crc_known: bool,
-    /// `vmlinux`, or a module's path below `kernel/` without `.ko`.
-    pub exporter: &'t str,
-    /// Who may use it.
-    pub licensing: Licensing,
-    /// Its namespace; empty for none.
-    pub namespace: &'t str,
-}
-
-impl Export<'_> {
-    /// Is it in the kernel image itself?
-    pub fn is_builtin(&self) -> bool {
-        self.exporter == "vmlinux"
+impl From<TryReserveError> for NotSymvers {
+    fn from(_: TryReserveError) -> Self {
+        Self::NoMemory
     }
-}
-
-/// The symbols that a kernel and its in-tree modules export.
-///
-/// The text is kept as it is, with an index of line starts: a table of 24,000 symbols takes the space of
-/// its text and 512 KiB, and only the lines asked for are taken apart.
-#[derive(Clone, Debug)]
-pub struct SymbolTable {
-    text: Box<str>,
-    /// Open addressing. The length is a power of two, and at most half of them are used.
-    slots: Box<[Slot]>,
-    hasher: Hasher,
-    len: usize,
-    complete: bool,
-    bad_lines: usize,
-}
-
-/// Where a line starts + 1 (0: the slot is free), and a part of its symbol's hash, which tells most other
-/// symbols apart without a look at the text.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    start: u32,
-    tag: u32,
-}
-
-/// A multiplying hash with a secret: fast on short names, and whoever writes the file cannot aim at it.
-#[derive(Clone, Copy, Debug)]
-struct Hasher([u64; 2]);
-
-impl Hasher {
-    fn new() -> Self {
-        let random = RandomState::new();
-        Self([random.hash_one(0), random.hash_one(1) | 1])
-    }
-
-    fn hash(self, bytes: &[u8]) -> u64 {
-        let mix = |state: u64, word: u64| {
-            let product = u128::from(state ^ word) * u128::from(self.0[1]);
-            (product as u64) ^ ((product >> 64) as u64)
-        };
-        let mut state = self.0[0] ^ bytes.len() as u64;
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            state = mix(state, chunk.try_into().map_or(0, u64::from_le_bytes));
-        }
-        let rest = chunks.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        mix(mix(state, rest), self.0[0])
-    }
-}
-
-/// A line taken apart. The form of 5.4 has the namespace before the exporter.
-struct Line<'t> {
-    symbol: &'t str,
-    export: Export<'t>,
 }
 
 /// A line's extent, found in one pass.
@@ -132,180 +66,88 @@ fn extent(text: &str, start: usize) -> Extent {
     found
 }
 
-fn line<'t>(text: &'t str, start: usize, extent: &Extent) -> Option<Line<'t>> {
+/// A line taken apart. The form of 5.4 has the namespace before the exporter.
+fn row(text: &str, start: usize, extent: &Extent) -> Option<Row> {
     let Extent { tabs: [a, b, c, d], width, end, .. } = *extent;
-    if end - start > LONGEST {
+    if end - start > LONGEST || a + 1 == b {
         return None;
     }
     let (fourth, fifth) = match width {
-        3 => (&text[c + 1..end], None),
-        4 => (&text[c + 1..d], Some(&text[d + 1..end])),
+        3 => ((c + 1, end), None),
+        4 => ((c + 1, d), Some((d + 1, end))),
         _ => return None,
     };
-    let (crc, symbol, third) = (&text[start..a], &text[a + 1..b], &text[b + 1..c]);
-    if symbol.is_empty() {
-        return None;
-    }
-    let (exporter, kind, namespace) = if fourth.starts_with("EXPORT_") {
-        (third, fourth, fifth.unwrap_or(""))
+    let (symbol, third) = ((a + 1, b), (b + 1, c));
+    let (exporter, kind, namespace) = if text[fourth.0..fourth.1].starts_with("EXPORT_") {
+        (third, fourth, fifth.unwrap_or((end, end)))
     } else {
         (fourth, fifth?, third)
     };
-    let licensing = match kind {
+    let licensing = match &text[kind.0..kind.1] {
         "EXPORT_SYMBOL" | "EXPORT_SYMBOL_GPL_FUTURE" | "EXPORT_UNUSED_SYMBOL" => Licensing::Any,
         "EXPORT_SYMBOL_GPL" | "EXPORT_UNUSED_SYMBOL_GPL" => Licensing::GplOnly,
-        UNKNOWN_KIND => Licensing::Unknown,
         _ => return None,
     };
-    let (crc, crc_known) = match crc {
-        NO_CRC => (None, true),
-        UNKNOWN_CRC => (None, false),
-        hex => (Some(u32::from_str_radix(hex.strip_prefix("0x")?, 16).ok()?), true),
-    };
-    Some(Line { symbol, export: Export { crc, crc_known, exporter, licensing, namespace } })
+    let crc = u32::from_str_radix(text[start..a].strip_prefix("0x")?, 16).ok()?;
+    Row::new([symbol, exporter, namespace], Version::Known(crc), licensing)
 }
 
-/// The length of the shortest line, in bytes.
-const SHORTEST: usize = "?\ts\t\tEXPORT_?\n".len();
+/// The length of a usual line, in bytes.
+const USUAL: usize = 64;
 
 /// The length of the longest line that is read, in bytes. Names in it have at most 512 (`KSYM_NAME_LEN`), or are paths.
 const LONGEST: usize = 4 * budget::NAME;
-
-// What `Rebuild` writes where a kernel without symvers does not tell.
-pub(super) const UNKNOWN_KIND: &str = "EXPORT_?";
-pub(super) const NO_CRC: &str = "-";
-pub(super) const UNKNOWN_CRC: &str = "?";
 
 impl SymbolTable {
     /// Reads `Module.symvers`: 4 or 5 columns separated by tabs, either line end. Of the lines of one
     /// symbol, vmlinux's wins, then the first (`find_symbol` looks in the kernel image first).
     ///
-    /// Lines that are none are counted and left out. A last line without its end may have lost more than
-    /// that (`_GPL`, a part of its namespace): it is left out, too, and makes the table incomplete: what is
-    /// not in it is then unknown, not absent.
+    /// Other lines are counted and ignored. A last line without a line end may be truncated: it is ignored as well, and
+    /// makes the table incomplete, so that what is not in it is unknown, not absent.
     ///
     /// # Errors
-    /// [`NotSymvers`] when there are lines and not one of them is readable.
+    /// [`NotSymvers`] if there are lines and none of them can be read.
+    ///
+    /// ```
+    /// use kmod_abi::SymbolTable;
+    ///
+    /// let table = SymbolTable::parse(b"0x27e1a049\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n".to_vec())?;
+    /// let printk = table.get("printk").unwrap();
+    /// assert_eq!(printk.crc, Some(0x27e1_a049));
+    /// assert!(printk.is_builtin());
+    /// assert!(table.get("no_such_symbol").is_none() && table.is_complete());
+    /// # Ok::<(), kmod_abi::NotSymvers>(())
+    /// ```
     pub fn parse(text: Vec<u8>) -> Result<Self, NotSymvers> {
-        Self::build(text, true)
-    }
-
-    /// An empty table of which nothing is known.
-    pub fn unknown() -> Self {
-        Self::build(Vec::new(), false).expect("an empty text is a table")
-    }
-
-    pub(super) fn build(text: Vec<u8>, complete: bool) -> Result<Self, NotSymvers> {
-        let text: Box<str> =
-            String::from_utf8(text).unwrap_or_else(|e| modinfo::text(e.as_bytes())).into_boxed_str();
+        let text = String::from_utf8(text).unwrap_or_else(|e| modinfo::text(e.as_bytes()));
         if u32::try_from(text.len()).is_err() {
-            return Err(NotSymvers("more than 4 GiB".into()));
+            return Err(NotSymvers::TooBig);
         }
-        // A text of nothing but line ends has no lines to be found again.
-        let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count().min(text.len() / SHORTEST) + 1;
-        let mut slots = Vec::new();
-        let count = (lines * 2 + 2).next_power_of_two();
-        slots.try_reserve_exact(count).map_err(|_| NotSymvers("there is not enough memory for it".into()))?;
-        slots.resize(count, Slot::default());
-        let slots = slots.into_boxed_slice();
-        let mut table = Self { text, slots, hasher: Hasher::new(), len: 0, complete, bad_lines: 0 };
+        let mut rows = Vec::new();
+        rows.try_reserve(text.len() / USUAL)?;
+        let (mut bad_lines, mut complete) = (0, true);
         let mut start = 0;
-        while start < table.text.len() {
+        while start < text.len() {
             steps::count(1);
-            let extent = extent(&table.text, start);
-            match line(&table.text, start, &extent) {
-                Some(found) if extent.ended => {
-                    let (slot, tag, taken) = table.slot(found.symbol);
-                    let replaces = found.export.is_builtin() && !taken.is_some_and(|t| t.is_builtin());
-                    let is_new = taken.is_none();
-                    if is_new || replaces {
-                        table.slots[slot] = Slot { start: u32::try_from(start + 1).unwrap_or(0), tag };
-                        table.len += usize::from(is_new);
-                    }
+            let extent = extent(&text, start);
+            match row(&text, start, &extent) {
+                Some(row) if extent.ended => {
+                    rows.try_reserve(1)?;
+                    rows.push(row);
                 }
-                _ if table.text[start..extent.end].trim().is_empty() => {}
+                _ if text[start..extent.end].trim().is_empty() => {}
                 _ => {
-                    table.bad_lines += 1;
-                    table.complete &= extent.ended;
+                    bad_lines += 1;
+                    complete &= extent.ended;
                 }
             }
             start = extent.next;
         }
-        if table.len == 0 && table.bad_lines > 0 {
-            let first: String = table.text.lines().next().unwrap_or("").chars().take(40).collect();
-            return Err(NotSymvers(format!("the first of {} lines is {first:?}", table.bad_lines)));
+        if rows.is_empty() && bad_lines > 0 {
+            let first = text.lines().next().unwrap_or("").chars().take(40).collect();
+            return Err(NotSymvers::Lines { lines: bad_lines, first });
         }
-        Ok(table)
-    }
-
-    /// The slot of `symbol`, its tag, and what the slot holds.
-    fn slot(&self, symbol: &str) -> (usize, u32, Option<Export<'_>>) {
-        let mask = self.slots.len() - 1;
-        let hash = self.hasher.hash(symbol.as_bytes());
-        let tag = (hash >> 32) as u32;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = self.slots[at];
-            let Some(start) = (slot.start as usize).checked_sub(1) else {
-                return (at, tag, None);
-            };
-            if slot.tag == tag
-                && let Some(found) = line(&self.text, start, &extent(&self.text, start))
-                && found.symbol == symbol
-            {
-                return (at, tag, Some(found.export));
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    /// What is known of `symbol`.
-    pub fn get(&self, symbol: &str) -> Option<Export<'_>> {
-        self.slot(symbol).2
-    }
-
-    /// All symbols, each once and as [`Self::get`] knows it, in the order of the text.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Export<'_>)> {
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            (next < self.text.len()).then(|| {
-                let start = next;
-                let extent = extent(&self.text, start);
-                next = extent.next;
-                let found = line(&self.text, start, &extent)?;
-                let (slot, _, known) = self.slot(found.symbol);
-                // Not the line that was left out because it is cut, nor one that another takes the place of.
-                (known.is_some() && self.slots[slot].start as usize == start + 1)
-                    .then_some((found.symbol, found.export))
-            })
-        })
-        .flatten()
-    }
-
-    /// Does the kernel export nothing but what is in here? Where this is false, a symbol that is not in
-    /// the table is unknown.
-    pub fn is_complete(&self) -> bool {
-        self.complete
-    }
-
-    /// How many different symbols.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// No symbols at all?
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// What it takes in memory, in bytes.
-    pub fn memory(&self) -> u64 {
-        (self.text.len() + size_of_val(&*self.slots)) as u64
-    }
-
-    /// How many lines could not be read.
-    pub fn bad_lines(&self) -> usize {
-        self.bad_lines
+        Ok(Self::of_rows(text, rows, complete, bad_lines)?)
     }
 }
 

@@ -12,6 +12,7 @@ use kmp_core::deps::{Circumstances, Content, Entry, Kind, SymsetRow, kind, read_
 use kmp_core::dialect::Dialect;
 use kmp_core::printable;
 use kmp_core::root::Root;
+use kmp_core::tree;
 use kmp_core::unpack::{MODULE_LIMIT, inflate};
 use kmp_core::workers;
 
@@ -104,7 +105,10 @@ fn read(path: &Path, kind: &Kind) -> Result<Option<Entry>, String> {
         Kind::Image(release) => {
             let builtin = builtin(path, release);
             if builtin.is_none() {
-                log::warn!("{shown}: what is built into it is not known, there is no modules.builtin");
+                log::warn!(
+                    "{shown}: what is built into it is not known, there is no {}",
+                    tree::MODULES_BUILTIN
+                );
             }
             let exports = image_exports(&bytes).map_err(|e| malformed("a kernel", &e))?;
             Content::Image { exports, builtin }
@@ -119,9 +123,9 @@ fn read(path: &Path, kind: &Kind) -> Result<Option<Entry>, String> {
 fn builtin(image: &Path, release: &str) -> Option<Vec<u8>> {
     let dir = image.parent()?;
     if dir.file_name() != Some(OsStr::new("boot")) {
-        return contents(&dir.join("modules.builtin")).ok();
+        return contents(&dir.join(tree::MODULES_BUILTIN)).ok();
     }
-    let modules = |dir: PathBuf| dir.join("modules").join(release).join("modules.builtin");
+    let modules = |dir: PathBuf| dir.join("modules").join(release).join(tree::MODULES_BUILTIN);
     let top = dir.parent()?;
     contents(&modules(top.join("usr/lib"))).or_else(|_| contents(&modules(top.join("lib")))).ok()
 }

@@ -9,6 +9,7 @@ use kmp_core::initrd::Request;
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sync};
+use kmp_core::tree;
 use serde::Serialize;
 
 use crate::Outcome;
@@ -240,9 +241,7 @@ fn modules_of(context: &Context, nvr: &str) -> BTreeSet<PathBuf> {
 
 /// What follows the release in the path of a file below a directory of modules.
 pub fn below_release(path: &Path) -> Option<PathBuf> {
-    let path = path.strip_prefix("/usr").or_else(|_| path.strip_prefix("/")).ok()?;
-    let mut rest = path.strip_prefix("lib/modules").ok()?.components();
-    rest.next().map(|_release| rest.as_path().to_path_buf())
+    tree::parts(path).map(|parts| parts.below.to_path_buf())
 }
 
 /// Everything, with no more words than what went wrong.

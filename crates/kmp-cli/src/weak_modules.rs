@@ -16,6 +16,7 @@ use kmp_core::printable;
 use kmp_core::run_dir;
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
+use kmp_core::tree;
 
 use crate::completion;
 use crate::context::{Context, running_kernel};
@@ -204,9 +205,7 @@ fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
 
 /// The release in whose directory a listed module is.
 fn release_of(path: &Path) -> Option<String> {
-    let below = below_release(path)?;
-    let directory = path.ancestors().nth(below.components().count())?;
-    directory.file_name()?.to_str().map(Into::into)
+    tree::parts(path)?.release.to_str().map(Into::into)
 }
 
 /// The original does nothing without a dracut that can be run. Neither does this, where it may be needed.

@@ -5,6 +5,8 @@ mod line;
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::tree::{EXTRA, IN_TREE, WEAK_UPDATES};
+
 pub use line::{KernelLine, Kinship};
 
 /// Whose conventions hold.
@@ -24,15 +26,6 @@ pub enum Dialect {
     /// Red Hat Enterprise Linux, Fedora, CentOS and their relatives.
     RedHat,
 }
-
-/// The directory of links, below a kernel's own.
-pub const WEAK_UPDATES: &str = "weak-updates";
-
-/// The directory of in-tree modules, below a kernel's own.
-pub const IN_TREE: &str = "kernel";
-
-/// The directory whose modules are linked in Red Hat's dialect, below a kernel's own.
-pub const EXTRA: &str = "extra";
 
 /// A package that provides this is part of the kernel, and its modules are never linked.
 pub const KMP_IN_KERNEL: &str = "kmp_in_kernel";

@@ -29,6 +29,7 @@ pub mod survey;
 pub mod sync;
 pub mod system_log;
 pub mod targets;
+pub mod tree;
 mod union_find;
 
 // The floors below, under the names that this crate uses for them.

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What becomes of each symbol that a module uses.
+//! Symbol by symbol: what a module imports, and what it gets.
 
 use super::world::Provider;
 use super::{Reason, World};
 use crate::{Licensing, Module, Need};
 
-/// One line of an explanation: a symbol that a module uses, and what becomes of it.
+/// A symbol that a module imports, and who exports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolLine {
     /// The symbol.
     pub symbol: Box<str>,
-    /// It may be missing.
+    /// A weak symbol, which may be missing.
     pub weak: bool,
     /// The version that the module was built with.
     pub wanted: Option<u32>,
-    /// The version that there is.
+    /// The version that is exported.
     pub offered: Option<u32>,
-    /// Who exports it; `None`: nobody.
+    /// Who exports it, if anything does.
     pub exporter: Option<Box<str>>,
     /// Its namespace.
     pub namespace: Option<Box<str>>,
-    /// GPL-only?
+    /// Whether it is for GPL-compatible modules only.
     pub gpl_only: bool,
-    /// What is wrong with it.
+    /// Why the module cannot use it, if it cannot.
     pub reason: Option<Reason>,
 }
 
 impl World<'_> {
-    /// Symbol by symbol, what module `index` of the set uses and gets. `module_layout` comes first.
+    /// The symbols that module number `index` of the set imports, and what it gets. `module_layout` comes first.
     pub fn explain(&self, index: usize) -> Vec<SymbolLine> {
         let module = self.set[index].module;
         let layout = Need { symbol: "module_layout".into(), weak: false, crcs: module.layout };

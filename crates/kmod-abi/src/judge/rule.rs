@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::feature::{Feature, Release};
 
-/// What is known of a rule. [`Rule::row`] gives it.
+/// The facts about a rule, see [`Rule::row`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The name in JSON documents and tables. It never changes.
@@ -22,7 +22,7 @@ pub struct Row {
     pub last: Option<Release>,
     /// The configuration that switches it, and how; empty where none does.
     pub switch: &'static str,
-    /// May another set of modules settle it?
+    /// Whether the module may comply with it beside another set of modules.
     pub settled: Settled,
     /// What the rule asks for, in words for people: a clause that begins with a small letter and has no full stop.
     pub words: &'static str,

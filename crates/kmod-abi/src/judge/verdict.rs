@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What the judge says: reasons against a module, and warnings.
+//! Verdicts: reasons why a module is incompatible, and warnings.
 
 use std::fmt;
 
 use super::Rule;
 use crate::ModuleFault;
 
-/// One reason why a module does not fit a kernel. Displayed, it is a sentence.
+/// A reason why a module is incompatible with a kernel. Displayed, it is a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// The rule that is broken.
@@ -15,11 +15,11 @@ pub struct Reason {
     pub symbol: Option<Box<str>>,
     /// The version that the module was built with.
     pub wanted: Option<u32>,
-    /// The version that there is.
+    /// The version that is exported.
     pub offered: Option<u32>,
     /// Who exports the symbol: `vmlinux`, an in-tree module's path, or a module's name.
     pub exporter: Option<Box<str>>,
-    /// All of it in words.
+    /// The reason as a sentence.
     pub detail: String,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What else is to be known of a module, whether it loads or not. Displayed, it is a sentence.
+/// Something else to know about a module, whether it loads or not. Displayed, it is a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// It takes the place of an in-tree module, and an in-tree user of that one no longer loads.
@@ -96,27 +96,28 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What the judge says of one module: it fits, or every reason why not, those of the whole module first.
+/// Whether a kernel would load a module, and if not, every reason; those about the module as a whole come first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Empty when it fits.
+    /// Empty if it is compatible.
     pub reasons: Vec<Reason>,
-    /// What else is to be known: each in-tree module once.
+    /// Warnings, one for each in-tree module concerned.
     pub warnings: Vec<Warning>,
 }
 
 impl Verdict {
-    /// Would the kernel load it?
+    /// Whether the kernel would load it.
     pub fn fits(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Is there no verdict, because something could not be read? That of a module which would be refused anyway is one.
+    /// Whether nothing can be said, because something could not be read. If the module would be refused anyway, it is not
+    /// unknown.
     pub fn is_unknown(&self) -> bool {
         !self.fits() && self.reasons.iter().all(|r| r.rule == Rule::Unread)
     }
 
-    /// What it breaks becomes a reason not to link it.
+    /// Turns the in-tree modules that it breaks into reasons not to link it.
     pub fn refuse_breaks(&mut self) {
         for warning in std::mem::take(&mut self.warnings) {
             match warning {
@@ -129,13 +130,13 @@ impl Verdict {
         }
     }
 
-    /// The verdict on what there are no contents of.
+    /// The verdict on a module whose contents are missing.
     pub fn of_fault(fault: &ModuleFault) -> Self {
         let rule = if fault.is_unread() { Rule::Unread } else { Rule::Malformed };
         Self { reasons: vec![Reason::new(rule, fault.to_string())], ..Self::default() }
     }
 
-    /// None, and why.
+    /// An unknown verdict, and why.
     pub fn unknown(why: impl Into<String>) -> Self {
         Self { reasons: vec![Reason::new(Rule::Unread, why)], ..Self::default() }
     }

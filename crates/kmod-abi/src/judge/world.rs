@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A kernel with a set of modules, and who provides which symbol in it.
+//! A kernel with a set of modules, and which of them exports which symbol.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -8,35 +8,34 @@ use super::{Reason, Verdict, Warning};
 use crate::{Crcs, Export, Feature, Kernel, Module, Offer, name};
 use kmp_steps as steps;
 
-/// Why a module is in the set.
+/// The part of a module in a [`World`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// To be judged; it takes the place of an in-tree module of its name.
+    /// It is judged, and replaces an in-tree module of its name.
     Judged,
-    /// To be judged, but the in-tree module of its name is the one that is loaded: it serves nobody else.
+    /// It is judged, but the in-tree module of its name is the one that is loaded, so others cannot use its exports.
     Inert,
-    /// An in-tree module that uses exports of a module that is replaced: where it would not load any
-    /// more, the module that replaces it breaks it.
+    /// An in-tree module that imports symbols of a replaced module. If it no longer loads, the replacement breaks it.
     InTreeUser,
-    /// It stands for modules that could not be read: whether they export what nobody else does is unknown.
+    /// It stands for modules that could not be read: they may export what nothing else does.
     Unread,
 }
 
-/// A module of the set that is judged together.
+/// A module in a [`World`].
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// The module's name by its file, with `_` for `-`: the name that modprobe and depmod go by.
+    /// The module's name from the name of its file, with `_` for `-`, as for modprobe and depmod.
     pub name: &'a str,
     /// Its contents.
     pub module: &'a Module,
-    /// Its part.
+    /// Why it is in the set.
     pub role: Role,
 }
 
-/// A kernel with its in-tree modules and a set of modules beside or in place of them.
+/// A kernel with its in-tree modules, and a set of modules that are added to them or replace some of them.
 ///
-/// Modules that come earlier in the set win where two export the same symbol, as the first one loaded
-/// does in the kernel.
+/// If two modules of the set export the same symbol, the first one wins, as the one that is loaded first does in the
+/// kernel.
 #[derive(Debug)]
 pub struct World<'a> {
     pub(super) kernel: &'a Kernel,
@@ -62,8 +61,8 @@ pub(super) enum Provider<'w> {
 }
 
 impl<'a> World<'a> {
-    /// Puts a world together. `in_tree` has the names (with `_` for `-`) of the in-tree modules on disk;
-    /// without it, every exporter in the kernel's table is taken to be there.
+    /// Makes a world. `in_tree` has the names (with `_` for `-`) of the in-tree modules that are installed; `None`: every
+    /// exporter in the kernel's table is.
     pub fn new(kernel: &'a Kernel, in_tree: Option<&'a HashSet<Box<str>>>, set: Vec<Candidate<'a>>) -> Self {
         let mut by_name = HashMap::new();
         let mut offers = HashMap::new();
@@ -89,8 +88,8 @@ impl<'a> World<'a> {
         self.judge_those((0..self.set.len()).collect())
     }
 
-    /// The verdicts on the modules of the set that are `wanted`, and on those that these depend on; the
-    /// others' are empty.
+    /// The verdicts on the modules of the set that are `wanted` and on those that they depend on; the other verdicts are
+    /// empty.
     pub fn judge_only(&self, wanted: impl IntoIterator<Item = usize>) -> Vec<Verdict> {
         // Whom an in-tree user blames shows only when the user is judged.
         let users = (0..self.set.len()).filter(|i| self.set[*i].role == Role::InTreeUser);

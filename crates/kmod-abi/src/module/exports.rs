@@ -13,7 +13,7 @@ use crate::modinfo;
 pub struct Offer {
     /// The symbol's name.
     pub symbol: Box<str>,
-    /// Its version; `None` where the module has none for it.
+    /// Its version (CRC); `None` if the module has none for it.
     pub crc: Option<u32>,
     /// `EXPORT_SYMBOL_GPL`.
     pub gpl: bool,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What a module says of itself in `.modinfo`.
+//! What a module says about itself in `.modinfo`.
 
 use super::{Malformed, Module};
 use crate::elf::Object;

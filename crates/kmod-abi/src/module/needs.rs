@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The symbols that a module uses.
+//! The symbols that a module imports.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::{Crcs, Malformed, Module, keep_symbol};
 use crate::elf::{Object, Place};
 use crate::modinfo;
 
-/// A symbol that a module uses.
+/// A symbol that a module imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     /// The symbol's name, without the leading `.` of ppc64.

@@ -11,10 +11,10 @@ use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::Mode;
 
 use crate::environment::variable;
-use crate::inventory::{MODULES_DEP, ModulesDirs, Release};
+use crate::inventory::{ModulesDirs, Release};
 use crate::root::Root;
+use crate::tree::{self, MODULES_DEP, OWN_PREFIX};
 
-use super::leftovers::PREFIX;
 use super::private_dir::PrivateDir;
 use super::program::{self, Failure, With};
 use super::shown::Shown;
@@ -96,10 +96,9 @@ impl Depmod {
     }
 }
 
-/// What depmod writes, as against what it reads (`modules.order`, `modules.builtin`, `modules.builtin.modinfo`).
+/// What depmod writes, as against what it reads.
 pub(super) fn is_index(name: &OsStr) -> bool {
-    let read = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
-    name.to_str().is_some_and(|n| n.starts_with("modules.") && !read.contains(&n))
+    name.to_str().is_some_and(tree::may_be_index)
 }
 
 /// Puts what depmod wrote into the kernel's directory.
@@ -109,7 +108,7 @@ fn collect(root: &Root, release: &Release, from: &OwnedFd) -> io::Result<()> {
     // modules.dep comes last: as long as it is old, the index counts as old.
     written.sort_by_key(|name| (name == MODULES_DEP, name.clone()));
     // As depmod does it itself: written beside, then renamed.
-    let beside = OsString::from(format!("{PREFIX}index"));
+    let beside = OsString::from(format!("{OWN_PREFIX}index"));
     for name in written {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut index = File::from(openat(from, name.as_os_str(), flags, Mode::empty())?);

@@ -12,13 +12,10 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use super::switch;
-use crate::dialect::WEAK_UPDATES;
 use crate::inventory::{ModulesDirs, Release};
 use crate::problem::Problem;
 use crate::root::{FileType, Root};
-
-/// Names that only this project makes, beside a release directory or in it, begin so.
-pub const PREFIX: &str = ".kmp-";
+use crate::tree::{OWN_PREFIX, WEAK_UPDATES};
 
 /// Beside the directory of a kernel that is gone, and that is being removed.
 pub(super) const GOING: &str = ".kmp-going-";
@@ -41,7 +38,7 @@ pub fn leftovers(
         });
         let ours = entries.into_iter().filter(|e| {
             let is_unfinished = || e.kind == FileType::File && unfinished_by(&e.name).is_some_and(is_dead);
-            e.name.as_bytes().starts_with(PREFIX.as_bytes()) || is_unfinished()
+            e.name.as_bytes().starts_with(OWN_PREFIX.as_bytes()) || is_unfinished()
         });
         found.extend(ours.map(|e| dir.join(e.name)));
     }

@@ -17,7 +17,7 @@ pub use initrd::{
     unmark,
 };
 
-pub use leftovers::{PREFIX, clear, leftovers};
+pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
 pub use read_only::is_read_only;
 pub use switch::{Wanted, is_index_only, switch};

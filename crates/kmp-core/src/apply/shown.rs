@@ -19,9 +19,9 @@ use nix::sys::stat::Mode;
 use crate::inventory::{DEPMOD_D, ModulesDirs, Release};
 use crate::printable;
 use crate::root::{FileType, Root};
+use crate::tree::OWN_PREFIX;
 
 use super::depmod::is_index;
-use super::leftovers::PREFIX;
 use super::private_dir::PrivateDir;
 
 /// More files than this are no kernel.
@@ -97,7 +97,7 @@ impl Drawing<'_> {
     /// Of depmod's own index nothing, and of `.kmp-*` nothing.
     fn release(&mut self, release: &Release, to: &Path) -> io::Result<()> {
         for entry in self.root.read_dir(&release.dir)? {
-            let hidden = entry.name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+            let hidden = entry.name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes());
             if !is_index(&entry.name) && !hidden {
                 self.entry(&release.dir.join(&entry.name), entry.kind, &to.join(&entry.name))?;
             }

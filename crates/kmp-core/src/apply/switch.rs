@@ -14,10 +14,10 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, rena
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, linkat, symlinkat, unlinkat};
 
-use super::leftovers::{self, GOING, PREFIX};
-use crate::dialect::WEAK_UPDATES;
+use super::leftovers::{self, GOING};
 use crate::inventory::{Item, Release};
 use crate::root::Root;
+use crate::tree::{self, OWN_PREFIX, WEAK_UPDATES};
 
 /// What a kernel's `weak-updates/` should hold.
 #[derive(Debug)]
@@ -32,21 +32,6 @@ pub struct Wanted<'a> {
     /// release directory when only depmod's index is left there.
     pub kernel_is_gone: bool,
 }
-
-/// What depmod writes (kmod 25 to 34), for a directory that no kernel needs any more.
-const INDEX: &[&str] = &[
-    "modules.alias",
-    "modules.alias.bin",
-    "modules.builtin.alias.bin",
-    "modules.builtin.bin",
-    "modules.dep",
-    "modules.dep.bin",
-    "modules.devname",
-    "modules.softdep",
-    "modules.symbols",
-    "modules.symbols.bin",
-    "modules.weakdep",
-];
 
 const DIR_FLAGS: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
@@ -67,7 +52,7 @@ pub fn switch(root: &Root, release: &Release, wanted: &Wanted<'_>) -> io::Result
     // Beside the kernel's directory, as depmod would look into one inside it; inside where that one is a mount point.
     let same_fs = fstat(&dir)?.st_dev == fstat(&parent)?.st_dev;
     let places: &[&OwnedFd] = if same_fs { &[&parent, &dir] } else { &[&dir] };
-    let stage = OsString::from(format!("{PREFIX}{}", release.release));
+    let stage = OsString::from(format!("{OWN_PREFIX}{}", release.release));
     for place in places {
         remove_tree(place.as_fd(), &stage)?;
     }
@@ -137,7 +122,7 @@ pub fn is_index_only(root: &Root, release: &Release) -> io::Result<bool> {
 
 /// Is it what depmod writes, or has not finished?
 fn is_of_index(name: &OsStr) -> bool {
-    INDEX.iter().any(|index| name == *index) || leftovers::unfinished_by(name).is_some()
+    name.to_str().is_some_and(tree::is_known_index) || leftovers::unfinished_by(name).is_some()
 }
 
 /// Did a new directory take the place of the old one?

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a file of a package is, by its path.
 
+use crate::tree::{self, Anywhere};
 use crate::unpack::SUFFIXES;
 
 /// What dependencies a file may have something to do with.
@@ -20,22 +21,22 @@ pub enum Kind {
     Symsets,
 }
 
-const MODULES: &[u8] = b"/lib/modules/";
-
 /// What the file is; `None` for files that no dependency comes from.
 pub fn kind(path: &[u8]) -> Option<Kind> {
     let (dir, name) = split(path);
-    let below_modules = find(path, MODULES).map(|at| &path[at + MODULES.len()..]);
-    if below_modules.is_some_and(|below| below != name && plain(name).ends_with(b".ko")) {
+    let is_of_kernel = Anywhere::all(path).next().is_some_and(|parts| !parts.below.is_empty());
+    if is_of_kernel && plain(name).ends_with(b".ko") {
         return Some(Kind::Module);
     }
     let release = split(dir).1;
-    if below_modules.is_some_and(|below| below != name) {
-        match plain(name) {
-            b"vmlinux" if find(path, b"/usr/lib/modules/").is_some() => return Some(image(release)),
-            b"symvers" => return Some(Kind::Symvers),
-            b"modules.builtin" => return Some(Kind::Builtin),
-            _ => {}
+    if is_of_kernel {
+        let name = plain(name);
+        if name == b"vmlinux" && Anywhere::all(path).any(|parts| parts.in_usr) {
+            return Some(image(release));
+        } else if name == tree::SYMVERS.as_bytes() {
+            return Some(Kind::Symvers);
+        } else if name == tree::MODULES_BUILTIN.as_bytes() {
+            return Some(Kind::Builtin);
         }
     }
     if release == b"boot" {
@@ -72,16 +73,7 @@ pub(super) fn plain(name: &[u8]) -> &[u8] {
     SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix.as_bytes())).unwrap_or(name)
 }
 
-/// Where `part` is first found in `path`.
-pub(super) fn find(path: &[u8], part: &[u8]) -> Option<usize> {
-    memchr::memmem::find(path, part)
-}
-
 /// Is it below `lib/modules/RELEASE/kernel/`, wherever that is?
 pub(super) fn is_in_tree(path: &[u8]) -> bool {
-    memchr::memmem::find_iter(path, MODULES).any(|at| {
-        let below = &path[at + MODULES.len()..];
-        let end = below.iter().position(|b| *b == b'/').unwrap_or(below.len());
-        below[end..].starts_with(b"/kernel/")
-    })
+    Anywhere::all(path).any(|parts| parts.below.starts_with(b"/kernel/"))
 }

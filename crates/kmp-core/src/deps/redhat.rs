@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::modalias::{Merging, merged, underlined};
 use super::path::{plain, split};
 use super::{Circumstances, Entry, Kind, kmod, lines};
+use crate::tree::Anywhere;
 
 /// Provides. From `symvers`: `kernel(SYMBOL) = CRC` of what the image exports, in the file's order.
 /// `kmod(NAME.ko)` in the order of the list. `modalias(PATTERN) = VERSION`, by length and name, merged.
@@ -70,9 +71,9 @@ fn modaliases(entries: &[Entry]) -> Vec<Vec<u8>> {
 fn is_in_kernel(path: &[u8], build_root: &[u8]) -> bool {
     let Some(path) = path.strip_prefix(build_root) else { return false };
     let path = path.strip_prefix(b"/").unwrap_or(path);
-    let Some(below) = path.strip_prefix(b"lib/modules/") else { return false };
-    let end = below.iter().position(|b| *b == b'/').unwrap_or(below.len());
-    below.first().is_some_and(|b| (b'1'..=b'9').contains(b)) && below[end..].starts_with(b"/kernel")
+    let Some(rest) = path.strip_prefix(b"lib/modules/") else { return false };
+    let parts = Anywhere::of(rest, false);
+    parts.release.first().is_some_and(|b| (b'1'..=b'9').contains(b)) && parts.below.starts_with(b"/kernel")
 }
 
 /// The release whose symvers tells what the kernel exports: that of the first module.

@@ -15,9 +15,9 @@ use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, Traits, name};
 use crate::budget::Budget;
-use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::inventory::kind::{self, Around};
 use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
+use crate::tree::{self, CONFIG, IN_TREE, WEAK_UPDATES};
 use crate::unpack::MODULE_LIMIT;
 
 /// Gathers what a transaction brings and takes away.
@@ -86,7 +86,7 @@ impl Elements {
 
     /// Might a package with a file or directory of that name concern us? For a first look at file lists.
     pub fn concerns(path: &Path) -> bool {
-        [Path::new("/usr/lib/modules"), Path::new("/lib/modules")].iter().any(|dir| path.starts_with(dir))
+        tree::DIRECTORIES.iter().any(|dir| path.starts_with(dir))
     }
 
     /// A package file that comes. Its payload is read as far as it has to be: modules of a KMP, and of a
@@ -365,16 +365,16 @@ impl Elements {
                     contents.in_tree.push((release, name.into()));
                 }
                 (_, Some(WEAK_UPDATES)) => {}
-                (Some(_), _) if kind::is_live_patch(&below) => {}
+                (Some(_), _) if tree::is_live_patch(&below) => {}
                 (Some(name), _) => contents.modules.push((release, file.clone(), name.into())),
                 (None, Some(file_name)) if below.iter().nth(1).is_none() => {
-                    let is_symvers = file_name == "symvers" || file_name.starts_with("symvers.");
+                    let is_symvers = tree::is_symvers(file_name);
                     if is_symvers {
                         contents.symvers.push((release.clone(), file.clone()));
-                    } else if file_name == "config" {
+                    } else if file_name == CONFIG {
                         contents.configs.push((release.clone(), file.clone()));
                     }
-                    if is_symvers || kind::makes_a_kernel(&below) {
+                    if is_symvers || tree::makes_a_kernel(&below) {
                         contents.kernels.insert(release, true);
                     }
                 }

@@ -10,15 +10,9 @@ use librpm_rt::PackageFile;
 
 use super::incoming::InTree;
 use crate::abi::name::{module_name, normalized};
-use crate::dialect::IN_TREE;
 use crate::inventory::{ModulesDirs, parse_module};
+use crate::tree::{IN_TREE, MODULES_BUILTIN, MODULES_BUILTIN_MODINFO};
 use crate::unpack::MODULE_LIMIT;
-
-/// Lists what is built in, by paths.
-const BUILTIN: &str = "modules.builtin";
-
-/// What built-in modules say of themselves: `NAME.KEY=VALUE`, each with a NUL after it.
-const BUILTIN_MODINFO: &str = "modules.builtin.modinfo";
 
 /// Reads it from `files`. `is_kept_out`: is a module of that name never loaded for a device? A payload that cannot be read
 /// claims nothing: the kernel would not be installed, either.
@@ -36,7 +30,8 @@ pub(super) fn read<'f>(
         below.starts_with(IN_TREE) && below.file_name().is_some_and(|name| module_name(name).is_some())
     };
     let wanted = |path: &Path| {
-        let is_list = |below: &Path| below == Path::new(BUILTIN) || below == Path::new(BUILTIN_MODINFO);
+        let is_list =
+            |below: &Path| below == Path::new(MODULES_BUILTIN) || below == Path::new(MODULES_BUILTIN_MODINFO);
         below(path).is_some_and(|below| is_module(&below) || is_list(&below))
     };
     let mut found = InTree::default();
@@ -45,8 +40,8 @@ pub(super) fn read<'f>(
             // More than one are hard links to the same contents.
             let Some(path) = paths.first() else { return ControlFlow::Continue(()) };
             match below(path) {
-                Some(below) if below == Path::new(BUILTIN) => found.builtin.extend(builtin(&bytes)),
-                Some(below) if below == Path::new(BUILTIN_MODINFO) => {
+                Some(below) if below == Path::new(MODULES_BUILTIN) => found.builtin.extend(builtin(&bytes)),
+                Some(below) if below == Path::new(MODULES_BUILTIN_MODINFO) => {
                     found.aliases.extend(builtin_aliases(&bytes));
                 }
                 _ => {

@@ -13,14 +13,10 @@ use super::given::{Given, InstalledKernel, Use};
 use super::incoming::InTree;
 use super::policy::{Finding, Orders};
 use super::{in_tree, lost};
-use crate::dialect::IN_TREE;
 use crate::inventory::Blacklist;
-use crate::inventory::kind;
 use crate::root::Root;
 use crate::survey::Survey;
-
-/// Names of a kernel's image, in its directory, and with `-RELEASE` in `/boot`.
-const IMAGES: &[&str] = &["vmlinuz", "vmlinux", "Image", "image", "zImage", "bzImage", "vmlinuz-virt.efi"];
+use crate::tree::{self, IN_TREE};
 
 /// The running system, as far as the root is that.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
@@ -80,15 +76,13 @@ impl<'p> Packages<'p> {
         let mut kernels: BTreeMap<String, InstalledKernel> = BTreeMap::new();
         let goes_by_package = self.survey.inventory.conventions.dialect.goes_by_package();
         for release in self.survey.inventory.kernels() {
-            let files: Vec<PathBuf> = kind::KERNEL_FILES.iter().map(|name| release.dir.join(name)).collect();
+            let files: Vec<PathBuf> =
+                tree::MAKES_A_KERNEL.iter().map(|name| release.dir.join(name)).collect();
             let packages = if goes_by_package { self.owners(&files) } else { BTreeSet::new() };
-            let image = |name: &&str| {
-                let in_boot = Path::new("/boot").join(format!("{name}-{}", release.release));
-                // What cannot be looked at may be there.
-                let is_there = |path: &Path| self.root.try_exists(path).unwrap_or(true);
-                is_there(&release.dir.join(name)) || is_there(&in_boot)
-            };
-            let is_bootable = IMAGES.iter().any(image);
+            let images = tree::IMAGES.iter().chain([&tree::UNIFIED_IMAGE]);
+            let mut places = images.flat_map(|name| tree::places(&release.dir, &release.release, name));
+            // What cannot be looked at may be there.
+            let is_bootable = places.any(|path| self.root.try_exists(&path).unwrap_or(true));
             let kernel = InstalledKernel { packages: packages.into_iter().collect(), is_bootable };
             kernels.insert(release.release.clone(), kernel);
         }

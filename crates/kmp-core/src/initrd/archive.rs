@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use super::cpio;
 use super::digest::Digest;
 use crate::abi::name::module_name;
-use crate::dialect::IN_TREE;
+use crate::tree::{self, IN_TREE};
 use crate::unpack::{Inflater, Kind, Source, stream};
 
 /// The most that all streams together may unpack to, in bytes. Initrds have some hundred MiB.
@@ -79,7 +79,7 @@ impl Contents {
         let mut at = path.to_path_buf();
         for _ in 0..LINKS {
             match self.modules.get(&at)? {
-                Archived::Link(target) => at = below_modules(&joined(&at, target))?,
+                Archived::Link(target) => at = tree::parts_in_initrd(&joined(&at, target))?.to_path_buf(),
                 other => return Some(other),
             }
         }
@@ -101,12 +101,6 @@ fn joined(at: &Path, target: &Path) -> PathBuf {
         }
     }
     path
-}
-
-/// The path below the directory of modules.
-fn below_modules(path: &Path) -> Option<PathBuf> {
-    let path = path.strip_prefix("usr").unwrap_or(path);
-    path.strip_prefix("lib/modules").ok().map(Path::to_path_buf)
 }
 
 /// Reads an initrd. `wanted` is asked for the path of each file of a module (as in [`Contents::modules`]) that is below a
@@ -249,7 +243,10 @@ impl Reader<'_> {
         if IMAGES.contains(&file.as_bytes()) {
             self.contents.image = Some(String::from_utf8_lossy(file.as_bytes()).into_owned());
         }
-        let Some(path) = below_modules(&path).filter(|p| p.file_name().is_some_and(is_module)) else {
+        let Some(path) = tree::parts_in_initrd(&path)
+            .map(Path::to_path_buf)
+            .filter(|p| p.file_name().is_some_and(is_module))
+        else {
             return Ok(());
         };
         self.paths += path.as_os_str().len();

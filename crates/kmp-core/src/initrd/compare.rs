@@ -11,10 +11,11 @@ use super::decide::{Compared, Present, State};
 use super::digest::Digest;
 use super::places;
 use crate::abi::name::module_name;
-use crate::dialect::{Dialect, IN_TREE, WEAK_UPDATES};
+use crate::dialect::Dialect;
 use crate::inventory::Release;
 use crate::problem::Problem;
 use crate::root::{Root, again, is_fault};
+use crate::tree::{IN_TREE, WEAK_UPDATES};
 use crate::unpack::{Inflater, MODULE_LIMIT};
 
 /// A module that a new initrd could get.

@@ -6,12 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
-
-/// Names of kernel images, as `weak-modules2` looks for them.
-const IMAGES: &[&str] = &["vmlinuz", "image", "vmlinux", "linux", "bzImage", "uImage", "Image", "zImage"];
+use crate::tree::{self, IMAGES};
 
 /// Where boot partitions are that a boot loader of the Boot Loader Specification reads.
-const BOOT: &[&str] = &["/boot", "/boot/efi", "/efi"];
+const BOOT: &[&str] = &[tree::BOOT, "/boot/efi", "/efi"];
 
 /// Files that name the directory of this system's entries there.
 const TOKENS: &[&str] = &["/etc/kernel/entry-token", "/etc/machine-id"];
@@ -21,8 +19,7 @@ const TOKENS: &[&str] = &["/etc/kernel/entry-token", "/etc/machine-id"];
 /// # Errors
 /// The system could not look.
 pub fn has_image(root: &Root, release: &str, dir: &Path) -> Result<bool, Problem> {
-    let boot = |name: &&str| Path::new("/boot").join(format!("{name}-{release}"));
-    let places = IMAGES.iter().flat_map(|name| [dir.join(name), boot(name)]);
+    let places = IMAGES.iter().flat_map(|name| tree::places(dir, release, name));
     Ok(first_there(root, places)?.is_some())
 }
 
@@ -48,14 +45,7 @@ pub fn is_image_prefix(prefix: &str) -> bool {
 /// # Errors
 /// The system could not look.
 pub fn find(root: &Root, release: &str, dir: &Path) -> Result<Option<PathBuf>, Problem> {
-    let boot = Path::new("/boot");
-    let named = [
-        boot.join(format!("initrd-{release}")),
-        boot.join(format!("initramfs-{release}.img")),
-        dir.join("initrd"),
-        dir.join("initramfs.img"),
-    ];
-    match first_there(root, named)? {
+    match first_there(root, tree::initrd_places(dir, release))? {
         Some(path) => Ok(Some(path)),
         None => newest_entry(root, release),
     }

@@ -10,9 +10,9 @@ use regex_lite::Regex;
 
 use super::{FoundModule, kernels};
 use crate::conf_d::DropIns;
-use crate::dialect::IN_TREE;
 use crate::problem::Problem;
 use crate::root::Root;
+use crate::tree::IN_TREE;
 
 /// depmod.d(5)'s files.
 pub const DEPMOD_D: DropIns = DropIns::of(&[

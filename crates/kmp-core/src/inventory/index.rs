@@ -7,22 +7,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::kernels::{Release, SYMVERS_SUFFIXES};
+use super::kernels::Release;
 use crate::abi::name::{module_name, module_stem};
-use crate::dialect::{IN_TREE, WEAK_UPDATES};
 use crate::printable;
 use crate::root::{Root, Stat, is_fault};
-
-/// What depmod writes first, and what tells of every module.
-pub const MODULES_DEP: &str = "modules.dep";
-
-/// Of what depmod writes the oldest counts, so that a depmod that was killed half-way is noticed. These are there
-/// after every depmod.
-const WRITTEN: &[&str] =
-    &[MODULES_DEP, "modules.dep.bin", "modules.alias.bin", "modules.symbols.bin", "modules.devname"];
-
-/// Of these too the time counts, where they are.
-const ALSO_WRITTEN: &[&str] = &["modules.softdep"];
+use crate::tree::{self, IN_TREE, MODULES_BUILTIN, MODULES_DEP, SYSTEM_MAP, WEAK_UPDATES, Writer};
 
 /// The longest path and the longest name of a file, in bytes.
 const PATH_MAX: usize = 4096;
@@ -48,20 +37,22 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         let path = release.dir.join(name);
         root.metadata(&path).map_err(|e| unseen = unseen.take().or(unreadable(&path, &e))).ok()
     };
-    let stats: Vec<Option<Stat>> = WRITTEN.iter().chain(ALSO_WRITTEN).map(|name| written(name)).collect();
+    // Of what depmod writes the oldest counts, so that a depmod that was killed half-way is noticed.
+    let always: Vec<&str> = tree::written_by(&[Writer::Depmod]).collect();
+    let names = || always.iter().copied().chain(tree::written_by(&[Writer::DepmodIfThere]));
+    let stats: Vec<Option<Stat>> = names().map(&mut written).collect();
     if unseen.is_some() {
         return unseen;
     }
     if stats[0].is_none() {
         return indexed.then(|| format!("there is no {MODULES_DEP}"));
     }
-    if let Some((missing, _)) = WRITTEN.iter().zip(&stats).find(|(_, stat)| stat.is_none()) {
+    if let Some((missing, _)) = always.iter().zip(&stats).find(|(_, stat)| stat.is_none()) {
         return indexed.then(|| format!("there is no {missing}, depmod was cut short"));
     }
-    let names = WRITTEN.iter().chain(ALSO_WRITTEN);
     // Nothing would ever be newer than such an index.
     let is_ahead = |stat: &Stat| stat.mtime_ns > stat.ctime_ns.min(now()) + SKEW;
-    if let Some((ahead, _)) = names.zip(&stats).find(|(_, stat)| stat.as_ref().is_some_and(is_ahead)) {
+    if let Some((ahead, _)) = names().zip(&stats).find(|(_, stat)| stat.as_ref().is_some_and(is_ahead)) {
         return Some(format!("{ahead} is dated in the future"));
     }
     let index = stats.iter().flatten().map(|stat| stat.mtime_ns).min()?;
@@ -98,9 +89,8 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         // A new directory on the way is a change, too; the release directory itself changes with depmod.
         watched.extend(below.ancestors().filter(|p| !p.as_os_str().is_empty()).map(|p| release.dir.join(p)));
     }
-    let lists = ["modules.order", "modules.builtin", "System.map"].into_iter().map(String::from);
-    let symvers = SYMVERS_SUFFIXES.iter().map(|s| format!("symvers{s}"));
-    watched.extend(lists.chain(symvers).map(|name| release.dir.join(name)));
+    let lists = ["modules.order", MODULES_BUILTIN, SYSTEM_MAP].into_iter().map(String::from);
+    watched.extend(lists.chain(tree::symvers_names()).map(|name| release.dir.join(name)));
     // Of a link, both the link and the module that it leads to.
     watched.iter().find_map(|path| {
         [root.symlink_metadata(path), root.metadata(path)].into_iter().find_map(|stat| match stat {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::module_name;
 use super::weak_updates::{self, Item};
-use crate::dialect::{IN_TREE, WEAK_UPDATES, search_rank};
+use crate::dialect::search_rank;
 use crate::problem::Problem;
 use crate::root::{FileType, Root};
+use crate::tree::{self, IN_TREE, NOT_THIRD_PARTY, SYSTEM_MAP, WEAK_UPDATES};
 
 /// A module file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,19 +51,6 @@ pub struct Release {
     pub unread: Option<Problem>,
 }
 
-/// The names under which a kernel's file may be: below its directory, then in `/boot`.
-pub(super) fn kernel_files(dir: &Path, release: &str, name: &str, suffixes: &[&str]) -> Vec<PathBuf> {
-    let below = suffixes.iter().map(|s| dir.join(format!("{name}{s}")));
-    let boot = suffixes.iter().map(|s| Path::new("/boot").join(format!("{name}-{release}{s}")));
-    below.chain(boot).collect()
-}
-
-/// What is not searched for third-party modules; depmod passes the last two over, too.
-const NOT_OWN: &[&str] = &[IN_TREE, WEAK_UPDATES, "build", "source"];
-
-/// Of symvers, plain or compressed.
-pub(super) const SYMVERS_SUFFIXES: &[&str] = &[".zst", ".xz", ".gz", ""];
-
 impl Release {
     /// Reads the directory `dir` of a release, and what was left out of it.
     pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
@@ -76,7 +64,7 @@ impl Release {
                     let path = dir.join(&entry.name);
                     // Hidden: what kmp has in the making.
                     let hidden = entry.name.as_encoded_bytes().starts_with(b".");
-                    if hidden || NOT_OWN.iter().any(|d| entry.name == *d) {
+                    if hidden || NOT_THIRD_PARTY.iter().any(|d| entry.name == *d) {
                         continue;
                     }
                     match entry.kind {
@@ -92,8 +80,8 @@ impl Release {
             }
         }
         third_party.sort_by(|a, b| (search_rank(&a.below), &a.below).cmp(&(search_rank(&b.below), &b.below)));
-        let mut there = |name, suffixes| {
-            kernel_files(dir, release, name, suffixes).iter().any(|file| {
+        let mut there = |places: &[PathBuf]| {
+            places.iter().any(|file| {
                 root.try_exists(file).unwrap_or_else(|e| {
                     problems.push(Problem::unreadable(root.display(file), &e));
                     false
@@ -101,7 +89,9 @@ impl Release {
             })
         };
         let is_kernel = is_release(release)
-            && (!in_tree.is_empty() || there("symvers", SYMVERS_SUFFIXES) || there("System.map", &[""]));
+            && (!in_tree.is_empty()
+                || there(&tree::symvers_places(dir, release))
+                || there(&tree::places(dir, release, SYSTEM_MAP)));
         let weak_updates = weak_updates::scan(root, &dir.join(WEAK_UPDATES), &mut problems);
         let in_tree_names = in_tree.iter().map(|m| m.name.clone()).collect();
         let release = Self {

@@ -8,7 +8,8 @@ use std::path::Path;
 use rpm_meta::Package;
 
 use crate::abi::Module;
-use crate::dialect::{IN_TREE, KMP_IN_KERNEL};
+use crate::dialect::KMP_IN_KERNEL;
+use crate::tree;
 
 /// What a module, or a package of such modules, is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,27 +94,11 @@ impl Maker {
     }
 }
 
-/// Directories, below a kernel's own, of live patches.
-const LIVE_PATCHES: &[&str] = &["livepatch", "kgraft"];
-
-/// Is it a live patch, by its path below its release directory?
-pub(crate) fn is_live_patch(below: &Path) -> bool {
-    LIVE_PATCHES.iter().any(|dir| below.starts_with(dir))
-}
-
 /// Where sources are that dkms builds from.
 pub(crate) const SOURCES: &str = "/usr/src";
 
 /// Where source packages are that akmods builds from.
 pub(crate) const AKMODS: &str = "/usr/src/akmods";
-
-/// What of a kernel's directory makes a package a kernel's.
-pub(crate) const KERNEL_FILES: &[&str] = &["System.map", "modules.builtin", "modules.order", "vmlinuz"];
-
-/// Is the owner of a file, by its path below a release directory, (a part of) the kernel?
-pub(crate) fn makes_a_kernel(below: &Path) -> bool {
-    below.starts_with(IN_TREE) || KERNEL_FILES.iter().any(|name| below == Path::new(name))
-}
 
 /// Is it worth asking whether a kernel was built from the same source package?
 pub(crate) fn may_be_kernels_source(file: &str) -> bool {
@@ -192,8 +177,8 @@ pub(crate) fn source_name(file: &str) -> Option<&str> {
 /// Does a trigger of that name, a package's or a directory's, wait for kernels or their development files?
 fn waits_for_kernels(trigger: &str) -> bool {
     if trigger.starts_with('/') {
-        let directories = ["/lib/modules", "/usr/lib/modules", "/usr/src", "/boot"];
-        return directories.iter().any(|dir| Path::new(trigger).starts_with(dir));
+        let mut directories = tree::DIRECTORIES.into_iter().chain([SOURCES, tree::BOOT]);
+        return directories.any(|dir| Path::new(trigger).starts_with(dir));
     }
     let other = ["firmware", "headers", "doc", "docs", "docs-html", "macros", "tools", "abi"];
     match trigger.strip_prefix("kernel") {

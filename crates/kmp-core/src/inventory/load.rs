@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::Stamp;
-use super::kernels::{FoundModule, Release, SYMVERS_SUFFIXES, kernel_files};
+use super::kernels::{FoundModule, Release};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, name};
 use crate::budget::{Budget, Exceeded};
-use crate::dialect::IN_TREE;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
+use crate::tree::{self, BUILD_SYMVERS, CONFIG, IN_TREE, MODULES_DEP, SYSTEM_MAP};
 use crate::unpack::{DecompressError, MODULE_LIMIT, inflate};
 use crate::workers::{self, Workers};
 
@@ -204,7 +204,7 @@ impl<'a> Loader<'a> {
             .collect();
         if !unknown.is_empty() {
             // Where it cannot be read the modules themselves tell as much.
-            let (mut found, problem) = match self.root.read(&release.dir.join("modules.dep"), TEXT_LIMIT) {
+            let (mut found, problem) = match self.root.read(&release.dir.join(MODULES_DEP), TEXT_LIMIT) {
                 Ok(text) => (users_by_modules_dep(release, &text, &unknown), None),
                 Err(_) => users_by_modules(self.root, self.workers, release, &unknown),
             };
@@ -333,8 +333,8 @@ pub fn parse_symvers(bytes: &[u8]) -> Result<SymbolTable, String> {
 
 /// Where a kernel's symvers may be: in its directory, in `/boot`, or with its headers.
 fn find_symvers(root: &Root, release: &Release) -> Result<Option<PathBuf>, Problem> {
-    let mut places = kernel_files(&release.dir, &release.release, "symvers", SYMVERS_SUFFIXES);
-    places.push(release.dir.join("build/Module.symvers"));
+    let mut places = tree::symvers_places(&release.dir, &release.release);
+    places.push(release.dir.join(BUILD_SYMVERS));
     for path in places {
         match root.metadata(&path) {
             Ok(stat) if stat.kind() == FileType::File => return Ok(Some(path)),
@@ -347,7 +347,7 @@ fn find_symvers(root: &Root, release: &Release) -> Result<Option<PathBuf>, Probl
 
 /// The first of a kernel's files `name` that there is.
 fn read_kernel_file(root: &Root, release: &Release, name: &str) -> Result<Option<Vec<u8>>, Problem> {
-    for path in kernel_files(&release.dir, &release.release, name, &[""]) {
+    for path in tree::places(&release.dir, &release.release, name) {
         match root.read_if_there(&path, TEXT_LIMIT) {
             Ok(None) => {}
             Ok(found) => return Ok(found),
@@ -417,7 +417,7 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
         }
     }
     problems.append(&mut faults);
-    let config = match read_kernel_file(root, release, "config") {
+    let config = match read_kernel_file(root, release, CONFIG) {
         Ok(text) => text.map_or_else(KernelConfig::default, |text| KernelConfig::parse(&text)),
         Err(problem) => {
             problems.push(problem);
@@ -441,7 +441,7 @@ fn rebuild(
     });
     let mut rebuild = rebuild.into_inner().unwrap_or_default();
     problems.extend(unread);
-    match read_kernel_file(root, release, "System.map") {
+    match read_kernel_file(root, release, SYSTEM_MAP) {
         Ok(Some(map)) => rebuild.add_system_map(&map),
         Ok(None) => {}
         Err(problem) => problems.push(problem),

@@ -25,7 +25,7 @@ pub use blacklist::Blacklist;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
-pub use index::{MODULES_DEP, stale};
+pub use index::stale;
 pub use kernels::{FoundModule, Release};
 pub use kind::{Kind, Maker};
 pub use load::{
@@ -38,10 +38,11 @@ pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::{Module, ModuleFault};
 use crate::config::{Config, Wish};
-use crate::dialect::{Dialect, WEAK_UPDATES};
+use crate::dialect::Dialect;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, Stat};
+use crate::tree::{self, WEAK_UPDATES};
 use crate::workers::{self, Workers};
 
 /// What is linked: by the dialect, and by what somebody asked for.
@@ -163,7 +164,7 @@ impl Inventory {
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> =
             apart.into_iter().map(|(path, kind, nvr)| (path, (kind, Some(nvr)))).collect();
         for module in inventory.releases.iter().flat_map(|r| &r.third_party) {
-            if kind::is_live_patch(&module.below) {
+            if tree::is_live_patch(&module.below) {
                 apart.entry(module.path.clone()).or_insert((Kind::LivePatch, None));
             }
         }

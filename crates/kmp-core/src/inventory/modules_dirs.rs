@@ -8,9 +8,10 @@ use rpm_meta::vercmp;
 use crate::dialect::Dialect;
 use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
+use crate::tree::{self, DIRECTORIES};
 
-const USR: &str = "/usr/lib/modules";
-const LIB: &str = "/lib/modules";
+const USR: &str = DIRECTORIES[0];
+const LIB: &str = DIRECTORIES[1];
 
 /// Where modules are. With a merged `/usr` both spellings mean one directory, and the canonical one, that
 /// links point to, is `/usr/lib/modules`; otherwise it is `/lib/modules`, unless only the other is there.
@@ -54,13 +55,13 @@ impl ModulesDirs {
     /// How packages may spell a path that we spell `path`: as it is, and, with a merged `/usr`, the
     /// other way.
     pub fn spellings(&self, path: &Path) -> Vec<PathBuf> {
-        let other = self.merged.then(|| path.strip_prefix(USR).ok()).flatten();
-        std::iter::once(path.to_path_buf()).chain(other.map(|rest| Path::new(LIB).join(rest))).collect()
+        let other = self.merged.then(|| tree::spellings(path)).flatten();
+        std::iter::once(path.to_path_buf()).chain(other.map(|[_, in_lib]| in_lib)).collect()
     }
 
     /// The target of a link to the module at `path`, as a dialect's original spells it.
     pub fn target(&self, dialect: Dialect, path: &Path) -> PathBuf {
-        let in_lib = || path.strip_prefix(USR).ok().map(|rest| Path::new(LIB).join(rest));
+        let in_lib = || tree::spellings(path).map(|[_, in_lib]| in_lib);
         let other = (dialect == Dialect::RedHat && self.merged).then(in_lib).flatten();
         other.unwrap_or_else(|| path.to_path_buf())
     }
@@ -71,18 +72,14 @@ impl ModulesDirs {
         if path.components().any(|c| c == Component::ParentDir) {
             return None;
         }
-        let (dir, rest) =
-            [USR, LIB].iter().find_map(|dir| path.strip_prefix(dir).ok().map(|rest| (*dir, rest)))?;
-        let dir = if self.merged { USR } else { dir };
-        Some(Path::new(dir).join(rest))
+        let [in_usr, in_lib] = tree::spellings(path)?;
+        Some(if self.merged || path.starts_with(USR) { in_usr } else { in_lib })
     }
 
     /// A canonical path's release, and the rest below its directory.
     pub fn split(&self, path: &Path) -> Option<(String, PathBuf)> {
-        let rest = self.all().find_map(|dir| path.strip_prefix(dir).ok())?;
-        let mut parts = rest.components();
-        let release = parts.next()?.as_os_str().to_str()?.to_string();
-        Some((release, parts.as_path().to_path_buf()))
+        let parts = tree::parts(path).filter(|parts| self.dirs.contains(&parts.dir))?;
+        Some((parts.release.to_str()?.to_string(), parts.below.to_path_buf()))
     }
 
     /// The release directories: release and path, in the order of versions, the canonical directory's first.

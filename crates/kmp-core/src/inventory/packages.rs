@@ -14,10 +14,10 @@ use super::kernels::{FoundModule, Release};
 use super::kind::{self, Around, Kind};
 use super::{Conventions, ModulesDirs, module_name};
 use crate::config::Wish;
-use crate::dialect::{EXTRA, IN_TREE, WEAK_UPDATES};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
+use crate::tree::{self, EXTRA, IN_TREE, WEAK_UPDATES};
 
 pub use rpm_meta::Package;
 
@@ -193,7 +193,7 @@ fn around(
         let places: Vec<PathBuf> = kernels.flat_map(|r| [r.dir.clone(), r.dir.join(IN_TREE)]).collect();
         for package in owners(database, dirs, places.iter().map(PathBuf::as_path))? {
             let below = package.files.iter().filter_map(|f| Some(dirs.split(&dirs.canonical(f)?)?.1));
-            if below.into_iter().any(|below| kind::makes_a_kernel(&below)) {
+            if below.into_iter().any(|below| tree::makes_a_kernel(&below)) {
                 around.kernel_sources.insert(package.source);
             }
         }
@@ -255,7 +255,7 @@ fn of_package(
             continue;
         }
         let found = on_disk.get(path.as_path()).map(|module| (*module).clone());
-        if kind::is_live_patch(&below) {
+        if tree::is_live_patch(&below) {
             live_patches.extend(found.map(|m| (m.path, Kind::LivePatch)));
             continue;
         }

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::module_name;
-use crate::apply::PREFIX;
 use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root, is_fault};
+use crate::tree::OWN_PREFIX;
 
 /// Something in `weak-updates/` that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
             }
         };
         // What a run that was killed has left there is no link of anybody's.
-        let hidden = |e: &DirEntry| at == dir && e.name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let hidden = |e: &DirEntry| at == dir && e.name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes());
         for entry in entries.into_iter().filter(|e| !hidden(e)) {
             let below = below.join(&entry.name);
             let kind = match entry.kind {

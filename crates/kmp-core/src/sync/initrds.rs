@@ -8,7 +8,6 @@ use std::io;
 use std::path::Path;
 
 use crate::apply::InitrdMaker;
-use crate::dialect::WEAK_UPDATES;
 use crate::initrd::{self, Request, System, compare};
 use crate::inventory::Release;
 use crate::plan::Decision;
@@ -17,6 +16,7 @@ use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{self, Check, Lock, Note};
 use crate::survey::Survey;
+use crate::tree::WEAK_UPDATES;
 
 use super::{Index, KernelReport, ToCheck};
 
