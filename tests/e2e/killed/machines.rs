@@ -2,7 +2,7 @@
 //! Roots of both dialects, with three kernels that can be booted, and a generator of initrds.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use testkit::disturb::{Run, Scenario, add_generator};
 use testkit::{KernelBuilder, ModuleBuilder, PackageBuilder, TestRoot, run};
