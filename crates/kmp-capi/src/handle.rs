@@ -5,8 +5,8 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Arc;
 
-use kmp_core::guard::places;
 use kmp_core::in_use::InUse;
+use kmp_core::inventory;
 use kmp_core::inventory::Loader;
 use kmp_core::problem::Problem;
 use kmp_core::root::Root;
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn open(root: &Path, guest: bool) -> Result<Self, Error> {
+    pub fn open(root: &Path, guest: bool) -> Result<Self, Error> {
         let rpm = if guest { Librpm::loaded() } else { Librpm::load() };
         if let (true, Err(e)) = (guest, &rpm) {
             return Err(Error::new(code::E_RPM, e));
@@ -80,7 +80,7 @@ impl Shared {
     pub fn nothing_boots(&self, problems: &mut Vec<Problem>) -> bool {
         let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let by_environment = self.is_system && ["container", "SYSTEMD_OFFLINE"].into_iter().any(said);
-        by_environment || places::nothing_boots(&self.root, problems)
+        by_environment || inventory::nothing_boots(&self.root, problems)
     }
 }
 
@@ -92,13 +92,13 @@ pub extern "C" fn kmp_version() -> *const c_char {
 
 /// Flags of kmp_open().
 pub mod open_flag {
-    /// this process has librpm already (a plugin): use that one, load none, leave its settings alone
+    /// for a plugin of a program that has librpm: use that one, load none, do not change its settings
     pub const GUEST: u32 = 1;
 }
 
 /// Opens a root directory; NULL is "/". Reads nothing yet. *out is freed with kmp_close().
-/// KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST, and there is no usable librpm in the process. (Without
-/// KMP_GUEST a missing librpm shows only where packages are asked for.) KMP_E_ARGUMENT.
+/// KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST is set, and there is no usable librpm in the process.
+/// (Without KMP_GUEST, a missing librpm is an error of the first function that needs packages.) KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_open(root: *const c_char, flags: u32, out: *mut *mut Kmp) -> c_int {
     ret::make(out, || {

@@ -65,7 +65,7 @@ impl Context {
         let selection = Selection { kernels: kernels.to_vec(), ..Selection::default() };
         let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
         self.done();
-        let survey = survey.map_err(|problem| format!("nothing can be said: {problem}"))?;
+        let survey = survey.map_err(|problem| format!("nothing can be judged: {problem}"))?;
         for problem in &survey.problems {
             log::warn!("{problem}");
         }
@@ -80,7 +80,7 @@ impl Context {
 
     /// Is every kernel that was named there?
     pub fn known(&self, survey: &Survey, kernels: &[String]) -> Result<(), String> {
-        survey.has_kernels(&self.root, kernels)
+        survey.has_kernels(kernels).map_err(|e| e.to_string())
     }
 }
 

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 
 use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
+use kmp_core::ids::{KmpId, ReleaseId};
 use kmp_core::printable;
 use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
@@ -92,7 +93,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
         if args.name.as_encoded_bytes().contains(&b'/') { Err(e) } else { Ok(Targets::default()) }
     })?;
     if !targets.package_files.is_empty() {
-        return Err("kmp explain looks into module files; for a package file there is kmp check".into());
+        return Err("kmp explain reads module files; use kmp check for a package file".into());
     }
     let survey = context.survey(&mut loader, release)?;
     let Some(kernel) = survey.kernels.first() else {
@@ -113,7 +114,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     };
 
     if let Some(problem) = &kernel.unread {
-        return Err(format!("nothing can be said of kernel {}: {problem}", args.kernel));
+        return Err(format!("kernel {} cannot be judged: {problem}", args.kernel));
     }
     // The subjects come last, beside what is installed under other names.
     let site = survey.site_of(kernel);
@@ -159,12 +160,12 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
 }
 
 /// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
-fn installed<'s>(survey: &'s Survey, release: usize, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
+fn installed<'s>(survey: &'s Survey, release: ReleaseId, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
     let name = name.to_string_lossy();
     let wanted = kmp_core::abi::name::normalized(&name);
     let kmps = &survey.inventory.kmps;
     let named = survey.inventory.kmps_named(&name);
-    let of_kmp = |kmp: usize| {
+    let of_kmp = |kmp: KmpId| {
         kmps[kmp].modules.iter().map(move |m| (m, Some(kmps[kmp].package.nvr()))).collect::<Vec<_>>()
     };
     let found = match named.first() {
@@ -172,13 +173,15 @@ fn installed<'s>(survey: &'s Survey, release: usize, name: &OsStr) -> Result<Vec
         None => {
             let own = survey.inventory.releases[release].third_party.iter();
             let own = own.map(|m| (m, survey.inventory.owner(&m.path).map(|k| kmps[k].package.nvr())));
-            let packaged = (0..kmps.len()).flat_map(of_kmp);
+            let packaged = kmps.ids().flat_map(of_kmp);
             own.chain(packaged).find(|(m, _)| *m.name == *wanted).into_iter().collect()
         }
     };
     if found.is_empty() {
         return Err(match &survey.inventory.packages_unknown {
-            Some(unknown) => format!("no module {name} was found, and the packages are not known: {unknown}"),
+            Some(unknown) => {
+                format!("no module {name} was found, and the packages cannot be read: {unknown}")
+            }
             None => format!("there is no KMP and no third-party module {name}"),
         });
     }

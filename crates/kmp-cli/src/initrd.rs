@@ -122,7 +122,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     };
     let (dirs, releases) = context.releases()?;
     let wanted = &args.kernels.kernels;
-    kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
+    kmp_core::inventory::has_kernels(&dirs, &releases, wanted).map_err(|e| e.to_string())?;
     let settings = context.settings();
     let mut problems = Vec::new();
     let dialect = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
@@ -139,7 +139,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         let marker = markers.iter().any(|m| m.name == release.release || m.name == apply::ALL);
         let forced = match (settings.forced, marker) {
             (true, _) => Some(PACKAGE),
-            (_, true) => Some("a marker in /run/regenerate-initrd"),
+            (_, true) => Some("a request in /run/regenerate-initrd"),
             _ => None,
         };
         asked.push((release, noted.ask(context, dialect, (&system, &maker), release, forced, args.dry_run)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `lock`: one for the machine (for each root), so that two runs do not meet in one kernel's directory. Whoever changes
-//! something holds it as long as that takes; the file stays.
+//! `lock`: one for the machine (for each root), so that two runs do not meet in one kernel's directory.
+//! Whoever changes something holds it as long as that takes; the file stays.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const FILE: &str = "lock";
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// And it was not to be waited for.
-    #[error("another run of kmp is at work (it holds {0})")]
+    #[error("another run of kmp is in progress (it holds {0})")]
     Busy(PathBuf),
     /// There is no place for it.
     #[error("cannot lock {path}: {source}. Is /run writable?")]
@@ -40,8 +40,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet, or another user's, and `create` is not
-    /// set. Waits as long as another run holds it, and calls `waiting` once after a second; without it, waits not at all.
+    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet, or another user's, and
+    /// `create` is not set. Waits as long as another run holds it, and calls `waiting` once after a second;
+    /// without it, waits not at all.
     ///
     /// # Errors
     /// [`LockError`], when the file cannot be made, opened or locked.

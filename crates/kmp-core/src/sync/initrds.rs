@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::apply::InitrdMaker;
 use crate::initrd::{self, Request, System, compare};
-use crate::inventory::Release;
+use crate::inventory::{Ownership, Release};
 use crate::plan::Decision;
 use crate::printable;
 use crate::problem::Problem;
@@ -94,14 +94,15 @@ impl<'s> Initrds<'s> {
         self.noted.checks.retain(|old| checks.iter().all(|check| check.note.name != old.note.name));
         self.noted.checks.append(&mut checks);
         let problem = |(what, e): (String, io::Error)| {
-            let what = format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}");
+            let what =
+                format!("it cannot be recorded that {what}; if this run is interrupted, that is lost: {e}");
             Problem::new(self.root.display(Path::new(run_dir::DIRECTORY)), what)
         };
         failures.into_iter().map(problem).collect()
     }
 
     /// Asks for the initrds of kernels whose modules changed, and of those that were asked for; makes them when `lock` is
-    /// given up, as they take their time. `all`: no kernel was left out. Returns what was left out of account.
+    /// given up, as they take their time. `all`: no kernel was left out. Returns what was not taken into account.
     pub(super) fn look_after(
         self,
         reports: &mut [KernelReport],
@@ -134,7 +135,7 @@ impl<'s> Initrds<'s> {
             let release = chosen.release;
             // What is there now is not what was there before links were changed.
             let (release, mut modules) = if dry_run {
-                (release.clone(), planned_modules(root, survey, release))
+                (release.clone(), planned_modules(survey, release))
             } else {
                 let (release, _) = Release::scan(root, &release.release, &release.dir);
                 let modules = compare::on_disk(dialect, &release);
@@ -206,12 +207,12 @@ struct Chosen<'s> {
     in_tree: Vec<String>,
 }
 
-fn planned_modules(root: &Root, survey: &Survey, release: &Release) -> compare::Modules {
+fn planned_modules(survey: &Survey, release: &Release) -> compare::Modules {
     let kernel = survey.kernels.iter().find(|k| k.kernel.release == release.release);
     let links = kernel.into_iter().flat_map(|k| &k.plan.links);
     let links = links.map(|(link, (target, _))| (link.clone(), target.clone()));
     let items = release.weak_updates.as_deref().unwrap_or_default();
-    let foreign = items.iter().filter(|item| survey.inventory.ours(root, item).is_none());
+    let foreign = items.iter().filter(|item| item.ownership == Ownership::Foreign);
     let foreign = foreign.map(|item| (item.below.clone(), release.dir.join(WEAK_UPDATES).join(&item.below)));
     let all: Vec<_> = links.chain(foreign).collect();
     let dialect = survey.inventory.conventions.dialect;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Stock taken, modules judged, links planned: all that can be said before anything is changed.
+//! Stock taken, modules judged, links planned: all that can be said before anything is changed. Pure, but for `take.rs`, which
+//! takes the stock.
 
-use std::collections::{HashMap, HashSet};
+mod take;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use librpm_rt::Librpm;
-
 use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
 use crate::dialect::serves;
-use crate::inventory::{self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Release};
+use crate::ids::{KmpId, List, ReleaseId};
+use crate::inventory::{self, FoundModule, Inventory, LoadedModule, LoadedUsers, NoKernel, Release};
 use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::problem::Problem;
-use crate::root::Root;
-use crate::workers;
+use crate::workers::{self, Workers};
 
 /// Which kernels are looked at.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,7 @@ pub struct Selection {
 #[derive(Debug)]
 pub struct SurveyedKernel {
     /// Index into [`Inventory::releases`].
-    pub release: usize,
+    pub release: ReleaseId,
     /// The kernel.
     pub kernel: Arc<Kernel>,
     /// What it should have.
@@ -44,15 +45,22 @@ pub struct SurveyedKernel {
     own: Own,
 }
 
+impl SurveyedKernel {
+    /// A kernel of which all was read, and nothing else is in its directory.
+    pub fn of(release: ReleaseId, kernel: Arc<Kernel>) -> Self {
+        Self { release, kernel, plan: KernelPlan::default(), unread: None, own: Own::default() }
+    }
+}
+
 /// What else was read of a kernel's directory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Own {
     /// By the name of a module that would be replaced: its in-tree users.
     users: LoadedUsers,
     /// Names that are taken, and by what: see [`Site::foreign`].
     foreign: Vec<(Box<str>, String)>,
     /// The links of KMPs: path below `weak-updates/`, target, and the KMP.
-    links: Vec<(PathBuf, PathBuf, usize)>,
+    links: Vec<(PathBuf, PathBuf, KmpId)>,
 }
 
 /// A root's inventory, with the plan for each selected kernel.
@@ -62,104 +70,26 @@ pub struct Survey {
     pub inventory: Inventory,
     /// The selected kernels, in the order of versions.
     pub kernels: Vec<SurveyedKernel>,
-    /// What was left out of account, and why.
+    /// What was not taken into account, and why.
     pub problems: Vec<Problem>,
     modules: HashMap<PathBuf, LoadedModule>,
 }
 
 impl Survey {
-    /// Takes stock, judges and plans. Reads only.
-    ///
-    /// # Errors
-    /// As [`Inventory::take`].
-    pub fn take(
-        root: &Root,
-        rpm: Result<&Librpm, &librpm_rt::Error>,
-        loader: &mut Loader<'_>,
-        selection: &Selection,
-    ) -> Result<Self, Problem> {
-        let mut inventory = Inventory::take(root, rpm, &selection.asked, loader.workers())?;
-        if let Some(going) = &selection.going {
-            inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
-        }
-        let selected: Vec<usize> = (0..inventory.releases.len())
-            .filter(|i| {
-                let release = &inventory.releases[*i];
-                release.is_kernel
-                    && (selection.kernels.is_empty() || selection.kernels.contains(&release.release))
-            })
-            .collect();
-        let mut modules = inventory.unpackaged();
-        // Without a kernel to judge them for, packages' modules need not be read.
-        if !selected.is_empty() || selection.kernel_comes {
-            modules.extend(inventory.kmps.iter().flat_map(|k| &k.modules));
-            modules.extend(selected.iter().flat_map(|i| &inventory.releases[*i].third_party));
-        }
-        let owner = |path: &Path| inventory.kmps[inventory.owner(path)?].package.instance;
-        loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
-        let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
-        inventory.look_into(&contents);
-        inventory.add_unpackaged(root, &|path| loader.module(path).map(|m| &**m));
-        let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
-        let kernels = loader.load_kernels(&releases);
-        let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
-        let (mut surveyed, mut more) = (Vec::with_capacity(releases.len()), Vec::new());
-        for ((release, loaded), index) in releases.iter().zip(kernels).zip(&selected) {
-            let own = release.third_party.iter().map(|m| &*m.name);
-            let (users, problem) = loader.load_users(release, &names.iter().copied().chain(own).collect());
-            let mut own = Own { users, foreign: Vec::new(), links: Vec::new() };
-            for item in release.weak_updates.iter().flatten() {
-                match (inventory.ours(root, item), &item.kind) {
-                    (None, _) => {
-                        let what = "a file in weak-updates that is not kmp's";
-                        own.foreign.extend(item.name.clone().map(|name| (name, what.into())));
-                    }
-                    (Some(Some(kmp)), ItemKind::Link(target)) => {
-                        own.links.push((item.below.clone(), target.clone(), kmp));
-                    }
-                    _ => {}
-                }
-            }
-            // depmod prefers what is there to links.
-            let apart = inventory.apart.iter().filter(|apart| apart.release == release.release);
-            own.foreign.extend(apart.map(|a| (a.module.name.clone(), "the kernel's own module".into())));
-            let mut unread = release.unread.clone().or(loaded.unread).or(problem);
-            match inventory.conventions.external(root, &release.release) {
-                Ok(external) => own.foreign.extend(external.into_iter().map(|(module, path)| {
-                    (module, format!("{path}, in a directory that depmod.d(5) calls external"))
-                })),
-                Err(problem) => {
-                    more.push(problem.clone());
-                    unread = unread.or(Some(problem));
-                }
-            }
-            own.foreign.extend(inventory.leftovers(release));
-            surveyed.push(SurveyedKernel {
-                release: *index,
-                kernel: loaded.kernel,
-                plan: KernelPlan::default(),
-                unread,
-                own,
-            });
-        }
-        let modules = inventory
-            .kmps
-            .iter()
-            .flat_map(|k| &k.modules)
-            .chain(releases.iter().flat_map(|r| &r.third_party))
-            .filter_map(|m| Some((m.path.clone(), loader.module(&m.path)?.clone())))
-            .collect();
-
+    /// Judges and plans. `modules` has the contents of all that are to be judged.
+    pub fn judged(
+        inventory: Inventory,
+        kernels: Vec<SurveyedKernel>,
+        modules: HashMap<PathBuf, LoadedModule>,
+        workers: &dyn Workers,
+    ) -> Self {
         let mut survey = Self { inventory, kernels: Vec::new(), problems: Vec::new(), modules };
-        survey.problems.append(&mut survey.inventory.problems);
-        survey.problems.extend(loader.take_problems());
-        survey.problems.append(&mut more);
         let kmps = survey.kmps();
-        let plans = workers::map(loader.workers(), &surveyed, |kernel| survey.site_of(kernel).plan(&kmps));
+        let plans = workers::map(workers, &kernels, |kernel| survey.site_of(kernel).plan(&kmps));
         drop(kmps);
-        let planned = surveyed.into_iter().zip(plans).map(|(kernel, plan)| SurveyedKernel { plan, ..kernel });
+        let planned = kernels.into_iter().zip(plans).map(|(kernel, plan)| SurveyedKernel { plan, ..kernel });
         survey.kernels = planned.collect();
-        Ok(survey)
+        survey
     }
 
     /// Could something not be read, so that not all is known?
@@ -169,8 +99,8 @@ impl Survey {
 
     /// The KMPs of which it is not known whether a kernel should have them, and that it keeps as they are, each with a
     /// reason.
-    pub fn unknown<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = (usize, &'s str)> {
-        let decisions = kernel.plan.decisions.iter().enumerate();
+    pub fn unknown<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = (KmpId, &'s str)> {
+        let decisions = kernel.plan.decisions.each();
         decisions.filter(|(_, decision)| **decision == Decision::Unknown).map(|(k, _)| {
             let mut reasons = kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
             (k, reasons.next().map_or("not read", |r| r.detail.as_str()))
@@ -185,17 +115,13 @@ impl Survey {
     /// Is there a kernel of each of these releases?
     ///
     /// # Errors
-    /// Which one is missing, and which there are, in words.
-    pub fn has_kernels<'k>(
-        &self,
-        root: &Root,
-        releases: impl IntoIterator<Item = &'k String>,
-    ) -> Result<(), String> {
-        inventory::has_kernels(root, &self.inventory.dirs, &self.inventory.releases, releases)
+    /// The first one that is missing.
+    pub fn has_kernels<'k>(&self, releases: impl IntoIterator<Item = &'k String>) -> Result<(), NoKernel> {
+        inventory::has_kernels(&self.inventory.dirs, &self.inventory.releases, releases)
     }
 
     /// The KMPs as the plan sees them.
-    pub fn kmps(&self) -> Vec<Kmp<'_>> {
+    pub fn kmps(&self) -> List<KmpId, Kmp<'_>> {
         self.inventory
             .kmps
             .iter()
@@ -253,17 +179,6 @@ impl Survey {
     pub fn present_in<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = &'s FoundModule> {
         let linked = kernel.plan.chosen().into_iter().flat_map(|k| &self.inventory.kmps[k].modules);
         self.release(kernel).third_party.iter().chain(linked)
-    }
-
-    /// Takes account of the in-tree users of modules named `names`, which are to be judged though they are
-    /// not installed: replaced by these, an in-tree module may be lost to its users.
-    pub fn consider_replacing(&mut self, loader: &mut Loader<'_>, names: &HashSet<&str>) {
-        for kernel in &mut self.kernels {
-            let (found, problem) = loader.load_users(&self.inventory.releases[kernel.release], names);
-            kernel.own.users.extend(found);
-            kernel.unread = kernel.unread.take().or(problem);
-        }
-        self.problems.extend(loader.take_problems());
     }
 
     /// Judges and plans anew, with `symbols` as what every surveyed kernel exports.
