@@ -38,7 +38,7 @@ pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::{Module, ModuleFault};
 use crate::config::{Config, Wish};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, UnknownDistribution};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, Stat};
@@ -46,10 +46,12 @@ use crate::tree::{self, WEAK_UPDATES};
 use crate::workers::{self, Workers};
 
 /// What is linked: by the dialect, and by what somebody asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Conventions {
     /// The dialect.
     pub dialect: Dialect,
+    /// Why no dialect is known, if so: [`Self::dialect`] serves for reading only then, and no link may be changed.
+    pub distribution_unknown: Option<UnknownDistribution>,
     /// Modules that are linked in this run wherever they are below a release directory, by their paths.
     pub asked: HashSet<PathBuf>,
     /// Which of two modules is loaded, where that is configured.
@@ -145,11 +147,15 @@ impl Inventory {
     ) -> Result<Self, Problem> {
         let mut problems = Vec::new();
         let config = Config::known(root, &mut problems)?;
-        let dialect = config.dialect(root)?;
+        let which = config.dialect(root)?;
+        let dialect = which.for_reading();
+        let distribution_unknown = which.unknown().cloned();
+        problems.extend(distribution_unknown.as_ref().map(|unknown| unknown.problem(root)));
         let dirs = ModulesDirs::find(root)?;
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
         let depmod = DepmodConfig::load(root)?;
-        let conventions = Conventions { dialect, asked: asked.collect(), depmod, config };
+        let conventions =
+            Conventions { dialect, distribution_unknown, asked: asked.collect(), depmod, config };
         let releases = releases(root, &dirs, workers, &mut problems)?;
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (found, packages_unknown) = match found {
