@@ -3,8 +3,6 @@
 #ifndef KMP_FAULT_H
 #define KMP_FAULT_H
 
-#include "run.h"
-
 #ifdef KMP_TEST_FAULTS
 #include <kmp.h>
 #include <stdlib.h>
@@ -24,24 +22,17 @@ static inline void read_too_far(void)
     free(block);
 }
 
-static inline void fault(struct run *run, const char *hook)
+static inline void fault(kmp_plugin_t *kmp, const char *hook)
 {
     const char *wanted = secure_getenv("KMP_TEST_PANIC");
     if (wanted != NULL && strcmp(wanted, hook) == 0 && kmp_test_panic() != KMP_OK)
-        run_fault(run, hook, kmp_last_error());
+        kmp_plugin_fault(kmp, hook, kmp_last_error());
     wanted = secure_getenv("KMP_TEST_OVERREAD");
     if (wanted != NULL && strcmp(wanted, hook) == 0)
         read_too_far();
 }
-
-static inline int test_patience(int otherwise)
-{
-    const char *wanted = secure_getenv("KMP_TEST_PATIENCE");
-    return wanted == NULL ? otherwise : atoi(wanted);
-}
 #else
-#define fault(run, hook) ((void)(run))
-#define test_patience(otherwise) (otherwise)
+#define fault(kmp, hook) ((void)(kmp))
 #endif
 
 #endif

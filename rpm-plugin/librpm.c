@@ -51,9 +51,3 @@ const char *librpm_bind(void)
 #endif
     return missing;
 }
-
-const char *librpm_root(rpmts ts)
-{
-    const char *root = librpm.rpmtsRootDir(ts);
-    return root == NULL ? "/" : root;
-}

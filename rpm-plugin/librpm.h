@@ -39,10 +39,6 @@
     F(int, rpmdsNext, (rpmds ds)) \
     F(const char *, rpmdsN, (rpmds ds)) \
     F(const char *, rpmdsEVR, (rpmds ds)) \
-    F(rpmdbMatchIterator, rpmtsInitIterator, (rpmts ts, int32_t tag, const void *key, size_t length)) \
-    F(void *, rpmdbNextIterator, (rpmdbMatchIterator mi)) \
-    F(unsigned, rpmdbGetIteratorOffset, (rpmdbMatchIterator mi)) \
-    F(rpmdbMatchIterator, rpmdbFreeIterator, (rpmdbMatchIterator mi)) \
     F(int, Fileno, (FD_t fd)) \
     F(char *, rpmExpand, (const char *arg, ...)) \
     F(void, rpmlog, (int level, const char *format, ...))
@@ -55,10 +51,7 @@ struct librpm {
 
 extern struct librpm librpm;
 
-/* Finds them. NULL where all are there, else what is missing. What was found can be used: see log.c. */
+/* Finds them. NULL where all are there, else what is missing. What was found can be used, rpmlog() to say so. */
 const char *librpm_bind(void);
-
-/* The transaction's root, "/" where none was set. */
-const char *librpm_root(rpmts ts);
 
 #endif

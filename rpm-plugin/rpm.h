@@ -12,7 +12,6 @@ typedef struct rpmte_s *rpmte;
 typedef struct rpmfiles_s *rpmfiles;
 typedef struct rpmds_s *rpmds;
 typedef struct _FD_s *FD_t;
-typedef struct rpmdbMatchIterator_s *rpmdbMatchIterator;
 
 typedef enum { RPMRC_OK = 0, RPMRC_NOTFOUND = 1, RPMRC_FAIL = 2 } rpmRC;
 
@@ -25,11 +24,11 @@ enum { RPMCALLBACK_INST_OPEN_FILE = 1 << 2, RPMCALLBACK_INST_CLOSE_FILE = 1 << 3
 /* rpmtransFlags */
 enum { RPMTRANS_FLAG_TEST = 1 << 0, RPMTRANS_FLAG_JUSTDB = 1 << 3, RPMTRANS_FLAG_NODB = 1 << 10 };
 
-/* rpmlogLvl */
-enum { RPMLOG_ERR = 3, RPMLOG_WARNING = 4, RPMLOG_NOTICE = 5, RPMLOG_INFO = 6, RPMLOG_DEBUG = 7 };
+/* rpmlogLvl: its numbers are those of KMP_LEVEL_. */
+enum { RPMLOG_WARNING = 4 };
 
-/* rpmTag; rpmDbiTag */
-enum { RPMDBI_LABEL = 2, RPMTAG_PROVIDENAME = 1047, RPMTAG_REQUIRENAME = 1049 };
+/* rpmTag */
+enum { RPMTAG_PROVIDENAME = 1047, RPMTAG_REQUIRENAME = 1049 };
 
 /* The hooks, in rpm's order. Only fsm_file_prepare's arguments have ever changed; it stays NULL here. */
 struct rpmPluginHooks_s {

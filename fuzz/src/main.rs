@@ -23,6 +23,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("assignments", settings::assignments),
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
+    ("command_line", packages::command_line),
+    ("commit_list", packages::commit_list),
     ("cpio", packed::cpio),
     ("depmod_d", settings::depmod_d),
     ("deps", packages::deps),

@@ -9,6 +9,8 @@ use std::os::fd::AsFd as _;
 use kmp_core::abi::capability::{SymbolCapability, table};
 use kmp_core::abi::{Facts, image_exports};
 use kmp_core::deps::{self, Circumstances, Content, Entry, read_symsets, redhat, suse};
+use kmp_core::guest::CommandLine;
+use kmp_core::run_dir::commit::{self, StepKind};
 use librpm_rt::Librpm;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -67,9 +69,37 @@ pub fn stomp(data: &[u8]) {
     let mut input = io::BufReader::new(data);
     let mut count = 0;
     while let Ok(Some((_, body))) = frames::read(&mut input) {
-        frames::steps(&body);
+        // What the commit plugin writes is what rpm's plugin reads.
+        let list = frames::steps(&body);
+        assert_eq!(commit::parse(&list).map(|steps| steps.len()), Some(list.lines().count()));
         frames::has_done_something(&body);
         count += 1;
         assert!(count <= data.len());
     }
+}
+
+/// The list of what a commit brings.
+pub fn commit_list(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(steps) = commit::parse(&text) else { return };
+    let line = |step: &commit::Step| {
+        let kind = match step.kind {
+            StepKind::Update => '+',
+            StepKind::Beside => 'M',
+            StepKind::Erase => '-',
+        };
+        format!("{kind} {}\n", step.nevra)
+    };
+    assert_eq!(steps.iter().map(line).collect::<String>(), text);
+}
+
+/// A package on the first line, and a command line behind it.
+pub fn command_line(data: &[u8]) {
+    let end = data.iter().position(|b| *b == b'\n').unwrap_or(data.len());
+    let (nevra, words) = (String::from_utf8_lossy(&data[..end]), &data[end..]);
+    CommandLine::Words(words.to_vec()).names(&nevra);
+    let named = [b"rm\0", nevra.as_bytes()].concat();
+    let is_name =
+        nevra.len() <= 4096 && !nevra.starts_with('-') && !nevra.contains(['\0', '*', '?', '[', '\\']);
+    assert!(!is_name || CommandLine::Words(named).names(&nevra));
 }

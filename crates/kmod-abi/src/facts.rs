@@ -2,8 +2,8 @@
 //! What the dependencies of packages are made of: a module's versions, exports and aliases, complete and in the order of the
 //! file.
 
-use super::elf::{Object, Place, Relocated};
-use super::module::{KSYMTABS, Malformed, basic_versions, extended_versions, offers, value_at};
+use super::elf::{Object, Relocated};
+use super::module::{Crc, KSYMTABS, Malformed, basic_versions, extended_versions, read_exports};
 use super::{modinfo, signature};
 
 /// A symbol that a module or a kernel's image exports with a version.
@@ -82,24 +82,16 @@ pub fn image_exports(bytes: &[u8]) -> Result<Vec<Exported>, Malformed> {
 
 /// By the symbols `__crc_NAME`; where these were stripped, by the tables.
 fn exports(object: &Object<'_>) -> Result<Vec<Exported>, Malformed> {
+    let read = read_exports(object)?;
     let mut found = Vec::new();
-    for symbol in &object.symbols {
-        let Some(name) = symbol.name.strip_prefix(b"__crc_") else { continue };
-        let (crc, absolute) = match symbol.place {
-            Place::Undefined | Place::Common => continue,
-            Place::Section(index) => match value_at(object, index, symbol.value) {
-                Some(crc) => (crc.into(), false),
-                None => continue,
-            },
-            Place::Absolute | Place::Other => (symbol.value, true),
-        };
+    for (name, Crc { value, absolute }) in read.crcs {
         object.budget.keep_with::<Exported>(name.len())?;
-        found.push(Exported { symbol: modinfo::text(name).into(), crc, absolute });
+        found.push(Exported { symbol: modinfo::text(name).into(), crc: value, absolute });
     }
     if found.is_empty() {
-        let listed = offers(object)?.into_iter();
         // Without __crc_NAME a 0 in the table stands for no version.
-        let versioned = listed.filter_map(|o| Some((o.symbol, o.crc.filter(|crc| *crc != 0)?)));
+        let versioned =
+            read.offers.into_iter().filter_map(|o| Some((o.symbol, o.crc.filter(|crc| *crc != 0)?)));
         found.extend(versioned.map(|(symbol, crc)| Exported { symbol, crc: crc.into(), absolute: false }));
     }
     Ok(found)

@@ -47,6 +47,8 @@ pub enum Feature {
     ExtendedVersions,
     /// `module:` namespaces name the modules that may use a symbol (`EXPORT_SYMBOL_FOR_MODULES`).
     ModuleNamespaces,
+    /// Exports have flags (`__kflagstab`), and `__ksymtab_gpl` is not looked at.
+    ExportFlags,
 }
 
 impl Feature {
@@ -57,6 +59,7 @@ impl Feature {
             Feature::StructSize => Release::new(6, 4),
             Feature::ExtendedVersions => Release::new(6, 14),
             Feature::ModuleNamespaces => Release::new(6, 16),
+            Feature::ExportFlags => Release::new(7, 1),
         }
     }
 }
@@ -66,7 +69,13 @@ impl Kernel {
     /// as a current one.
     pub fn has(&self, feature: Feature) -> bool {
         let shown = match feature {
-            Feature::InheritsTaint | Feature::ModuleNamespaces => false,
+            Feature::InheritsTaint => false,
+            Feature::ModuleNamespaces => self.symbols.has_module_namespaces(),
+            // Its own exports show which form they have.
+            Feature::ExportFlags => match self.traits.has_export_flags {
+                Some(has_flags) => return has_flags,
+                None => false,
+            },
             // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165).
             Feature::StructSize => self.release.contains(".el") && self.is_at_least(Release::new(5, 14)),
             // The switch is named in its configuration, on or off.
@@ -83,15 +92,10 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KernelConfig, SymbolTable, Traits};
+    use crate::SymbolTable;
 
     fn kernel(release: &str) -> Kernel {
-        Kernel {
-            release: release.into(),
-            traits: Traits::default(),
-            symbols: SymbolTable::unknown(),
-            config: KernelConfig::default(),
-        }
+        Kernel::of_symbols(release, SymbolTable::unknown())
     }
 
     #[test]
@@ -108,9 +112,25 @@ mod tests {
             ("mine", Feature::InheritsTaint, true),
             ("5.8.18-1-default", Feature::InheritsTaint, false),
             ("6.16.0-1-default", Feature::ModuleNamespaces, true),
+            ("7.0.9-1-default", Feature::ExportFlags, false),
+            ("7.1.0-1-default", Feature::ExportFlags, true),
         ] {
             assert_eq!(kernel(release).has(feature), expected, "{release} {feature:?}");
         }
+    }
+
+    /// Enterprise kernels have things of newer releases.
+    #[test]
+    fn what_a_kernels_files_show_comes_before_its_release() {
+        let mut old = kernel("6.12.0-160000.5-default");
+        assert!(!old.has(Feature::ModuleNamespaces) && !old.has(Feature::ExportFlags));
+        let symvers = b"0x1\tf\tvmlinux\tEXPORT_SYMBOL_GPL\tmodule:kvm\n".to_vec();
+        old.symbols = SymbolTable::parse(symvers).unwrap();
+        old.traits.has_export_flags = Some(true);
+        assert!(old.has(Feature::ModuleNamespaces) && old.has(Feature::ExportFlags));
+        let mut new = kernel("7.1.0");
+        new.traits.has_export_flags = Some(false);
+        assert!(!new.has(Feature::ExportFlags));
     }
 
     #[test]

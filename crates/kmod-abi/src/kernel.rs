@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel, as far as its loader's decisions depend on it.
 
-use super::{Arch, KernelConfig, Module, SymbolTable};
+use std::collections::HashSet;
+
+use super::{Arch, KernelConfig, Module, SymbolTable, name};
 
 /// What any module that was built with a kernel says about that kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,8 +12,10 @@ pub struct Traits {
     pub arch: Option<Arch>,
     /// The kernel's whole vermagic.
     pub vermagic: Option<Box<str>>,
-    /// `sizeof(struct module)`.
+    /// `sizeof(struct module)` in bytes.
     pub struct_size: Option<u64>,
+    /// Do its exports have flags (`__kflagstab`)? `None`: the module that was read has no exports.
+    pub has_export_flags: Option<bool>,
 }
 
 impl Traits {
@@ -21,6 +25,7 @@ impl Traits {
             arch: Some(module.arch),
             vermagic: module.vermagic.clone(),
             struct_size: Some(module.struct_size),
+            has_export_flags: (!module.offers.is_empty()).then_some(module.has_export_flags),
         }
     }
 }
@@ -36,9 +41,31 @@ pub struct Kernel {
     pub symbols: SymbolTable,
     /// Its configuration.
     pub config: KernelConfig,
+    /// Modules that are built into its image, by name with `_` for `-` (see [`builtin_names`]).
+    pub builtin: HashSet<Box<str>>,
+}
+
+/// Reads `modules.builtin`: the names (with `_` for `-`) of what is built into a kernel's image. A line is the path below the
+/// kernel's directory that the module would have.
+pub fn builtin_names(text: &[u8]) -> HashSet<Box<str>> {
+    let lines = String::from_utf8_lossy(text);
+    let names =
+        lines.lines().filter_map(|line| name::module_name(line.rsplit('/').next()?.trim_end().as_ref()));
+    names.map(String::into_boxed_str).collect()
 }
 
 impl Kernel {
+    /// A kernel of which no more is known than what it exports.
+    pub fn of_symbols(release: impl Into<String>, symbols: SymbolTable) -> Self {
+        Self {
+            release: release.into(),
+            traits: Traits::default(),
+            symbols,
+            config: KernelConfig::default(),
+            builtin: HashSet::new(),
+        }
+    }
+
     /// Were its modules built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the
     /// whole vermagic. Taken for granted where no vermagic is known.
     pub(super) fn has_modversions(&self) -> bool {

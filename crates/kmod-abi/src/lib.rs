@@ -12,20 +12,15 @@
 //!   would refuse a module.
 //!
 //! ```
-//! use kmod_abi::{Candidate, Kernel, KernelConfig, Module, Role, Rule, SymbolTable, Traits, World};
+//! use kmod_abi::{Candidate, Kernel, Module, Role, Rule, SymbolTable, World};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bytes = testkit::ModuleBuilder::new("cam").need("usb_alert", 0x1f3a_0c11).module_layout(None).build();
 //! // `bytes`: the contents of cam.ko, which was built with version 0x1f3a0c11 of usb_alert.
 //! let cam = Module::parse(&bytes, "cam.ko")?;
 //! let symvers = "0x5e9941d2\tusb_alert\tvmlinux\tEXPORT_SYMBOL\t\n";
-//! let kernel = Kernel {
-//!     release: "6.4.0-25-default".into(),
-//!     // What the kernel's own modules have in common; here nothing is known of them, so it is not compared.
-//!     traits: Traits::default(),
-//!     symbols: SymbolTable::parse(symvers.into())?,
-//!     config: KernelConfig::default(),
-//! };
+//! // What the kernel's own modules have in common is not known here, so it is not compared.
+//! let kernel = Kernel::of_symbols("6.4.0-25-default", SymbolTable::parse(symvers.into())?);
 //! let set = vec![Candidate { name: "cam", module: &cam, role: Role::Judged }];
 //! let verdict = World::new(&kernel, None, set).judge().remove(0);
 //! assert!(!verdict.fits());
@@ -62,7 +57,7 @@ pub use fault::ModuleFault;
 pub use feature::{Feature, Release};
 pub use judge::rule;
 pub use judge::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
-pub use kernel::{Kernel, Traits};
+pub use kernel::{Kernel, Traits, builtin_names};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;

@@ -7,7 +7,7 @@ mod needs;
 mod versions;
 
 pub use exports::Offer;
-pub(crate) use exports::{KSYMTABS, offers, value_at};
+pub(crate) use exports::{Crc, KSYMTABS, read as read_exports};
 pub use info::Supported;
 pub use needs::Need;
 pub use versions::Crcs;
@@ -63,6 +63,10 @@ pub struct Module {
     pub has_extended_versions: bool,
     /// Exports, by name.
     pub offers: Vec<Offer>,
+    /// Do its exports have flags (`__kflagstab`), as Linux 7.1 and later want them?
+    pub has_export_flags: bool,
+    /// Is there a table of exports without a table of versions (`__kcrctab`)?
+    pub lacks_export_crcs: bool,
     /// Namespaces that it imports, sorted.
     pub import_ns: Vec<Box<str>>,
     /// Modules that it says it depends on, with `_` for `-`.
@@ -115,6 +119,8 @@ impl Module {
             has_versions: false,
             has_extended_versions: false,
             offers: Vec::new(),
+            has_export_flags: false,
+            lacks_export_crcs: false,
             import_ns: Vec::new(),
             depends: Vec::new(),
             softdeps: Vec::new(),
@@ -129,7 +135,10 @@ impl Module {
         module.read_modinfo(&object, file)?;
         let versions = module.read_versions(&object)?;
         module.read_needs(&object, &versions)?;
-        module.offers = offers(&object)?;
+        let exports = read_exports(&object)?;
+        module.offers = exports.offers;
+        module.has_export_flags = exports.has_flags;
+        module.lacks_export_crcs = exports.lacks_crcs;
         Ok(module)
     }
 
@@ -151,6 +160,8 @@ impl Module {
             has_versions: true,
             has_extended_versions: true,
             offers: Vec::new(),
+            has_export_flags: false,
+            lacks_export_crcs: false,
             import_ns: Vec::new(),
             depends: Vec::new(),
             softdeps: Vec::new(),

@@ -54,6 +54,7 @@ pub struct SymbolTable {
     len: usize,
     complete: bool,
     bad_lines: usize,
+    module_namespaces: bool,
 }
 
 /// A symbol, its exporter and its namespace, which are pieces of the table's text, and what is known of it.
@@ -109,8 +110,12 @@ impl Row {
             crc_known: self.version != Version::Unknown,
             exporter: self.piece(text, 1),
             licensing: self.licensing,
-            namespace: self.piece(text, 2),
+            namespace: self.namespace(text),
         }
+    }
+
+    fn namespace(self, text: &str) -> &str {
+        self.piece(text, 2)
     }
 
     fn is_builtin(self, text: &str) -> bool {
@@ -156,7 +161,8 @@ impl SymbolTable {
             }
         }
         let (text, rows) = (text.into_boxed_str(), rows.into_boxed_slice());
-        Ok(Self { text, rows, index, len, complete, bad_lines })
+        let module_namespaces = rows.iter().any(|row| row.namespace(&text).starts_with("module:"));
+        Ok(Self { text, rows, index, len, complete, bad_lines, module_namespaces })
     }
 
     /// The export of `symbol`; `None` if it is not in the table.
@@ -174,6 +180,11 @@ impl SymbolTable {
     /// Whether the table has every export of the kernel. If not, a symbol that is not in the table is unknown.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Is something exported to modules by their names (`EXPORT_SYMBOL_FOR_MODULES`, a namespace `module:...`)?
+    pub fn has_module_namespaces(&self) -> bool {
+        self.module_namespaces
     }
 
     /// The number of different symbols.

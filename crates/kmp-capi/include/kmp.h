@@ -4,23 +4,28 @@
  * libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
  *
  * Returns
- *   A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. kmp_concerns()
- *   and kmp_report_verdict(), which cannot fail, are the exceptions. No function ends the process, prints, or
- *   throws; a fault inside the library is KMP_E_INTERNAL, of any function.
+ *   A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. The few
+ *   that cannot fail, such as kmp_concerns() and kmp_report_verdict(), are the exceptions. No function ends
+ *   the process, prints, or throws; a fault inside the library is KMP_E_INTERNAL, of any function.
  *
  * Ownership
- *   What a function makes through a parameter `out` is the caller's, to be freed with the function named there; on
- *   failure *out is NULL. What is passed in stays the caller's and is not kept after the call. Strings and structs
- *   that are given out belong to the report they came from and live as long as it. Handles may be freed in any
- *   order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
+ *   What a function makes through a parameter `out` is the caller's, to be freed with the function named
+ *   there; on failure *out is NULL. What is passed in stays the caller's and is not kept after the call.
+ *   Strings and structs that are given out belong to the report they came from and live as long as it. Handles
+ *   may be freed in any order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
  *
  * Threads
- *   A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in its
- *   thread. The library starts no thread, and changes no locale, signal, directory or umask.
+ *   A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in
+ *   its thread. The library starts no thread, and changes no locale, signal, directory or umask.
+ *
+ * Plugins
+ *   The functions kmp_plugin_...() are for a plugin of rpm: one for each of its hooks, which cannot fail; what
+ *   is wrong is said through the plugin's own messages. See rpm-plugin-kmp(8).
  *
  * Growth
- *   Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the library
- *   touches no byte beyond it. New codes, kinds and states may come: take an unknown one for "something else".
+ *   Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the
+ *   library touches no byte beyond it. New codes, kinds and states may come: take an unknown one for
+ *   "something else".
  */
 #ifndef KMP_H
 #define KMP_H
@@ -36,6 +41,8 @@ extern "C" {
 typedef struct kmp kmp_t;
 /* An rpm transaction, described element by element. */
 typedef struct kmp_transaction kmp_transaction_t;
+/* What a plugin of rpm knows of a transaction. For one thread at a time. */
+typedef struct kmp_plugin kmp_plugin_t;
 /* What was found, as a list of findings. */
 typedef struct kmp_report kmp_report_t;
 
@@ -205,6 +212,96 @@ int kmp_transaction_remove(kmp_transaction_t *transaction, uint32_t instance, in
  * KMP_E_DATABASE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, kmp_report_t **out);
+
+/* How urgent a message is, by the numbers of syslog(3) and rpm's log. */
+#define KMP_LEVEL_ERROR 3   /* why a transaction is stopped */
+#define KMP_LEVEL_WARNING 4 /* a driver would be lost, or a fault of ours */
+#define KMP_LEVEL_NOTICE 5  /* something to know */
+#define KMP_LEVEL_INFO 6    /* for those who want to know all */
+
+/*
+ * Hears messages for people, each a line that is safe to print, at one of the levels. It must not call the
+ * library.
+ */
+typedef void (*kmp_say_t)(void *context, int level, const char *text);
+
+/* Flags of kmp_plugin_begin(). */
+#define KMP_TEST_ONLY 1u /* the transaction is only tested: nothing will be changed */
+
+/*
+ * Begins a plugin's life. What there is to say goes to say, with context; what matters also to the system's
+ * log, unless the transaction is for another root than "/". *out is freed with kmp_plugin_free().
+ * KMP_E_ARGUMENT.
+ */
+int kmp_plugin_new(kmp_say_t say, void *context, kmp_plugin_t **out);
+
+/* Ends it, and takes back what scriptlets rely on. */
+void kmp_plugin_free(kmp_plugin_t *plugin);
+
+/*
+ * A transaction begins (tsm_pre), in this root; NULL is "/". flags: KMP_TEST_ONLY. All that was known of one
+ * before is forgotten.
+ */
+void kmp_plugin_begin(kmp_plugin_t *plugin, const char *root, uint32_t flags);
+
+/*
+ * A package of the transaction, "NAME-VERSION-RELEASE.ARCH". concerns: has it a file for which
+ * kmp_concerns() is 1? All are to be named before kmp_plugin_describe().
+ */
+void kmp_plugin_element(kmp_plugin_t *plugin, const char *nevra, int concerns);
+
+/*
+ * Has the transaction to be judged? If so, *out is a description to be filled with the packages that concern
+ * us; else it is NULL. policy: the macro %_kmp_policy, or NULL; the environment variable KMP_POLICY goes
+ * over it. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT.
+ */
+int kmp_plugin_describe(kmp_plugin_t *plugin, const char *policy, kmp_transaction_t **out);
+
+/*
+ * Has somebody asked for the package "NAME-VERSION-RELEASE.ARCH" to be erased? rpm's transaction does not
+ * say; command lines do. 1 or 0.
+ */
+int kmp_plugin_is_named(kmp_plugin_t *plugin, const char *nevra);
+
+/*
+ * Judges what kmp_plugin_describe() gave, NULL included, together with what else is pending in the same
+ * commit of libzypp, and says what would be lost. KMP_VERDICT_GOOD: let it go on; KMP_VERDICT_ABORT: stop
+ * it. Scripts and links follow only after this.
+ */
+int kmp_plugin_judge(kmp_plugin_t *plugin, kmp_transaction_t *transaction);
+
+/* A package was installed or erased, or that failed and may have left files (psm_post). */
+void kmp_plugin_changed(kmp_plugin_t *plugin);
+
+/*
+ * A scriptlet is about to run (scriptlet_pre), "%posttrans(...)" or the like, chrooted where rpm has another
+ * root. Before the first that may make an initrd the links are made right.
+ */
+void kmp_plugin_scriptlet(kmp_plugin_t *plugin, const char *scriptlet);
+
+/*
+ * What belongs into the environment of a scriptlet (scriptlet_fork_post), for putenv(3): "NAME=VALUE", or ""
+ * if nothing does. Allocates nothing. Never NULL; static.
+ */
+const char *kmp_plugin_environment(const kmp_plugin_t *plugin);
+
+/*
+ * The transaction is over (tsm_post), and not chrooted, in this root; NULL is "/". Links that are due yet
+ * are made.
+ */
+void kmp_plugin_end(kmp_plugin_t *plugin, const char *root);
+
+/*
+ * Says that something of ours did not work: the first time in a transaction as a warning, then for those who
+ * want to know all.
+ */
+void kmp_plugin_fault(kmp_plugin_t *plugin, const char *what, const char *why);
+
+/*
+ * Is this file of a package a source of drivers for dkms or akmods? What it replaces is built anew on the
+ * machine, then: KMP_REMOVAL_NAMED. 1 or 0; NULL: 0.
+ */
+int kmp_builds_drivers(const char *path);
 
 /* Kinds of findings, and the states that each may have. */
 #define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN */

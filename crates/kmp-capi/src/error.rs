@@ -79,7 +79,7 @@ impl From<CheckError> for Error {
             CheckError::File(_) => code::E_FILE,
             CheckError::PackageFile(_) => code::E_PACKAGE,
             CheckError::NoRpm(_) => code::E_RPM,
-            CheckError::NoKernel(_) => code::E_NO_KERNEL,
+            CheckError::NoKernels(_) | CheckError::NoKernel(_) => code::E_NO_KERNEL,
             CheckError::NoKmp(_) => code::E_NO_KMP,
             CheckError::Packages(_) => code::E_DATABASE,
         };

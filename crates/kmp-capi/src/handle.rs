@@ -29,7 +29,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn open(root: &Path, guest: bool) -> Result<Self, Error> {
+    pub fn open(root: &Path, guest: bool) -> Result<Self, Error> {
         let rpm = if guest { Librpm::loaded() } else { Librpm::load() };
         if let (true, Err(e)) = (guest, &rpm) {
             return Err(Error::new(code::E_RPM, e));

@@ -2,29 +2,34 @@
 //! libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
 //!
 //! # Returns
-//! A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. kmp_concerns()
-//! and kmp_report_verdict(), which cannot fail, are the exceptions. No function ends the process, prints, or
-//! throws; a fault inside the library is KMP_E_INTERNAL, of any function.
+//! A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. The few
+//! that cannot fail, such as kmp_concerns() and kmp_report_verdict(), are the exceptions. No function ends
+//! the process, prints, or throws; a fault inside the library is KMP_E_INTERNAL, of any function.
 //!
 //! # Ownership
-//! What a function makes through a parameter `out` is the caller's, to be freed with the function named there; on
-//! failure *out is NULL. What is passed in stays the caller's and is not kept after the call. Strings and structs
-//! that are given out belong to the report they came from and live as long as it. Handles may be freed in any
-//! order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
+//! What a function makes through a parameter `out` is the caller's, to be freed with the function named
+//! there; on failure *out is NULL. What is passed in stays the caller's and is not kept after the call.
+//! Strings and structs that are given out belong to the report they came from and live as long as it. Handles
+//! may be freed in any order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
 //!
 //! # Threads
-//! A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in its
-//! thread. The library starts no thread, and changes no locale, signal, directory or umask.
+//! A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in
+//! its thread. The library starts no thread, and changes no locale, signal, directory or umask.
+//!
+//! # Plugins
+//! The functions kmp_plugin_...() are for a plugin of rpm: one for each of its hooks, which cannot fail; what
+//! is wrong is said through the plugin's own messages. See rpm-plugin-kmp(8).
 //!
 //! # Growth
-//! Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the library
-//! touches no byte beyond it. New codes, kinds and states may come: take an unknown one for "something else".
+//! Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the
+//! library touches no byte beyond it. New codes, kinds and states may come: take an unknown one for
+//! "something else".
 
-// The comments of public items are for those who call them: `cargo xtask header` makes `include/kmp.h` of the items and
-// their comments.
+// The comments of public items are for those who call them: `cargo xtask header` makes `include/kmp.h` of the
+// items and their comments.
 //
-// Every exported function is one call of `ret::answer`, `ret::make` or `ret::value`, which turn a Result into a C
-// return and catch panics. Pointers are looked at in `arg` alone.
+// Every exported function is one call of `ret::answer`, `ret::make` or `ret::value`, which turn a Result into
+// a C return and catch panics. Pointers are looked at in `arg` alone.
 #![allow(unsafe_code, reason = "a C API takes and gives raw pointers")]
 #![deny(missing_docs)]
 
@@ -34,15 +39,20 @@ mod error;
 mod handle;
 #[cfg(feature = "panic")]
 mod panic;
+mod plugin;
 mod report;
 mod ret;
-mod run_dir;
 mod sync;
 mod transaction;
 
 pub use check::kmp_check;
 pub use error::{code, kmp_last_error, kmp_strerror};
 pub use handle::{Kmp, kmp_close, kmp_open, kmp_version, open_flag};
+pub use plugin::{
+    Plugin, Say, kmp_builds_drivers, kmp_plugin_begin, kmp_plugin_changed, kmp_plugin_describe,
+    kmp_plugin_element, kmp_plugin_end, kmp_plugin_environment, kmp_plugin_fault, kmp_plugin_free,
+    kmp_plugin_is_named, kmp_plugin_judge, kmp_plugin_new, kmp_plugin_scriptlet, level, plugin_flag,
+};
 pub use report::{
     Finding, Reason, Report, kind, kmp_report_count, kmp_report_free, kmp_report_get, kmp_report_reason,
     kmp_report_verdict, policy, state, verdict,

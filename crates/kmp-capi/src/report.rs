@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reports: lists of findings, which own every string that is given out.
 
-use std::ffi::{CString, c_char, c_int};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::null;
@@ -175,6 +176,14 @@ struct Why {
 impl Entry {
     pub fn new(kind: u32, state: u32, text: &str) -> Self {
         Self { kind, state, text: c_text(text), ..Self::default() }
+    }
+
+    pub fn text(&self) -> Cow<'_, str> {
+        self.text.to_string_lossy()
+    }
+
+    pub fn of_release(&self) -> Option<&CStr> {
+        self.release.as_deref()
     }
 
     pub fn problem(problem: &Problem) -> Self {

@@ -40,7 +40,8 @@ pub(crate) fn value<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
     })
 }
 
-fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+/// Runs what may panic inside of a call that goes on all the same.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = std::panic::take_hook();
@@ -50,7 +51,8 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
         }));
     });
     let outer = INSIDE.replace(true);
-    // What the call was at work on is never touched again: a handle that panicked may only be freed.
+    // What the call was at work on is never touched again: a handle that panicked may only be freed. A
+    // plugin's is, but holds nothing that a panic could leave half done.
     let result = catch_unwind(AssertUnwindSafe(call));
     INSIDE.set(outer);
     result.map_err(|payload| {

@@ -7,7 +7,8 @@ use kmp_core::apply::{Depmod, Done, Fate};
 use kmp_core::initrd::{Request, Settings};
 use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
 
-use crate::handle::{Kmp, check_flags};
+use crate::error::Error;
+use crate::handle::{Kmp, Shared, check_flags};
 use crate::report::{Entry, Report, kind, state, verdict};
 use crate::{arg, ret};
 
@@ -34,18 +35,22 @@ pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> 
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
         check_flags(flags, DRY_RUN | NO_DEPMOD | NO_WAIT)?;
-        let options = Options {
-            dry_run: flags & DRY_RUN != 0,
-            no_depmod: flags & NO_DEPMOD != 0,
-            depmod: Depmod::from_environment(),
-            // A guest builds nothing: scripts at the end of the transaction do.
-            initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
-            ..Options::default()
-        };
-        let waiting: Option<&dyn Fn()> = if flags & NO_WAIT == 0 { Some(&|| {}) } else { None };
-        let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
-        Ok(report(&done))
+        reconcile(shared, flags)
     })
+}
+
+pub(crate) fn reconcile(shared: &Shared, flags: u32) -> Result<Report, Error> {
+    let options = Options {
+        dry_run: flags & DRY_RUN != 0,
+        no_depmod: flags & NO_DEPMOD != 0,
+        depmod: Depmod::from_environment(),
+        // A guest builds nothing: scripts at the end of the transaction do.
+        initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
+        ..Options::default()
+    };
+    let waiting: Option<&dyn Fn()> = if flags & NO_WAIT == 0 { Some(&|| {}) } else { None };
+    let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
+    Ok(report(&done))
 }
 
 fn report(done: &SyncReport) -> Report {

@@ -75,6 +75,29 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, Error> {
+        let dirs = ModulesDirs::find(&shared.root).map_err(|problem| Error::new(code::E_UNREAD, problem))?;
+        let elements = Some(Elements::new(dirs));
+        Ok(Self { shared, elements, removed: Vec::new() })
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// A package file that comes; `updates`: in the place of what is installed by its name.
+    pub(crate) fn add_file(&mut self, path: &Path, updates: bool) -> Result<(), Error> {
+        let rpm = *self.shared.needed_rpm()?;
+        let elements = self.elements()?;
+        let added = if updates { elements.update_file(&rpm, path) } else { elements.add_file(&rpm, path) };
+        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+    }
+
+    /// An installed package that goes.
+    pub(crate) fn remove(&mut self, instance: u32, removal: Removal) {
+        self.removed.push((instance, removal));
+    }
+
     fn elements(&mut self) -> Result<&mut Elements, Error> {
         self.elements.as_mut().ok_or_else(spent)
     }
@@ -87,12 +110,7 @@ fn spent() -> Error {
 /// Begins a description. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction) -> c_int {
-    ret::make(out, || {
-        let shared = Arc::clone(&arg::shared(kmp, "kmp")?.0);
-        let dirs = ModulesDirs::find(&shared.root).map_err(|problem| Error::new(code::E_UNREAD, problem))?;
-        let elements = Some(Elements::new(dirs));
-        Ok(Transaction { shared, elements, removed: Vec::new() })
-    })
+    ret::make(out, || Transaction::new(Arc::clone(&arg::shared(kmp, "kmp")?.0)))
 }
 
 /// Frees a description.
@@ -121,10 +139,7 @@ fn concerns(path: &[u8]) -> bool {
 pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
     ret::answer(|| {
         let transaction = arg::exclusive(transaction, "transaction")?;
-        let path = arg::path(path, "path")?;
-        let rpm = *transaction.shared.needed_rpm()?;
-        let added = transaction.elements()?.add_file(&rpm, path);
-        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+        transaction.add_file(arg::path(path, "path")?, false)
     })
 }
 
@@ -149,10 +164,7 @@ pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_in
 pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
     ret::answer(|| {
         let transaction = arg::exclusive(transaction, "transaction")?;
-        let path = arg::path(path, "path")?;
-        let rpm = *transaction.shared.needed_rpm()?;
-        let added = transaction.elements()?.update_file(&rpm, path);
-        added.map_err(|e| Error::new(code::E_PACKAGE, e))
+        transaction.add_file(arg::path(path, "path")?, true)
     })
 }
 
@@ -270,7 +282,7 @@ pub extern "C" fn kmp_transaction_remove(
             removal::NAMED => Removal::Named,
             other => return Err(Error::argument(format!("{other} is no way for a package to go"))),
         };
-        transaction.removed.push((instance, removal));
+        transaction.remove(instance, removal);
         Ok(())
     })
 }
@@ -289,22 +301,28 @@ pub extern "C" fn kmp_transaction_judge(
 ) -> c_int {
     ret::make(out, || {
         let transaction = arg::exclusive(transaction, "transaction")?;
-        let mut elements = transaction.elements.take().ok_or_else(spent)?;
-        let policy = match policy.is_null() {
-            true => None,
-            false => {
-                let word = arg::text(policy, "policy")?;
-                let unknown = || Error::argument(format!("the policy {word} is none of abort, warn, off"));
-                Some(Policy::parse(word).ok_or_else(unknown)?)
-            }
-        };
+        transaction.judge(if policy.is_null() { Ok(None) } else { read_policy(policy).map(Some) })
+    })
+}
+
+fn read_policy(policy: *const c_char) -> Result<Policy, Error> {
+    let word = arg::text(policy, "policy")?;
+    let unknown = || Error::argument(format!("the policy {word} is none of abort, warn, off"));
+    Policy::parse(word).ok_or_else(unknown)
+}
+
+impl Transaction {
+    /// Judges it, and spends it whatever comes of that.
+    pub(crate) fn judge(&mut self, policy: Result<Option<Policy>, Error>) -> Result<Report, Error> {
+        let mut elements = self.elements.take().ok_or_else(spent)?;
+        let policy = policy?;
         if policy == Some(Policy::Off) {
             return Ok(Report::default());
         }
-        let shared = &*transaction.shared;
+        let shared = &*self.shared;
         let rpm = shared.needed_rpm()?;
         let mut report = Report::default();
-        remove(shared, &mut elements, &transaction.removed, &mut report)?;
+        remove(shared, &mut elements, &self.removed, &mut report)?;
         if elements.is_empty() {
             return Ok(report);
         }
@@ -361,7 +379,7 @@ pub extern "C" fn kmp_transaction_judge(
         }));
         report.entries.extend(problems.iter().chain(&survey.problems).map(Entry::problem));
         Ok(report)
-    })
+    }
 }
 
 fn policy_of(action: Action) -> u32 {

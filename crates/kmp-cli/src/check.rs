@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check`: verdicts with every reason.
 
-use kmp_core::abi::{Candidate, Kernel, KernelConfig, Role, Traits, Verdict, World};
+use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
 use kmp_core::check::{Line, Request, check};
+use kmp_core::ids::{KernelId, List};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::printable;
 use kmp_core::targets::{File, Targets, judge_together};
@@ -26,13 +27,10 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
             if others || targets.files.is_empty() {
                 return Err("--symvers without --kernel judges module files; name some".into());
             }
-            let kernel = Kernel {
-                release: printable(file.as_os_str()),
-                traits: Traits::default(),
-                symbols: table.clone(),
-                config: KernelConfig::default(),
-            };
-            (vec![kernel.release.clone()], judge_alone(&kernel, &targets.files), Vec::new())
+            let kernel = Kernel::of_symbols(printable(file.as_os_str()), table.clone());
+            let mut releases = List::new();
+            let id = releases.push(kernel.release.clone());
+            (releases, judge_alone(id, &kernel, &targets.files), Vec::new())
         }
         _ => {
             let request = Request { kernels, names: &args.names, symbols: table.as_ref() };
@@ -61,7 +59,7 @@ fn symvers(file: &std::path::Path) -> Result<kmp_core::abi::SymbolTable, String>
 }
 
 /// Judges files by symbols alone.
-fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
+fn judge_alone(id: KernelId, kernel: &Kernel, files: &[File]) -> Vec<Line> {
     let verdicts = judge_together(files, |set| {
         let candidates = set.iter().filter_map(|f| {
             let module = f.module.as_ref().ok()?;
@@ -76,7 +74,7 @@ fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
             .collect()
     });
     let line = |(file, verdict): (&File, Verdict)| Line {
-        kernel: 0,
+        kernel: id,
         name: file.name.clone(),
         path: file.path.clone(),
         package: None,
@@ -85,12 +83,12 @@ fn judge_alone(kernel: &Kernel, files: &[File]) -> Vec<Line> {
     files.iter().zip(verdicts).map(line).collect()
 }
 
-fn print_json(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<(), String> {
-    let kernel = |(index, release): (usize, &String)| json::Modules {
+fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
+    let kernel = |(id, release): (KernelId, &String)| json::Modules {
         release: release.clone(),
         modules: lines
             .iter()
-            .filter(|l| l.kernel == index)
+            .filter(|l| l.kernel == id)
             .map(|l| json::Module {
                 name: l.name.clone(),
                 path: json::path(&l.path),
@@ -102,11 +100,11 @@ fn print_json(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<()
             .collect(),
         apart: json::apart(apart, release),
     };
-    Document::print(releases.iter().enumerate().map(kernel).collect())
+    Document::print(releases.each().map(kernel).collect())
 }
 
 /// Module by module, kernel by kernel.
-fn print(releases: &[String], lines: &[Line], apart: &[Apart]) -> Result<(), String> {
+fn print(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
     let mut page = Page::new();
     let width = releases.iter().map(String::len).max().unwrap_or(0);
     let mut order: Vec<&Line> = lines.iter().collect();

@@ -80,7 +80,7 @@ impl Context {
 
     /// Is every kernel that was named there?
     pub fn known(&self, survey: &Survey, kernels: &[String]) -> Result<(), String> {
-        survey.has_kernels(&self.root, kernels)
+        survey.has_kernels(kernels).map_err(|e| e.to_string())
     }
 }
 

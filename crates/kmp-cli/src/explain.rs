@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 
 use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
+use kmp_core::ids::{KmpId, ReleaseId};
 use kmp_core::printable;
 use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
@@ -159,12 +160,12 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
 }
 
 /// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
-fn installed<'s>(survey: &'s Survey, release: usize, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
+fn installed<'s>(survey: &'s Survey, release: ReleaseId, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
     let name = name.to_string_lossy();
     let wanted = kmp_core::abi::name::normalized(&name);
     let kmps = &survey.inventory.kmps;
     let named = survey.inventory.kmps_named(&name);
-    let of_kmp = |kmp: usize| {
+    let of_kmp = |kmp: KmpId| {
         kmps[kmp].modules.iter().map(move |m| (m, Some(kmps[kmp].package.nvr()))).collect::<Vec<_>>()
     };
     let found = match named.first() {
@@ -172,7 +173,7 @@ fn installed<'s>(survey: &'s Survey, release: usize, name: &OsStr) -> Result<Vec
         None => {
             let own = survey.inventory.releases[release].third_party.iter();
             let own = own.map(|m| (m, survey.inventory.owner(&m.path).map(|k| kmps[k].package.nvr())));
-            let packaged = (0..kmps.len()).flat_map(of_kmp);
+            let packaged = kmps.ids().flat_map(of_kmp);
             own.chain(packaged).find(|(m, _)| *m.name == *wanted).into_iter().collect()
         }
     };

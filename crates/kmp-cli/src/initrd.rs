@@ -124,7 +124,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     };
     let (dirs, releases) = context.releases()?;
     let wanted = &args.kernels.kernels;
-    kmp_core::inventory::has_kernels(&context.root, &dirs, &releases, wanted)?;
+    kmp_core::inventory::has_kernels(&dirs, &releases, wanted).map_err(|e| e.to_string())?;
     let settings = context.settings();
     let mut problems = Vec::new();
     let which = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;

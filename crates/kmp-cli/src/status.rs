@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use kmp_core::abi::{Verdict, Warning};
-use kmp_core::inventory::{InstalledKmp, Inventory, ItemKind, Kind, Maker, Release};
+use kmp_core::ids::{Id, KmpId, List};
+use kmp_core::inventory::{InstalledKmp, Inventory, Kind, Maker, Ownership, Release};
 use kmp_core::plan::Decision;
 use kmp_core::printable;
 use kmp_core::survey::{Survey, SurveyedKernel};
@@ -78,8 +79,7 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
     if let Some(unknown) = &survey.inventory.packages_unknown {
         return Err(format!("the installed KMPs are not known: {unknown}"));
     }
-    let states: Vec<Vec<Option<State>>> =
-        survey.kernels.iter().map(|k| states(context, &survey, k)).collect();
+    let states: Vec<List<KmpId, Option<State>>> = survey.kernels.iter().map(|k| states(&survey, k)).collect();
     let unpackaged: Vec<Vec<(&Path, &str, &Verdict)>> =
         survey.kernels.iter().map(|k| unpackaged(&survey, k)).collect();
     let wrong = states.iter().flatten().flatten().any(|s| s.wrong)
@@ -98,26 +98,27 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
     })
 }
 
-fn states(context: &Context, survey: &Survey, kernel: &SurveyedKernel) -> Vec<Option<State>> {
+fn states(survey: &Survey, kernel: &SurveyedKernel) -> List<KmpId, Option<State>> {
     let release = survey.release(kernel);
     let kmps = &survey.inventory.kmps;
     let plan = &kernel.plan;
-    let served: BTreeSet<&str> = (0..kmps.len())
+    let served: BTreeSet<&str> = kmps
+        .ids()
         .filter(|k| matches!(plan.decisions[*k], Decision::Native | Decision::Link))
         .map(|k| kmps[k].driver.name.as_str())
         .collect();
-    let mut states = Vec::new();
+    let mut states = List::new();
     // What is to be said of the newest version need not be said of all others.
-    let is_newest = |index: usize| {
+    let is_newest = |index: KmpId| {
         let rival =
-            |k: &usize| kmps[*k].driver == kmps[index].driver && plan.decisions[*k] != Decision::OtherFlavour;
-        (0..index).find(rival).is_none()
+            |k: &KmpId| kmps[*k].driver == kmps[index].driver && plan.decisions[*k] != Decision::OtherFlavour;
+        kmps.ids().take(index.place()).find(rival).is_none()
     };
-    for (index, decision) in plan.decisions.iter().enumerate() {
+    for (index, decision) in plan.decisions.each() {
         let kmp = &kmps[index];
         let verdicts = &plan.verdicts[index];
         let misfit = verdicts.iter().any(|v| !v.fits());
-        let links = links_of(context, survey, release, index);
+        let links = links_of(release, index);
         let state = |word, cell, text, colour, wrong| {
             Some(State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong })
         };
@@ -199,12 +200,9 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
 }
 
 /// How many of a KMP's links a kernel has.
-fn links_of(context: &Context, survey: &Survey, release: &Release, kmp: usize) -> usize {
+fn links_of(release: &Release, kmp: KmpId) -> usize {
     let items = release.weak_updates.iter().flatten();
-    items
-        .filter(|i| matches!(i.kind, ItemKind::Link(_)))
-        .filter(|i| survey.inventory.ours(&context.root, i) == Some(Some(kmp)))
-        .count()
+    items.filter(|item| item.ownership == Ownership::Ours(kmp)).count()
 }
 
 fn unpackaged<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<(&'s Path, &'s str, &'s Verdict)> {
@@ -218,13 +216,13 @@ fn unpackaged<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<(&'s Pa
 
 fn print_json(
     survey: &Survey,
-    states: &[Vec<Option<State>>],
+    states: &[List<KmpId, Option<State>>],
     unpackaged: &[Vec<(&Path, &str, &Verdict)>],
 ) -> Result<(), String> {
     let kmps = &survey.inventory.kmps;
     let mut kernels = Vec::new();
     for ((kernel, states), unpackaged) in survey.kernels.iter().zip(states).zip(unpackaged) {
-        let of_kmp = |(index, state): (usize, &Option<State>)| {
+        let of_kmp = |(index, state): (KmpId, &Option<State>)| {
             let state = state.as_ref()?;
             Some(Kmp {
                 package: kmps[index].package.nvr(),
@@ -244,7 +242,7 @@ fn print_json(
         kernels.push(Kernel {
             release: kernel.kernel.release.clone(),
             apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
-            kmps: states.iter().enumerate().filter_map(of_kmp).collect(),
+            kmps: states.each().filter_map(of_kmp).collect(),
             unpackaged: unpackaged
                 .iter()
                 .map(|(path, name, verdict)| json::Module {
@@ -262,13 +260,14 @@ fn print_json(
 }
 
 /// Older versions that no kernel has, or should have, and of which nothing is to be said.
-fn idle_versions(inventory: &Inventory, states: &[Vec<Option<State>>]) -> BTreeSet<usize> {
+fn idle_versions(inventory: &Inventory, states: &[List<KmpId, Option<State>>]) -> BTreeSet<KmpId> {
     let kmps = &inventory.kmps;
     // Of several versions that have the same file only one has really brought it.
-    let owns = |index: usize| kmps[index].modules.iter().any(|m| inventory.owner(&m.path) == Some(index));
-    let of = |index: usize| states.iter().filter_map(move |of_kernel| of_kernel[index].as_ref());
-    let is_older = |index: usize| index > 0 && kmps[index - 1].driver == kmps[index].driver;
-    (0..kmps.len())
+    let owns = |index: KmpId| kmps[index].modules.iter().any(|m| inventory.owner(&m.path) == Some(index));
+    let of = |index: KmpId| states.iter().filter_map(move |of_kernel| of_kernel[index].as_ref());
+    let is_older =
+        |index: KmpId| index.place() > 0 && kmps[KmpId::at(index.place() - 1)].driver == kmps[index].driver;
+    kmps.ids()
         .filter(|k| {
             is_older(*k) && of(*k).all(|s| !s.wrong && !(is_there(s) && (s.word != "native" || owns(*k))))
         })
@@ -278,7 +277,7 @@ fn idle_versions(inventory: &Inventory, states: &[Vec<Option<State>>]) -> BTreeS
 fn print<'s>(
     survey: &'s Survey,
     running: Option<String>,
-    states: &[Vec<Option<State>>],
+    states: &[List<KmpId, Option<State>>],
     unpackaged: &[Vec<(&Path, &str, &Verdict)>],
 ) -> Result<(), String> {
     let mut page = Page::new();
@@ -287,17 +286,17 @@ fn print<'s>(
         let release = k.kernel.release.as_str();
         status_page::Kernel { release, is_running: release == running }
     };
-    let row = |(index, kmp): (usize, &InstalledKmp)| Row {
+    let row = |(index, kmp): (KmpId, &InstalledKmp)| Row {
         name: kmp.package.nvr(),
         states: states.iter().map(|of_kernel| of_kernel[index].as_ref()).collect(),
     };
     let kmps = &survey.inventory.kmps;
     let idle = idle_versions(&survey.inventory, states);
-    let driver = |k: usize| (kmps[k].driver.name.as_str(), kmps[k].driver.is_by_kernel);
+    let driver = |k: KmpId| (kmps[k].driver.name.as_str(), kmps[k].driver.is_by_kernel);
     let mut of_driver: HashMap<_, usize> = HashMap::new();
     idle.iter().for_each(|k| *of_driver.entry(driver(*k)).or_default() += 1);
     let mut rows: Vec<Row<'_>> = Vec::new();
-    for (index, kmp) in kmps.iter().enumerate() {
+    for (index, kmp) in kmps.each() {
         match of_driver.get(&driver(index)).copied().unwrap_or(0) {
             0 | 1 => rows.push(row((index, kmp))),
             // One line after the driver's last version.
@@ -305,7 +304,7 @@ fn print<'s>(
                 if !idle.contains(&index) {
                     rows.push(row((index, kmp)));
                 }
-                if kmps.get(index + 1).is_none_or(|k| k.driver != kmp.driver) {
+                if kmps.get(index.place() + 1).is_none_or(|k| k.driver != kmp.driver) {
                     let name = format!("  {count} older versions serve no kernel");
                     rows.push(Row { name, states: Vec::new() });
                 }

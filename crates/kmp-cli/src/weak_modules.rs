@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
 use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::ids::KmpId;
 use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
@@ -244,9 +245,9 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         speaker.say(&format!("{path} is in no kernel's directory of modules; it is left out"));
     }
     let canonical = |path: &PathBuf| survey.inventory.dirs.canonical(path);
-    let named: Vec<usize> =
+    let named: Vec<KmpId> =
         listed.iter().filter_map(canonical).filter_map(|p| survey.inventory.owner(&p)).collect();
-    let concerns = |kmp: usize| match mode {
+    let concerns = |kmp: KmpId| match mode {
         Mode::AddModules => named.contains(&kmp),
         Mode::AddKernel => true,
         Mode::RemoveModules | Mode::RemoveKernel => false,
@@ -263,16 +264,15 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         if mode == Mode::AddKernel && release != kernel {
             continue;
         }
-        for (index, decision) in surveyed.plan.decisions.iter().enumerate() {
+        for (index, decision) in surveyed.plan.decisions.each() {
             if *decision == Decision::Link && concerns(index) {
                 for module in modules(&survey.inventory.kmps[index]) {
                     speaker.tell(&format!("Module {module} is compatible with kernel {release}"));
                 }
             }
         }
-        for NotLinked { kmp, detail, .. } in report.not_linked(release) {
-            let index = survey.inventory.kmps.iter().position(|k| std::ptr::eq(k, kmp));
-            if index.is_some_and(concerns) {
+        for NotLinked { id, kmp, detail, .. } in report.not_linked(release) {
+            if concerns(id) {
                 let names: Vec<String> = modules(kmp).collect();
                 speaker.say(&format!("{} not linked in kernel {release}: {detail}", names.join(", ")));
             }

@@ -9,7 +9,8 @@ use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
 use crate::guard::{self, Elements, Present, Source, Transaction};
-use crate::inventory::{Apart, Loader, ModulesDirs};
+use crate::ids::{KernelId, KmpId, List};
+use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel};
 use crate::plan::Site;
 use crate::printable;
 use crate::problem::Problem;
@@ -32,7 +33,7 @@ pub struct Request<'r> {
 #[derive(Clone, Debug)]
 pub struct Line {
     /// Index into [`Checked::releases`].
-    pub kernel: usize,
+    pub kernel: KernelId,
     /// The module's name.
     pub name: String,
     /// Its file. Of a module in a package file: the package file's path and the module's in it.
@@ -47,7 +48,7 @@ pub struct Line {
 #[derive(Debug)]
 pub struct Checked {
     /// The kernels' releases: the installed, then those of package files.
-    pub releases: Vec<String>,
+    pub releases: List<KernelId, String>,
     /// Kernel by kernel, module by module.
     pub lines: Vec<Line>,
     /// Where nothing is named: the modules outside `kernel/` that are no drivers, and so not judged.
@@ -68,9 +69,12 @@ pub enum CheckError {
     /// Without librpm a package file cannot be read.
     #[error("package files cannot be read: {0}")]
     NoRpm(String),
-    /// No kernel, or not that one.
-    #[error("{0}")]
-    NoKernel(String),
+    /// There is no kernel at all, in this directory.
+    #[error("there is no kernel in {}", .0.display())]
+    NoKernels(PathBuf),
+    /// A kernel that was named is not there.
+    #[error(transparent)]
+    NoKernel(#[from] NoKernel),
     /// No KMP of that name, or a package file without modules.
     #[error("{0}")]
     NoKmp(String),
@@ -105,10 +109,9 @@ pub fn check(
     let kernel_comes = !transaction.kernels.is_empty();
     let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
     let mut survey = Survey::take(root, rpm, loader, &selection)?;
-    survey.has_kernels(root, &installed).map_err(CheckError::NoKernel)?;
+    survey.has_kernels(&installed)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {
-        let dir = root.display(survey.inventory.dirs.path());
-        return Err(CheckError::NoKernel(format!("there is no kernel in {}", dir.display())));
+        return Err(CheckError::NoKernels(survey.inventory.dirs.shown().to_path_buf()));
     }
     let named_files = targets.files.iter().map(|f| f.name.as_str()).collect();
     survey.consider_replacing(loader, &named_files);
@@ -121,10 +124,11 @@ pub fn check(
     }
     let kmps = selected_kmps(&survey, request, &targets)?;
 
-    let mut releases: Vec<String> = survey.kernels.iter().map(|k| k.kernel.release.clone()).collect();
+    let mut releases: List<KernelId, String> =
+        survey.kernels.iter().map(|k| k.kernel.release.clone()).collect();
     let mut lines = Vec::new();
     let any_flavour = !request.kernels.is_empty();
-    for (index, kernel) in survey.kernels.iter().enumerate() {
+    for (index, kernel) in releases.ids().zip(&survey.kernels) {
         lines.extend(of_kernel(&survey, index, kernel, &targets, &kmps, any_flavour));
     }
     if !targets.package_files.is_empty() {
@@ -137,10 +141,8 @@ pub fn check(
         };
         let found = guard::preview(&survey, &transaction, &asked, any_flavour, &mut judge);
         let mut index = |release: &String| {
-            releases.iter().position(|r| r == release).unwrap_or_else(|| {
-                releases.push(release.clone());
-                releases.len() - 1
-            })
+            let known = releases.ids().find(|id| releases[*id] == *release);
+            known.unwrap_or_else(|| releases.push(release.clone()))
         };
         for package in found {
             let Some(modules) = modules_of(&survey, &transaction, package.kmp, &targets, &kmps) else {
@@ -191,7 +193,7 @@ fn modules_of(
     transaction: &Transaction,
     kmp: Source,
     targets: &Targets,
-    kmps: &BTreeSet<usize>,
+    kmps: &BTreeSet<KmpId>,
 ) -> Option<Vec<(String, PathBuf, String)>> {
     match kmp {
         Source::Installed(i) => {
@@ -217,9 +219,9 @@ fn selected_kmps(
     survey: &Survey,
     request: &Request<'_>,
     targets: &Targets,
-) -> Result<BTreeSet<usize>, CheckError> {
+) -> Result<BTreeSet<KmpId>, CheckError> {
     if request.names.is_empty() {
-        return Ok((0..survey.inventory.kmps.len()).collect());
+        return Ok(survey.inventory.kmps.ids().collect());
     }
     let mut selected = BTreeSet::new();
     for name in &targets.packages {
@@ -246,10 +248,10 @@ fn selected_kmps(
 
 fn of_kernel(
     survey: &Survey,
-    index: usize,
+    index: KernelId,
     kernel: &SurveyedKernel,
     targets: &Targets,
-    kmps: &BTreeSet<usize>,
+    kmps: &BTreeSet<KmpId>,
     any_flavour: bool,
 ) -> Vec<Line> {
     let site = survey.site_of(kernel);
@@ -279,7 +281,7 @@ fn of_kernel(
     lines
 }
 
-fn of_files(kernel: usize, targets: &Targets, verdicts: Vec<Verdict>) -> impl Iterator<Item = Line> {
+fn of_files(kernel: KernelId, targets: &Targets, verdicts: Vec<Verdict>) -> impl Iterator<Item = Line> {
     targets.files.iter().zip(verdicts).map(move |(file, verdict)| Line {
         kernel,
         name: file.name.clone(),

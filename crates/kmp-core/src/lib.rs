@@ -4,7 +4,7 @@
 //!
 //! The way of the data: [`inventory`] reads what there is, [`abi`] judges, [`plan`] decides which links
 //! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
-//! Only [`apply`] writes.
+//! Only [`apply`] and [`run_dir`] write.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -19,6 +19,8 @@ mod environment;
 pub mod fuzz;
 pub mod glob;
 pub mod guard;
+pub mod guest;
+pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;

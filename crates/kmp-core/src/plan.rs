@@ -21,6 +21,7 @@ use crate::abi::rule::Settled;
 use crate::abi::{Candidate, Kernel, Module, ModuleFault, Reason, Role, Rule, Verdict, World, name};
 use crate::config::Wish;
 use crate::dialect::serves;
+use crate::ids::{Id, KmpId, List};
 use kmp_steps as steps;
 
 use beside::{Allowance, Groups};
@@ -70,7 +71,7 @@ pub struct Native<'a> {
     /// Its contents, or why there are none.
     pub module: Result<&'a Module, &'a ModuleFault>,
     /// The package (an index into the list of KMPs) that owns it.
-    pub kmp: Option<usize>,
+    pub kmp: Option<KmpId>,
 }
 
 /// A kernel and what is there besides the packages to be linked.
@@ -104,7 +105,7 @@ pub enum Decision {
     /// It serves kernels of another flavour.
     OtherFlavour,
     /// Another version of the same package (an index into the list of KMPs) serves this kernel.
-    Superseded(usize),
+    Superseded(KmpId),
     /// A module of that name is there already: the kernel's own, another package's, or somebody's link.
     Clash {
         /// The module's name.
@@ -126,20 +127,20 @@ pub enum Decision {
 #[derive(Clone, Debug, Default)]
 pub struct KernelPlan {
     /// The links below `weak-updates/`: path, target, and the KMP they belong to.
-    pub links: BTreeMap<PathBuf, (PathBuf, usize)>,
+    pub links: BTreeMap<PathBuf, (PathBuf, KmpId)>,
     /// For each KMP, in the order of the list.
-    pub decisions: Vec<Decision>,
+    pub decisions: List<KmpId, Decision>,
     /// For each KMP, the verdicts on its modules, in their order: of those that are native or linked as
     /// they are there, of others as they would be in place of what is. Empty for other flavours.
-    pub verdicts: Vec<Vec<Verdict>>,
+    pub verdicts: List<KmpId, Vec<Verdict>>,
     /// The verdicts on the kernel's own third-party modules.
     pub natives: Vec<Verdict>,
 }
 
 impl KernelPlan {
     /// The KMPs that are to be linked.
-    pub fn chosen(&self) -> Vec<usize> {
-        (0..self.decisions.len()).filter(|k| self.decisions[*k] == Decision::Link).collect()
+    pub fn chosen(&self) -> Vec<KmpId> {
+        self.decisions.ids().filter(|k| self.decisions[*k] == Decision::Link).collect()
     }
 }
 
@@ -167,7 +168,7 @@ impl<'t> Taken<'t> {
 
 impl Site<'_> {
     /// Decides for this kernel. `kmps` is sorted by driver, the version first that is tried first.
-    pub fn plan(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
+    pub fn plan(&self, kmps: &List<KmpId, Kmp<'_>>) -> KernelPlan {
         let mut held = held::Packages::new();
         let mut plan = self.plan_all(kmps);
         loop {
@@ -182,16 +183,16 @@ impl Site<'_> {
     }
 
     /// Decides for all packages but those that are held.
-    fn plan_all(&self, kmps: &[Kmp<'_>]) -> KernelPlan {
-        let native_package: HashMap<&str, usize> =
+    fn plan_all(&self, kmps: &List<KmpId, Kmp<'_>>) -> KernelPlan {
+        let native_package: HashMap<&str, KmpId> =
             self.natives.iter().filter_map(|n| n.kmp).map(|k| (kmps[k].package, k)).collect();
-        let mut failed: HashMap<usize, Vec<Verdict>> = HashMap::new();
+        let mut failed: HashMap<KmpId, Vec<Verdict>> = HashMap::new();
         let all = All::of(kmps);
         let (mut chosen, mut verdicts) = loop {
             let chosen = self.choose(kmps, &native_package, &failed);
             let mut verdicts = self.judge(kmps, &chosen);
-            let failing = |k: &usize| verdicts.kmps[k].iter().any(|v| !v.fits());
-            let losers: Vec<usize> = chosen.iter().copied().filter(failing).collect();
+            let failing = |k: &KmpId| verdicts.kmps[k].iter().any(|v| !v.fits());
+            let losers: Vec<KmpId> = chosen.iter().copied().filter(failing).collect();
             if losers.is_empty() {
                 break (chosen, verdicts);
             }
@@ -206,7 +207,8 @@ impl Site<'_> {
             self.take_back(kmps, &groups, again, &mut chosen, &mut verdicts, &mut failed);
         }
         let mut taken = self.taken();
-        let candidates: Vec<usize> = (0..kmps.len())
+        let candidates: Vec<KmpId> = kmps
+            .ids()
             .filter(|k| !native_package.contains_key(kmps[*k].package) && self.may_be_linked(&kmps[*k]))
             .filter(|k| taken.clash(&kmps[*k]).is_none())
             .collect();
@@ -230,28 +232,28 @@ impl Site<'_> {
 
         let mut plan = KernelPlan {
             links: BTreeMap::new(),
-            decisions: Vec::with_capacity(kmps.len()),
-            verdicts: Vec::with_capacity(kmps.len()),
+            decisions: List::new(),
+            verdicts: List::new(),
             natives: Vec::new(),
         };
-        let of_natives: HashMap<(usize, &str), &Verdict> = self
+        let of_natives: HashMap<(KmpId, &str), &Verdict> = self
             .natives
             .iter()
             .zip(&verdicts.natives)
             .filter_map(|(native, verdict)| Some(((native.kmp?, native.name), verdict)))
             .collect();
-        let holder: HashMap<&str, usize> = native_package
+        let holder: HashMap<&str, KmpId> = native_package
             .iter()
             .map(|(p, k)| (*p, *k))
             .chain(chosen.iter().map(|k| (kmps[*k].package, *k)))
             .collect();
         let beside = self.beside(kmps, &chosen);
-        let chosen: HashSet<usize> = chosen.into_iter().collect();
+        let chosen: HashSet<KmpId> = chosen.into_iter().collect();
         // An older version that is linked in its place is not why a newer one is not.
-        let is_left_out = |index: usize| {
+        let is_left_out = |index: KmpId| {
             holder.get(kmps[index].package).is_none_or(|by| *by > index && chosen.contains(by))
         };
-        for (index, kmp) in kmps.iter().enumerate() {
+        for (index, kmp) in kmps.each() {
             let decision = if self.is_native(kmp) {
                 Decision::Native
             } else if !serves(kmp.flavour, &self.kernel.release) {
@@ -303,12 +305,12 @@ impl Site<'_> {
 
     /// What failed for the sake of others that may have given way themselves since.
     fn failed_for_others(
-        kmps: &[Kmp<'_>],
+        kmps: &List<KmpId, Kmp<'_>>,
         all: &All<'_>,
-        native_package: &HashMap<&str, usize>,
-        failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Vec<usize> {
-        let mut again: Vec<usize> = failed
+        native_package: &HashMap<&str, KmpId>,
+        failed: &HashMap<KmpId, Vec<Verdict>>,
+    ) -> Vec<KmpId> {
+        let mut again: Vec<KmpId> = failed
             .iter()
             .filter(|(k, _)| !native_package.contains_key(kmps[**k].package))
             .filter(|(k, verdicts)| {
@@ -325,12 +327,12 @@ impl Site<'_> {
     /// older version.
     fn take_back(
         &self,
-        kmps: &[Kmp<'_>],
+        kmps: &List<KmpId, Kmp<'_>>,
         groups: &Groups,
-        again: Vec<usize>,
-        chosen: &mut Vec<usize>,
+        again: Vec<KmpId>,
+        chosen: &mut Vec<KmpId>,
         verdicts: &mut Judged,
-        failed: &mut HashMap<usize, Vec<Verdict>>,
+        failed: &mut HashMap<KmpId, Vec<Verdict>>,
     ) {
         let left = Allowance::of(self, kmps);
         let mut all = groups.sorted(chosen.iter().copied());
@@ -353,7 +355,7 @@ impl Site<'_> {
                         .zip(judged.natives)
                         .for_each(|(n, verdict)| verdicts.natives[*n] = verdict);
                     let package = kmps[index].package;
-                    let versions = (index..kmps.len()).take_while(|k| kmps[*k].package == package);
+                    let versions = kmps.ids().skip(index.place()).take_while(|k| kmps[*k].package == package);
                     versions.for_each(|k| drop(failed.remove(&k)));
                     *chosen = set;
                     // Others may need it.
@@ -392,14 +394,14 @@ impl Site<'_> {
     /// The newest version of each package that has not failed and takes no other's module names.
     fn choose<'k>(
         &'k self,
-        kmps: &'k [Kmp<'_>],
-        native_package: &HashMap<&str, usize>,
-        failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Vec<usize> {
+        kmps: &'k List<KmpId, Kmp<'_>>,
+        native_package: &HashMap<&str, KmpId>,
+        failed: &HashMap<KmpId, Vec<Verdict>>,
+    ) -> Vec<KmpId> {
         let mut taken = self.taken();
         let mut chosen = Vec::new();
         let mut served: HashSet<&str> = native_package.keys().copied().collect();
-        for (index, kmp) in kmps.iter().enumerate() {
+        for (index, kmp) in kmps.each() {
             if served.contains(kmp.package) || failed.contains_key(&index) || !self.may_be_linked(kmp) {
                 continue;
             }
@@ -413,17 +415,17 @@ impl Site<'_> {
     }
 
     /// Judges the modules of KMPs with all of the kernel's own.
-    fn judge(&self, kmps: &[Kmp<'_>], chosen: &[usize]) -> Judged {
+    fn judge(&self, kmps: &List<KmpId, Kmp<'_>>, chosen: &[KmpId]) -> Judged {
         self.judge_with(kmps, &(0..self.natives.len()).collect::<Vec<_>>(), chosen)
     }
 
     /// Judges the modules of KMPs with some of the kernel's own.
-    fn judge_with(&self, kmps: &[Kmp<'_>], natives: &[usize], chosen: &[usize]) -> Judged {
+    fn judge_with(&self, kmps: &List<KmpId, Kmp<'_>>, natives: &[usize], chosen: &[KmpId]) -> Judged {
         let own = natives.iter().map(|n| &self.natives[*n]).map(|n| (n.name, n.module));
         let linked = chosen.iter().flat_map(|k| kmps[*k].modules.iter().map(|m| (m.name, m.module)));
         let mut verdicts = self.judge_modules(own.chain(linked)).into_iter();
         let natives = verdicts.by_ref().take(natives.len()).collect();
-        let of_kmp = |k: &usize| {
+        let of_kmp = |k: &KmpId| {
             let mut own = verdicts.by_ref().take(kmps[*k].modules.len()).collect::<Vec<_>>();
             self.weigh_breaks(&mut own);
             kmps[*k].add_unread(&mut own);
@@ -510,8 +512,8 @@ impl Site<'_> {
     fn native_verdicts(
         &self,
         kmp: &Kmp<'_>,
-        index: usize,
-        of_natives: &HashMap<(usize, &str), &Verdict>,
+        index: KmpId,
+        of_natives: &HashMap<(KmpId, &str), &Verdict>,
     ) -> Vec<Verdict> {
         let unseen = || self.held.kernel.as_ref().map_or_else(Verdict::default, Verdict::unknown);
         let mut verdicts: Vec<Verdict> = kmp
@@ -540,18 +542,18 @@ fn unread() -> &'static Module {
 }
 
 /// How many modules some KMPs have.
-fn modules<'k>(kmps: &[Kmp<'_>], of: impl IntoIterator<Item = &'k usize>) -> usize {
+fn modules<'k>(kmps: &List<KmpId, Kmp<'_>>, of: impl IntoIterator<Item = &'k KmpId>) -> usize {
     of.into_iter().map(|k| kmps[*k].modules.len()).sum()
 }
 
 /// `chosen` with the KMP `index`, which may take an older version's place; `None` where a newer one is chosen or names clash.
-fn with(kmps: &[Kmp<'_>], chosen: &[usize], index: usize) -> Option<Vec<usize>> {
+fn with(kmps: &List<KmpId, Kmp<'_>>, chosen: &[KmpId], index: KmpId) -> Option<Vec<KmpId>> {
     let kmp = &kmps[index];
     if chosen.iter().any(|c| kmps[*c].package == kmp.package && *c <= index) {
         return None;
     }
     let own: HashSet<&str> = kmp.modules.iter().map(|m| m.name).collect();
-    let mut set: Vec<usize> = chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
+    let mut set: Vec<KmpId> = chosen.iter().copied().filter(|c| kmps[*c].package != kmp.package).collect();
     if set.iter().flat_map(|c| &kmps[*c].modules).any(|m| own.contains(m.name)) {
         return None;
     }
@@ -562,7 +564,7 @@ fn with(kmps: &[Kmp<'_>], chosen: &[usize], index: usize) -> Option<Vec<usize>> 
 
 struct Judged {
     natives: Vec<Verdict>,
-    kmps: HashMap<usize, Vec<Verdict>>,
+    kmps: HashMap<KmpId, Vec<Verdict>>,
 }
 
 /// What all packages have, chosen or not.
@@ -570,13 +572,13 @@ struct All<'a> {
     /// Names of their modules.
     names: HashSet<&'a str>,
     /// For a symbol: the KMPs that export it.
-    offered_by: HashMap<&'a str, Vec<usize>>,
+    offered_by: HashMap<&'a str, Vec<KmpId>>,
 }
 
 impl<'a> All<'a> {
-    fn of(kmps: &'a [Kmp<'a>]) -> Self {
+    fn of(kmps: &'a List<KmpId, Kmp<'a>>) -> Self {
         let mut all = Self { names: HashSet::new(), offered_by: HashMap::new() };
-        for (index, kmp) in kmps.iter().enumerate() {
+        for (index, kmp) in kmps.each() {
             for module in &kmp.modules {
                 all.names.insert(module.name);
                 for offer in module.module.iter().flat_map(|m| &m.offers) {

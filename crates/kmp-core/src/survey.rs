@@ -9,7 +9,10 @@ use librpm_rt::Librpm;
 
 use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
 use crate::dialect::serves;
-use crate::inventory::{self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, Release};
+use crate::ids::{KmpId, List, ReleaseId};
+use crate::inventory::{
+    self, FoundModule, Inventory, ItemKind, LoadedModule, LoadedUsers, Loader, NoKernel, Ownership, Release,
+};
 use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::problem::Problem;
 use crate::root::Root;
@@ -34,7 +37,7 @@ pub struct Selection {
 #[derive(Debug)]
 pub struct SurveyedKernel {
     /// Index into [`Inventory::releases`].
-    pub release: usize,
+    pub release: ReleaseId,
     /// The kernel.
     pub kernel: Arc<Kernel>,
     /// What it should have.
@@ -52,7 +55,7 @@ struct Own {
     /// Names that are taken, and by what: see [`Site::foreign`].
     foreign: Vec<(Box<str>, String)>,
     /// The links of KMPs: path below `weak-updates/`, target, and the KMP.
-    links: Vec<(PathBuf, PathBuf, usize)>,
+    links: Vec<(PathBuf, PathBuf, KmpId)>,
 }
 
 /// A root's inventory, with the plan for each selected kernel.
@@ -82,7 +85,9 @@ impl Survey {
         if let Some(going) = &selection.going {
             inventory.releases.iter_mut().filter(|r| r.release == *going).for_each(|r| r.is_kernel = false);
         }
-        let selected: Vec<usize> = (0..inventory.releases.len())
+        let selected: Vec<ReleaseId> = inventory
+            .releases
+            .ids()
             .filter(|i| {
                 let release = &inventory.releases[*i];
                 release.is_kernel
@@ -97,9 +102,7 @@ impl Survey {
         }
         let owner = |path: &Path| inventory.kmps[inventory.owner(path)?].package.instance;
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
-        let contents = |path: &Path| (**loader.module(path)?).as_ref().ok();
-        inventory.look_into(&contents);
-        inventory.add_unpackaged(root, &|path| loader.module(path).map(|m| &**m));
+        inventory.look_into(root, &|path| loader.module(path).map(|m| &**m));
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
         let kernels = loader.load_kernels(&releases);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
@@ -109,12 +112,12 @@ impl Survey {
             let (users, problem) = loader.load_users(release, &names.iter().copied().chain(own).collect());
             let mut own = Own { users, foreign: Vec::new(), links: Vec::new() };
             for item in release.weak_updates.iter().flatten() {
-                match (inventory.ours(root, item), &item.kind) {
-                    (None, _) => {
+                match (item.ownership, &item.kind) {
+                    (Ownership::Foreign, _) => {
                         let what = "a file in weak-updates that is not kmp's";
                         own.foreign.extend(item.name.clone().map(|name| (name, what.into())));
                     }
-                    (Some(Some(kmp)), ItemKind::Link(target)) => {
+                    (Ownership::Ours(kmp), ItemKind::Link(target)) => {
                         own.links.push((item.below.clone(), target.clone(), kmp));
                     }
                     _ => {}
@@ -169,8 +172,8 @@ impl Survey {
 
     /// The KMPs of which it is not known whether a kernel should have them, and that it keeps as they are, each with a
     /// reason.
-    pub fn unknown<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = (usize, &'s str)> {
-        let decisions = kernel.plan.decisions.iter().enumerate();
+    pub fn unknown<'s>(&'s self, kernel: &'s SurveyedKernel) -> impl Iterator<Item = (KmpId, &'s str)> {
+        let decisions = kernel.plan.decisions.each();
         decisions.filter(|(_, decision)| **decision == Decision::Unknown).map(|(k, _)| {
             let mut reasons = kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
             (k, reasons.next().map_or("not read", |r| r.detail.as_str()))
@@ -185,17 +188,13 @@ impl Survey {
     /// Is there a kernel of each of these releases?
     ///
     /// # Errors
-    /// Which one is missing, and which there are, in words.
-    pub fn has_kernels<'k>(
-        &self,
-        root: &Root,
-        releases: impl IntoIterator<Item = &'k String>,
-    ) -> Result<(), String> {
-        inventory::has_kernels(root, &self.inventory.dirs, &self.inventory.releases, releases)
+    /// The first one that is missing.
+    pub fn has_kernels<'k>(&self, releases: impl IntoIterator<Item = &'k String>) -> Result<(), NoKernel> {
+        inventory::has_kernels(&self.inventory.dirs, &self.inventory.releases, releases)
     }
 
     /// The KMPs as the plan sees them.
-    pub fn kmps(&self) -> Vec<Kmp<'_>> {
+    pub fn kmps(&self) -> List<KmpId, Kmp<'_>> {
         self.inventory
             .kmps
             .iter()

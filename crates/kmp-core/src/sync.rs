@@ -15,8 +15,9 @@ use crate::apply::{
     self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
 };
 use crate::dialect::UnknownDistribution;
+use crate::ids::{KmpId, ReleaseId};
 use crate::initrd::Request;
-use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, PackageError, Release};
+use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, Ownership, PackageError, Release};
 use crate::plan::Decision;
 use crate::printable;
 use crate::problem::Problem;
@@ -208,6 +209,8 @@ pub struct SyncReport {
 /// A KMP that a kernel of its flavour does not get.
 #[derive(Debug)]
 pub struct NotLinked<'r> {
+    /// Which KMP.
+    pub id: KmpId,
     /// The KMP.
     pub kmp: &'r InstalledKmp,
     /// The first reason, and how many more there are.
@@ -234,7 +237,7 @@ impl SyncReport {
         let Some(kernel) = self.survey.kernels.iter().find(|k| k.kernel.release == release) else {
             return Vec::new();
         };
-        let decisions = || kernel.plan.decisions.iter().enumerate();
+        let decisions = || kernel.plan.decisions.each();
         let is_served = |d: &Decision| matches!(d, Decision::Link | Decision::Native);
         let served: HashSet<&str> =
             decisions().filter(|(_, d)| is_served(d)).map(|(k, _)| kmps[k].driver.name.as_str()).collect();
@@ -250,7 +253,7 @@ impl SyncReport {
                     Decision::Broken => kmp.broken.clone().unwrap_or_default(),
                     _ => return None,
                 };
-                Some(NotLinked { kmp, detail, verdicts })
+                Some(NotLinked { id: k, kmp, detail, verdicts })
             })
             .collect()
     }
@@ -441,10 +444,10 @@ fn differences<'s>(
     unseen: &mut Vec<Problem>,
 ) -> Vec<Difference<'s>> {
     let inventory = &survey.inventory;
-    let planned: BTreeMap<usize, _> = survey.kernels.iter().map(|k| (k.release, &k.plan.links)).collect();
+    let planned: BTreeMap<ReleaseId, _> = survey.kernels.iter().map(|k| (k.release, &k.plan.links)).collect();
     let chosen = &options.selection.kernels;
     let mut result = Vec::new();
-    for (index, release) in inventory.releases.iter().enumerate() {
+    for (index, release) in inventory.releases.each() {
         let links = planned.get(&index);
         let items = release.weak_updates.as_deref().unwrap_or_default();
         // A kernel that is not selected stays as it is; a release without a kernel should have no link.
@@ -460,30 +463,28 @@ fn differences<'s>(
             kernel_is_gone: !release.is_kernel,
         };
         // By driver: the version that has links, and the one that should.
-        let mut by_package: BTreeMap<&str, (Option<usize>, Option<usize>, bool)> = BTreeMap::new();
+        let mut by_package: BTreeMap<&str, (Option<KmpId>, Option<KmpId>, bool)> = BTreeMap::new();
         let mut dangling = Vec::new();
         let mut present: BTreeMap<&Path, &Path> = BTreeMap::new();
         for item in items {
-            match inventory.ours(root, item) {
-                None => wanted.foreign.push(item),
-                Some(owner) => {
-                    let right = is_right(item, &wanted.links);
-                    if let ItemKind::Link(target) = &item.kind
-                        && right
-                    {
-                        present.insert(&item.below, target);
-                    } else {
-                        wanted.unwanted.push(item);
-                    }
-                    match owner {
-                        Some(kmp) => {
-                            let entry = by_package.entry(&inventory.kmps[kmp].driver.name).or_default();
-                            entry.0.get_or_insert(kmp);
-                            entry.2 |= !right;
-                        }
-                        None => dangling.push(PackageChange::Dangling(item.below.clone())),
-                    }
-                }
+            if item.ownership == Ownership::Foreign {
+                wanted.foreign.push(item);
+                continue;
+            }
+            let right = is_right(item, &wanted.links);
+            if let ItemKind::Link(target) = &item.kind
+                && right
+            {
+                present.insert(&item.below, target);
+            } else {
+                wanted.unwanted.push(item);
+            }
+            if let Ownership::Ours(kmp) = item.ownership {
+                let entry = by_package.entry(&inventory.kmps[kmp].driver.name).or_default();
+                entry.0.get_or_insert(kmp);
+                entry.2 |= !right;
+            } else {
+                dangling.push(PackageChange::Dangling(item.below.clone()));
             }
         }
         for (link, (_, kmp)) in links_of_plan() {
@@ -491,7 +492,7 @@ fn differences<'s>(
             entry.1 = Some(*kmp);
             entry.2 |= !present.contains_key(link.as_path());
         }
-        let nvr = |kmp: usize| inventory.kmps[kmp].package.nvr();
+        let nvr = |kmp: KmpId| inventory.kmps[kmp].package.nvr();
         let mut changes: Vec<PackageChange> = by_package
             .into_values()
             .filter_map(|(old, new, differs)| match (old, new) {

@@ -2,24 +2,21 @@
 //! Steps of work, counted in tests only.
 //!
 //! What has to stay linear is given an input that is doubled again and again, and its steps are compared: time would depend on the
-//! machine, too. Code calls [`count`] in its loops; it does nothing but where the feature `count` is on, which only
-//! `dev-dependencies` ask for.
+//! machine, too. Code calls [`count`] in its loops; it does nothing in optimised builds. Not a feature for tests: with it, all
+//! crates above would be built once more for them.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-/// Notes `steps` steps of work in the calling thread. Without the feature `count` it does nothing.
+/// Notes `steps` steps of work in the calling thread. Without debug assertions it does nothing.
 #[inline]
 pub fn count(steps: usize) {
-    #[cfg(feature = "count")]
-    counted::STEPS.with(|all| all.set(all.get() + steps as u64));
-    #[cfg(not(feature = "count"))]
-    let _ = steps;
+    if cfg!(debug_assertions) {
+        counted::STEPS.with(|all| all.set(all.get() + steps as u64));
+    }
 }
 
-#[cfg(feature = "count")]
 pub use counted::{grow_linearly, steps_of};
 
-#[cfg(feature = "count")]
 mod counted {
     use std::cell::Cell;
 
@@ -49,7 +46,7 @@ mod counted {
             let input = prepare(first << doubling);
             counts.push(steps_of(|| job(input)));
         }
-        assert!(counts[0] > 0, "no step is counted");
+        assert!(counts[0] > 0, "no step is counted: the build has no debug assertions");
         for some in counts.windows(4) {
             // Eight times as many; what is squared would take 64 times the steps.
             assert!(some[3] <= some[0] * 24, "not linear: {counts:?}");

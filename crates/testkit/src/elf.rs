@@ -150,8 +150,12 @@ impl Writer<'_> {
                 .exports
                 .iter()
                 .zip(places.iter().copied())
-                .filter(|(e, _)| e.gpl == gpl)
+                .filter(|(e, _)| (e.gpl && !self.module.export_flags) == gpl)
                 .collect();
+            if self.module.export_flags && !gpl {
+                let flags: Vec<u8> = chosen.iter().map(|(e, _)| u8::from(e.gpl)).collect();
+                self.section(b"__kflagstab", SectionKind::ReadOnlyData, &flags, 1);
+            }
             if !chosen.is_empty() {
                 self.ksymtab(gpl, &chosen, strings);
                 self.kcrctab(gpl, &chosen);

@@ -103,6 +103,7 @@ pub struct ModuleBuilder {
     pub(crate) exports: Vec<Export>,
     pub(crate) versions: Versions,
     pub(crate) crc_style: CrcStyle,
+    pub(crate) export_flags: bool,
     pub(crate) strip: Strip,
     pub(crate) struct_module_size: Option<usize>,
     pub(crate) sections: Vec<(Vec<u8>, Vec<u8>, bool)>,
@@ -126,6 +127,7 @@ impl ModuleBuilder {
             exports: Vec::new(),
             versions: Versions::default(),
             crc_style: CrcStyle::default(),
+            export_flags: false,
             strip: Strip::default(),
             struct_module_size: Some(STRUCT_MODULE_SIZE),
             sections: Vec::new(),
@@ -294,6 +296,12 @@ impl ModuleBuilder {
     /// How the CRCs of exports are written.
     pub fn crc_style(mut self, style: CrcStyle) -> Self {
         self.crc_style = style;
+        self
+    }
+
+    /// Whether exports have the form of Linux 7.1 and later: all in `__ksymtab`, with a byte of flags each in `__kflagstab`.
+    pub fn export_flags(mut self, flags: bool) -> Self {
+        self.export_flags = flags;
         self
     }
 

@@ -77,6 +77,21 @@ pub fn advice(program: &str) -> String {
     format!("Install its package ({}); `cargo xtask test` installs all that the tests need", each.join(", "))
 }
 
+/// The same for programs that a shell has not found, by what it said: `sh: 1: lzop: not found`.
+///
+/// ```
+/// assert!(testkit::packages::advice_on("sh: 1: lzop: not found\n").contains("Debian: lzop"));
+/// assert_eq!(testkit::packages::advice_on("lzop: the file is not found"), "");
+/// ```
+#[must_use]
+pub fn advice_on(said: &str) -> String {
+    let missing = said.lines().filter_map(|line| {
+        let line = line.strip_suffix(": command not found").or_else(|| line.strip_suffix(": not found"))?;
+        line.rsplit(' ').next()
+    });
+    missing.map(advice).collect::<Vec<_>>().join("\n")
+}
+
 const fn need(
     of: Use,
     program: &'static str,

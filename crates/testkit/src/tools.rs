@@ -45,8 +45,12 @@ impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{}: exit {:?}\nstdout: {}\nstderr: {}",
-            self.command, self.status, self.stdout, self.stderr
+            "{}: exit {:?}\nstdout: {}\nstderr: {}{}",
+            self.command,
+            self.status,
+            self.stdout,
+            self.stderr,
+            crate::packages::advice_on(&self.stderr)
         )
     }
 }

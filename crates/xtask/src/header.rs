@@ -7,14 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use syn::{
-    Attribute, Expr, ExprLit, Fields, FnArg, Item, ItemFn, ItemMod, ItemStruct, Lit, Meta, Pat,
-    PointerMutability, ReturnType, Type, Visibility,
+    Attribute, Expr, ExprLit, Fields, FnArg, GenericArgument, Item, ItemFn, ItemMod, ItemStruct, ItemType,
+    Lit, Meta, Pat, PathArguments, PointerMutability, ReturnType, Type, TypeFnPtr, Visibility,
 };
 
 use crate::install::project;
 
 /// Whose public items the header has, in its order.
-const MODULES: &[&str] = &["error", "handle", "check", "sync", "transaction", "report"];
+const MODULES: &[&str] = &["error", "handle", "check", "sync", "transaction", "plugin", "report"];
 
 const FIRST: &str = "/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Made of the library's sources by `cargo xtask header`: change it there. */
@@ -65,6 +65,9 @@ fn generate(sources: &Path) -> Result<String, String> {
     let mut types = Types::default();
     let mut handles = Vec::new();
     for item in &items {
+        if let Item::Type(item) = item {
+            types.insert(item.ident.to_string(), format!("{}_t", c_name(&item.ident.to_string())));
+        }
         let Item::Struct(item) = item else { continue };
         let (name, of) = (item.ident.to_string(), c_name(&item.ident.to_string()));
         if is_c(item) {
@@ -81,6 +84,7 @@ fn generate(sources: &Path) -> Result<String, String> {
             Item::Mod(module) => numbers(module)?,
             Item::Struct(item) if is_c(item) => structure(item, &types)?,
             Item::Fn(function) => prototype(function, &types)?,
+            Item::Type(callback) => function_type(callback, &types)?,
             _ => continue,
         });
     }
@@ -92,6 +96,7 @@ fn is_public(item: &Item) -> bool {
         Item::Mod(item) => &item.vis,
         Item::Struct(item) => &item.vis,
         Item::Fn(item) => &item.vis,
+        Item::Type(item) => &item.vis,
         _ => return false,
     };
     matches!(visibility, Visibility::Public(_))
@@ -156,7 +161,7 @@ fn beside(lines: &[(String, Vec<String>)]) -> String {
 fn numbers(module: &ItemMod) -> Result<String, String> {
     let of = module.ident.to_string();
     let prefix = match of.as_str() {
-        "policy" | "removal" | "verdict" => format!("KMP_{}_", of.to_uppercase()),
+        "level" | "policy" | "removal" | "verdict" => format!("KMP_{}_", of.to_uppercase()),
         _ => "KMP_".into(),
     };
     let mut lines = Vec::new();
@@ -196,6 +201,27 @@ fn prototype(function: &ItemFn, types: &Types) -> Result<String, String> {
         ReturnType::Type(_, of) => declare(of, &name, types)?,
     };
     Ok(format!("{}{declared};\n", comment(&docs(&function.attrs))))
+}
+
+/// `Option<extern "C" fn(...)>`: a pointer to a function of the caller's.
+fn function_type(callback: &ItemType, types: &Types) -> Result<String, String> {
+    let function = callback_of(&callback.ty).ok_or_else(|| format!("{}: no function", callback.ident))?;
+    let mut parameters = Vec::new();
+    for parameter in &function.inputs {
+        let name = parameter.name.as_ref().map(|(name, _)| name.to_string()).unwrap_or_default();
+        parameters.push(declare(&parameter.ty, &name, types)?);
+    }
+    let name = c_name(&callback.ident.to_string());
+    Ok(format!("{}typedef void (*{name}_t)({});\n", comment(&docs(&callback.attrs)), parameters.join(", ")))
+}
+
+fn callback_of(of: &Type) -> Option<&TypeFnPtr> {
+    let Type::Path(path) = of else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(Type::FnPtr(function)) => Some(function),
+        _ => None,
+    }
 }
 
 /// The library's own types: by their name in Rust that in C.
@@ -248,10 +274,21 @@ mod tests {
     fn every_function_tells_its_errors_and_who_frees_what_it_makes() {
         let (header, mut names) = (committed(), Vec::new());
         for (docs, code) in header.split("\n/*").filter_map(|block| block.split_once("*/\n")) {
-            let Some(code) = code.lines().next().filter(|code| code.ends_with(");")) else { continue };
+            let Some(code) =
+                code.lines().next().filter(|code| code.ends_with(");") && !code.starts_with("typedef "))
+            else {
+                continue;
+            };
             let name = code.split_once('(').unwrap().0.rsplit([' ', '*']).next().unwrap();
             names.push(name.to_string());
-            let cannot_fail = ["kmp_concerns", "kmp_report_verdict"].contains(&name);
+            let cannot_fail = [
+                "kmp_builds_drivers",
+                "kmp_concerns",
+                "kmp_plugin_is_named",
+                "kmp_plugin_judge",
+                "kmp_report_verdict",
+            ]
+            .contains(&name);
             if code.starts_with("int ") && !cannot_fail {
                 assert!(docs.contains("KMP_E_ARGUMENT"), "{name} does not tell its errors");
             }

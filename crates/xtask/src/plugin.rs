@@ -174,7 +174,7 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     };
     cc.args(added.iter().flat_map(|flags| flags.split_whitespace()));
     cc.arg("-I").arg(source.join("crates/kmp-capi/include"));
-    for file in ["plugin.c", "guard.c", "sync.c", "librpm.c", "log.c", "named.c", "zypp.c"] {
+    for file in ["plugin.c", "elements.c", "librpm.c"] {
         cc.arg(plugin.join(file));
     }
     cc.arg(target.join(profile).join("libkmp_capi.a"));

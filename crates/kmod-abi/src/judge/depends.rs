@@ -9,10 +9,17 @@ use kmp_steps as steps;
 impl World<'_> {
     /// Adds `Depends` to the users of what does not fit, until nothing changes: user after user, again and again, but only to those
     /// of what has been found not to fit meanwhile.
-    pub(super) fn close(&self, verdicts: &mut [Verdict], providers: &[BTreeMap<usize, &str>]) {
+    /// `cycles` says of modules which cycle they are in: those of one are refused for that already.
+    pub(super) fn close(
+        &self,
+        verdicts: &mut [Verdict],
+        providers: &[BTreeMap<usize, &str>],
+        cycles: &[Option<usize>],
+    ) {
+        let is_apart = |user: usize, p: usize| cycles[user].is_none() || cycles[user] != cycles[p];
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); providers.len()];
         for (user, uses) in providers.iter().enumerate() {
-            uses.keys().filter(|p| **p != user).for_each(|p| users[*p].push(user));
+            uses.keys().filter(|p| **p != user && is_apart(user, **p)).for_each(|p| users[*p].push(user));
         }
         // In the order in which they are to be added: the turn, the user, the module that it uses.
         let mut pending: BTreeSet<(usize, usize, usize)> = BTreeSet::new();
@@ -35,4 +42,68 @@ impl World<'_> {
             verdicts[user].reasons.push(Reason::on(rule, symbol, detail).by(exporter));
         }
     }
+
+    /// Adds `Cycle` to modules that need each other, and gives for each module the number of the cycle that it is in.
+    pub(super) fn cycles(
+        &self,
+        verdicts: &mut [Verdict],
+        providers: &[BTreeMap<usize, &str>],
+    ) -> Vec<Option<usize>> {
+        let cycles = components(providers);
+        for (user, uses) in providers.iter().enumerate() {
+            let within = |p: usize| cycles[user].is_some() && cycles[user] == cycles[p];
+            if let Some((p, symbol)) = uses.iter().find(|(p, _)| within(**p)) {
+                let exporter = self.set[*p].name;
+                let detail = format!("needs {exporter} (for {symbol}), which needs it in turn");
+                verdicts[user].reasons.push(Reason::on(Rule::Cycle, symbol, detail).by(exporter));
+            }
+        }
+        cycles
+    }
+}
+
+/// For each module the number of the cycle that it is in, if it is in one: strongly connected components of more than one module,
+/// by Tarjan's algorithm, without recursion.
+fn components(providers: &[BTreeMap<usize, &str>]) -> Vec<Option<usize>> {
+    const NEW: usize = usize::MAX;
+    let count = providers.len();
+    let (mut order, mut lowest, mut is_open) = (vec![NEW; count], vec![NEW; count], vec![false; count]);
+    let mut found = vec![None; count];
+    let (mut open, mut next) = (Vec::new(), 0);
+    for start in 0..count {
+        if order[start] != NEW || providers[start].is_empty() {
+            continue;
+        }
+        let mut path = vec![(start, providers[start].keys())];
+        while let Some((at, uses)) = path.last_mut() {
+            steps::count(1);
+            let at = *at;
+            if order[at] == NEW {
+                (order[at], lowest[at], is_open[at]) = (next, next, true);
+                next += 1;
+                open.push(at);
+            }
+            match uses.next() {
+                Some(&p) if order[p] == NEW => path.push((p, providers[p].keys())),
+                Some(&p) if is_open[p] => lowest[at] = lowest[at].min(order[p]),
+                Some(_) => {}
+                None => {
+                    path.pop();
+                    if let Some((user, _)) = path.last() {
+                        lowest[*user] = lowest[*user].min(lowest[at]);
+                    }
+                    if lowest[at] == order[at] {
+                        let from = open.iter().rposition(|m| *m == at).unwrap_or(0);
+                        let members = open.split_off(from);
+                        let is_cycle = members.len() > 1;
+                        for member in members {
+                            is_open[member] = false;
+                            found[member] = is_cycle.then_some(at);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    found
 }

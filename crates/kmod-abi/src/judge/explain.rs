@@ -49,7 +49,8 @@ impl World<'_> {
                         e.licensing == Licensing::GplOnly,
                     ),
                     Provider::Candidate(p, o) => {
-                        (o.crc, Some(self.set[p].name.into()), o.namespace.clone(), o.gpl)
+                        let gpl = self.is_gpl_only(self.set[p].module, o);
+                        (o.crc, Some(self.set[p].name.into()), o.namespace.clone(), gpl)
                     }
                     Provider::Gone(..) | Provider::Nobody => (None, None, None, false),
                 };

@@ -5,9 +5,23 @@ use std::collections::HashSet;
 
 use super::world::{Provider, Role};
 use super::{Reason, Rule, Warning, World};
-use crate::name;
+use crate::{Feature, Kernel, Module, Offer, name};
+
+/// Does the kernel's loader look at this export of `module`? Since 7.1 not at those of `__ksymtab_gpl`.
+pub(super) fn sees(kernel: &Kernel, module: &Module, offer: &Offer) -> bool {
+    !offer.gpl || module.has_export_flags || !kernel.has(Feature::ExportFlags)
+}
 
 impl World<'_> {
+    pub(super) fn sees(&self, module: &Module, offer: &Offer) -> bool {
+        sees(self.kernel, module, offer)
+    }
+
+    /// Is this export of `module` GPL-only to the kernel? Before 7.1 it does not know flags.
+    pub(super) fn is_gpl_only(&self, module: &Module, offer: &Offer) -> bool {
+        offer.gpl && module.has_export_flags == self.kernel.has(Feature::ExportFlags)
+    }
+
     /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
     /// are that modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether
     /// any other is loaded is not known here.
@@ -15,7 +29,8 @@ impl World<'_> {
         if self.by_name.get(self.set[index].name) != Some(&index) {
             return;
         }
-        for offer in &self.set[index].module.offers {
+        let module = self.set[index].module;
+        for offer in module.offers.iter().filter(|offer| self.sees(module, offer)) {
             let symbol = &*offer.symbol;
             let in_kernel = self.kernel.symbols.get(symbol).filter(|e| {
                 e.is_builtin()

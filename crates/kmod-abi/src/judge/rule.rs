@@ -14,7 +14,7 @@ pub struct Row {
     pub kind: Kind,
     /// The function of the kernel that checks it; empty where no one function does.
     pub function: &'static str,
-    /// The file that the function is in, as Linux has it since 5.19 (before, all but the last are in `kernel/module.c`).
+    /// The file that the function is in, as Linux has it since 5.19; before, most were in `kernel/module.c`.
     pub file: &'static str,
     /// The first release of Linux with this check. `None`: every release that module packages are built for.
     pub first: Option<Release>,
@@ -146,6 +146,19 @@ rules! {
         switch: "CONFIG_MODVERSIONS=y checks it",
         ..row("module-layout", Kind::Loader, Settled::Never, "struct module is laid out as in the kernel")
     };
+    /// Exports lack the flags or the versions that the kernel wants with them.
+    ExportForm => Row {
+        function: "check_export_symbol_sections",
+        file: MAIN,
+        switch: "CONFIG_MODVERSIONS=y wants versions, CONFIG_MODULE_FORCE_LOAD=y does without; flags are wanted since 7.1",
+        ..row("export-form", Kind::Loader, Settled::Never, "exports come with the tables of flags and versions that the kernel reads")
+    };
+    /// A module of the same name is built into the kernel.
+    BuiltIn => Row {
+        function: "mod_sysfs_init",
+        file: "kernel/module/sysfs.c",
+        ..row("built-in", Kind::Loader, Settled::Never, "no module of the same name is built into the kernel: modprobe loads nothing then")
+    };
     /// Nobody exports a symbol.
     UnknownSymbol => Row {
         function: "simplify_symbols",
@@ -185,6 +198,12 @@ rules! {
         function: "verify_exported_symbols",
         file: MAIN,
         ..row("duplicate-export", Kind::Loader, Settled::ByExporter, "nobody who is loaded exports a symbol that the module exports")
+    };
+    /// It needs a module that needs it.
+    Cycle => Row {
+        function: "resolve_symbol",
+        file: MAIN,
+        ..row("cycle", Kind::Loader, Settled::ByOthers, "no module that it needs, by way of others or not, needs it in turn; depmod writes no index then")
     };
     /// It needs a module that does not fit.
     Depends => Row {

@@ -51,7 +51,7 @@ impl World<'_> {
             }
             Provider::Candidate(p, o) => {
                 let namespace = o.namespace.as_deref().unwrap_or("");
-                (o.crc, true, o.gpl, namespace, self.set[p].name)
+                (o.crc, true, self.is_gpl_only(self.set[p].module, o), namespace, self.set[p].name)
             }
         };
         // find_symbol does not show GPL-only symbols to a proprietary module; a weak one is then missing.

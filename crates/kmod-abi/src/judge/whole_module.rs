@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Rules about a module as a whole: architecture, vermagic, size of `struct module`, signature, versions at all.
 
-use super::{Reason, Rule, World};
+use super::{Candidate, Reason, Rule, World};
 use crate::{Export, Feature, Module, SignatureState};
 
 impl World<'_> {
@@ -47,7 +47,29 @@ impl World<'_> {
             reasons.push(Reason::new(Rule::NoVersion, detail));
         }
         reasons.extend(self.layout(module));
+        reasons.extend(self.export_form(module));
         reasons
+    }
+
+    /// `check_export_symbol_sections`; before 7.1 `check_export_symbol_versions`, which does not know flags.
+    fn export_form(&self, module: &Module) -> Option<Reason> {
+        let has_exports = module.offers.iter().any(|offer| self.sees(module, offer));
+        if has_exports && !module.has_export_flags && self.kernel.has(Feature::ExportFlags) {
+            let detail =
+                "its exports have no flags (no __kflagstab), as it was built for a kernel before 7.1";
+            return Some(Reason::new(Rule::ExportForm, detail));
+        }
+        let wants_versions = self.kernel.has_modversions() && !self.kernel.config.force_load;
+        (module.lacks_export_crcs && wants_versions)
+            .then(|| Reason::new(Rule::ExportForm, "its exports have no versions (no __kcrctab)"))
+    }
+
+    /// kmod goes by the name of the file, the kernel by the module's own (`mod_sysfs_init`).
+    pub(super) fn built_in(&self, candidate: &Candidate<'_>) -> Option<Reason> {
+        let names = [candidate.name, &candidate.module.name];
+        let name = names.into_iter().find(|name| self.kernel.builtin.contains(*name))?;
+        let detail = format!("the kernel has {name} built in, so that no module of that name is ever loaded");
+        Some(Reason::new(Rule::BuiltIn, detail))
     }
 
     /// `same_magic`: with a `__versions` section, everything after the release; else all of it. Extended

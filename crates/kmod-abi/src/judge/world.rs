@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use super::exports::sees;
 use super::rule::{Kind, Rule};
 use super::{Reason, Verdict, Warning};
 use crate::{Crcs, Export, Feature, Kernel, Module, Offer, name};
@@ -71,7 +72,8 @@ impl<'a> World<'a> {
             if candidate.role == Role::Inert || *by_name.entry(candidate.name).or_insert(i) != i {
                 continue;
             }
-            for offer in &candidate.module.offers {
+            let seen = |offer: &&Offer| sees(kernel, candidate.module, offer);
+            for offer in candidate.module.offers.iter().filter(seen) {
                 offers.entry(&*offer.symbol).or_insert((i, offer));
             }
         }
@@ -110,6 +112,7 @@ impl<'a> World<'a> {
                 continue;
             }
             let mut reasons = self.whole_module(candidate.module);
+            reasons.extend(self.built_in(candidate));
             let uses = &mut providers[i];
             for need in &candidate.module.needs {
                 let provider = self.provider(&need.symbol);
@@ -153,7 +156,8 @@ impl<'a> World<'a> {
                 warnings.push(Warning::Breaks { user: user.into(), reason });
             }
         }
-        self.close(&mut verdicts, &providers);
+        let cycles = self.cycles(&mut verdicts, &providers);
+        self.close(&mut verdicts, &providers, &cycles);
         verdicts
     }
 

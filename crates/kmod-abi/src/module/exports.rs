@@ -15,7 +15,8 @@ pub struct Offer {
     pub symbol: Box<str>,
     /// Its version (CRC); `None` if the module has none for it.
     pub crc: Option<u32>,
-    /// `EXPORT_SYMBOL_GPL`.
+    /// `EXPORT_SYMBOL_GPL`, in the form that the module has it: a table of their own (`__ksymtab_gpl`) before Linux 7.1, a flag
+    /// (`__kflagstab`) since.
     pub gpl: bool,
     /// `EXPORT_SYMBOL_NS`; `None` for no namespace.
     pub namespace: Option<Box<str>>,
@@ -25,45 +26,100 @@ pub struct Offer {
 pub(crate) const KSYMTABS: &[&[u8]] =
     &[b"__ksymtab", b"__ksymtab_gpl", b"__ksymtab_gpl_future", b"__ksymtab_unused", b"__ksymtab_unused_gpl"];
 
-/// Exports by the local symbols that `EXPORT_SYMBOL` leaves, or, where these were stripped, by the
+/// The flag of `__kflagstab` for `EXPORT_SYMBOL_GPL` (`KSYM_FLAG_GPL_ONLY`).
+const GPL_ONLY: u8 = 1;
+
+/// What an object exports.
+#[derive(Debug, Default)]
+pub(crate) struct Exports<'d> {
+    /// By name.
+    pub offers: Vec<Offer>,
+    /// Its symbols `__crc_NAME`, in the order of the symbol table: NAME, and the version.
+    pub crcs: Vec<(&'d [u8], Crc)>,
+    /// Is there a table of flags, as Linux 7.1 and later want it?
+    pub has_flags: bool,
+    /// Has some table of exports no table of versions beside it?
+    pub lacks_crcs: bool,
+}
+
+/// What a symbol `__crc_NAME` says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crc {
+    /// Absolute symbols have the width of an address; what matters are 32 bits.
+    pub value: u64,
+    /// Is the symbol's value the version, as before Linux 4.10? Since then it is the place of one.
+    pub absolute: bool,
+}
+
+/// A `__ksymtab*` of an object.
+struct Table<'d> {
+    gpl: bool,
+    /// The version of what has none: 0 where there is a table of versions at all.
+    crc: Option<u32>,
+    flags: Flags<'d>,
+}
+
+/// A byte for each export, in the order of `__ksymtab`; empty where there is none.
+#[derive(Clone, Copy)]
+struct Flags<'d> {
+    flags: &'d [u8],
+    /// The size of an entry of `__ksymtab` in bytes.
+    entry: u64,
+}
+
+impl Flags<'_> {
+    fn is_gpl(self, index: usize) -> bool {
+        self.flags.get(index).is_some_and(|flags| flags & GPL_ONLY != 0)
+    }
+
+    fn is_gpl_at(self, offset: u64) -> bool {
+        let index = offset.checked_div(self.entry).and_then(|i| usize::try_from(i).ok());
+        index.is_some_and(|index| self.is_gpl(index))
+    }
+}
+
+/// Reads exports by the local symbols that `EXPORT_SYMBOL` leaves, or, where these were stripped, by the
 /// relocations of the tables themselves.
-pub(crate) fn offers(object: &Object<'_>) -> Result<Vec<Offer>, Malformed> {
-    // Section number of a table: GPL-only? And the CRC of what has none: 0 where there are CRCs at all.
-    let tables: HashMap<usize, (bool, Option<u32>)> = object
-        .sections
-        .iter()
-        .filter(|s| KSYMTABS.contains(&s.name) && s.size > 0)
-        .map(|s| (s.index, (is_gpl_table(s.name), object.section(&crc_table(s.name)).map(|_| 0))))
-        .collect();
-    if tables.is_empty() {
-        return Ok(Vec::new());
+pub(crate) fn read<'d>(object: &Object<'d>) -> Result<Exports<'d>, Malformed> {
+    let mut exports = Exports::default();
+    let flags = object.contents(b"__kflagstab")?;
+    exports.has_flags = flags.is_some();
+    let flags = flags.unwrap_or_default();
+    let mut tables: HashMap<usize, Table<'_>> = HashMap::new();
+    for section in object.sections.iter().filter(|s| KSYMTABS.contains(&s.name) && s.size > 0) {
+        let crc = object.section(&crc_table(section.name)).map(|_| 0);
+        exports.lacks_crcs |= crc.is_none();
+        let flags = if section.name == b"__ksymtab" { flags } else { &[] };
+        let entry = section.size.checked_div(flags.len() as u64).unwrap_or(0);
+        let table = Table { gpl: is_gpl_table(section.name), crc, flags: Flags { flags, entry } };
+        tables.insert(section.index, table);
     }
     let mut found: Vec<(&[u8], Offer)> = Vec::new();
-    let mut crcs: HashMap<&[u8], u32> = HashMap::new();
     let mut namespaces: HashMap<&[u8], Box<str>> = HashMap::new();
     for symbol in &object.symbols {
         if let Some(name) = symbol.name.strip_prefix(b"__ksymtab_") {
             if let Place::Section(index) = symbol.place
-                && let Some(&(gpl, crc)) = tables.get(&index)
+                && let Some(table) = tables.get(&index)
             {
                 keep_symbol::<(&[u8], Offer)>(&object.budget, name)?;
-                found.push((name, Offer { symbol: modinfo::text(name).into(), crc, gpl, namespace: None }));
+                let gpl = table.gpl || table.flags.is_gpl_at(symbol.value);
+                let offer =
+                    Offer { symbol: modinfo::text(name).into(), crc: table.crc, gpl, namespace: None };
+                found.push((name, offer));
             }
         } else if let Some(name) = symbol.name.strip_prefix(b"__crc_") {
-            object.budget.keep_with::<(&[u8], u32)>(0)?;
-            match symbol.place {
-                // Before 4.10 the symbol's value is the CRC; since then it is the place of a u32.
-                Place::Absolute => {
-                    crcs.insert(name, symbol.value as u32);
-                }
-                Place::Section(index) => {
-                    if let Some(crc) = value_at(object, index, symbol.value) {
-                        crcs.insert(name, crc);
-                    }
-                }
-                _ => {}
-            }
-        } else if let Some(name) = symbol.name.strip_prefix(b"__kstrtabns_")
+            let crc = match symbol.place {
+                Place::Absolute => Crc { value: symbol.value, absolute: true },
+                Place::Section(index) => match value_at(object, index, symbol.value) {
+                    Some(crc) => Crc { value: crc.into(), absolute: false },
+                    None => continue,
+                },
+                Place::Undefined | Place::Common | Place::Other => continue,
+            };
+            object.budget.keep_with::<(&[u8], Crc)>(0)?;
+            exports.crcs.push((name, crc));
+        } else if !tables.is_empty()
+            && let Some(name) = symbol.name.strip_prefix(b"__kstrtabns_")
             && let Place::Section(index) = symbol.place
             && let Some(text) = string_at(object, index, symbol.value)?.filter(|t| !t.is_empty())
         {
@@ -71,18 +127,23 @@ pub(crate) fn offers(object: &Object<'_>) -> Result<Vec<Offer>, Malformed> {
             namespaces.insert(name, modinfo::text(text).into());
         }
     }
+    if tables.is_empty() {
+        return Ok(exports);
+    }
+    let crcs: HashMap<&[u8], u32> =
+        exports.crcs.iter().map(|(name, crc)| (*name, crc.value as u32)).collect();
     if found.is_empty() {
-        return offers_by_relocations(object, &crcs);
+        exports.offers = by_relocations(object, &tables, &crcs)?;
+        return Ok(exports);
     }
     found.sort_unstable_by_key(|(name, _)| *name);
-    Ok(found
-        .into_iter()
-        .map(|(name, mut offer)| {
-            offer.crc = crcs.get(name).copied().or(offer.crc);
-            offer.namespace = namespaces.remove(name);
-            offer
-        })
-        .collect())
+    let offers = found.into_iter().map(|(name, mut offer)| {
+        offer.crc = crcs.get(name).copied().or(offer.crc);
+        offer.namespace = namespaces.remove(name);
+        offer
+    });
+    exports.offers = offers.collect();
+    Ok(exports)
 }
 
 fn is_gpl_table(name: &[u8]) -> bool {
@@ -96,7 +157,11 @@ fn crc_table(symbols: &[u8]) -> Vec<u8> {
 
 /// Each entry of a table refers to the symbol, its name and (since 5.4) its namespace; the CRCs are in
 /// `__kcrctab*` in the same order, or, before 4.10, in the absolute symbols `crcs`, which stripping leaves.
-fn offers_by_relocations(object: &Object<'_>, crcs: &HashMap<&[u8], u32>) -> Result<Vec<Offer>, Malformed> {
+fn by_relocations(
+    object: &Object<'_>,
+    tables: &HashMap<usize, Table<'_>>,
+    crcs: &HashMap<&[u8], u32>,
+) -> Result<Vec<Offer>, Malformed> {
     let mut offers = Vec::new();
     let Some(strings) = object.section(b"__ksymtab_strings") else {
         return Ok(offers);
@@ -138,7 +203,7 @@ fn offers_by_relocations(object: &Object<'_>, crcs: &HashMap<&[u8], u32>) -> Res
                 offers.push(Offer {
                     symbol: modinfo::text(name).into(),
                     crc: crcs.get(name).copied().or(in_table),
-                    gpl: is_gpl_table(table.name),
+                    gpl: tables.get(&table.index).is_some_and(|t| t.gpl || t.flags.is_gpl(index)),
                     namespace: namespace.map(|n| modinfo::text(n).into()),
                 });
             }
@@ -149,7 +214,7 @@ fn offers_by_relocations(object: &Object<'_>, crcs: &HashMap<&[u8], u32>) -> Res
     Ok(offers)
 }
 
-pub(crate) fn value_at(object: &Object<'_>, section: usize, value: u64) -> Option<u32> {
+fn value_at(object: &Object<'_>, section: usize, value: u64) -> Option<u32> {
     let section = object.section_at(section)?;
     object.u32_at(section.data, usize::try_from(value.checked_sub(section.address)?).ok()?)
 }

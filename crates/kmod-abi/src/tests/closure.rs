@@ -3,8 +3,8 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::{KREL, judge, kernel, rules};
-use crate::Rule;
+use super::{KREL, judge, kernel, parse, rules};
+use crate::{Candidate, Module, Role, Rule, Verdict, World};
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL).export("printk", 1)
@@ -47,17 +47,63 @@ fn what_does_not_fit_takes_its_users_with_it_along_a_chain() {
     assert_eq!(blamed, [Some("b"), Some("a")]);
 }
 
+/// `resolve_symbol`: of two modules that need each other neither is loaded first, and depmod writes no index at all.
 #[test]
-fn a_cycle_holds_or_falls_together() {
+fn modules_that_need_each_other_do_not_fit() {
     let cycle = |crc| {
         [driver("a").need("b", 1).need("printk", crc).export("a", 1), driver("b").need("a", 1).export("b", 1)]
     };
     let kernel = kernel(&builder());
-    assert_eq!(rules(&judge(&kernel, &cycle(1))), [[], []]);
-    assert_eq!(rules(&judge(&kernel, &cycle(2))), [vec![Rule::Crc, Rule::Depends], vec![Rule::Depends]]);
+    let verdicts = judge(&kernel, &cycle(1));
+    assert_eq!(rules(&verdicts), [[Rule::Cycle], [Rule::Cycle]]);
+    let said = |v: &Verdict| v.reasons[0].exporter.clone().zip(v.reasons[0].symbol.clone()).unwrap();
+    assert_eq!(said(&verdicts[0]), ("b".into(), "b".into()));
+    assert_eq!(rules(&judge(&kernel, &cycle(2))), [vec![Rule::Crc, Rule::Cycle], vec![Rule::Cycle]]);
     // A module that needs its own symbol depends on nobody.
     let own = driver("own").need("f", 1).need("printk", 9).export("f", 1);
     assert_eq!(rules(&judge(&kernel, &[own])), [[Rule::Crc]]);
+}
+
+#[test]
+fn users_of_a_cycle_and_what_a_cycle_uses_are_not_in_it() {
+    let set = [
+        driver("below").export("below", 1),
+        driver("a").need("c", 1).export("a", 1),
+        driver("b").need("a", 1).need("below", 1).export("b", 1),
+        driver("c").need("b", 1).export("c", 1),
+        driver("between").need("c", 1).export("between", 1),
+        driver("x").need("y", 1).need("between", 1).export("x", 1),
+        driver("y").need("x", 1).export("y", 1),
+        driver("above").need("y", 1),
+    ];
+    let cycle = vec![Rule::Cycle];
+    let expected = [
+        vec![],
+        cycle.clone(),
+        cycle.clone(),
+        cycle.clone(),
+        vec![Rule::Depends],
+        vec![Rule::Cycle, Rule::Depends],
+        cycle,
+        vec![Rule::Depends],
+    ];
+    assert_eq!(rules(&judge(&kernel(&builder()), &set)), expected);
+}
+
+#[test]
+fn work_grows_with_the_length_of_a_cycle() {
+    let kernel = kernel(&builder());
+    let cycle = |n: usize| -> Vec<Module> {
+        let link = |i: usize| {
+            driver(&format!("m{i}")).need(format!("f{}", (i + 1) % n), 1).export(format!("f{i}"), 1)
+        };
+        (0..n).map(|i| parse(&link(i))).collect()
+    };
+    kmp_steps::grow_linearly(10, cycle, |modules| {
+        let set = modules.iter().map(|m| Candidate { name: &m.name, module: m, role: Role::Judged });
+        let verdicts = World::new(&kernel, None, set.collect()).judge();
+        assert!(verdicts.iter().all(|v| v.reasons.len() == 1 && v.reasons[0].rule == Rule::Cycle));
+    });
 }
 
 #[test]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `verify_exported_symbols`: no symbol is exported twice.
 
-use testkit::{KernelBuilder, ModuleBuilder};
+use testkit::{Arch, Export, KernelBuilder, ModuleBuilder, Strip};
 
-use super::{KREL, judge, judge_beside, kernel, rules};
+use super::{KREL, judge, judge_beside, kernel, parse, rules};
 use crate::{Rule, Warning};
 
 fn builder() -> KernelBuilder {
@@ -73,4 +73,52 @@ fn a_shadowed_module_offers_nothing() {
     let set = [builder().driver("foo").export("f", 1), shadowed, builder().driver("user").need("g", 1)];
     let verdicts = judge(&kernel(&builder()), &set);
     assert_eq!(rules(&verdicts), [vec![], vec![], vec![Rule::UnknownSymbol]]);
+}
+
+/// The form of exports since 7.1: flags in `__kflagstab`, and `__ksymtab_gpl` is not looked at (`find_module_sections`,
+/// `check_export_symbol_sections`).
+#[test]
+fn since_7_1_gpl_only_is_a_flag() {
+    let of = |release: &str| {
+        let builder = KernelBuilder::new(release).export("printk", 1);
+        let kernel = kernel(&builder);
+        let judged = |flags: bool, gpl: bool, license: &str| {
+            let exported = Export::new("f").crc(1);
+            let exported = if gpl { exported.gpl() } else { exported };
+            let provider = builder.driver("p").export_with(exported).export_flags(flags);
+            rules(&judge(&kernel, &[provider, builder.driver("u").license(license).need("f", 1)]))
+        };
+        [
+            judged(true, true, "MIT"),
+            judged(true, false, "MIT"),
+            judged(false, true, "GPL"),
+            judged(false, false, "GPL"),
+        ]
+    };
+    let fits = || vec![vec![], vec![]];
+    let expected = [
+        vec![vec![], vec![Rule::License]],
+        fits(),
+        // Nobody sees the export.
+        vec![vec![], vec![Rule::UnknownSymbol]],
+        vec![vec![Rule::ExportForm], vec![Rule::Depends]],
+    ];
+    assert_eq!(of("7.1.0-1-default"), expected);
+    // Before, the flags are not looked at, and everything in __ksymtab is for everybody.
+    assert_eq!(of("7.0.9-1-default"), [fits(), fits(), fits(), fits()]);
+}
+
+#[test]
+fn flags_are_read_with_and_without_local_symbols() {
+    for arch in Arch::ALL {
+        for strip in [Strip::Nothing, Strip::Unneeded, Strip::Locals] {
+            let builder = ModuleBuilder::new("m").arch(arch).strip(strip).export_flags(true);
+            let module = parse(&builder.export("c", 3).export_gpl("b", 2).export("a", 1).export_gpl("d", 4));
+            let found: Vec<_> = module.offers.iter().map(|o| (&*o.symbol, o.crc, o.gpl)).collect();
+            let expected =
+                [("a", Some(1), false), ("b", Some(2), true), ("c", Some(3), false), ("d", Some(4), true)];
+            assert_eq!(found, expected, "{arch:?} {strip:?}");
+            assert!(module.has_export_flags && !module.lacks_export_crcs);
+        }
+    }
 }

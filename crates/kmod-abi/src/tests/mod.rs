@@ -37,6 +37,7 @@ fn kernel(kernel: &KernelBuilder) -> Kernel {
         traits: Traits::of(&parse(&kernel.driver("sample"))),
         symbols: SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap(),
         config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
+        builtin: HashSet::new(),
     }
 }
 

@@ -123,8 +123,16 @@ fn module_namespaces_name_who_may_use_them() {
     assert_eq!(today("module:*", "anything"), []);
     let import = Some("module:foo");
     assert_eq!(of("6.16.0-1-default", "module:foo", "foo", import), [Rule::Namespace]);
-    assert_eq!(of("6.15.0-1-default", "module:foo", "foo", import), []);
-    assert_eq!(of("6.15.0-1-default", "module:foo", "foo", None), [Rule::Namespace]);
+    // A kernel that exports to modules by their names knows what they mean, whatever its release.
+    assert_eq!(of("6.12.0-160000.5-default", "module:foo", "foo", None), []);
+    // To others it is a namespace like any other.
+    let builder = KernelBuilder::new("6.15.0-1-default");
+    let namespaced = testkit::Export::new("f").crc(1).namespace("module:foo");
+    let provider = builder.driver("provider").export_with(namespaced);
+    let user = builder.driver("foo").need("f", 1);
+    let set = [provider.clone(), user.clone().import_ns("module:foo")];
+    assert_eq!(rules(&judge(&kernel(&builder), &set)), [[], []]);
+    assert_eq!(rules(&judge(&kernel(&builder), &[provider, user])), [vec![], vec![Rule::Namespace]]);
 }
 
 /// `find_symbol` looks in the kernel image first.

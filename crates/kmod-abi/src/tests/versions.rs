@@ -147,13 +147,17 @@ fn a_symbol_without_an_entry_among_others_is_accepted() {
     assert_eq!(broken(&kernel, &builder().driver("foo").need_without_crc("printk")), []);
 }
 
-/// `check_version`: "Exporting module didn't supply crcs? OK, we're already tainted."
+/// `check_version`: "Exporting module didn't supply crcs? OK, we're already tainted." Only a kernel that takes modules by force
+/// takes such an exporter (`check_export_symbol_versions`: "no versions for exported symbols").
 #[test]
-fn an_exporter_without_versions_is_accepted() {
-    let kernel = kernel(&builder());
+fn an_exporter_without_versions_is_for_kernels_that_take_modules_by_force() {
+    let mut kernel = kernel(&builder());
     let provider = builder().driver("provider").export_with(Export::new("f"));
     let user = builder().driver("user").need("f", 12345);
-    assert!(judge(&kernel, &[provider, user]).iter().all(|v| v.fits()));
+    let set = [provider, user];
+    assert_eq!(rules(&judge(&kernel, &set)), [[Rule::ExportForm], [Rule::Depends]]);
+    kernel.config.force_load = true;
+    assert!(judge(&kernel, &set).iter().all(|v| v.fits()));
 }
 
 /// Without CONFIG_MODVERSIONS `check_version` accepts all and `same_magic` compares all.

@@ -4,7 +4,7 @@
 use testkit::{Arch, KernelBuilder};
 
 use super::{KREL, broken, kernel, parse};
-use crate::{Kernel, Module, Rule, Traits};
+use crate::{Kernel, Module, Rule, Traits, builtin_names};
 
 /// The header checks, `elf_check_arch`.
 #[test]
@@ -84,4 +84,16 @@ fn a_kernel_is_known_by_any_of_its_modules() {
     assert_eq!(traits.arch, Some(module.arch));
     assert_eq!(traits.vermagic, module.vermagic);
     assert_eq!(traits.struct_size, Some(testkit::STRUCT_MODULE_SIZE as u64));
+}
+
+/// `mod_sysfs_init` finds `/sys/module/NAME`; modprobe does not even try.
+#[test]
+fn a_module_that_the_kernel_has_built_in_is_never_loaded() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    kernel.builtin = builtin_names(b"kernel/drivers/net/foo-bar.ko\nkernel/fs/ext4/ext4.ko\n\n");
+    assert_eq!(kernel.builtin.len(), 2);
+    assert_eq!(broken(&kernel, &builder.driver("foo_bar")), [Rule::BuiltIn]);
+    assert_eq!(broken(&kernel, &builder.driver("foo-bar")), [Rule::BuiltIn]);
+    assert_eq!(broken(&kernel, &builder.driver("foo")), []);
 }

@@ -7,3 +7,4 @@ mod arguments;
 mod both;
 mod header;
 mod library;
+mod plugin;

@@ -4,26 +4,20 @@
 use std::collections::{HashMap, HashSet};
 
 use super::incoming::{IncomingKernel, IncomingModule, Removal, Transaction};
-use crate::abi::ModuleFault;
+use crate::abi::{ModuleFault, Verdict};
+use crate::ids::{AfterId, Id, IncomingId, KmpId, List};
 use crate::inventory::driver::{self, Member};
 use crate::inventory::{Conventions, InstalledKmp, Package};
-use crate::plan::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
+use crate::plan::{Beside, Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::survey::Survey;
 
-/// A KMP: an installed one (an index into the inventory's), or one that comes (an index into the
-/// transaction's).
+/// A KMP: one that is installed, or one that comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// It is there.
-    Installed(usize),
+    Installed(KmpId),
     /// It comes.
-    Incoming(usize),
-}
-
-/// Is it there, and does it load?
-pub(super) fn works(plan: &KernelPlan, kmp: usize) -> bool {
-    matches!(plan.decisions[kmp], Decision::Native | Decision::Link)
-        && plan.verdicts[kmp].iter().all(|v| v.fits())
+    Incoming(IncomingId),
 }
 
 /// Of a package that comes; such a one works with the kernel that it was built for only.
@@ -31,15 +25,16 @@ const NOT_ELIGIBLE: &str = "none of its modules is in a directory whose modules 
 
 /// What there will be.
 pub(super) struct After<'a> {
-    pub kmps: Vec<Kmp<'a>>,
-    pub sources: Vec<Source>,
-    pub packages: Vec<&'a Package>,
+    /// As the plan wants them: its ids are the places of [`AfterId`]s.
+    kmps: List<KmpId, Kmp<'a>>,
+    sources: List<AfterId, Source>,
+    packages: List<AfterId, &'a Package>,
     /// The KMPs of each driver.
-    pub versions: HashMap<&'a str, Vec<usize>>,
+    versions: HashMap<&'a str, Vec<AfterId>>,
     /// The driver that a package of this name has a version of.
     drivers: HashMap<&'a str, &'a str>,
-    /// From the index in the survey's list, for those that stay.
-    stays: HashMap<usize, usize>,
+    /// Those that stay.
+    stays: HashMap<KmpId, AfterId>,
     wanted_gone: HashSet<&'a str>,
     erased: HashSet<&'a str>,
     conventions: &'a Conventions,
@@ -58,11 +53,11 @@ impl<'a> After<'a> {
         let mut all: Vec<(&'a Package, Source, Kmp<'a>)> = survey
             .kmps()
             .into_iter()
-            .enumerate()
-            .filter(|(i, _)| transaction.removal(&installed[*i].package).is_none())
-            .map(|(i, kmp)| (&installed[i].package, Source::Installed(i), kmp))
+            .zip(installed.ids())
+            .filter(|(_, i)| transaction.removal(&installed[*i].package).is_none())
+            .map(|(kmp, i)| (&installed[i].package, Source::Installed(i), kmp))
             .collect();
-        all.extend(transaction.kmps.iter().enumerate().map(|(i, kmp)| {
+        all.extend(transaction.kmps.each().map(|(i, kmp)| {
             let modules = kmp.modules.iter().map(|m| {
                 let path = dirs.canonical(&m.path).unwrap_or_else(|| m.path.clone());
                 let target = dirs.target(dialect, &path);
@@ -95,18 +90,19 @@ impl<'a> After<'a> {
         let wanted_gone = gone.filter(|name| !left.contains(name) && !unwanted.contains(name)).collect();
         let is_erased = |kmp: &&InstalledKmp| removal(kmp) == Some(Removal::Erased);
         let erased = installed.iter().filter(is_erased).map(|kmp| kmp.package.name.as_str()).collect();
-        let stays = all.iter().enumerate().filter_map(|(new, (_, source, _))| match source {
+        let packages = all.iter().map(|(package, ..)| *package).collect();
+        let drivers = all.iter().map(|(package, _, kmp)| (package.name.as_str(), kmp.package)).collect();
+        let (sources, kmps): (Vec<Source>, Vec<Kmp<'a>>) =
+            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
+        let (sources, kmps): (List<AfterId, Source>, List<KmpId, Kmp<'a>>) = (sources.into(), kmps.into());
+        let stays = sources.each().filter_map(|(new, source)| match source {
             Source::Installed(old) => Some((*old, new)),
             Source::Incoming(_) => None,
         });
         let stays = stays.collect();
-        let packages = all.iter().map(|(package, ..)| *package).collect();
-        let drivers = all.iter().map(|(package, _, kmp)| (package.name.as_str(), kmp.package)).collect();
-        let (sources, kmps): (_, Vec<Kmp<'a>>) =
-            all.into_iter().map(|(_, source, kmp)| (source, kmp)).unzip();
-        let mut versions: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, kmp) in kmps.iter().enumerate() {
-            versions.entry(kmp.package).or_default().push(index);
+        let mut versions: HashMap<&str, Vec<AfterId>> = HashMap::new();
+        for (id, kmp) in sources.ids().zip(&kmps) {
+            versions.entry(kmp.package).or_default().push(id);
         }
         let is_unread = |kmp: &Kmp<'_>| {
             kmp.unread.is_some() || kmp.modules.iter().any(|m| m.module.is_err_and(ModuleFault::is_unread))
@@ -149,9 +145,39 @@ impl<'a> After<'a> {
         self.erased.contains(package)
     }
 
+    /// All KMPs that there will be, with their sources.
+    pub(super) fn each(&self) -> impl Iterator<Item = (AfterId, Source)> {
+        self.sources.each().map(|(id, source)| (id, *source))
+    }
+
+    /// A KMP as the plan sees it.
+    pub(super) fn kmp(&self, id: AfterId) -> &Kmp<'a> {
+        &self.kmps[in_plan(id)]
+    }
+
+    /// Its package.
+    pub(super) fn package(&self, id: AfterId) -> &'a Package {
+        self.packages[id]
+    }
+
+    /// The versions that there will be of the driver that an installed KMP is a version of.
+    pub(super) fn versions(&self, installed: &InstalledKmp) -> impl Iterator<Item = AfterId> {
+        self.versions.get(self.driver(installed)).into_iter().flatten().copied()
+    }
+
+    /// Decides for a kernel.
+    pub(super) fn plan(&self, site: &Site<'_>) -> AfterPlan {
+        AfterPlan(site.plan(&self.kmps))
+    }
+
+    /// To judge KMPs beside what is to be linked by a plan.
+    pub(super) fn beside<'s>(&'s self, site: &'s Site<'s>, plan: &AfterPlan) -> AfterBeside<'s> {
+        AfterBeside(site.beside(&self.kmps, &plan.0.chosen()))
+    }
+
     /// The modules that KMPs have for a release of their own.
-    fn natives(&self, release: &str, from: impl Fn(usize) -> bool) -> Vec<Native<'a>> {
-        let of_release = self.kmps.iter().enumerate().filter(|(i, k)| k.origin == release && from(*i));
+    fn natives(&self, release: &str, from: impl Fn(KmpId) -> bool) -> Vec<Native<'a>> {
+        let of_release = self.kmps.each().filter(|(i, k)| k.origin == release && from(*i));
         of_release
             .flat_map(|(i, k)| {
                 k.modules.iter().map(move |m| Native { name: m.name, module: m.module, kmp: Some(i) })
@@ -184,11 +210,11 @@ impl<'a> After<'a> {
             None => Some(native.clone()),
             Some(kmp) => {
                 let kmp = *self.stays.get(&kmp)?;
-                Some(Native { kmp: Some(kmp), ..native.clone() })
+                Some(Native { kmp: Some(in_plan(kmp)), ..native.clone() })
             }
         });
         let mut natives: Vec<Native<'s>> = old.collect();
-        let known: HashSet<usize> = self.stays.values().copied().collect();
+        let known: HashSet<KmpId> = self.stays.values().copied().map(in_plan).collect();
         natives.extend(self.natives(&site.kernel.release, |i| !known.contains(&i)));
         // Links do not matter here: what is unknown is no loss.
         let held = Held::new(site.held.kernel, site.held.incomplete || self.incomplete, Vec::new());
@@ -201,6 +227,43 @@ impl<'a> After<'a> {
         let replacing = modules.filter(|m| in_tree.is_some_and(|names| names.contains(m.name)));
         replacing.filter(|m| self.conventions.is_inert(release, &m.link, None)).map(|m| m.name).collect()
     }
+}
+
+/// The plan for a kernel with the KMPs that there will be.
+pub(super) struct AfterPlan(KernelPlan);
+
+impl AfterPlan {
+    pub(super) fn decision(&self, id: AfterId) -> &Decision {
+        &self.0.decisions[in_plan(id)]
+    }
+
+    pub(super) fn verdicts(&self, id: AfterId) -> &[Verdict] {
+        &self.0.verdicts[in_plan(id)]
+    }
+
+    /// The KMPs that are to be linked.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = AfterId> {
+        self.0.chosen().into_iter().map(|id| AfterId::at(id.place()))
+    }
+
+    /// The verdicts on the kernel's own third-party modules.
+    pub(super) fn natives(&self) -> &[Verdict] {
+        &self.0.natives
+    }
+}
+
+/// As [`Beside`], for the KMPs that there will be.
+pub(super) struct AfterBeside<'s>(Beside<'s>);
+
+impl AfterBeside<'_> {
+    pub(super) fn instead(&self, id: AfterId) -> Vec<Verdict> {
+        self.0.instead(in_plan(id))
+    }
+}
+
+/// Plans name the KMPs that they are made of by their places.
+fn in_plan(id: AfterId) -> KmpId {
+    KmpId::at(id.place())
 }
 
 /// Finds out which are versions of one driver, and sorts as the plan wants it.

@@ -13,7 +13,7 @@ use rpm_meta::Dependency;
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, Traits, name};
+use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, name};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
 use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
@@ -340,13 +340,14 @@ impl Elements {
                 capability::table(capabilities.filter_map(|(n, v)| SymbolCapability::parse(n, v)))
             });
             let config = parts.config.unwrap_or_default();
-            let kernel = Kernel { release, traits: Traits::default(), symbols, config };
+            // What it has built in is no loss, and looked at where one is feared (`in_tree.rs`).
+            let kernel = Kernel { config, ..Kernel::of_symbols(release, symbols) };
             let Parts { in_tree, packages, is_whole, .. } = parts;
             IncomingKernel { kernel, in_tree, packages, is_whole }
         });
         Transaction {
             kernels: kernels.collect(),
-            kmps: self.kmps,
+            kmps: self.kmps.into(),
             removed: self.removed,
             removed_kernels: self.removed_kernels,
         }

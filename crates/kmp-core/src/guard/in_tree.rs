@@ -2,13 +2,13 @@
 //! What a kernel that comes has of its own, read from its packages: takes seconds, and is asked for only where a driver would
 //! be lost else.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use librpm_rt::PackageFile;
 
 use super::incoming::InTree;
+use crate::abi::builtin_names;
 use crate::abi::name::{module_name, normalized};
 use crate::inventory::{ModulesDirs, parse_module};
 use crate::tree::{IN_TREE, MODULES_BUILTIN, MODULES_BUILTIN_MODINFO};
@@ -40,7 +40,9 @@ pub(super) fn read<'f>(
             // More than one are hard links to the same contents.
             let Some(path) = paths.first() else { return ControlFlow::Continue(()) };
             match below(path) {
-                Some(below) if below == Path::new(MODULES_BUILTIN) => found.builtin.extend(builtin(&bytes)),
+                Some(below) if below == Path::new(MODULES_BUILTIN) => {
+                    found.builtin.extend(builtin_names(&bytes))
+                }
                 Some(below) if below == Path::new(MODULES_BUILTIN_MODINFO) => {
                     found.aliases.extend(builtin_aliases(&bytes));
                 }
@@ -60,12 +62,6 @@ pub(super) fn read<'f>(
     found
 }
 
-fn builtin(text: &[u8]) -> HashSet<Box<str>> {
-    let text = String::from_utf8_lossy(text);
-    let names = text.lines().filter_map(|line| module_name(Path::new(line.trim()).file_name()?));
-    names.map(Into::into).collect()
-}
-
 fn builtin_aliases(bytes: &[u8]) -> Vec<(Box<str>, Box<str>)> {
     let alias = |entry: &[u8]| {
         let entry = String::from_utf8_lossy(entry).into_owned();
@@ -78,11 +74,13 @@ fn builtin_aliases(bytes: &[u8]) -> Vec<(Box<str>, Box<str>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn what_is_built_in_is_listed_by_paths_and_by_what_it_says() {
-        let names = builtin(b"kernel/drivers/scsi/a-b.ko\nkernel/fs/ext4/ext4.ko\n");
+        let names = builtin_names(b"kernel/drivers/scsi/a-b.ko\nkernel/fs/ext4/ext4.ko\n");
         assert_eq!(names, HashSet::from(["a_b".into(), "ext4".into()]));
         let aliases = builtin_aliases(b"ext4.license=GPL\0ext4.alias=fs-ext4\0a-b.alias=pci:v1*\0junk\0");
         assert_eq!(aliases, [("fs-ext4".into(), "ext4".into()), ("pci:v1*".into(), "a_b".into())]);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::abi::Kernel;
+use crate::ids::{IncomingId, List};
 use crate::inventory::{Kind, LoadedModule, Package};
 
 /// A kernel that a transaction brings.
@@ -73,7 +74,7 @@ pub struct Transaction {
     /// Kernels that come, once each.
     pub kernels: Vec<IncomingKernel>,
     /// KMPs that come.
-    pub kmps: Vec<IncomingKmp>,
+    pub kmps: List<IncomingId, IncomingKmp>,
     /// Packages that go, by their instance in the database.
     pub removed: BTreeMap<u32, Removal>,
     /// Releases whose kernels go.

@@ -7,14 +7,15 @@ use std::rc::Rc;
 
 use rpm_meta::vercmp;
 
-use super::after::{After, works};
+use super::after::{After, AfterPlan};
 use super::given::{Given, Use};
 use super::incoming::{InTree, Transaction};
 use super::remedy::{Remedy, remedy};
-use crate::abi::Reason;
 use crate::abi::rule::{Kind, Rule};
+use crate::abi::{Reason, Verdict};
 use crate::dialect::{KernelLine, Kinship};
 use crate::glob;
+use crate::ids::{AfterId, KmpId};
 use crate::inventory::{FoundModule, InstalledKmp, Maker};
 use crate::plan::{Decision, KernelPlan, Site};
 use crate::survey::{Survey, SurveyedKernel};
@@ -71,7 +72,7 @@ struct Will<'w> {
     is_bootable: bool,
     before: Option<&'w SurveyedKernel>,
     site: Site<'w>,
-    plan: KernelPlan,
+    plan: AfterPlan,
     /// Names of third-party modules that work, or may, for all that is known.
     modules: HashSet<&'w str>,
     /// Drivers of which a version works.
@@ -80,13 +81,14 @@ struct Will<'w> {
 
 impl<'w> Will<'w> {
     fn new(release: &'w str, line: KernelLine, site: Site<'w>, after: &After<'w>) -> Self {
-        let plan = site.plan(&after.kmps);
-        let all = || (0..after.kmps.len()).map(|k| (k, &after.kmps[k]));
-        let working = || all().filter(|(k, _)| works(&plan, *k)).map(|(_, kmp)| kmp);
-        let open = all().filter(|(k, _)| {
-            matches!(plan.decisions[*k], Decision::DoesNotFit | Decision::Native) && may_work(&plan, *k)
+        let plan = after.plan(&site);
+        let all = || after.each().map(|(id, _)| (id, after.kmp(id)));
+        let working =
+            || all().filter(|(id, _)| works(plan.decision(*id), plan.verdicts(*id))).map(|(_, kmp)| kmp);
+        let open = all().filter(|(id, _)| {
+            matches!(plan.decision(*id), Decision::DoesNotFit | Decision::Native) && may_work(&plan, *id)
         });
-        let natives = site.natives.iter().zip(&plan.natives).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        let natives = site.natives.iter().zip(plan.natives()).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
         let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
         let modules = linked.chain(natives).collect();
         let drivers = working().map(|kmp| kmp.package).collect();
@@ -179,13 +181,13 @@ impl<'a> Expected<'a> {
     }
 
     /// The installed KMPs that are missed in `kernel` where they do not work, and whether it is sure that they are.
-    fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<usize, bool> {
+    fn in_kernel(&self, survey: &Survey, kernel: &Will<'_>) -> BTreeMap<KmpId, bool> {
         let mut expected = BTreeMap::new();
         let mut expect = |plan: &KernelPlan, is_sure: bool| {
             // Who makes a module on this machine makes it for a new kernel, too, and not for one that stays.
             let asked = |k: &InstalledKmp| kernel.is_new || !k.kind.is_made_here();
-            let kmps = survey.inventory.kmps.iter().enumerate().filter(|(_, k)| asked(k));
-            for (index, _) in kmps.filter(|(i, _)| works(plan, *i)) {
+            let kmps = survey.inventory.kmps.each().filter(|(_, k)| asked(k));
+            for (index, _) in kmps.filter(|(i, _)| works(&plan.decisions[*i], &plan.verdicts[*i])) {
                 *expected.entry(index).or_default() |= is_sure;
             }
         };
@@ -246,14 +248,12 @@ fn weigh(
 }
 
 impl After<'_> {
-    /// Indices of the versions that there will be of a driver.
-    fn versions(&self, installed: &InstalledKmp) -> impl Iterator<Item = usize> {
-        self.versions.get(self.driver(installed)).into_iter().flatten().copied()
-    }
-
     /// The modules of an installed KMP that a kernel has from no package; empty where a version of the KMP works, or may.
     fn lacking<'m>(&self, installed: &'m InstalledKmp, kernel: &Will<'_>) -> Vec<&'m FoundModule> {
-        if self.versions(installed).any(|k| works(&kernel.plan, k) || may_work(&kernel.plan, k)) {
+        if self
+            .versions(installed)
+            .any(|id| works(kernel.plan.decision(id), kernel.plan.verdicts(id)) || may_work(&kernel.plan, id))
+        {
             return Vec::new();
         }
         // Whoever brings the module under its name brings the driver.
@@ -261,7 +261,7 @@ impl After<'_> {
     }
 
     /// What `maker` has to make for a kernel that comes: no loss, but said.
-    fn to_be_made(&self, survey: &Survey, index: usize, kernel: &Will<'_>, maker: Maker) -> Option<Lost> {
+    fn to_be_made(&self, survey: &Survey, index: KmpId, kernel: &Will<'_>, maker: Maker) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let missing = self.lacking(installed, kernel);
         // Of what nobody is known to make nothing can be said.
@@ -283,8 +283,8 @@ impl After<'_> {
         })
     }
 
-    /// Is the driver of KMP `index` (of the survey's list) missing in a kernel?
-    fn missing(&self, survey: &Survey, index: usize, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
+    /// Is the driver of an installed KMP missing in a kernel?
+    fn missing(&self, survey: &Survey, index: KmpId, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
         let versions = || self.versions(installed);
@@ -307,7 +307,7 @@ impl After<'_> {
             (false, 0) => Weight::Loss,
         };
         let lacks = if is_had { &missing } else { &without };
-        let reasons = |k: usize| kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
+        let reasons = |id: AfterId| kernel.plan.verdicts(id).iter().flat_map(|v| &v.reasons);
         let newest = versions().find(|k| reasons(*k).next().is_some());
         let same = missing.iter().filter(|m| itself.has_named(&m.name)).map(|m| m.name.to_string());
         Some(Lost {
@@ -316,7 +316,7 @@ impl After<'_> {
             modules: lacks.iter().map(|m| m.name.to_string()).collect(),
             kernel: kernel.release.into(),
             kernel_is_new: kernel.is_new,
-            failing: newest.map(|k| self.packages[k].nvr()),
+            failing: newest.map(|k| self.package(k).nvr()),
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
             weight,
             kept_in: None,
@@ -329,15 +329,20 @@ impl After<'_> {
     }
 }
 
+/// Is it there, and does it load?
+fn works(decision: &Decision, verdicts: &[Verdict]) -> bool {
+    matches!(decision, Decision::Native | Decision::Link) && verdicts.iter().all(Verdict::fits)
+}
+
 /// A version that may work, for all that is known, is not lost.
-fn may_work(plan: &KernelPlan, kmp: usize) -> bool {
+fn may_work(plan: &AfterPlan, id: AfterId) -> bool {
     let found = |r: &Reason| match r.rule.kind() {
         Kind::Unknown => false,
         Kind::Loader => r.rule != Rule::Malformed,
         Kind::OtherModule | Kind::Policy => true,
     };
-    !matches!(plan.decisions[kmp], Decision::OtherFlavour | Decision::Declined(_))
-        && !plan.verdicts[kmp].iter().flat_map(|v| &v.reasons).any(found)
+    !matches!(plan.decision(id), Decision::OtherFlavour | Decision::Declined(_))
+        && !plan.verdicts(id).iter().flat_map(|v| &v.reasons).any(found)
 }
 
 /// What a kernel has of its own.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Verdicts on what would be installed, before it is. Pure.
 
-use super::after::{After, Source};
+use super::after::{After, AfterPlan, Source};
 use super::incoming::Transaction;
 use crate::abi::{Module, ModuleFault, Verdict};
-use crate::plan::{KernelPlan, Site};
+use crate::plan::Site;
 use crate::survey::Survey;
 
 /// What the judge says of one KMP's modules in one kernel.
@@ -34,29 +34,28 @@ pub fn preview(
 ) -> Vec<PackageVerdicts> {
     let after = After::new(survey, transaction);
     let mut result = Vec::new();
-    let mut judge = |site: &Site<'_>, plan: &KernelPlan, is_asked: &dyn Fn(Source) -> bool| {
-        let beside = site.beside(&after.kmps, &plan.chosen());
-        for (index, source) in after.sources.iter().enumerate().filter(|(_, s)| is_asked(**s)) {
-            let mut verdicts = plan.verdicts[index].clone();
+    let mut judge = |site: &Site<'_>, plan: &AfterPlan, is_asked: &dyn Fn(Source) -> bool| {
+        let beside = after.beside(site, plan);
+        for (id, kmp) in after.each().filter(|(_, source)| is_asked(*source)) {
+            let mut verdicts = plan.verdicts(id).to_vec();
             if verdicts.is_empty() && any_flavour {
-                verdicts = beside.instead(index);
+                verdicts = beside.instead(id);
             }
             if !verdicts.is_empty() {
-                let release = site.kernel.release.clone();
-                result.push(PackageVerdicts { release, kmp: *source, verdicts });
+                result.push(PackageVerdicts { release: site.kernel.release.clone(), kmp, verdicts });
             }
         }
     };
     let comes = |release: &str| transaction.kernels.iter().any(|k| k.kernel.release == release);
     for surveyed in survey.kernels.iter().filter(|k| !comes(&k.kernel.release)) {
         let site = after.staying_site(survey.site_of(surveyed));
-        judge(&site, &site.plan(&after.kmps), &|source| matches!(source, Source::Incoming(_)));
+        judge(&site, &after.plan(&site), &|source| matches!(source, Source::Incoming(_)));
     }
     for incoming in transaction.kernels.iter().filter(|k| chosen(&k.kernel.release)) {
         let site = after.incoming_site(incoming);
-        let plan = site.plan(&after.kmps);
+        let plan = after.plan(&site);
         judge(&site, &plan, &|_| true);
-        let linked = plan.chosen().into_iter().flat_map(|k| &after.kmps[k].modules);
+        let linked = plan.chosen().flat_map(|id| &after.kmp(id).modules);
         let natives = site.natives.iter().map(|n| (n.name, n.module));
         kernel(&site, &natives.chain(linked.map(|m| (m.name, m.module))).collect::<Vec<_>>());
     }

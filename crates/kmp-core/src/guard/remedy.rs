@@ -110,6 +110,7 @@ fn cure_of(rule: Rule) -> Cure {
         | Rule::StructSize
         | Rule::NoVersion
         | Rule::ModuleLayout
+        | Rule::ExportForm
         | Rule::Crc
         | Rule::Namespace
         | Rule::DuplicateExport => Cure::Rebuild,
@@ -117,6 +118,8 @@ fn cure_of(rule: Rule) -> Cure {
         Rule::UnknownSymbol => Cure::Exporter,
         Rule::Signature => Cure::Signature,
         Rule::Depends => Cure::OtherDriver,
-        Rule::Unread | Rule::Malformed | Rule::UnknownCrc | Rule::Breaks => Cure::Nothing,
+        Rule::Unread | Rule::Malformed | Rule::UnknownCrc | Rule::BuiltIn | Rule::Cycle | Rule::Breaks => {
+            Cure::Nothing
+        }
     }
 }

@@ -6,12 +6,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::module_name;
 use super::weak_updates::{self, Item};
+use super::{ModulesDirs, module_name};
 use crate::dialect::search_rank;
 use crate::problem::Problem;
 use crate::root::{FileType, Root};
 use crate::tree::{self, IN_TREE, NOT_THIRD_PARTY, SYSTEM_MAP, WEAK_UPDATES};
+use crate::workers::{self, Workers};
 
 /// A module file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,4 +183,55 @@ mod tests {
             assert!(!is_release(name), "{name}");
         }
     }
+}
+
+/// Reads all release directories, in the order of versions.
+///
+/// # Errors
+/// It is not known which there are.
+pub fn releases(
+    root: &Root,
+    dirs: &ModulesDirs,
+    workers: &dyn Workers,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Release>, Problem> {
+    let found = dirs.releases(root, problems)?;
+    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
+    let mut releases = Vec::with_capacity(scanned.len());
+    for (release, trouble) in scanned {
+        problems.extend(trouble);
+        releases.push(release);
+    }
+    Ok(releases)
+}
+
+/// A kernel that was named is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no kernel {release}{} in {}{}", if .there.is_empty() { ", and no other," } else { "" }, .dir.display(), listed(.there))]
+pub struct NoKernel {
+    /// The release that was named.
+    pub release: String,
+    /// Where kernels are looked for, as seen from outside the root.
+    pub dir: PathBuf,
+    /// The releases of the kernels that there are.
+    pub there: Vec<String>,
+}
+
+fn listed(there: &[String]) -> String {
+    if there.is_empty() { String::new() } else { format!("; there are: {}", there.join(", ")) }
+}
+
+/// Is there a kernel of each of these releases among `all`, which are those of `dirs`?
+///
+/// # Errors
+/// The first one that is missing.
+pub fn has_kernels<'k>(
+    dirs: &ModulesDirs,
+    all: &[Release],
+    releases: impl IntoIterator<Item = &'k String>,
+) -> Result<(), NoKernel> {
+    let is_there = |release: &str| all.iter().any(|r| r.is_kernel && r.release == release);
+    let Some(missing) = releases.into_iter().find(|k| !is_there(k)) else { return Ok(()) };
+    let there = all.iter().filter(|r| r.is_kernel).map(|r| r.release.clone()).collect();
+    Err(NoKernel { release: missing.clone(), dir: dirs.shown().to_path_buf(), there })
 }

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 
 use super::Stamp;
 use super::kernels::{FoundModule, Release};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, name};
+use crate::abi::{
+    Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, builtin_names, name,
+};
 use crate::budget::{Budget, Exceeded};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
-use crate::tree::{self, BUILD_SYMVERS, CONFIG, IN_TREE, MODULES_DEP, SYSTEM_MAP};
+use crate::tree::{self, BUILD_SYMVERS, CONFIG, IN_TREE, MODULES_BUILTIN, MODULES_DEP, SYSTEM_MAP};
 use crate::unpack::{DecompressError, MODULE_LIMIT, inflate};
 use crate::workers::{self, Workers};
 
@@ -424,7 +426,14 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
             KernelConfig::default()
         }
     };
-    (Kernel { release: release.release.clone(), traits, symbols, config }, problems)
+    let builtin = match read_kernel_file(root, release, MODULES_BUILTIN) {
+        Ok(text) => text.map_or_else(HashSet::new, |text| builtin_names(&text)),
+        Err(problem) => {
+            problems.push(problem);
+            HashSet::new()
+        }
+    };
+    (Kernel { release: release.release.clone(), traits, symbols, config, builtin }, problems)
 }
 
 fn rebuild(

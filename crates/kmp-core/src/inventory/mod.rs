@@ -2,6 +2,7 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
 mod blacklist;
+mod conventions;
 mod depmod_d;
 mod dkms;
 pub(crate) mod driver;
@@ -10,92 +11,42 @@ mod kernels;
 pub(crate) mod kind;
 pub(crate) mod load;
 mod modules_dirs;
+mod ownership;
 mod packages;
 mod unpackaged;
 mod weak_updates;
 
-use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
+pub use conventions::Conventions;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
 pub use index::stale;
-pub use kernels::{FoundModule, Release};
+pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
 pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, parse_module, parse_symvers, read_module_file,
 };
 pub use modules_dirs::ModulesDirs;
+pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use weak_updates::{Item, ItemKind};
 
 use crate::abi::{Module, ModuleFault};
-use crate::config::{Config, Wish};
-use crate::dialect::{Dialect, UnknownDistribution};
+use crate::config::Config;
+use crate::ids::{KmpId, List, ReleaseId};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, Stat};
-use crate::tree::{self, WEAK_UPDATES};
-use crate::workers::{self, Workers};
-
-/// What is linked: by the dialect, and by what somebody asked for.
-#[derive(Clone, Debug)]
-pub struct Conventions {
-    /// The dialect.
-    pub dialect: Dialect,
-    /// Why no dialect is known, if so: [`Self::dialect`] serves for reading only then, and no link may be changed.
-    pub distribution_unknown: Option<UnknownDistribution>,
-    /// Modules that are linked in this run wherever they are below a release directory, by their paths.
-    pub asked: HashSet<PathBuf>,
-    /// Which of two modules is loaded, where that is configured.
-    pub depmod: DepmodConfig,
-    /// The configuration: what is to be linked into which kernels.
-    pub config: Config,
-}
-
-impl Conventions {
-    /// Into which kernels a package's modules are to be linked.
-    pub fn wish(&self, package: &Package) -> Wish {
-        self.config.wish(&package.name, Wish::of_package(package))
-    }
-
-    /// Is a link, by its path below `weak-updates/`, inert in the kernel `release`, because the kernel's own module of
-    /// its name is loaded? `in_tree`: that one's path below the kernel's directory, where it is known.
-    pub fn is_inert(&self, release: &str, link: &Path, in_tree: Option<&Path>) -> bool {
-        let link = Path::new(WEAK_UPDATES).join(link);
-        let in_tree = in_tree.map_or_else(|| self.depmod.likely_in_tree(release, &link), Path::to_path_buf);
-        match self.depmod.compare(release, &link, &in_tree) {
-            Ordering::Less => false,
-            Ordering::Greater => true,
-            Ordering::Equal => !self.dialect.links_beat_in_tree(),
-        }
-    }
-
-    /// Names and paths of modules in external directories that depmod prefers to links in the kernel `release`.
-    ///
-    /// # Errors
-    /// One of them cannot be listed.
-    pub fn external(&self, root: &Root, release: &str) -> Result<Vec<(Box<str>, String)>, Problem> {
-        let modules = self.depmod.external_modules(root, release)?.into_iter();
-        let wins = |m: &FoundModule| {
-            let link = Path::new(WEAK_UPDATES).join(m.path.file_name().unwrap_or_default());
-            self.depmod.compare(release, &m.path, &link) == Ordering::Less
-        };
-        Ok(modules.filter(wins).map(|m| (m.name, printable(m.path.as_os_str()))).collect())
-    }
-
-    /// May the module at `path`, which is `below` its release directory, be linked?
-    fn may_link(&self, path: &Path, below: &Path) -> bool {
-        self.dialect.is_eligible(below) || self.asked.contains(path)
-    }
-}
+use crate::tree;
+use crate::workers::Workers;
 
 /// A module outside `kernel/` that is no driver.
 #[derive(Clone, Debug)]
@@ -118,13 +69,13 @@ pub struct Inventory {
     /// Where modules are.
     pub dirs: ModulesDirs,
     /// All release directories, kernels or not, in the order of versions.
-    pub releases: Vec<Release>,
+    pub releases: List<ReleaseId, Release>,
     /// The KMPs: for each package and release one, sorted by driver, the version first that is tried first.
-    pub kmps: Vec<InstalledKmp>,
+    pub kmps: List<KmpId, InstalledKmp>,
     /// Modules outside `kernel/` that are no drivers: live patches, and kernels' own.
     pub apart: Vec<Apart>,
     /// Third-party modules by their path: the KMP that owns it.
-    owners: HashMap<PathBuf, usize>,
+    owners: HashMap<PathBuf, KmpId>,
     /// Why the packages are not known, if so. Links must not be changed then.
     pub packages_unknown: Option<PackageError>,
     /// What was left out.
@@ -164,6 +115,7 @@ impl Inventory {
         };
         let Found { kmps, apart } = found;
         let (owners, none) = (HashMap::new(), Vec::new());
+        let (releases, kmps) = (releases.into(), kmps.into());
         let mut inventory =
             Self { conventions, dirs, releases, kmps, apart: none, owners, packages_unknown, problems };
         inventory.set_in_order();
@@ -178,9 +130,20 @@ impl Inventory {
         Ok(inventory)
     }
 
-    /// Tells live patches and the kernels' own modules from drivers by what they say of themselves: `module` has the
-    /// contents of those that were read.
-    pub fn look_into<'m>(&mut self, module: &dyn Fn(&Path) -> Option<&'m Module>) {
+    /// Completes it by what modules say of themselves, which `contents` has of those that were read: tells live patches and the
+    /// kernels' own modules from drivers, takes in modules that no package owns where these are linked, and then decides
+    /// [whose](Ownership) each link is.
+    pub fn look_into<'m>(
+        &mut self,
+        root: &Root,
+        contents: &dyn Fn(&Path) -> Option<&'m Result<Module, ModuleFault>>,
+    ) {
+        self.tell_apart(&|path| contents(path)?.as_ref().ok());
+        self.add_unpackaged(root, contents);
+        self.set_ownership(root);
+    }
+
+    fn tell_apart<'m>(&mut self, module: &dyn Fn(&Path) -> Option<&'m Module>) {
         let is_live_patch = |found: &FoundModule| module(&found.path).is_some_and(|m| m.is_live_patch);
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> = HashMap::new();
         for kmp in &mut self.kmps {
@@ -236,7 +199,7 @@ impl Inventory {
     fn set_in_order(&mut self) {
         packages::sort(&mut self.kmps);
         self.owners.clear();
-        for (index, kmp) in self.kmps.iter().enumerate() {
+        for (index, kmp) in self.kmps.each() {
             for module in &kmp.modules {
                 self.owners.entry(module.path.clone()).or_insert(index);
             }
@@ -260,7 +223,7 @@ impl Inventory {
 
     /// Takes the [unpackaged](Self::unpackaged) modules in among the KMPs, in groups of those that depend on each
     /// other. `module` has their contents.
-    pub fn add_unpackaged<'m>(
+    fn add_unpackaged<'m>(
         &mut self,
         root: &Root,
         module: &dyn Fn(&Path) -> Option<&'m Result<Module, ModuleFault>>,
@@ -305,14 +268,14 @@ impl Inventory {
     }
 
     /// The KMP that owns the module at `path`.
-    pub fn owner(&self, path: &Path) -> Option<usize> {
+    pub fn owner(&self, path: &Path) -> Option<KmpId> {
         self.owners.get(path).copied()
     }
 
     /// The KMPs of a package, by its name, NAME-VERSION-RELEASE, or that with the architecture; the newest first.
-    pub fn kmps_named(&self, name: &str) -> Vec<usize> {
+    pub fn kmps_named(&self, name: &str) -> Vec<KmpId> {
         let is_named = |p: &Package| p.name == name || p.nvr() == name || p.nvra() == name;
-        (0..self.kmps.len()).filter(|k| is_named(&self.kmps[*k].package)).collect()
+        self.kmps.ids().filter(|k| is_named(&self.kmps[*k].package)).collect()
     }
 
     /// Why a package of that name, NAME-VERSION-RELEASE or that with an architecture, is no KMP though it owns modules
@@ -333,72 +296,6 @@ impl Inventory {
             };
             Some(format!("{nvr} is no KMP: its module {module} {what}"))
         })
-    }
-
-    /// Whose is a thing in `weak-updates/`? `Some(Some(kmp))`: ours, it leads to that KMP's module.
-    /// `Some(None)`: ours and stale, it leads nowhere. `None`: not ours, not to be touched.
-    pub fn ours(&self, root: &Root, item: &Item) -> Option<Option<usize>> {
-        // kmp's links are named as modules are.
-        let (ItemKind::Link(target), Some(_)) = (&item.kind, &item.name) else {
-            return None;
-        };
-        let target = self.dirs.canonical(target)?;
-        if let Some(kmp) = self.owner(&target)
-            && let Some((_, below)) = self.dirs.split(&target)
-            && self.conventions.may_link(&target, &below)
-        {
-            return Some(Some(kmp));
-        }
-        // A link to a live patch, or to another kernel's own module, does nobody any good.
-        if self.apart.iter().any(|apart| apart.module.path == target) {
-            return Some(None);
-        }
-        // A link to something that exists and that is not ours to link is somebody else's.
-        let leads_nowhere = root.metadata(&target).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        leads_nowhere.then_some(None)
-    }
-}
-
-/// Reads all release directories, in the order of versions.
-///
-/// # Errors
-/// It is not known which there are.
-pub fn releases(
-    root: &Root,
-    dirs: &ModulesDirs,
-    workers: &dyn Workers,
-    problems: &mut Vec<Problem>,
-) -> Result<Vec<Release>, Problem> {
-    let found = dirs.releases(root, problems)?;
-    let scanned = workers::map(workers, &found, |(release, path)| Release::scan(root, release, path));
-    let mut releases = Vec::with_capacity(scanned.len());
-    for (release, trouble) in scanned {
-        problems.extend(trouble);
-        releases.push(release);
-    }
-    Ok(releases)
-}
-
-/// Is there a kernel of each of these releases among `all`, which are those of `root`?
-///
-/// # Errors
-/// Which one is missing, and which there are, in words.
-pub fn has_kernels<'k>(
-    root: &Root,
-    dirs: &ModulesDirs,
-    all: &[Release],
-    releases: impl IntoIterator<Item = &'k String>,
-) -> Result<(), String> {
-    let there: Vec<&str> = all.iter().filter(|r| r.is_kernel).map(|r| r.release.as_str()).collect();
-    let dir = root.display(dirs.path());
-    match releases.into_iter().find(|k| !there.contains(&k.as_str())) {
-        None => Ok(()),
-        Some(missing) if there.is_empty() => {
-            Err(format!("there is no kernel {missing}, and no other, in {}", dir.display()))
-        }
-        Some(missing) => {
-            Err(format!("there is no kernel {missing} in {}; there are: {}", dir.display(), there.join(", ")))
-        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct ModulesDirs {
     /// Directories that are really different, the canonical one first.
     dirs: Vec<&'static str>,
     merged: bool,
+    /// The canonical one, as seen from outside the root.
+    shown: PathBuf,
 }
 
 impl ModulesDirs {
@@ -33,18 +35,24 @@ impl ModulesDirs {
             Err(e) if is_fault(&e) => Err(Problem::unreadable(root.display(Path::new(path)), &e)),
             Err(_) => Ok(None),
         };
-        let dirs = match (identity(USR)?, identity(LIB)?) {
-            (Some(a), Some(b)) if a == b => return Ok(Self { dirs: vec![USR], merged: true }),
-            (Some(_), Some(_)) => vec![LIB, USR],
-            (None, Some(_)) => vec![LIB],
-            _ => vec![USR],
+        let (dirs, merged) = match (identity(USR)?, identity(LIB)?) {
+            (Some(a), Some(b)) if a == b => (vec![USR], true),
+            (Some(_), Some(_)) => (vec![LIB, USR], false),
+            (None, Some(_)) => (vec![LIB], false),
+            _ => (vec![USR], false),
         };
-        Ok(Self { dirs, merged: false })
+        let shown = root.display(Path::new(dirs[0]));
+        Ok(Self { dirs, merged, shown })
     }
 
     /// The canonical directory.
     pub fn path(&self) -> &'static Path {
         Path::new(self.dirs[0])
+    }
+
+    /// The canonical directory as seen from outside the root, for messages.
+    pub fn shown(&self) -> &Path {
+        &self.shown
     }
 
     /// All that are really different.

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::module_name;
+use super::{Ownership, module_name};
 use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root, is_fault};
 use crate::tree::OWN_PREFIX;
@@ -18,6 +18,8 @@ pub struct Item {
     pub name: Option<Box<str>>,
     /// What it is.
     pub kind: ItemKind,
+    /// Whose it is.
+    pub ownership: Ownership,
 }
 
 /// What an [`Item`] is.
@@ -72,7 +74,8 @@ pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Opti
                 },
                 FileType::File | FileType::Other => ItemKind::File,
             };
-            items.push(Item { name: module_name(&entry.name), below, kind });
+            let name = module_name(&entry.name);
+            items.push(Item { name, below, kind, ownership: Ownership::default() });
         }
     }
     items.sort_by(|a, b| a.below.cmp(&b.below));

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Kmp, Site, modules};
 use crate::abi::{Module, ModuleFault, Reason, Verdict, name};
+use crate::ids::{KmpId, List};
 use crate::union_find;
 use kmp_steps as steps;
 
@@ -24,7 +25,7 @@ const EACH: usize = 64;
 pub(super) struct Allowance(Cell<usize>);
 
 impl Allowance {
-    pub(super) fn of(site: &Site<'_>, kmps: &[Kmp<'_>]) -> Self {
+    pub(super) fn of(site: &Site<'_>, kmps: &List<KmpId, Kmp<'_>>) -> Self {
         let all = site.natives.len() + kmps.iter().map(|k| k.modules.len()).sum::<usize>();
         Self(Cell::new(LEAST.max(all * EACH)))
     }
@@ -41,7 +42,7 @@ impl Allowance {
 #[derive(Debug)]
 pub(super) struct Groups {
     /// By their number.
-    kmps: Vec<usize>,
+    kmps: List<KmpId, usize>,
     /// The kernel's own modules of each group.
     natives: HashMap<usize, Vec<usize>>,
 }
@@ -49,7 +50,7 @@ pub(super) struct Groups {
 impl Groups {
     /// What ties packages together: a package's or a module's name, a symbol that one of them exports, an in-tree module that one
     /// of them replaces and whose exports another needs.
-    pub(super) fn of(site: &Site<'_>, kmps: &[Kmp<'_>]) -> Self {
+    pub(super) fn of(site: &Site<'_>, kmps: &List<KmpId, Kmp<'_>>) -> Self {
         let mut groups = union_find::Groups::default();
         let mut modules: Vec<(usize, &str, Option<&Module>)> = Vec::new();
         let mut packages: HashMap<&str, usize> = HashMap::new();
@@ -101,7 +102,7 @@ impl Groups {
     }
 
     /// The group of a KMP.
-    pub(super) fn of_kmp(&self, kmp: usize) -> usize {
+    pub(super) fn of_kmp(&self, kmp: KmpId) -> usize {
         self.kmps[kmp]
     }
 
@@ -111,8 +112,8 @@ impl Groups {
     }
 
     /// Some KMPs, group by group, in their order.
-    pub(super) fn sorted(&self, kmps: impl IntoIterator<Item = usize>) -> BTreeMap<usize, Vec<usize>> {
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    pub(super) fn sorted(&self, kmps: impl IntoIterator<Item = KmpId>) -> BTreeMap<usize, Vec<KmpId>> {
+        let mut groups: BTreeMap<usize, Vec<KmpId>> = BTreeMap::new();
         for kmp in kmps {
             groups.entry(self.kmps[kmp]).or_default().push(kmp);
         }
@@ -124,16 +125,16 @@ impl Groups {
 #[expect(missing_debug_implementations, reason = "an index of what others show")]
 pub struct Beside<'s> {
     site: &'s Site<'s>,
-    kmps: &'s [Kmp<'s>],
-    chosen: Vec<usize>,
+    kmps: &'s List<KmpId, Kmp<'s>>,
+    chosen: Vec<KmpId>,
     /// The groups, and what is chosen of each, once they are needed.
-    groups: OnceCell<(Groups, BTreeMap<usize, Vec<usize>>)>,
+    groups: OnceCell<(Groups, BTreeMap<usize, Vec<KmpId>>)>,
     left: Allowance,
 }
 
 impl<'s> Site<'s> {
     /// To judge KMPs beside this kernel's own modules and those of the KMPs `chosen`.
-    pub fn beside(&'s self, kmps: &'s [Kmp<'s>], chosen: &[usize]) -> Beside<'s> {
+    pub fn beside(&'s self, kmps: &'s List<KmpId, Kmp<'s>>, chosen: &[KmpId]) -> Beside<'s> {
         let left = Allowance::of(self, kmps);
         Beside { site: self, kmps, chosen: chosen.to_vec(), groups: OnceCell::new(), left }
     }
@@ -143,7 +144,7 @@ impl Beside<'_> {
     /// The verdicts on the modules of `kmp` as if it took its package's place, or were added. For kernels that it is not planned
     /// for (another flavour), too. Empty, which stands for not judged, where thousands of packages are so entangled that judging
     /// each of them would take time without bound.
-    pub fn instead(&self, kmp: usize) -> Vec<Verdict> {
+    pub fn instead(&self, kmp: KmpId) -> Vec<Verdict> {
         let own = &self.kmps[kmp];
         let names: HashSet<&str> = own.modules.iter().map(|m| m.name).collect();
         let (natives, chosen) = self.group(kmp);
@@ -167,12 +168,12 @@ impl Beside<'_> {
     }
 
     /// The verdicts on `kmp`, which would load beside what is chosen: it is left out because another one would then not.
-    pub(super) fn why_left_out(&self, kmp: usize) -> Vec<Verdict> {
+    pub(super) fn why_left_out(&self, kmp: KmpId) -> Vec<Verdict> {
         let mut verdicts = self.instead(kmp);
         let (natives, chosen) = self.group(kmp);
-        let set: BTreeSet<usize> = chosen.iter().copied().chain([kmp]).collect();
+        let set: BTreeSet<KmpId> = chosen.iter().copied().chain([kmp]).collect();
         if verdicts.iter().all(Verdict::fits) && self.left.take(natives.len() + modules(self.kmps, &set)) {
-            let set: Vec<usize> = set.into_iter().collect();
+            let set: Vec<KmpId> = set.into_iter().collect();
             let mut judged = self.site.judge_with(self.kmps, natives, &set);
             let others = chosen
                 .iter()
@@ -187,7 +188,7 @@ impl Beside<'_> {
     }
 
     /// The kernel's own modules and the chosen KMPs of the group of `kmp`.
-    fn group(&self, kmp: usize) -> (&[usize], &[usize]) {
+    fn group(&self, kmp: KmpId) -> (&[usize], &[KmpId]) {
         let (groups, chosen) = self.groups.get_or_init(|| {
             let groups = Groups::of(self.site, self.kmps);
             let chosen = groups.sorted(self.chosen.iter().copied());

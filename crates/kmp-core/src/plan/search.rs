@@ -15,6 +15,7 @@ use super::beside::{Allowance, Groups};
 use super::{All, Kmp, Site, modules};
 use crate::abi::rule::Kind;
 use crate::abi::{Feature, Module, Reason, Verdict, name};
+use crate::ids::{KmpId, List};
 use crate::union_find;
 
 /// Sets that are judged for one group at most. Groups that occur need some dozens; a set of real drivers takes well
@@ -42,7 +43,7 @@ struct Cost {
 struct Variable {
     /// Its versions that may fit in some set, newest first: indices into the list of KMPs, and how many versions each is
     /// behind the newest.
-    domain: Vec<(usize, usize)>,
+    domain: Vec<(KmpId, usize)>,
     /// The packages of the group that can matter to whether a version of this one fits, itself included.
     beside: Vec<usize>,
 }
@@ -50,7 +51,7 @@ struct Variable {
 /// The kernel and its packages, for the search.
 pub(super) struct Search<'s> {
     site: &'s Site<'s>,
-    kmps: &'s [Kmp<'s>],
+    kmps: &'s List<KmpId, Kmp<'s>>,
     all: &'s All<'s>,
     /// Names and exports of the kernel's own third-party modules, and of in-tree users of what may be replaced.
     outside_names: HashSet<&'s str>,
@@ -61,7 +62,12 @@ pub(super) struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    pub(super) fn new(site: &'s Site<'s>, kmps: &'s [Kmp<'s>], all: &'s All<'s>, near: &'s Groups) -> Self {
+    pub(super) fn new(
+        site: &'s Site<'s>,
+        kmps: &'s List<KmpId, Kmp<'s>>,
+        all: &'s All<'s>,
+        near: &'s Groups,
+    ) -> Self {
         let natives = site.natives.iter().filter_map(|n| Some((n.name, n.module.ok()?)));
         let outside: Vec<_> = natives.chain(site.users.values().flatten().copied()).collect();
         let offers = outside.iter().flat_map(|(_, module)| module.offers.iter().map(|o| &*o.symbol));
@@ -77,8 +83,8 @@ impl<'s> Search<'s> {
     }
 
     /// Is the newest of `candidates` chosen of every package? Then no choice is better.
-    pub(super) fn are_newest(kmps: &[Kmp<'_>], candidates: &[usize], chosen: &[usize]) -> bool {
-        let chosen: HashSet<usize> = chosen.iter().copied().collect();
+    pub(super) fn are_newest(kmps: &List<KmpId, Kmp<'_>>, candidates: &[KmpId], chosen: &[KmpId]) -> bool {
+        let chosen: HashSet<KmpId> = chosen.iter().copied().collect();
         let mut seen: HashSet<&str> = HashSet::new();
         candidates.iter().all(|kmp| !seen.insert(kmps[*kmp].package) || chosen.contains(kmp))
     }
@@ -87,33 +93,33 @@ impl<'s> Search<'s> {
     /// order of the list; `failed` are those that the greedy choice has refused, with the reasons.
     pub(super) fn better(
         &self,
-        candidates: &[usize],
-        greedy: &[usize],
-        failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Option<Vec<usize>> {
-        let mut versions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        candidates: &[KmpId],
+        greedy: &[KmpId],
+        failed: &HashMap<KmpId, Vec<Verdict>>,
+    ) -> Option<Vec<KmpId>> {
+        let mut versions: BTreeMap<&str, Vec<KmpId>> = BTreeMap::new();
         for &kmp in candidates {
             versions.entry(self.kmps[kmp].package).or_default().push(kmp);
         }
-        let is_greedy: HashSet<usize> = greedy.iter().copied().collect();
-        let may_fit = |kmp: &usize| failed.get(kmp).is_none_or(|verdicts| self.may_fit(*kmp, verdicts));
+        let is_greedy: HashSet<KmpId> = greedy.iter().copied().collect();
+        let may_fit = |kmp: &KmpId| failed.get(kmp).is_none_or(|verdicts| self.may_fit(*kmp, verdicts));
         let live = versions.values().map(|list| list.iter().copied().filter(may_fit).collect::<Vec<_>>());
-        let packages: Vec<(&str, Vec<usize>)> = versions.keys().copied().zip(live).collect();
+        let packages: Vec<(&str, Vec<KmpId>)> = versions.keys().copied().zip(live).collect();
         let mut searched: HashSet<&str> = HashSet::new();
-        let mut better: Vec<usize> = Vec::new();
+        let mut better: Vec<KmpId> = Vec::new();
         let outside = self.outside().into_iter().flatten().collect();
         for group in self.groups(&packages) {
             let is_best = |p: &usize| packages[*p].1.first().is_none_or(|newest| is_greedy.contains(newest));
             if group.len() < 2 || group.len() > MAX_GROUP || group.iter().all(is_best) {
                 continue;
             }
-            let members: Vec<(&str, &[usize])> =
+            let members: Vec<(&str, &[KmpId])> =
                 group.iter().map(|p| (packages[*p].0, versions[packages[*p].0].as_slice())).collect();
             better.extend(self.search(&members, &is_greedy, &outside, failed));
             searched.extend(members.iter().map(|(package, _)| *package));
         }
         let others = greedy.iter().filter(|k| !searched.contains(self.kmps[**k].package));
-        let mut chosen: Vec<usize> = others.copied().chain(better).collect();
+        let mut chosen: Vec<KmpId> = others.copied().chain(better).collect();
         chosen.sort_unstable();
         if chosen == greedy {
             return None;
@@ -127,7 +133,7 @@ impl<'s> Search<'s> {
     }
 
     /// Can every reason against it be gone in another set?
-    fn may_fit(&self, kmp: usize, verdicts: &[Verdict]) -> bool {
+    fn may_fit(&self, kmp: KmpId, verdicts: &[Verdict]) -> bool {
         let mut each = self.kmps[kmp].modules.iter().zip(verdicts);
         each.all(|(module, verdict)| verdict.reasons.iter().all(|r| self.all.may_settle(module, r)))
     }
@@ -135,7 +141,7 @@ impl<'s> Search<'s> {
     /// Packages (indices into `packages`) that can matter to each other: by a module's name, by a symbol that one exports
     /// and the other needs or exports, directly or by way of the kernel's own third-party modules and of in-tree modules
     /// that are replaced or use what is.
-    fn groups(&self, packages: &[(&str, Vec<usize>)]) -> Vec<Vec<usize>> {
+    fn groups(&self, packages: &[(&str, Vec<KmpId>)]) -> Vec<Vec<usize>> {
         let mut links = union_find::Groups::default();
         for _ in packages {
             links.add();
@@ -166,7 +172,7 @@ impl<'s> Search<'s> {
     }
 
     /// What a KMP has in common with others where they matter to each other.
-    fn tokens(&self, kmp: usize) -> Vec<Token<'s>> {
+    fn tokens(&self, kmp: KmpId) -> Vec<Token<'s>> {
         let modules = self.kmps[kmp].modules.iter();
         modules.flat_map(|m| self.tokens_of(m.name, m.module.ok())).collect()
     }
@@ -209,19 +215,19 @@ impl<'s> Search<'s> {
     /// The best choice for the packages of one group, each with all of its versions.
     fn search(
         &self,
-        members: &[(&str, &[usize])],
-        greedy: &HashSet<usize>,
+        members: &[(&str, &[KmpId])],
+        greedy: &HashSet<KmpId>,
         outside: &HashSet<Token<'_>>,
-        failed: &HashMap<usize, Vec<Verdict>>,
-    ) -> Vec<usize> {
+        failed: &HashMap<KmpId, Vec<Verdict>>,
+    ) -> Vec<KmpId> {
         let mut judged = 0;
-        let mut may_fit = |kmp: usize| {
+        let mut may_fit = |kmp: KmpId| {
             failed.get(&kmp).is_none_or(|verdicts| self.may_fit(kmp, verdicts)) && {
                 judged += 1;
                 self.judge(&[kmp], kmp).is_some_and(|alone| self.may_fit(kmp, &alone))
             }
         };
-        let domains: Vec<Vec<(usize, usize)>> = members
+        let domains: Vec<Vec<(KmpId, usize)>> = members
             .iter()
             .map(|(_, versions)| {
                 let each = versions.iter().copied().enumerate().map(|(behind, kmp)| (kmp, behind));
@@ -242,13 +248,13 @@ impl<'s> Search<'s> {
     }
 
     /// The verdicts on `kmp`, which is one of `set`; `None` where too much has been judged already.
-    fn judge(&self, set: &[usize], kmp: usize) -> Option<Vec<Verdict>> {
+    fn judge(&self, set: &[KmpId], kmp: KmpId) -> Option<Vec<Verdict>> {
         let natives = self.near.natives(self.near.of_kmp(kmp));
         let may = self.left.take(natives.len() + modules(self.kmps, set));
         may.then(|| self.site.judge_with(self.kmps, natives, set).kmps.remove(&kmp).unwrap_or_default())
     }
 
-    fn variables(&self, domains: Vec<Vec<(usize, usize)>>, outside: &HashSet<Token<'_>>) -> Vec<Variable> {
+    fn variables(&self, domains: Vec<Vec<(KmpId, usize)>>, outside: &HashSet<Token<'_>>) -> Vec<Variable> {
         let tokens: Vec<HashSet<Token<'_>>> = domains
             .iter()
             .map(|domain| domain.iter().flat_map(|(kmp, _)| self.tokens(*kmp)).collect())
@@ -287,10 +293,10 @@ struct Run<'r> {
     order: Vec<usize>,
     /// At each depth, the packages of which all that matters is chosen then.
     settled: Vec<Vec<usize>>,
-    choice: Vec<Option<(usize, usize)>>,
-    best: (Cost, Vec<Option<usize>>),
+    choice: Vec<Option<(KmpId, usize)>>,
+    best: (Cost, Vec<Option<KmpId>>),
     /// By package, and the choice of all that matters to it: does it fit there?
-    known: HashMap<(usize, Vec<Option<usize>>), bool>,
+    known: HashMap<(usize, Vec<Option<KmpId>>), bool>,
     judged: usize,
     nodes: usize,
 }
@@ -299,7 +305,7 @@ impl<'r> Run<'r> {
     fn new(
         search: &'r Search<'r>,
         variables: &'r [Variable],
-        greedy: &HashSet<usize>,
+        greedy: &HashSet<KmpId>,
         judged: usize,
     ) -> Self {
         let order = order(variables);
@@ -310,7 +316,7 @@ impl<'r> Run<'r> {
             let last = variable.beside.iter().map(|v| depth_of[*v]).max().unwrap_or(depth_of[at]);
             settled[last].push(at);
         }
-        let start: Vec<Option<(usize, usize)>> = variables
+        let start: Vec<Option<(KmpId, usize)>> = variables
             .iter()
             .map(|v| v.domain.iter().copied().find(|(kmp, _)| greedy.contains(kmp)))
             .collect();
@@ -377,7 +383,7 @@ impl<'r> Run<'r> {
 
     fn fits(&mut self, at: usize) -> bool {
         let Some((kmp, _)) = self.choice[at] else { return true };
-        let chosen: Vec<Option<usize>> =
+        let chosen: Vec<Option<KmpId>> =
             self.variables[at].beside.iter().map(|v| self.choice[*v].map(|(kmp, _)| kmp)).collect();
         let key = (at, chosen);
         if let Some(known) = self.known.get(&key) {
@@ -385,7 +391,7 @@ impl<'r> Run<'r> {
         }
         self.judged += 1;
         let kmps = self.search.kmps;
-        let mut set: Vec<usize> = key.1.iter().copied().flatten().collect();
+        let mut set: Vec<KmpId> = key.1.iter().copied().flatten().collect();
         set.sort_unstable();
         let Some(verdicts) = self.search.judge(&set, kmp) else {
             self.judged = MAX_JUDGED;
@@ -403,7 +409,7 @@ impl<'r> Run<'r> {
     }
 }
 
-fn cost(choice: &[Option<(usize, usize)>]) -> Cost {
+fn cost(choice: &[Option<(KmpId, usize)>]) -> Cost {
     Cost {
         unserved: choice.iter().filter(|c| c.is_none()).count(),
         behind: choice.iter().flatten().map(|(_, steps)| steps).sum(),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `commit` and `commit-judged`: a commit of libzypp in its classic mode, which is many calls of rpm.
 //!
-//! `commit` is made by libzypp's commit plugin (`kmp zypp-commit-plugin`) and says what is coming: a line a step, in the order
-//! in which they will be carried out. It is locked as long as the commit goes on, so that the list of a plugin that was killed
-//! is not believed, and the commit plugin removes it.
+//! `commit` is made by libzypp's commit plugin (`kmp zypp-commit-plugin`) and says what is coming: a line a
+//! step, in the order in which they will be carried out. It is locked as long as the commit goes on, so that
+//! the list of a plugin that was killed is not believed, and the commit plugin removes it.
 //!
-//! `commit-judged` is made by rpm's plugin when it has let the first call go on. What is in it is added to: `?` where not all
-//! that comes was known, `+` where a call has left the links to the last one. The commit plugin removes it, too.
+//! `commit-judged` is made by rpm's plugin when it has let the first call go on. What is in it is added to:
+//! `?` where not all that comes was known, `+` where a call has left the links to the last one. The commit
+//! plugin removes it, too.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -43,8 +44,8 @@ pub struct Step {
     pub nevra: String,
 }
 
-/// Reads a list. `None` for what is not exactly one: one that somebody else has written, or half of one, would be judged
-/// wrongly.
+/// Reads a list. `None` for what is not exactly one: one that somebody else has written, or half of one,
+/// would be judged wrongly.
 pub fn parse(text: &str) -> Option<Vec<Step>> {
     let step = |line: &str| {
         let (kind, nevra) = line.split_once(' ')?;
@@ -64,7 +65,8 @@ pub fn parse(text: &str) -> Option<Vec<Step>> {
 #[derive(Debug)]
 pub struct List(#[allow(dead_code, reason = "held")] Held);
 
-/// Notes what is coming, for the commit plugin. What an earlier commit has left goes. `list` is what [`parse`] reads.
+/// Notes what is coming, for the commit plugin. What an earlier commit has left goes. `list` is what
+/// [`parse`] reads.
 ///
 /// # Errors
 /// The system's.
@@ -88,7 +90,8 @@ pub fn end(root: &Root, list: List) -> bool {
     judged
 }
 
-/// What is coming, for rpm's plugin. `None` where there is no list, where it is none, or where who wrote it is dead.
+/// What is coming, for rpm's plugin. `None` where there is no list, where it is none, or where who wrote it
+/// is dead.
 pub fn steps(root: &Root, remark: Remark<'_>) -> Option<Vec<Step>> {
     let file = open(root, LIST, OFlag::O_RDONLY, remark).ok()?;
     let file = if_locked(file).ok()??;
@@ -122,8 +125,8 @@ pub fn judged(root: &Root, remark: Remark<'_>) -> Option<Judged> {
     })
 }
 
-/// Notes that a commit may go on. `known`: all that it brings could be looked at. Where that cannot be noted each call is judged
-/// as the first.
+/// Notes that a commit may go on. `known`: all that it brings could be looked at. Where that cannot be noted
+/// each call is judged as the first.
 pub fn let_go_on(root: &Root, known: bool, remark: Remark<'_>) {
     let Ok(mut file) = open(root, JUDGED, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, remark) else {
         return;

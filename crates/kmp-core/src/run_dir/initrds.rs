@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `check-initrd/KREL`, `needs-initrd/KREL` and `needs-initrd/NAME-VERSION-RELEASE`: which kernels' initrds have to be looked at,
-//! or made anew, before the work is done.
+//! `check-initrd/KREL`, `needs-initrd/KREL` and `needs-initrd/NAME-VERSION-RELEASE`: which kernels' initrds
+//! have to be looked at, or made anew, before the work is done.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::root::Root;
 const CHECKS: &str = "/run/kmp/check-initrd";
 const WISHES: &str = "/run/kmp/needs-initrd";
 
-/// The lines of a check: depmod's index was to change; links, or third-party modules of the kernel's own, were to come or
-/// go; the name of a module of the kernel's own that came.
+/// The lines of a check: depmod's index was to change; links, or third-party modules of the kernel's own,
+/// were to come or go; the name of a module of the kernel's own that came.
 const INDEX: &str = "index";
 const LINKS: &str = "links";
 const MODULE: &str = "module ";
@@ -32,8 +32,8 @@ pub struct Check {
     pub modules: Vec<String>,
 }
 
-/// Notes that a kernel's initrd has to be compared with what there is. Returns that together with what was noted of it
-/// before.
+/// Notes that a kernel's initrd has to be compared with what there is. Returns that together with what was
+/// noted of it before.
 ///
 /// # Errors
 /// The system's; `InvalidInput` for what is no release.
@@ -72,7 +72,8 @@ pub fn settle_check(root: &Root, check: &Check) {
     take_back(root, Path::new(CHECKS), &check.note);
 }
 
-/// Notes that a KMP (NAME-VERSION-RELEASE) asks for the initrds of all kernels that have it, or a kernel for its own.
+/// Notes that a KMP (NAME-VERSION-RELEASE) asks for the initrds of all kernels that have it, or a kernel for
+/// its own.
 ///
 /// # Errors
 /// The system's; `InvalidInput` for what is no package's name.

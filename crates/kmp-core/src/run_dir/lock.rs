@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `lock`: one for the machine (for each root), so that two runs do not meet in one kernel's directory. Whoever changes
-//! something holds it as long as that takes; the file stays.
+//! `lock`: one for the machine (for each root), so that two runs do not meet in one kernel's directory.
+//! Whoever changes something holds it as long as that takes; the file stays.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet, or another user's, and `create` is not
-    /// set. Waits as long as another run holds it, and calls `waiting` once after a second; without it, waits not at all.
+    /// Takes `/run/kmp/lock` below `root`; `None` where there is no such file yet, or another user's, and
+    /// `create` is not set. Waits as long as another run holds it, and calls `waiting` once after a second;
+    /// without it, waits not at all.
     ///
     /// # Errors
     /// [`LockError`], when the file cannot be made, opened or locked.

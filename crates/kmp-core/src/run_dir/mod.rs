@@ -14,8 +14,8 @@
 //! | `commit-judged` | rpm's plugin: the commit may go on | libzypp's commit plugin |
 //! | `pending/KREL` | who could not change a kernel's links, as its file system is read-only | who has |
 //!
-//! They are read and written here and nowhere else: each has a file of this module, named for it, which says what is in it. They are
-//! opened in one way ([`RunDir`]), which believes only what is ours.
+//! They are read and written here and nowhere else: each has a file of this module, named for it, which says
+//! what is in it. They are opened in one way ([`RunDir`]), which believes only what is ours.
 //!
 //! To ask for an initrd is to leave a marker in `/run/regenerate-initrd` ([`crate::apply::mark`]), where everybody sees it. These
 //! notes are for kmp alone: so nobody takes one between the request and the switch of links for a reason to make an

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `pending/KREL`: the links of a kernel wait for a file system that can be written. Left by the run that could not change
-//! them, and taken away by the one that makes up for it. It is for people; the next run finds out for itself.
+//! `pending/KREL`: the links of a kernel wait for a file system that can be written. Left by the run that
+//! could not change them, and taken away by the one that makes up for it. It is for people; the next run
+//! finds out for itself.
 
 use std::path::Path;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `transaction` and `requests/PID`: inside of an rpm transaction that rpm's plugin looks after, a scriptlet's request is noted
-//! only, and the plugin does everything once, when all packages are there.
+//! `transaction` and `requests/PID`: inside of an rpm transaction that rpm's plugin looks after, a
+//! scriptlet's request is noted only, and the plugin does everything once, when all packages are there.
 //!
-//! The plugin makes `transaction` before a scriptlet runs, holds a lock on it as long as it lives, so that no crash leaves a
-//! false sign, and removes it at the end. A scriptlet of kmp's that finds it locked leaves `requests/PID`, whose text is the
-//! request, for people; the plugin removes all of them when it does the work.
+//! The plugin makes `transaction` before a scriptlet runs, holds a lock on it as long as it lives, so that no
+//! crash leaves a false sign, and removes it at the end. A scriptlet of kmp's that finds it locked leaves
+//! `requests/PID`, whose text is the request, for people; the plugin removes all of them when it does the
+//! work.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,13 +20,15 @@ use crate::root::{Dir, Root};
 
 /// In the environment of a transaction's scriptlets where the plugin is there: `1`; or [`MORE`].
 pub const VARIABLE: &str = "KMP_TRANSACTION";
-/// Other calls of rpm follow in the same commit, and the file triggers at this one's end leave everything to them.
+/// Other calls of rpm follow in the same commit, and the file triggers at this one's end leave everything to
+/// them.
 pub const MORE: &str = "more";
 
 const TRANSACTION: &str = "transaction";
 const REQUESTS: &str = "requests";
 
-/// What rpm's plugin holds of `/run/kmp` during a transaction. It stays the same directory whether rpm is chrooted or not.
+/// What rpm's plugin holds of `/run/kmp` during a transaction. It stays the same directory whether rpm is
+/// chrooted or not.
 #[derive(Debug, Default)]
 pub struct Mark {
     directory: Option<RunDir>,
@@ -33,7 +36,8 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Says that scriptlets may rely on the plugin, as far as that was not said. Where it cannot be, they do their work at once.
+    /// Says that scriptlets may rely on the plugin, as far as that was not said. Where it cannot be, they do
+    /// their work at once.
     pub fn announce(&mut self, root: &Root, remark: Remark<'_>) {
         if self.held.is_some() {
             return;
@@ -83,9 +87,10 @@ fn take_requests(directory: &RunDir) -> bool {
     count > 0
 }
 
-/// Notes a scriptlet's request, if the plugin is there to serve it; false: it is for the caller to do the work at once. `asking`: a
-/// kernel that needs a new initrd, or a KMP for which all kernels that have it do; the plugin, which does not know the
-/// scriptlet's environment, finds it noted. `touched`: kernels of which third-party modules of their own came or went.
+/// Notes a scriptlet's request, if the plugin is there to serve it; false: it is for the caller to do the
+/// work at once. `asking`: a kernel that needs a new initrd, or a KMP for which all kernels that have it do;
+/// the plugin, which does not know the scriptlet's environment, finds it noted. `touched`: kernels of which
+/// third-party modules of their own came or went.
 ///
 /// # Errors
 /// It cannot be noted, or who would serve it is not known: again the caller does it.

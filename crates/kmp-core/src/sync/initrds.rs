@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::apply::InitrdMaker;
 use crate::initrd::{self, Request, System, compare};
-use crate::inventory::Release;
+use crate::inventory::{Ownership, Release};
 use crate::plan::Decision;
 use crate::printable;
 use crate::problem::Problem;
@@ -135,7 +135,7 @@ impl<'s> Initrds<'s> {
             let release = chosen.release;
             // What is there now is not what was there before links were changed.
             let (release, mut modules) = if dry_run {
-                (release.clone(), planned_modules(root, survey, release))
+                (release.clone(), planned_modules(survey, release))
             } else {
                 let (release, _) = Release::scan(root, &release.release, &release.dir);
                 let modules = compare::on_disk(dialect, &release);
@@ -207,12 +207,12 @@ struct Chosen<'s> {
     in_tree: Vec<String>,
 }
 
-fn planned_modules(root: &Root, survey: &Survey, release: &Release) -> compare::Modules {
+fn planned_modules(survey: &Survey, release: &Release) -> compare::Modules {
     let kernel = survey.kernels.iter().find(|k| k.kernel.release == release.release);
     let links = kernel.into_iter().flat_map(|k| &k.plan.links);
     let links = links.map(|(link, (target, _))| (link.clone(), target.clone()));
     let items = release.weak_updates.as_deref().unwrap_or_default();
-    let foreign = items.iter().filter(|item| survey.inventory.ours(root, item).is_none());
+    let foreign = items.iter().filter(|item| item.ownership == Ownership::Foreign);
     let foreign = foreign.map(|item| (item.below.clone(), release.dir.join(WEAK_UPDATES).join(&item.below)));
     let all: Vec<_> = links.chain(foreign).collect();
     let dialect = survey.inventory.conventions.dialect;

@@ -68,7 +68,8 @@ pub const UPDATES: &[u8] = b"/usr/lib/modules/6.4.0-1-default/updates/";
 /// Runs a program; says what is missing if it is not there, and what it said if it failed.
 pub fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| {
-        panic!("this test needs {:?} (packages rpm, sqlite3, gcc): {error}", command.get_program())
+        let program = command.get_program().to_string_lossy();
+        panic!("{program} cannot be run: {error}. {}", testkit::packages::advice(&program))
     });
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output

@@ -41,6 +41,13 @@ const FRAMES: &[&str] = &[
      {\"n\":\"foo-kmp-default\",\"v\":\"1.0_k6.4.0_1\",\"r\":\"1\",\"a\":\"x86_64\"}},{\"type\":\"-\",\"solvable\":{\"n\":\
      \"bar\",\"v\":\"1\",\"r\":\"2\",\"a\":\"noarch\"}}]}\0\nCOMMITEND\n\n{\"TransactionStepList\":[]}\0_DISCONNECT\n\n\0",
 ];
+const COMMITS: &[&str] =
+    &["M kernel-default-6.4.0-3.x86_64\n- foo-kmp-default-1-1.x86_64\n+ bar-1-1.noarch\n"];
+/// A package, and behind it a command line.
+const COMMAND_LINES: &[&str] = &[
+    "foo-kmp-default-1.0-1.x86_64\nzypper\0-n\0remove\0foo-*\0",
+    "foo-1-1.noarch\ndnf\0swap\0[a-f]o?\0\\foo\0[]!x]*[^y\0",
+];
 /// Two texts with a NUL between.
 const GLOBS: &[&str] = &["foo-*-?\0foo-kmp-default-x", "*a*b*\0xaxbx"];
 const DEPMOD_D: &[&str] =
@@ -78,6 +85,8 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "assignments" => texts(SHELL),
         "bzip2" => packed(&["bzip2 -1"]),
         "capability" => texts(CAPABILITIES),
+        "command_line" => texts(COMMAND_LINES),
+        "commit_list" => texts(COMMITS),
         "cpio" => vec![archive("newc"), archive("crc"), [archive("newc"), archive("newc")].concat()],
         "depmod_d" => texts(DEPMOD_D),
         "deps" => deps(),

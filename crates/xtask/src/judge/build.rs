@@ -165,6 +165,9 @@ pub fn dkms(places: &Places, kernel: &Fetched, end: Instant) -> Result<(Vec<Set>
     Ok((sets, skipped))
 }
 
+/// How long one package may take to build; others are at it, too, on a busy machine.
+const PACKAGE_LIMIT: Duration = Duration::from_secs(180);
+
 /// What dkms would do, with the kernel's headers where they are. `$1`: dkms.conf, `$2`: release,
 /// `$3`: headers, `$4`: where the modules go, `$5`: source.
 const DKMS: &str = r#"
@@ -195,18 +198,75 @@ for i in "${!BUILT_MODULE_NAME[@]}"; do
 done
 "#;
 
+/// What came of a package and a kernel is kept, and taken again as long as the archive has the same of both: a compiler
+/// would make the same of them.
 fn package(places: &Places, kernel: &Fetched, name: &str) -> Result<Set> {
     let files = fetch::download(&places.top.join("debs"), &[name.to_string()])?;
+    let dir = places.work().join("sets").join(&kernel.release).join(name);
+    run::fresh(&dir)?;
+    let kept = places.top.join("built").join(&kernel.release).join(name);
+    let sources: Vec<_> = files.iter().filter_map(|f| f.file_name()).map(|f| f.to_string_lossy()).collect();
+    // The kernel by its packages, which have versions.
+    let unpacked = fs::read_to_string(fetch::mark(places, &kernel.release))?;
+    let stamp = format!("{}\n{unpacked}\n{DKMS}", sources.join(" "));
+    let (modules, stamp_file, why_file) = (kept.join("modules"), kept.join("stamp"), kept.join("why"));
+    if fs::read_to_string(&stamp_file).is_ok_and(|there| there == stamp) {
+        if let Ok(why) = fs::read_to_string(&why_file) {
+            return Err(why.into());
+        }
+        for entry in fs::read_dir(&modules)? {
+            let file = entry?.path();
+            fs::copy(&file, dir.join(file.file_name().unwrap_or_default()))?;
+        }
+        return Set::read(name, &kernel.release, &dir, true);
+    }
+    run::fresh(&kept)?;
+    match build_package(places, kernel, name, &files, &dir)? {
+        Built::Modules => {
+            fs::create_dir_all(&modules)?;
+            for entry in fs::read_dir(&dir)? {
+                let file = entry?.path();
+                fs::copy(&file, modules.join(file.file_name().unwrap_or_default()))?;
+            }
+        }
+        Built::No(why) => fs::write(&why_file, why)?,
+        Built::NotInTime => {
+            return Err(format!("takes more than {} s to build", PACKAGE_LIMIT.as_secs()).into());
+        }
+    }
+    fs::write(&stamp_file, stamp)?;
+    match fs::read_to_string(&why_file) {
+        Ok(why) => Err(why.into()),
+        Err(_) => Set::read(name, &kernel.release, &dir, true),
+    }
+}
+
+/// What came of building a package.
+enum Built {
+    Modules,
+    /// The compiler has the word.
+    No(String),
+    /// On a busy machine it may be another time.
+    NotInTime,
+}
+
+fn build_package(
+    places: &Places,
+    kernel: &Fetched,
+    name: &str,
+    files: &[PathBuf],
+    dir: &Path,
+) -> Result<Built> {
     let work = places.work().join("dkms").join(&kernel.release).join(name);
     run::fresh(&work)?;
-    for file in &files {
+    for file in files {
         run::output(Command::new("dpkg-deb").arg("-x").arg(file).arg(&work))?;
     }
     let found = run::output(Command::new("find").arg(&work).args(["-name", "dkms.conf"]))?;
-    let conf = PathBuf::from(found.lines().next().ok_or("no dkms.conf in it")?);
+    let Some(conf) = found.lines().next().map(PathBuf::from) else {
+        return Ok(Built::No("no dkms.conf in it".into()));
+    };
     let source = conf.parent().ok_or("no directory")?;
-    let dir = places.work().join("sets").join(&kernel.release).join(name);
-    run::fresh(&dir)?;
     let log = work.with_extension("log");
     // Some look for /lib/modules/KREL/build whatever they are told: in a mount namespace of their own
     // they find it there. Where that is not allowed, they do without.
@@ -218,7 +278,7 @@ fn package(places: &Places, kernel: &Fetched, name: &str) -> Result<Set> {
             .arg(&conf)
             .arg(&kernel.release)
             .arg(&kernel.headers)
-            .arg(&dir)
+            .arg(dir)
             .arg(source);
     };
     let may = run::output(Command::new("unshare").args(["-m", "true"])).is_ok()
@@ -230,20 +290,19 @@ fn package(places: &Places, kernel: &Fetched, name: &str) -> Result<Set> {
         build.arg("-c");
     }
     shell(&mut build);
-    let status = run::within(Duration::from_secs(90), &mut build, &log)?;
+    let status = run::within(PACKAGE_LIMIT, &mut build, &log)?;
     let said = fs::read_to_string(&log).unwrap_or_default();
-    let set = Set::read(name, &kernel.release, &dir, true)?;
-    if set.files.is_empty() {
+    if fs::read_dir(dir)?.next().is_none() {
         let telling = |words: &[&str]| said.lines().find(|l| words.iter().any(|w| l.contains(w)));
         let why = telling(&["error", "No such file"])
             .or(telling(&["was not built", "***"]))
             .or(said.lines().last());
         let why = why.unwrap_or("it says nothing").trim();
         let why: String = why.chars().skip(why.chars().count().saturating_sub(110)).collect();
-        return Err(match status {
-            None => "takes more than 90 s to build".into(),
-            Some(_) => format!("does not build: {why}").into(),
+        return Ok(match status {
+            None => Built::NotInTime,
+            Some(_) => Built::No(format!("does not build: {why}")),
         });
     }
-    Ok(set)
+    Ok(Built::Modules)
 }

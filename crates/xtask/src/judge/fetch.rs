@@ -171,6 +171,11 @@ pub fn download(dir: &Path, packages: &[String]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The file that says of which packages a kernel was unpacked.
+pub fn mark(places: &Places, release: &str) -> PathBuf {
+    places.top.join(format!("unpacked-{release}"))
+}
+
 /// Downloads and unpacks one kernel.
 ///
 /// # Errors
@@ -181,7 +186,7 @@ pub fn kernel(places: &Places, release: &str) -> Result<Fetched> {
     packages.extend([headers_package, format!("linux-image-{release}")]);
     let files = download(&places.top.join("debs"), &packages)?;
     let modules = places.root.join("usr/lib/modules").join(release);
-    let mark = places.top.join(format!("unpacked-{release}"));
+    let mark = mark(places, release);
     let stamp = files.iter().map(|f| format!("{}\n", f.display())).collect::<String>();
     let headers = places.root.join("usr/src").join(format!("linux-headers-{release}"));
     let plain = places.top.join("plain").join(release);

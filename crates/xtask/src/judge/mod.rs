@@ -28,8 +28,8 @@ use run::Result;
 use crate::privilege;
 use crate::run::cargo;
 
-/// How long the sources of other projects may take to build.
-const DKMS_LIMIT: Duration = Duration::from_secs(240);
+/// How long the sources of other projects may take to build. What was built once is not built again.
+const DKMS_LIMIT: Duration = Duration::from_secs(480);
 
 /// Boot real kernels and compare what they load with what kmp says.
 ///

@@ -102,14 +102,11 @@ pub fn list() -> Result<(), String> {
 fn grouped(binary: &Binary, tests: Vec<String>) -> Vec<Group<'_>> {
     let module = |test: &str| test.rsplit_once("::").map_or(String::new(), |(module, _)| module.to_string());
     let whole = WHOLE.contains(&binary.name.as_str());
-    let is_library = binary.program.file_name().is_some_and(|f| f.to_string_lossy().starts_with("kmp_core"));
     let mut groups: Vec<Group<'_>> = Vec::new();
     for test in tests {
         match groups.last_mut() {
             Some(group)
-                if whole
-                    || is_library
-                    || (module(&group.tests[0]) == module(&test) && group.tests.len() < MOST) =>
+                if whole || (module(&group.tests[0]) == module(&test) && group.tests.len() < MOST) =>
             {
                 group.tests.push(test);
             }
@@ -141,8 +138,9 @@ fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) ->
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(group) = next else { break };
                     let report = group.run(&namespace, variables);
-                    if let Some(said) = &report.failed {
-                        println!("{said}");
+                    match &report.failed {
+                        Some(said) => println!("{said}"),
+                        None => println!("{}", report.line(&group)),
                     }
                     reports.lock().unwrap_or_else(PoisonError::into_inner).push((group, report));
                 }
@@ -176,6 +174,15 @@ fn built() -> Vec<(&'static str, PathBuf)> {
         ("KMP_PACKAGES_2", steps::packages(2)),
     ];
     all.into_iter().filter(|(name, path)| std::env::var_os(name).is_none() && path.exists()).collect()
+}
+
+impl Report {
+    /// That all is well, in one line.
+    fn line(&self, group: &Group<'_>) -> String {
+        let took: Duration = self.times.iter().map(|(_, took)| *took).sum();
+        let (first, count) = (group.tests.first().map_or("", String::as_str), group.tests.len());
+        format!("{:>6.1} s  {} {first} ({count} tests)", took.as_secs_f64(), group.binary.name)
+    }
 }
 
 impl Group<'_> {

@@ -9,6 +9,7 @@ use std::path::Path;
 use testkit::TestRoot;
 
 use crate::apply::{Wanted, switch};
+use crate::ids::Id;
 use crate::inventory::{Inventory, Item};
 use crate::root::Root;
 
@@ -165,7 +166,7 @@ fn a_weak_updates_that_is_no_directory_is_left_alone() {
     .unwrap();
     let links = BTreeMap::from([(Path::new("a.ko"), Path::new("/x/a.ko"))]);
     let wanted = Wanted { links, foreign: vec![], unwanted: vec![], kernel_is_gone: false };
-    let error = switch(&disk.root, &inventory.releases[0], &wanted).unwrap_err();
+    let error = switch(&disk.root, &inventory.releases[Id::at(0)], &wanted).unwrap_err();
     assert!(error.to_string().contains("left alone"), "{error}");
     assert_eq!(
         fs::read_link(disk.files.join(format!("{DIR}/weak-updates"))).unwrap(),

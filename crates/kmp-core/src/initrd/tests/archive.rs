@@ -40,7 +40,8 @@ pub fn pipe(dir: &Path, script: &str, input: &[u8]) -> Vec<u8> {
         .stdin(Stdio::from(fs::File::open(&file).unwrap()))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {said}{}", testkit::packages::advice_on(&said));
     output.stdout
 }
 

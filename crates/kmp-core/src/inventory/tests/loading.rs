@@ -6,6 +6,7 @@ use testkit::{Compression, KernelBuilder, ModuleBuilder, SymversPlace, TestRoot}
 
 use super::{open, take};
 use crate::abi::Kernel;
+use crate::ids::Id;
 use crate::inventory::Loader;
 use crate::problem::Problem;
 use crate::workers::Serial;
@@ -21,7 +22,7 @@ fn load(files: &TestRoot) -> (Arc<Kernel>, Vec<Problem>) {
     let root = open(files);
     let inventory = take(&root);
     let mut loader = Loader::new(&root, &Serial, None);
-    let kernel = loader.load_kernels(&[&inventory.releases[0]]).remove(0);
+    let kernel = loader.load_kernels(&[&inventory.releases[Id::at(0)]]).remove(0);
     (kernel.kernel, loader.take_problems())
 }
 
@@ -68,7 +69,8 @@ fn in_tree_users_of_a_replaced_module_are_found_with_and_without_an_index() {
         let root = open(&files);
         let inventory = take(&root);
         let mut loader = Loader::new(&root, &Serial, None);
-        let (users, unread) = loader.load_users(&inventory.releases[0], &HashSet::from(["bus", "no_such"]));
+        let (users, unread) =
+            loader.load_users(&inventory.releases[Id::at(0)], &HashSet::from(["bus", "no_such"]));
         let names: Vec<&str> = users["bus"].iter().map(|(name, _)| &**name).collect();
         assert_eq!((users.len(), names, unread), (1, vec!["sub"], None));
     }
@@ -82,7 +84,7 @@ fn a_broken_module_is_a_problem_of_its_own() {
     files.write("usr/lib/modules/6.4.0-1-default/updates/good.ko", builder().driver("good").build());
     let root = open(&files);
     let inventory = take(&root);
-    let paths: Vec<_> = inventory.releases[0].third_party.iter().map(|m| m.path.clone()).collect();
+    let paths: Vec<_> = inventory.releases[Id::at(0)].third_party.iter().map(|m| m.path.clone()).collect();
     let mut loader = Loader::new(&root, &Serial, None);
     loader.load_modules(paths.clone(), &|_| None);
     let good: Vec<bool> = paths.iter().map(|p| loader.module(p).unwrap().is_ok()).collect();

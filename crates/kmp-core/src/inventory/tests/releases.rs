@@ -5,6 +5,8 @@ use std::path::Path;
 use testkit::{KernelBuilder, ModuleBuilder, TestRoot};
 
 use super::{open, take};
+use crate::ids::Id;
+use crate::inventory::Ownership;
 use crate::inventory::{ItemKind, Release};
 
 fn below(release: &Release) -> Vec<&str> {
@@ -35,7 +37,7 @@ fn third_party_modules_are_in_depmods_order() {
     }
     assert!(dir.exists());
     let inventory = take(&open(&files));
-    let release = &inventory.releases[0];
+    let release = &inventory.releases[Id::at(0)];
     assert_eq!(
         below(release),
         ["updates/a.ko.zst", "updates/b-c.ko", "extra/a.ko.xz", "other/x.ko", "top.ko"]
@@ -62,11 +64,12 @@ fn what_weak_updates_holds_and_whose_it_is() {
         symlink(target, files.join(format!("{weak}/{link}"))).unwrap();
     }
     let root = open(&files);
-    let inventory = take(&root);
-    let items = inventory.releases[1].weak_updates.as_deref().unwrap();
+    let mut inventory = take(&root);
+    inventory.look_into(&root, &|_| None);
+    let items = inventory.releases[Id::at(1)].weak_updates.as_deref().unwrap();
     let ours: Vec<_> = items
         .iter()
-        .filter(|i| inventory.ours(&root, i).is_some())
+        .filter(|i| i.ownership == Ownership::Dangling)
         .map(|i| (i.below.to_str().unwrap(), matches!(i.kind, ItemKind::Link(_))))
         .collect();
     // Only what leads nowhere below a directory of modules, and is named like one.
@@ -83,6 +86,9 @@ fn both_layouts_of_the_root_are_known() {
         files.write(Path::new(dir).join("6.4.0/updates/foo.ko"), b"");
         let inventory = take(&open(&files));
         assert_eq!(inventory.dirs.path(), Path::new(dir));
-        assert_eq!(inventory.releases[0].third_party[0].path, Path::new(dir).join("6.4.0/updates/foo.ko"));
+        assert_eq!(
+            inventory.releases[Id::at(0)].third_party[0].path,
+            Path::new(dir).join("6.4.0/updates/foo.ko")
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::KREL;
-use super::{Decision, Installed, ORIGIN, Place, linked, place, rules};
+use super::{Decision, Installed, ORIGIN, Place, id, linked, place, rules};
 use crate::abi::Rule;
 
 fn needs(crc: u32) -> ModuleBuilder {
@@ -20,12 +20,12 @@ fn the_newest_version_wins() {
         Installed::new("foo-kmp-default", 2, &[needs(1)]),
     ];
     let plan = place().plan(&mut kmps);
-    assert_eq!(plan.decisions, [Decision::Link, Decision::Superseded(0)]);
+    assert_eq!(plan.decisions, [Decision::Link, Decision::Superseded(id(0))]);
     let (link, (target, kmp)) = plan.links.first_key_value().unwrap();
-    assert_eq!((plan.links.len(), link.as_path(), *kmp), (1, Path::new("updates/foo.ko"), 0));
+    assert_eq!((plan.links.len(), link.as_path(), *kmp), (1, Path::new("updates/foo.ko"), id(0)));
     assert_eq!(target, &Path::new("/usr/lib/modules").join(ORIGIN).join("updates/foo.ko"));
     // The one that is not linked is judged all the same, in the other's place.
-    assert_eq!(rules(&plan.verdicts[1]), [[]]);
+    assert_eq!(rules(&plan.verdicts[id(1)]), [[]]);
 }
 
 /// rhbz#1643299
@@ -38,7 +38,7 @@ fn where_the_newest_fails_an_older_one_is_linked() {
     ];
     let plan = place().plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::DoesNotFit, Decision::DoesNotFit, Decision::Link]);
-    assert_eq!(rules(&plan.verdicts[0]), [[Rule::Crc]]);
+    assert_eq!(rules(&plan.verdicts[id(0)]), [[Rule::Crc]]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn where_all_fail_nothing_is_linked_and_all_reasons_are_told() {
     let plan = place().plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::DoesNotFit, Decision::DoesNotFit]);
     assert!(plan.links.is_empty());
-    assert_eq!([rules(&plan.verdicts[0]), rules(&plan.verdicts[1])], [[[Rule::Crc]], [[Rule::Crc]]]);
+    assert_eq!([rules(&plan.verdicts[id(0)]), rules(&plan.verdicts[id(1)])], [[[Rule::Crc]], [[Rule::Crc]]]);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_package_is_linked_whole_or_not_at_all() {
     let plan = place().plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::DoesNotFit]);
     assert!(plan.links.is_empty());
-    assert_eq!(rules(&plan.verdicts[0]), [vec![], vec![Rule::Crc]]);
+    assert_eq!(rules(&plan.verdicts[id(0)]), [vec![], vec![Rule::Crc]]);
     let mut kmps = [Installed::new("foo-kmp-default", 1, &[good, needs(1)])];
     assert_eq!(place().plan(&mut kmps).links.len(), 2);
 }
@@ -80,7 +80,7 @@ fn one_broken_package_does_not_hinder_another() {
     let plan = place().plan(&mut kmps);
     let fails = Decision::DoesNotFit;
     assert_eq!(plan.decisions, [fails.clone(), Decision::Broken, fails.clone(), fails, Decision::Link]);
-    assert_eq!(rules(&plan.verdicts[0]), [[Rule::Malformed]]);
+    assert_eq!(rules(&plan.verdicts[id(0)]), [[Rule::Malformed]]);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn an_unreadable_module_holds_back_its_package_and_an_older_version_is_taken() {
     ];
     let plan = place().plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::DoesNotFit, Decision::Link]);
-    assert_eq!(rules(&plan.verdicts[0]), [vec![], vec![Rule::Malformed]]);
+    assert_eq!(rules(&plan.verdicts[id(0)]), [vec![], vec![Rule::Malformed]]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_package_serves_kernels_of_its_flavour() {
     ];
     let plan = place().plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::Link, Decision::OtherFlavour]);
-    assert!(plan.verdicts[1].is_empty());
+    assert!(plan.verdicts[id(1)].is_empty());
     let mut kmps = [Installed { flavour: None, ..Installed::new("kmod-foo", 1, &[needs(1)]) }];
     assert_eq!(place().plan(&mut kmps).decisions, [Decision::Link]);
 }
@@ -115,18 +115,18 @@ fn native_modules_win() {
         Installed::new("foo-kmp-default", 1, &[needs(1)]).origin(KREL),
     ];
     let mut site = place();
-    site.native("foo", &needs(1), Some(1));
+    site.native("foo", &needs(1), Some(id(1)));
     let plan = site.plan(&mut kmps);
-    assert_eq!(plan.decisions, [Decision::Superseded(1), Decision::Native]);
+    assert_eq!(plan.decisions, [Decision::Superseded(id(1)), Decision::Native]);
     assert!(plan.links.is_empty());
-    assert_eq!((rules(&plan.natives), rules(&plan.verdicts[1])), (vec![vec![]], vec![vec![]]));
+    assert_eq!((rules(&plan.natives), rules(&plan.verdicts[id(1)])), (vec![vec![]], vec![vec![]]));
 
     // Built by dkms: nobody's.
     let mut site = place();
     site.native("foo", &needs(1), None);
     let mut kmps = [Installed::new("foo-kmp-default", 2, &[needs(1)])];
     let plan = site.plan(&mut kmps);
-    assert!(matches!(&plan.decisions[0], Decision::Clash { module, .. } if &**module == "foo"));
+    assert!(matches!(&plan.decisions[id(0)], Decision::Clash { module, .. } if &**module == "foo"));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_broken_native_module_hinders_nobody_who_does_not_need_it() {
     let plan = site.plan(&mut kmps);
     assert_eq!(plan.decisions, [Decision::Link, Decision::DoesNotFit]);
     assert_eq!(rules(&plan.natives), [[Rule::UnknownSymbol]]);
-    assert_eq!(rules(&plan.verdicts[1]), [[Rule::Depends]]);
+    assert_eq!(rules(&plan.verdicts[id(1)]), [[Rule::Depends]]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::KREL;
-use super::{Decision, Installed, Place, linked, place};
+use super::{Decision, Installed, Place, id, linked, place};
 
 fn driver(name: &str) -> testkit::ModuleBuilder {
     place().driver(name).need("printk", 1)
@@ -27,7 +27,7 @@ fn what_is_not_ours_is_not_overridden() {
     ];
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("bar-kmp-default", 1)]);
-    assert!(clash_with(&plan.decisions[1]).contains("not kmp's"));
+    assert!(clash_with(&plan.decisions[id(1)]).contains("not kmp's"));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn of_two_packages_with_one_module_the_first_by_name_has_it() {
         }
         let plan = place().plan(&mut kmps);
         assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1)]);
-        assert_eq!(clash_with(&plan.decisions[1]), "package a-kmp-default");
+        assert_eq!(clash_with(&plan.decisions[id(1)]), "package a-kmp-default");
         assert_eq!(plan.links.len(), 2);
     }
 }
@@ -67,7 +67,7 @@ fn a_version_that_does_not_clash_is_linked_in_place_of_one_that_does() {
     ];
     let plan = place().plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1), ("b-kmp-default", 1)]);
-    assert_eq!(clash_with(&plan.decisions[1]), "package a-kmp-default");
+    assert_eq!(clash_with(&plan.decisions[id(1)]), "package a-kmp-default");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_package_with_one_module_twice_is_not_linked() {
     twice.modules[1].0 = "foo.ko.xz".into();
     let mut kmps = [twice];
     let plan = place().plan(&mut kmps);
-    assert_eq!(clash_with(&plan.decisions[0]), "another of the same package");
+    assert_eq!(clash_with(&plan.decisions[id(0)]), "another of the same package");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::random::{place, world};
-use super::{Decision, Installed, Place, kmps, linked, rules};
+use super::{Decision, Installed, Place, id, kmps, linked, rules};
 use super::{KREL, parse};
 use crate::abi::{Rule, Verdict, Warning};
+use crate::ids::{KmpId, List};
 use crate::plan::{Kmp, Site};
 use testkit::Noise;
 
@@ -16,20 +17,20 @@ use testkit::Noise;
 type Cost = (usize, usize, Vec<usize>);
 
 /// The best of all choices there are, each tried.
-fn best_of_all(site: &Site<'_>, all: &[Kmp<'_>]) -> Cost {
-    let mut versions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (k, kmp) in all.iter().enumerate() {
+fn best_of_all(site: &Site<'_>, all: &List<KmpId, Kmp<'_>>) -> Cost {
+    let mut versions: BTreeMap<&str, Vec<KmpId>> = BTreeMap::new();
+    for (k, kmp) in all.each() {
         let twice =
             kmp.modules.iter().enumerate().any(|(i, m)| kmp.modules[..i].iter().any(|o| o.name == m.name));
         if !twice {
             versions.entry(kmp.package).or_default().push(k);
         }
     }
-    let lists: Vec<Vec<usize>> = versions.into_values().collect();
+    let lists: Vec<Vec<KmpId>> = versions.into_values().collect();
     let mut best = None;
     let mut at = vec![0; lists.len()];
     loop {
-        let chosen: Vec<usize> =
+        let chosen: Vec<KmpId> =
             at.iter().zip(&lists).filter_map(|(i, list)| list.get(*i).copied()).collect();
         let each: Vec<usize> =
             at.iter().zip(&lists).map(|(i, list)| if *i < list.len() { *i } else { usize::MAX }).collect();
@@ -45,7 +46,7 @@ fn best_of_all(site: &Site<'_>, all: &[Kmp<'_>]) -> Cost {
 }
 
 /// Has each module a name of its own, and does each fit beside the others? What the kernel has itself need not fit.
-fn is_possible(site: &Site<'_>, all: &[Kmp<'_>], chosen: &[usize]) -> bool {
+fn is_possible(site: &Site<'_>, all: &List<KmpId, Kmp<'_>>, chosen: &[KmpId]) -> bool {
     let modules = || chosen.iter().flat_map(|k| &all[*k].modules).map(|m| (m.name, m.module));
     let own = site.natives.iter().map(|n| (n.name, n.module));
     let mut names: Vec<&str> = modules().map(|(name, _)| name).collect();
@@ -59,10 +60,10 @@ fn is_possible(site: &Site<'_>, all: &[Kmp<'_>], chosen: &[usize]) -> bool {
 }
 
 /// The same of what was planned.
-fn cost_of(site: &Site<'_>, all: &[Kmp<'_>]) -> Cost {
+fn cost_of(site: &Site<'_>, all: &List<KmpId, Kmp<'_>>) -> Cost {
     let plan = site.plan(all);
     let mut versions: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (k, kmp) in all.iter().enumerate() {
+    for (k, kmp) in all.each() {
         let twice =
             kmp.modules.iter().enumerate().any(|(i, m)| kmp.modules[..i].iter().any(|o| o.name == m.name));
         if twice {
@@ -152,8 +153,8 @@ fn an_exporter_steps_down_for_a_user_that_would_be_lost() {
     let mut kmps = [exporter(2), exporter(1), user];
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("p-kmp-default", 1), ("u-kmp-default", 1)]);
-    assert_eq!(plan.decisions[0], Decision::Superseded(1));
-    assert_eq!(rules(&plan.verdicts[0]), [[]]);
+    assert_eq!(plan.decisions[id(0)], Decision::Superseded(id(1)));
+    assert_eq!(rules(&plan.verdicts[id(0)]), [[]]);
 }
 
 /// Two users of the newest exporter count for more than one of the older.
@@ -174,7 +175,7 @@ fn more_drivers_count_for_more() {
     ];
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("p-kmp-default", 2), ("v-kmp-default", 1), ("w-kmp-default", 1)]);
-    assert_eq!(rules(&plan.verdicts[2]), [[Rule::Crc]]);
+    assert_eq!(rules(&plan.verdicts[id(2)]), [[Rule::Crc]]);
 }
 
 /// `a` takes the names of two others' modules; the two are more drivers than the one.
@@ -190,7 +191,7 @@ fn what_keeps_others_out_gives_way_and_says_whose_name_it_has() {
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("b-kmp-default", 1), ("c-kmp-default", 1)]);
     assert_eq!(
-        plan.decisions[0],
+        plan.decisions[id(0)],
         Decision::Clash { module: "m".into(), with: "package b-kmp-default".into() }
     );
 }

@@ -3,7 +3,7 @@
 
 use testkit::{KernelBuilder, ModuleBuilder};
 
-use super::{Installed, Place, linked, place, rules};
+use super::{Installed, Place, id, linked, place, rules};
 use super::{KREL, parse};
 use crate::abi::Rule;
 
@@ -139,14 +139,14 @@ fn what_breaks_an_in_tree_module_gives_way_only_for_a_driver_that_needs_it() {
     let mut kmps: Vec<Installed> = buses().into_iter().chain([uses_bus(2, 5), uses_bus(1, 5)]).collect();
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("bus-kmp-default", 2), ("w-kmp-default", 2)]);
-    assert_eq!(rules(&plan.verdicts[0]), [[]]);
-    assert_eq!(plan.verdicts[0][0].warnings[0].module(), "sub");
+    assert_eq!(rules(&plan.verdicts[id(0)]), [[]]);
+    assert_eq!(plan.verdicts[id(0)][0].warnings[0].module(), "sub");
 
     // Where in-tree modules are spared, it is not linked at all.
     site.spares_in_tree = true;
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("bus-kmp-default", 1), ("w-kmp-default", 2)]);
-    assert_eq!(rules(&plan.verdicts[0]), [[Rule::Breaks]]);
+    assert_eq!(rules(&plan.verdicts[id(0)]), [[Rule::Breaks]]);
 
     site.spares_in_tree = false;
     kmps.push(user(1, 1));

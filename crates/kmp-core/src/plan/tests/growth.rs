@@ -5,6 +5,7 @@ use testkit::ModuleBuilder;
 
 use super::{Decision, Installed, Place, kmps, place};
 use crate::abi::Verdict;
+use crate::ids::KmpId;
 use kmp_steps::{grow_linearly, steps_of};
 use testkit::Noise;
 
@@ -104,8 +105,8 @@ fn what_is_near_is_enough() {
         let (all, site) = (kmps(&installed), site.site());
         let chosen = site.plan(&all).chosen();
         let beside = site.beside(&all, &chosen);
-        for (index, kmp) in all.iter().enumerate() {
-            let stays = |k: &&usize| {
+        for (index, kmp) in all.each() {
+            let stays = |k: &&KmpId| {
                 let other = &all[**k];
                 let clashes = |name| kmp.modules.iter().any(|m| m.name == name);
                 other.package != kmp.package && !other.modules.iter().any(|m| clashes(m.name))

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use testkit::ModuleBuilder;
 
-use super::{Decision, Installed, kmps, place};
+use super::{Decision, Installed, id, kmps, place};
 use crate::abi::ModuleFault;
+use crate::ids::Id;
 use crate::plan::{Held, KernelPlan};
 
 fn unread(package: &'static str, version: u32, file: &str) -> Installed {
@@ -19,14 +20,15 @@ fn unread(package: &'static str, version: u32, file: &str) -> Installed {
 fn plan(installed: &[Installed], linked: &[usize], whole: Option<&str>) -> KernelPlan {
     let place = place();
     let all = kmps(installed);
-    let links = linked.iter().flat_map(|k| all[*k].modules.iter().map(|m| (&*m.link, &*m.target, *k)));
+    let links = linked.iter().map(|k| id(*k));
+    let links = links.flat_map(|k| all[k].modules.iter().map(move |m| (&*m.link, &*m.target, k)));
     let mut site = place.site();
     site.held = Held::new(whole.map(Into::into), true, links.collect());
     site.plan(&all)
 }
 
 fn linked(plan: &KernelPlan) -> Vec<(&Path, usize)> {
-    plan.links.iter().map(|(link, (_, kmp))| (link.as_path(), *kmp)).collect()
+    plan.links.iter().map(|(link, (_, kmp))| (link.as_path(), kmp.place())).collect()
 }
 
 fn driver(name: &str) -> ModuleBuilder {
@@ -42,7 +44,7 @@ fn an_unread_kmp_keeps_the_links_that_it_has_and_gets_none() {
     let none = plan(&installed, &[], None);
     assert_eq!(linked(&none), [bar]);
     assert_eq!(none.decisions, [Decision::Unknown, Decision::Link]);
-    assert!(none.verdicts[0].iter().all(|v| v.is_unknown()));
+    assert!(none.verdicts[id(0)].iter().all(|v| v.is_unknown()));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use testkit::{KernelBuilder, ModuleBuilder};
 use super::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
 use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rule, SymbolTable, Traits, Verdict};
 use crate::config::Wish;
+use crate::ids::{Id, KmpId, List};
 
 /// The kernel of most tests, and the release that most modules are built for.
 const KREL: &str = "6.4.0-1-default";
@@ -33,6 +34,7 @@ fn kernel(kernel: &KernelBuilder) -> Kernel {
         traits: Traits::of(&parse(&kernel.driver("sample"))),
         symbols: SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap(),
         config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
+        builtin: HashSet::new(),
     }
 }
 
@@ -76,7 +78,7 @@ struct Place {
     builder: KernelBuilder,
     kernel: Kernel,
     in_tree: Option<HashSet<Box<str>>>,
-    natives: Vec<(&'static str, Module, Option<usize>)>,
+    natives: Vec<(&'static str, Module, Option<KmpId>)>,
     foreign: Vec<Box<str>>,
     inert: Vec<&'static str>,
     spares_in_tree: bool,
@@ -103,7 +105,7 @@ impl Place {
         self.builder.driver(name)
     }
 
-    fn native(&mut self, name: &'static str, module: &ModuleBuilder, kmp: Option<usize>) {
+    fn native(&mut self, name: &'static str, module: &ModuleBuilder, kmp: Option<KmpId>) {
         self.natives.push((name, parse(module), kmp));
     }
 
@@ -139,7 +141,12 @@ impl Place {
     }
 }
 
-fn kmps(installed: &[Installed]) -> Vec<Kmp<'_>> {
+/// The id of the KMP at a place.
+fn id(place: usize) -> KmpId {
+    KmpId::at(place)
+}
+
+fn kmps(installed: &[Installed]) -> List<KmpId, Kmp<'_>> {
     let planned = |kmp: &'_ Installed, file: &'_ str| {
         let below = PathBuf::from("updates").join(file);
         (below.clone(), PathBuf::from("/usr/lib/modules").join(kmp.origin).join(below))

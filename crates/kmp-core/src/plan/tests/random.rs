@@ -6,6 +6,7 @@ use testkit::KernelBuilder;
 use super::KREL;
 use super::{Decision, Installed, Place, kmps};
 use crate::abi::Verdict;
+use crate::ids::{Id, List};
 use testkit::Noise;
 
 pub(super) const PACKAGES: [&str; 5] =
@@ -63,7 +64,7 @@ fn told(installed: &[Installed], site: &Place, numbers: &mut Noise) -> Vec<(Stri
     let mut order: Vec<&Installed> = installed.iter().collect();
     numbers.shuffle(&mut order);
     order.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
-    let all: Vec<_> = order.iter().flat_map(|i| kmps(std::slice::from_ref(*i))).collect();
+    let all: List<_, _> = order.iter().flat_map(|i| kmps(std::slice::from_ref(*i))).collect();
     let plan = site.site().plan(&all);
     let decisions = plan.decisions.into_iter().zip(plan.verdicts).zip(order);
     decisions
@@ -137,11 +138,11 @@ fn what_is_planned_fits_and_nothing_is_lost() {
         let all = kmps(&installed);
         let site = site.site();
         let plan = site.plan(&all);
-        let chosen: Vec<usize> = (0..all.len()).filter(|k| plan.decisions[*k] == Decision::Link).collect();
+        let chosen = plan.chosen();
         let set = || chosen.iter().flat_map(|k| &all[*k].modules).map(|m| (m.name, m.module));
         assert!(site.judge_modules(set()).iter().all(Verdict::fits), "seed {seed}");
         assert_eq!(plan.links.len(), set().count(), "seed {seed}");
-        for (k, kmp) in all.iter().enumerate() {
+        for (k, kmp) in all.each() {
             let served = chosen.iter().any(|c| all[*c].package == kmp.package && *c <= k);
             let others = || {
                 let others = chosen.iter().filter(|c| all[**c].package != kmp.package);
@@ -154,7 +155,8 @@ fn what_is_planned_fits_and_nothing_is_lost() {
             }
             let more = others().chain(&kmp.modules).map(|m| (m.name, m.module));
             if site.judge_modules(more).iter().all(Verdict::fits) {
-                lost.push((seed, installed[k].package, installed[k].version));
+                let of = &installed[k.place()];
+                lost.push((seed, of.package, of.version));
             }
         }
     }

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! One run of a transaction: what is known of it, and the links in it. One transaction set can be run more
+//! than once.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, c_int};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use kmp_core::config::Policy;
+use kmp_core::guest::{self, CommandLine, Part};
+use kmp_core::root::Root;
+use kmp_core::run_dir::commit;
+use kmp_core::run_dir::transaction::Mark;
+
+use super::Plugin;
+use super::voice::{Level, Voice};
+use crate::error::{Error, code};
+use crate::handle::Shared;
+use crate::report::{Report, kind, state, verdict};
+use crate::sync::{reconcile, sync_flag};
+
+/// How long to wait for another run of kmp in one transaction, in tenths of a second.
+const PATIENCE: u32 = 600;
+
+/// What is known of one run.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// As rpm calls it, which is not chrooted then.
+    pub root: PathBuf,
+    /// Nothing will be changed.
+    pub is_test: bool,
+    /// NAME-VERSION-RELEASE.ARCH of all its packages.
+    pub elements: HashSet<String>,
+    /// It has packages with kernels or drivers, and really changes the disk.
+    pub concerns_us: bool,
+    /// What it is to libzypp.
+    pub part: Part,
+    /// Other calls of rpm will come in the same commit.
+    pub more_comes: bool,
+    /// All that the commit brings could be looked at.
+    pub is_known: bool,
+    /// What people have named, once that was asked for.
+    pub command_line: Option<CommandLine>,
+    /// Over kmp.conf.
+    pub policy: Option<Policy>,
+    /// The code for which it was not judged.
+    pub told: Option<c_int>,
+    /// Packages were installed or erased.
+    has_changed: bool,
+    /// The links are right since.
+    is_synced: bool,
+    /// For another run of kmp, in tenths of a second.
+    waited: u32,
+    mark: Mark,
+}
+
+impl Run {
+    fn in_commit(&self) -> bool {
+        self.part != Part::Alone
+    }
+}
+
+impl Plugin {
+    pub(super) fn new(voice: Voice) -> Self {
+        Self { voice, run: Run::default() }
+    }
+
+    pub(super) fn begin(&mut self, root: &Path, is_test: bool) {
+        self.voice.begin(Some(root));
+        self.run = Run { root: root.into(), is_test, ..Run::default() };
+    }
+
+    pub(super) fn element(&mut self, nevra: &str, concerns_us: bool) {
+        self.run.elements.insert(nevra.into());
+        self.run.concerns_us |= concerns_us;
+    }
+
+    /// Also where it failed: it may have left files.
+    pub(super) fn changed(&mut self) {
+        self.run.has_changed |= self.run.concerns_us;
+    }
+
+    pub(super) fn scriptlet(&mut self, scriptlet: &str) {
+        let run = &mut self.run;
+        if !run.concerns_us {
+            return;
+        }
+        if !run.mark.is_announced()
+            && let Ok(root) = Root::open(Path::new("/"))
+        {
+            run.mark.announce(&root, &|text| self.voice.remark(text));
+        }
+        let is_due = guest::is_due_before(scriptlet, run.in_commit() && run.more_comes);
+        // Should it fail, it is tried again from outside, where more may be there: at the end.
+        if is_due && run.has_changed && !run.is_synced {
+            self.synchronise(Path::new("/"), Level::Info);
+        }
+    }
+
+    pub(super) fn environment(&self) -> Option<&'static CStr> {
+        let run = &self.run;
+        let relies = run.concerns_us && run.mark.is_announced();
+        relies.then(|| guest::environment(run.in_commit() && run.more_comes))
+    }
+
+    pub(super) fn end(&mut self, root: &Path) {
+        if self.run.concerns_us || self.run.in_commit() {
+            self.end_with_links(root);
+        }
+        self.voice.begin(None);
+        self.run = Run::default();
+    }
+
+    fn end_with_links(&mut self, root: &Path) {
+        let run = &self.run;
+        let requested = run.mark.take_requests();
+        let mut is_due = run.has_changed && (!run.is_synced || requested);
+        if run.in_commit() {
+            let remark = |text: &str| self.voice.remark(text);
+            let opened = Root::open(root).ok();
+            if run.more_comes {
+                let leave = |root: &Root| commit::leave_links(root, &remark);
+                is_due = is_due && !opened.as_ref().is_some_and(leave);
+            } else {
+                is_due |= opened.is_some_and(|root| commit::take_left_links(&root, &remark));
+            }
+        }
+        if is_due {
+            self.synchronise(root, Level::Warning);
+        }
+    }
+
+    /// Makes the links right, once in a transaction. `level`: how a failure is told.
+    fn synchronise(&mut self, root: &Path, level: Level) {
+        self.run.mark.take_requests();
+        match Shared::open(root, true).and_then(|shared| self.reconcile_patiently(&shared)) {
+            Ok(report) => {
+                self.tell_changes(&report, level);
+                self.run.is_synced = report.verdict != verdict::ABORT;
+            }
+            Err(error) => {
+                // For the same reason for which it was not judged: once is enough.
+                let level = if self.run.told == Some(error.code) { Level::Info } else { level };
+                let text = "the drivers' links were not looked after, until `kmp sync` does so";
+                self.voice.line(level, &format!("{text}: {}", error.text));
+            }
+        }
+    }
+
+    /// Another run may have looked before this transaction's packages were there; so it is waited for, but
+    /// not for ever.
+    fn reconcile_patiently(&mut self, shared: &Shared) -> Result<Report, Error> {
+        let limit = patience();
+        loop {
+            match reconcile(shared, sync_flag::NO_WAIT) {
+                Err(error) if error.code == code::E_BUSY && self.run.waited < limit => {}
+                result => return result,
+            }
+            self.run.waited += 1;
+            if self.run.waited == 10 {
+                let text = "another run of kmp is at work; waiting for it, at most";
+                self.voice.line(Level::Warning, &format!("{text} {} seconds", limit / 10));
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The system's log hears of what was changed and, for the kernels concerned, of drivers that they do not
+    /// get.
+    fn tell_changes(&self, report: &Report, level: Level) {
+        let changes = || report.entries.iter().filter(|entry| entry.kind == kind::CHANGE);
+        for entry in &report.entries {
+            let text = entry.text();
+            if entry.state == state::FAILED && level != Level::Info {
+                self.voice.everywhere(level, &text);
+                continue;
+            }
+            self.voice.line(Level::Info, &text);
+            let release = entry.of_release();
+            match entry.kind {
+                kind::CHANGE if entry.state != state::FAILED => self.voice.system(Level::Notice, &text),
+                kind::NOT_LINKED if release.is_some() && changes().any(|c| c.of_release() == release) => {
+                    self.voice.system(Level::Warning, &text);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "panic"))]
+fn patience() -> u32 {
+    PATIENCE
+}
+
+/// In builds for tests, as long as they want.
+#[cfg(feature = "panic")]
+fn patience() -> u32 {
+    let wanted = std::env::var("KMP_TEST_PATIENCE").ok();
+    wanted.and_then(|tenths| tenths.parse().ok()).unwrap_or(PATIENCE)
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What a plugin says, and to whom.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_int, c_void};
+use std::path::Path;
+
+use kmp_core::system_log::{self, SystemLog};
+
+use super::{Say, level};
+use crate::error::c_text;
+
+/// The most that is said in one line, in bytes.
+const LIMIT: usize = 2047;
+
+/// How urgent a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Error = level::ERROR as isize,
+    Warning = level::WARNING as isize,
+    Notice = level::NOTICE as isize,
+    /// Not for the system's log.
+    Info = level::INFO as isize,
+}
+
+/// Where messages go: through the plugin to rpm's own log, and what matters to the system's log, too.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    say: Say,
+    context: *mut c_void,
+    /// A fault of ours was told.
+    has_warned: Cell<bool>,
+    /// What happens to another root is no news of this system.
+    is_other_root: bool,
+}
+
+impl Voice {
+    pub fn new(say: Say, context: *mut c_void) -> Self {
+        Self { say, context, has_warned: Cell::new(false), is_other_root: false }
+    }
+
+    /// A transaction begins; `root`: whose, where that is known.
+    pub fn begin(&mut self, root: Option<&Path>) {
+        self.has_warned.set(false);
+        if let Some(root) = root {
+            self.is_other_root = root != Path::new("/");
+        }
+    }
+
+    /// Says it in rpm's log alone.
+    pub fn line(&self, level: Level, text: &str) {
+        if let Some(say) = self.say {
+            say(self.context, level as c_int, shortened(c_text(text)).as_ptr());
+        }
+    }
+
+    /// Says it in the system's log alone.
+    pub fn system(&self, level: Level, text: &str) {
+        let level = match level {
+            Level::Error => system_log::Level::Error,
+            Level::Warning => system_log::Level::Warning,
+            Level::Notice => system_log::Level::Notice,
+            Level::Info => return,
+        };
+        if !self.is_other_root {
+            SystemLog::open().send(level, text);
+        }
+    }
+
+    /// Says it in both.
+    pub fn everywhere(&self, level: Level, text: &str) {
+        self.line(level, text);
+        self.system(level, text);
+    }
+
+    /// Says that something of ours did not work: the first time as a warning, then for those who want to know
+    /// all.
+    pub fn fault(&self, what: &str, why: &str) {
+        let level = if self.has_warned.replace(true) { Level::Info } else { Level::Warning };
+        self.line(level, &format!("{what}: {why}"));
+    }
+
+    /// Says what is wrong with files of `/run/kmp`.
+    pub fn remark(&self, text: &str) {
+        self.fault("run-time files", text);
+    }
+}
+
+fn shortened(text: CString) -> CString {
+    if text.as_bytes().len() <= LIMIT {
+        return text;
+    }
+    let mut bytes = text.into_bytes();
+    bytes.truncate(LIMIT);
+    // Not in the middle of a character.
+    let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+    bytes.truncate(valid);
+    CString::new(bytes).unwrap_or_default()
+}
+
+#[test]
+fn a_long_line_is_cut_between_characters() {
+    let long = |text: &str| shortened(CString::new(text.repeat(2000)).unwrap()).into_string().unwrap();
+    assert_eq!(long("x").len(), 2000);
+    assert_eq!((long("xy").len(), long("\u{e9}").len()), (LIMIT, LIMIT - 1));
+}
