@@ -5,8 +5,8 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Arc;
 
-use kmp_core::guard::places;
 use kmp_core::in_use::InUse;
+use kmp_core::inventory;
 use kmp_core::inventory::Loader;
 use kmp_core::problem::Problem;
 use kmp_core::root::Root;
@@ -80,7 +80,7 @@ impl Shared {
     pub fn nothing_boots(&self, problems: &mut Vec<Problem>) -> bool {
         let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let by_environment = self.is_system && ["container", "SYSTEMD_OFFLINE"].into_iter().any(said);
-        by_environment || places::nothing_boots(&self.root, problems)
+        by_environment || inventory::nothing_boots(&self.root, problems)
     }
 }
 

@@ -24,6 +24,8 @@ pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
+#[cfg(test)]
+mod made;
 pub mod plan;
 pub mod problem;
 pub mod run_dir;

@@ -5,15 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::incoming::InTree;
-
-/// What is known of an installed kernel besides its modules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstalledKernel {
-    /// Names of the packages that have its files; empty where none has, or they are not known.
-    pub packages: Vec<String>,
-    /// Is there an image to boot?
-    pub is_bootable: bool,
-}
+use crate::inventory::InstalledKernel;
 
 /// What a loaded module is needed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What the guard is given about the machine, read from it; and the guard as a whole.
+//! The guard as a whole: reads what it has to be given about the machine, and lets it judge. The only file of the guard that
+//! knows a root.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use librpm_rt::{Database, Librpm};
+use librpm_rt::Librpm;
 
-use super::elements::Elements;
-use super::given::{Given, InstalledKernel, Use};
+use super::elements::{Elements, in_tree};
+use super::given::{Given, Use};
 use super::incoming::InTree;
+use super::lost;
 use super::policy::{Finding, Orders};
-use super::{in_tree, lost};
-use crate::inventory::Blacklist;
+use crate::inventory::{Blacklist, KernelPackages};
 use crate::root::Root;
 use crate::survey::Survey;
-use crate::tree::{self, IN_TREE};
 
 /// The running system, as far as the root is that.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
@@ -36,7 +35,7 @@ pub fn judge(
     running: &Running<'_>,
     orders: &Orders<'_>,
 ) -> Vec<Finding> {
-    let packages = Packages::of(root, rpm, survey);
+    let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();
     let files = RefCell::new(elements.take_kernel_files());
     let read: RefCell<HashMap<String, Rc<InTree>>> = RefCell::default();
@@ -58,70 +57,4 @@ pub fn judge(
         use_of: running.use_of,
     };
     orders.decide(lost(survey, &elements.finish(), &given))
-}
-
-/// Which packages the installed kernels are in. Where the database cannot be read, nobody knows.
-struct Packages<'p> {
-    root: &'p Root,
-    survey: &'p Survey,
-    database: Option<Database>,
-}
-
-impl<'p> Packages<'p> {
-    fn of(root: &'p Root, rpm: &Librpm, survey: &'p Survey) -> Self {
-        Self { root, survey, database: rpm.open(root.path()).ok() }
-    }
-
-    fn kernels(&self) -> BTreeMap<String, InstalledKernel> {
-        let mut kernels: BTreeMap<String, InstalledKernel> = BTreeMap::new();
-        let goes_by_package = self.survey.inventory.conventions.dialect.goes_by_package();
-        for release in self.survey.inventory.kernels() {
-            let files: Vec<PathBuf> =
-                tree::MAKES_A_KERNEL.iter().map(|name| release.dir.join(name)).collect();
-            let packages = if goes_by_package { self.owners(&files) } else { BTreeSet::new() };
-            let images = tree::IMAGES.iter().chain([&tree::UNIFIED_IMAGE]);
-            let mut places = images.flat_map(|name| tree::places(&release.dir, &release.release, name));
-            // What cannot be looked at may be there.
-            let is_bootable = places.any(|path| self.root.try_exists(&path).unwrap_or(true));
-            let kernel = InstalledKernel { packages: packages.into_iter().collect(), is_bootable };
-            kernels.insert(release.release.clone(), kernel);
-        }
-        // They are somewhere else, then.
-        if !kernels.values().any(|k| k.is_bootable) {
-            kernels.values_mut().for_each(|k| k.is_bootable = true);
-        }
-        kernels
-    }
-
-    /// The package that has an in-tree module of a kernel that is there.
-    fn of_module(&self, exporter: &str) -> Option<String> {
-        let is_it = |below: &Path| {
-            let below = below.strip_prefix(IN_TREE).unwrap_or(below).to_string_lossy();
-            below.strip_prefix(exporter).is_some_and(|rest| rest.starts_with(".ko"))
-        };
-        let modules = self.survey.inventory.kernels().flat_map(|release| &release.in_tree);
-        let found: Vec<PathBuf> = modules.filter(|m| is_it(&m.below)).map(|m| m.path.clone()).collect();
-        self.owners(&found).pop_first()
-    }
-
-    /// Names of the packages that own one of these files.
-    fn owners(&self, files: &[PathBuf]) -> BTreeSet<String> {
-        let dirs = &self.survey.inventory.dirs;
-        let below_modules = |dir: &[u8]| Elements::concerns_bytes(dir);
-        let mut names = BTreeSet::new();
-        let Some(database) = &self.database else { return names };
-        let parents: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
-        for spelling in parents.into_iter().flat_map(|dir| dirs.spellings(dir)) {
-            let mut key = spelling.into_os_string();
-            key.push("/");
-            for instance in database.owners_of_dir(key.as_encoded_bytes()).unwrap_or_default() {
-                let Ok(package) = database.package(instance, &below_modules) else { continue };
-                let owns = package.files.iter().filter_map(|f| dirs.canonical(f)).any(|f| files.contains(&f));
-                if owns {
-                    names.insert(package.name);
-                }
-            }
-        }
-        names
-    }
 }

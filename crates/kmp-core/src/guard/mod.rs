@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Which drivers an rpm transaction would lose. Pure, but for `elements` and `machine`, which read.
+//! Which drivers an rpm transaction would lose. Pure, but for `elements/`, which reads packages that come, and `machine.rs`,
+//! which reads what the rest is given.
 //!
 //! A driver is expected in a kernel that comes when it works with the newest kernel of the same line, or with the running
 //! one if that is of the line; and in a kernel that stays when it works there. Where it is not there after the
@@ -17,11 +18,9 @@
 mod after;
 mod elements;
 mod given;
-mod in_tree;
 mod incoming;
 mod lost;
 mod machine;
-pub mod places;
 mod policy;
 mod preview;
 mod remedy;
@@ -29,7 +28,7 @@ mod words;
 
 pub use after::Source;
 pub use elements::Elements;
-pub use given::{Given, InstalledKernel, Use};
+pub use given::{Given, Use};
 pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 pub use lost::{Lost, Weight, lost};
 pub use machine::{Running, judge};

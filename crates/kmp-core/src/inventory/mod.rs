@@ -2,11 +2,13 @@
 //! What is there: kernels, packages, modules, existing links. Reads only.
 
 mod blacklist;
+mod boots;
 mod conventions;
 mod depmod_d;
 mod dkms;
 pub(crate) mod driver;
 mod index;
+mod kernel_packages;
 mod kernels;
 pub(crate) mod kind;
 pub(crate) mod load;
@@ -23,11 +25,13 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
+pub use boots::nothing_boots;
 pub use conventions::Conventions;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
 pub use index::stale;
+pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
 pub use load::{
@@ -114,11 +118,8 @@ impl Inventory {
             Err(e) => (Found::default(), Some(e)),
         };
         let Found { kmps, apart } = found;
-        let (owners, none) = (HashMap::new(), Vec::new());
-        let (releases, kmps) = (releases.into(), kmps.into());
         let mut inventory =
-            Self { conventions, dirs, releases, kmps, apart: none, owners, packages_unknown, problems };
-        inventory.set_in_order();
+            Self { packages_unknown, problems, ..Self::of(conventions, dirs, releases, kmps) };
         let mut apart: HashMap<PathBuf, (Kind, Option<String>)> =
             apart.into_iter().map(|(path, kind, nvr)| (path, (kind, Some(nvr)))).collect();
         for module in inventory.releases.iter().flat_map(|r| &r.third_party) {
@@ -128,6 +129,27 @@ impl Inventory {
         }
         inventory.set_apart(apart);
         Ok(inventory)
+    }
+
+    /// What has these releases, in the order of versions, and these KMPs, in any order.
+    pub fn of(
+        conventions: Conventions,
+        dirs: ModulesDirs,
+        releases: Vec<Release>,
+        kmps: Vec<InstalledKmp>,
+    ) -> Self {
+        let mut inventory = Self {
+            conventions,
+            dirs,
+            releases: releases.into(),
+            kmps: kmps.into(),
+            apart: Vec::new(),
+            owners: HashMap::new(),
+            packages_unknown: None,
+            problems: Vec::new(),
+        };
+        inventory.set_in_order();
+        inventory
     }
 
     /// Completes it by what modules say of themselves, which `contents` has of those that were read: tells live patches and the

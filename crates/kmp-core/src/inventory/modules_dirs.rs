@@ -24,6 +24,13 @@ pub struct ModulesDirs {
     shown: PathBuf,
 }
 
+/// Those of a merged `/usr`.
+impl Default for ModulesDirs {
+    fn default() -> Self {
+        Self { dirs: vec![USR], merged: true, shown: USR.into() }
+    }
+}
+
 impl ModulesDirs {
     /// Looks which there are.
     ///

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A kernel that comes has the driver itself.
 
-use testkit::ModuleBuilder;
+use testkit::{KernelBuilder, ModuleBuilder, PackageBuilder, TestRoot};
 
-use super::*;
+use super::packages::*;
+use crate::guard::{Remedy, Use};
 
 const PCI: &str = "pci:v00001000d00000097sv*sd*bc*sc*i*";
 const OTHER: &str = "pci:v00001000d00000098sv*sd*bc*sc*i*";

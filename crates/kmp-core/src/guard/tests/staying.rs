@@ -6,50 +6,50 @@ use crate::config::Policy;
 
 const THIRD: &str = "6.4.0-3-default";
 
-fn new_kernel(krel: &str, crc: u32) -> testkit::Package {
-    PackageBuilder::kernel(&kernel(krel, crc)).build()
+fn new_kernel(krel: &str, crc: u32) -> Made {
+    Made::kernel(krel, crc)
 }
 
 #[test]
 fn a_rebuild_for_the_next_kernel_takes_the_old_kernels_build() {
-    let old = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let old = world(&[(OLD, 7)], &[kmp("foo", "1", OLD, 7)]);
     let (new, rebuilt) = (new_kernel(NEW, 8), kmp("foo", "2", NEW, 8));
-    let update = |t: &mut Telling<'_>| {
+    let update = |t: &mut Coming<'_>| {
         t.comes(&rebuilt);
         t.goes("foo-kmp-default", Removal::Replaced);
     };
     // The kernel alone, the driver alone, both, and the driver with both kernels there.
     assert_eq!(lost(&old, None, |t| t.comes(&new)), [format!("{FOO} {NEW} crc")]);
     assert_eq!(lost(&old, None, update), [format!("{FOO} {OLD} crc")]);
-    let both = |t: &mut Telling<'_>| {
+    let both = |t: &mut Coming<'_>| {
         t.comes(&new);
         update(t);
     };
     assert_eq!(lost(&old, None, both), [format!("(kept in {NEW}) {FOO} {OLD} crc")]);
-    let there = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "1", OLD, 7)]);
+    let there = world(&[(OLD, 7), (NEW, 8)], &[kmp("foo", "1", OLD, 7)]);
     assert_eq!(lost(&there, None, update), [format!("(kept in {NEW}) {FOO} {OLD} crc")]);
     // The version that does not work is named, with its own reasons.
-    let found = findings(&there, None, &|_| Use::default(), update);
+    let found = there.findings(None, &|_| Use::default(), update);
     assert_eq!(found[0].lost.failing.as_deref(), Some("foo-kmp-default-2_k6.4.0_2-1"));
 }
 
 #[test]
 fn the_kernel_that_is_booted_next_must_keep_what_it_has() {
-    let root = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "2", NEW, 8)]);
-    let downgrade = |t: &mut Telling<'_>| {
+    let world = world(&[(OLD, 7), (NEW, 8)], &[kmp("foo", "2", NEW, 8)]);
+    let downgrade = |t: &mut Coming<'_>| {
         t.comes(&kmp("foo", "1", OLD, 7));
         t.goes("foo-kmp-default", Removal::Replaced);
     };
-    assert_eq!(lost(&root, None, downgrade), [format!("foo-kmp-default-2_k6.4.0_2-1 {NEW} crc")]);
+    assert_eq!(lost(&world, None, downgrade), [format!("foo-kmp-default-2_k6.4.0_2-1 {NEW} crc")]);
 }
 
 #[test]
 fn the_running_kernel_must_keep_what_the_machine_needs_to_go_on() {
-    let root = root(&[(OLD, 7), (NEW, 8)], &[&kmp("foo", "1", OLD, 7)]);
+    let world = world(&[(OLD, 7), (NEW, 8)], &[kmp("foo", "1", OLD, 7)]);
     let rebuilt = kmp("foo", "2", NEW, 8);
     let weight = |running: Option<&str>, needed: Use| {
         let use_of = |module: &str| if module == "foo" { needed } else { Use::default() };
-        let found = findings(&root, running, &use_of, |t| {
+        let found = world.findings(running, &use_of, |t| {
             t.comes(&rebuilt);
             t.goes("foo-kmp-default", Removal::Replaced);
         });
@@ -67,31 +67,31 @@ fn the_running_kernel_must_keep_what_the_machine_needs_to_go_on() {
 /// dnf erases a kmod with the kernel that it depends on; the others lose it, too.
 #[test]
 fn what_is_erased_while_kernels_come_or_go_is_a_wish_where_somebody_named_it() {
-    let root = root(&[(OLD, 7), (NEW, 7)], &[&kmp("foo", "1", OLD, 7)]);
+    let world = world(&[(OLD, 7), (NEW, 7)], &[kmp("foo", "1", OLD, 7)]);
     let third = new_kernel(THIRD, 7);
-    let erased = |removal, with: &dyn Fn(&mut Telling<'_>)| {
-        lost(&root, None, |t| {
+    let erased = |removal, with: &dyn Fn(&mut Coming<'_>)| {
+        lost(&world, None, |t| {
             with(t);
             t.goes("foo-kmp-default", removal);
         })
     };
-    let old_goes = |t: &mut Telling<'_>| t.elements.removed_kernel(OLD);
-    let third_comes = |t: &mut Telling<'_>| t.comes(&third);
+    let old_goes = |t: &mut Coming<'_>| t.kernel_goes(OLD);
+    let third_comes = |t: &mut Coming<'_>| t.comes(&third);
     assert_eq!(erased(Removal::Erased, &old_goes), [format!("{FOO} {NEW}")]);
     let both = erased(Removal::Erased, &third_comes);
     assert_eq!(both.last(), Some(&format!("{FOO} {THIRD}")), "{both:?}");
-    for with in [&old_goes as &dyn Fn(&mut Telling<'_>), &third_comes, &|_| {}] {
+    for with in [&old_goes as &dyn Fn(&mut Coming<'_>), &third_comes, &|_| {}] {
         assert!(erased(Removal::Named, with).is_empty());
     }
     assert!(erased(Removal::Erased, &|_| {}).is_empty());
     // With the last kernel that it works with it may go.
-    let all_go = |t: &mut Telling<'_>| [OLD, NEW].iter().for_each(|k| t.elements.removed_kernel(k));
+    let all_go = |t: &mut Coming<'_>| [OLD, NEW].iter().for_each(|k| t.kernel_goes(k));
     assert!(erased(Removal::Erased, &all_go).is_empty());
 }
 
 #[test]
 fn the_same_again_loses_nothing() {
-    let root = root(&[], &[&new_kernel(OLD, 7), &kmp("foo", "1", OLD, 7)]);
+    let world = World::new(Dialect::Suse, &[new_kernel(OLD, 7), kmp("foo", "1", OLD, 7)]);
     // rpm --reinstall, of both or one of them; a kernel rebuilt under its release, with and without a change.
     for (kernel, driver, expected) in [
         (Some(7), Some(7), 0),
@@ -100,7 +100,7 @@ fn the_same_again_loses_nothing() {
         (Some(8), None, 1),
         (Some(8), Some(8), 0),
     ] {
-        let found = lost(&root, None, |t| {
+        let found = lost(&world, None, |t| {
             if let Some(crc) = kernel {
                 t.comes(&new_kernel(OLD, crc));
                 t.goes("kernel-default", Removal::Replaced);
@@ -117,12 +117,12 @@ fn the_same_again_loses_nothing() {
 /// zypper dup: another kernel, and drivers under their old names, under new ones, or not at all.
 #[test]
 fn across_releases_a_driver_may_come_under_another_name() {
-    let (next, root) = ("6.12.0-1-default", root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]));
-    let dup = |comes: &[&testkit::Package]| {
-        lost(&root, None, |t| {
+    let (next, world) = ("6.12.0-1-default", world(&[(OLD, 7)], &[kmp("foo", "1", OLD, 7)]));
+    let dup = |comes: &[&Made]| {
+        lost(&world, None, |t| {
             t.comes(&new_kernel(next, 9));
             comes.iter().for_each(|p| t.comes(p));
-            t.elements.removed_kernel(OLD);
+            t.kernel_goes(OLD);
             t.goes("foo-kmp-default", Removal::Replaced);
         })
     };

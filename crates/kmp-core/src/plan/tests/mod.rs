@@ -15,28 +15,13 @@ use std::path::PathBuf;
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{Decision, Held, KernelPlan, Kmp, Native, PlannedModule, Site};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, Rule, SymbolTable, Traits, Verdict};
+use crate::abi::{Kernel, Malformed, Module, ModuleFault, Rule, Verdict};
 use crate::config::Wish;
 use crate::ids::{Id, KmpId, List};
+use crate::made::{kernel, parse};
 
 /// The kernel of most tests, and the release that most modules are built for.
 const KREL: &str = "6.4.0-1-default";
-
-/// The module as read from its bytes.
-fn parse(module: &ModuleBuilder) -> Module {
-    Module::parse(&module.build(), "file_name").unwrap()
-}
-
-/// The kernel with what its files would say of it.
-fn kernel(kernel: &KernelBuilder) -> Kernel {
-    Kernel {
-        release: kernel.krel().into(),
-        traits: Traits::of(&parse(&kernel.driver("sample"))),
-        symbols: SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap(),
-        config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
-        builtin: HashSet::new(),
-    }
-}
 
 /// Where packages of these tests are built for, unless they say otherwise.
 const ORIGIN: &str = "6.4.0-0-default";

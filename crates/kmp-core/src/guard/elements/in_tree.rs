@@ -7,16 +7,16 @@ use std::path::Path;
 
 use librpm_rt::PackageFile;
 
-use super::incoming::InTree;
 use crate::abi::builtin_names;
 use crate::abi::name::{module_name, normalized};
+use crate::guard::InTree;
 use crate::inventory::{ModulesDirs, parse_module};
 use crate::tree::{IN_TREE, MODULES_BUILTIN, MODULES_BUILTIN_MODINFO};
 use crate::unpack::MODULE_LIMIT;
 
 /// Reads it from `files`. `is_kept_out`: is a module of that name never loaded for a device? A payload that cannot be read
 /// claims nothing: the kernel would not be installed, either.
-pub(super) fn read<'f>(
+pub(in crate::guard) fn read<'f>(
     dirs: &ModulesDirs,
     release: &str,
     files: impl Iterator<Item = &'f mut PackageFile>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What kind of place a root is.
+//! Whether a kernel of a root is ever booted: not in an image in the making, or a container.
 
 use std::io;
 use std::path::Path;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! An rpm transaction, told package by package, for the guard.
+//! An rpm transaction, collected package by package, for the guard. Reads packages that come: `payload.rs`, `in_tree.rs`.
+
+mod contents;
+pub(super) mod in_tree;
+mod payload;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +16,11 @@ use rpm_meta::Dependency;
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
-use crate::abi::{Kernel, KernelConfig, Malformed, Module, ModuleFault, SymbolTable, name};
+use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, LoadedModule, ModulesDirs, Package, load, parse_module, parse_symvers};
-use crate::tree::{self, CONFIG, IN_TREE, WEAK_UPDATES};
-use crate::unpack::MODULE_LIMIT;
+use crate::inventory::{Kind, ModulesDirs, Package, parse_symvers};
+use crate::tree;
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -51,20 +53,6 @@ struct Parts {
     is_whole: bool,
     /// Source packages that they were built from.
     sources: HashSet<String>,
-}
-
-/// What a package's files are, by their paths.
-#[derive(Debug, Default)]
-struct Contents {
-    /// Releases of which it brings (a part of) the kernel, and whether that is more than modules.
-    kernels: BTreeMap<String, bool>,
-    /// In-tree modules: release and name.
-    in_tree: Vec<(String, Box<str>)>,
-    /// Third-party modules: release, path in the package, and name.
-    modules: Vec<(String, PathBuf, Box<str>)>,
-    /// Symvers and configuration: release and path in the package.
-    symvers: Vec<(String, PathBuf)>,
-    configs: Vec<(String, PathBuf)>,
 }
 
 impl Elements {
@@ -165,7 +153,7 @@ impl Elements {
         requires: &[Dependency],
         file: Option<&mut PackageFile>,
     ) -> Result<Option<String>, librpm_rt::Error> {
-        let contents = self.sort(&package);
+        let contents = contents::sort(&self.dirs, &package);
         let ghosts: HashSet<&Path> = package.ghosts.iter().map(PathBuf::as_path).collect();
         let has_ghosts = contents.modules.iter().any(|(_, path, _)| ghosts.contains(path.as_path()));
         let kind = kind::of_package(&package, has_ghosts, &Around::default());
@@ -190,57 +178,11 @@ impl Elements {
             self.own
                 .extend(contents.modules.iter().map(|(release, _, name)| (release.clone(), name.clone())));
         }
-        let mut modules: HashMap<PathBuf, LoadedModule> = HashMap::new();
         let package_file = file.as_ref().map(|f| f.path().to_path_buf());
-        if let Some(file) = file {
-            let told =
-                |release: &String| self.kernels.get(release).is_some_and(|p| !p.capabilities.is_empty());
-            let files = |list: &[(String, PathBuf)]| -> HashMap<PathBuf, String> {
-                let untold = list.iter().filter(|(release, _)| !told(release));
-                untold.map(|(release, path)| (path.clone(), release.clone())).collect()
-            };
-            let (symvers, configs) = (files(&contents.symvers), files(&contents.configs));
-            let drivers: HashSet<&Path> = third_party.iter().map(|(_, path, _)| path.as_path()).collect();
-            let is_wanted = |path: &Path| {
-                drivers.contains(path) || symvers.contains_key(path) || configs.contains_key(path)
-            };
-            let (size, mut over) = (file.size(), None);
-            if !(drivers.is_empty() && symvers.is_empty() && configs.is_empty()) {
-                let budget = Budget::package(size);
-                file.read_files(&is_wanted, MODULE_LIMIT, &mut |paths, bytes| {
-                    if let Err(why) = budget.read(bytes.len()) {
-                        over = Some(why);
-                        return ControlFlow::Break(());
-                    }
-                    let (of_driver, other): (Vec<_>, Vec<_>) =
-                        paths.iter().partition(|path| drivers.contains(path.as_path()));
-                    if let Some(first) = of_driver.first() {
-                        let pay = |amount| budget.keep(amount).and_then(|()| self.budget.keep(amount));
-                        let module = load::paid(parse_module(&bytes, first).map_err(ModuleFault::from), &pay);
-                        for path in of_driver {
-                            modules.insert(path.clone(), load::by_other_name(&module, path, &pay));
-                        }
-                    }
-                    for path in other {
-                        if let Some(release) = symvers.get(path) {
-                            if let Err(why) = self.set_symvers(release, &bytes) {
-                                log::warn!("{}: {why}", crate::printable(path.as_os_str()));
-                            }
-                        } else if let Some(release) = configs.get(path) {
-                            let parts = self.kernels.entry(release.clone()).or_default();
-                            parts.config = Some(KernelConfig::parse(&bytes));
-                        }
-                    }
-                    ControlFlow::Continue(())
-                })?;
-            }
-            if let Some(why) = over {
-                let why: LoadedModule = Arc::new(Err(Malformed::from(why).into()));
-                for path in drivers {
-                    modules.entry(path.to_path_buf()).or_insert_with(|| why.clone());
-                }
-            }
-        }
+        let mut modules = match file {
+            Some(file) => self.read_payload(file, &contents, third_party)?,
+            None => HashMap::new(),
+        };
         let mut declared = if package_file.is_none() { declared(&package, requires) } else { None };
         let mut releases: BTreeMap<&str, Vec<IncomingModule>> = BTreeMap::new();
         for (release, path, name) in third_party {
@@ -289,8 +231,12 @@ impl Elements {
         if let Some(instance) = package.instance {
             self.remove_unread(instance, removal);
         }
-        self.removed_kernels
-            .extend(self.sort(package).kernels.into_iter().filter_map(|(k, whole)| whole.then_some(k)));
+        self.removed_kernels.extend(
+            contents::sort(&self.dirs, package)
+                .kernels
+                .into_iter()
+                .filter_map(|(k, whole)| whole.then_some(k)),
+        );
     }
 
     /// A package that goes and whose header cannot be read.
@@ -352,38 +298,6 @@ impl Elements {
             removed_kernels: self.removed_kernels,
         }
     }
-
-    fn sort(&self, package: &Package) -> Contents {
-        let mut contents = Contents::default();
-        for file in &package.files {
-            let Some(path) = self.dirs.canonical(file) else { continue };
-            let Some((release, below)) = self.dirs.split(&path) else { continue };
-            let first = below.iter().next().unwrap_or_default();
-            let module = path.file_name().and_then(name::module_name);
-            match (module, first.to_str()) {
-                (Some(name), Some(IN_TREE)) => {
-                    contents.kernels.entry(release.clone()).or_default();
-                    contents.in_tree.push((release, name.into()));
-                }
-                (_, Some(WEAK_UPDATES)) => {}
-                (Some(_), _) if tree::is_live_patch(&below) => {}
-                (Some(name), _) => contents.modules.push((release, file.clone(), name.into())),
-                (None, Some(file_name)) if below.iter().nth(1).is_none() => {
-                    let is_symvers = tree::is_symvers(file_name);
-                    if is_symvers {
-                        contents.symvers.push((release.clone(), file.clone()));
-                    } else if file_name == CONFIG {
-                        contents.configs.push((release.clone(), file.clone()));
-                    }
-                    if is_symvers || tree::makes_a_kernel(&below) {
-                        contents.kernels.insert(release, true);
-                    }
-                }
-                _ => {}
-            }
-        }
-        contents
-    }
 }
 
 /// One module that stands for all of a package's, as its Requires and Provides tell; `None` where its
@@ -398,102 +312,4 @@ fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rpm_meta::Evr;
-    use testkit::TestRoot;
-
-    use crate::root::Root;
-
-    use super::*;
-
-    fn sorted(files: &[&str]) -> Contents {
-        let root = TestRoot::new();
-        let elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
-        elements.sort(&package(files))
-    }
-
-    fn package(files: &[&str]) -> Package {
-        Package {
-            instance: Some(1),
-            name: "p".into(),
-            evr: Evr { epoch: None, version: "1".into(), release: "1".into() },
-            arch: String::new(),
-            provides: Vec::new(),
-            files: files.iter().map(PathBuf::from).collect(),
-            ..Package::default()
-        }
-    }
-
-    #[test]
-    fn files_tell_what_a_package_is() {
-        let kernel = sorted(&[
-            "/lib/modules/1-default/symvers.gz",
-            "/usr/lib/modules/1-default/config",
-            "/usr/lib/modules/1-default/kernel/fs/a-b.ko.zst",
-            "/usr/lib/modules/1-default/build",
-        ]);
-        assert_eq!(kernel.kernels, BTreeMap::from([("1-default".to_string(), true)]));
-        assert_eq!(kernel.in_tree, [("1-default".to_string(), "a_b".into())]);
-        assert_eq!((kernel.symvers.len(), kernel.configs.len(), kernel.modules.len()), (1, 1, 0));
-
-        let kmp = sorted(&[
-            "/usr/lib/modules/1-default/updates/x.ko",
-            "/usr/lib/modules/1-default/weak-updates/updates/y.ko",
-            "/usr/lib/modules/../modules/1-default/z.ko",
-            "/usr/lib/modules/1-default/updates",
-            "/etc/x.ko",
-        ]);
-        assert!(kmp.kernels.is_empty() && kmp.in_tree.is_empty());
-        assert_eq!(kmp.modules.iter().map(|(.., name)| &**name).collect::<Vec<_>>(), ["x"]);
-
-        // Files of a kernel's subdirectories (its build tree) make no kernel.
-        assert!(sorted(&["/usr/lib/modules/1-default/x/System.map"]).kernels.is_empty());
-    }
-
-    #[test]
-    fn live_patches_and_the_kernels_own_modules_are_no_drivers_that_come() {
-        let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
-        let of_source = |files: &[&str]| Package { source: "kernel-1-1.src.rpm".into(), ..package(files) };
-        let come = [
-            package(&["/usr/lib/modules/1-default/livepatch/p.ko", "/usr/lib/modules/1-default/kgraft/q.ko"]),
-            // The order does not matter.
-            of_source(&["/usr/lib/modules/1-default/extra/own.ko"]),
-            of_source(&["/usr/lib/modules/1-default/kernel/a.ko"]),
-            of_source(&["/usr/lib/modules/2-default/extra/others.ko"]),
-        ];
-        for package in come {
-            elements.add_package(package, &[], None).unwrap();
-        }
-        let transaction = elements.finish();
-        let of_kmps: Vec<&str> = transaction.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
-        assert_eq!(of_kmps, ["others"]);
-        let in_tree = &transaction.kernels[0].in_tree;
-        assert!(in_tree.contains("own") && in_tree.contains("a") && in_tree.len() == 2, "{in_tree:?}");
-    }
-
-    /// Else a package with a release for each of its files would be kept as often as it has files.
-    #[test]
-    fn what_a_package_has_is_not_kept_for_each_release() {
-        let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
-        let files: Vec<String> =
-            (0..50).map(|i| format!("/usr/lib/modules/{i}-default/updates/x.ko")).collect();
-        let package = package(&files.iter().map(String::as_str).collect::<Vec<_>>());
-        elements.add_package(package, &[], None).unwrap();
-        let kmps = elements.finish().kmps;
-        assert_eq!(kmps.len(), 50);
-        assert!(kmps.iter().all(|k| k.package.files.is_empty() && k.package.name == "p"));
-    }
-
-    #[test]
-    fn a_package_of_the_kernel_itself_brings_no_driver() {
-        let root = TestRoot::new();
-        let mut elements = Elements::new(ModulesDirs::find(&Root::open(&root.path()).unwrap()).unwrap());
-        let mut of_kernel = package(&["/usr/lib/modules/1-default/updates/x.ko"]);
-        of_kernel.provides.push(Dependency::on("kmp_in_kernel"));
-        elements.add_package(of_kernel, &[], None).unwrap();
-        elements.add_package(package(&["/usr/bin/x"]), &[], None).unwrap();
-        assert!(elements.is_empty());
-    }
-}
+mod tests;

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Verdicts on what somebody names: module files, package files, installed KMPs.
+//! Verdicts on what somebody names: module files, package files, installed KMPs. `judge.rs` is pure; what is read is read here.
 
-use std::collections::{BTreeSet, HashSet};
+mod judge;
+
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
-use crate::guard::{self, Elements, Present, Source, Transaction};
-use crate::ids::{KernelId, KmpId, List};
+use crate::guard::{self, Elements, Present, Transaction};
+use crate::ids::{KernelId, List};
 use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel};
 use crate::plan::Site;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
-use crate::survey::{Selection, Survey, SurveyedKernel};
-use crate::targets::{File, Targets, judge_together};
+use crate::survey::{Selection, Survey};
+use crate::targets::{Targets, judge_together};
+
+use judge::{judge_files, modules_of, of_files, of_kernel, selected_kmps};
 
 /// What is to be judged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -185,119 +188,4 @@ fn read_packages(
         return Err(CheckError::NoKmp(format!("{}: {what}", names.join(", "))));
     }
     Ok(elements.finish())
-}
-
-/// Name, path and NAME-VERSION-RELEASE of a previewed KMP's modules; `None`: it was not asked for.
-fn modules_of(
-    survey: &Survey,
-    transaction: &Transaction,
-    kmp: Source,
-    targets: &Targets,
-    kmps: &BTreeSet<KmpId>,
-) -> Option<Vec<(String, PathBuf, String)>> {
-    match kmp {
-        Source::Installed(i) => {
-            // Where nothing but package files is named, all that is installed is meant.
-            let all = targets.packages.is_empty() && targets.files.is_empty();
-            let kmp = &survey.inventory.kmps[i];
-            let modules = kmp.modules.iter();
-            (all || kmps.contains(&i))
-                .then(|| modules.map(|m| (m.name.to_string(), m.path.clone(), kmp.package.nvr())).collect())
-        }
-        Source::Incoming(i) => {
-            let kmp = &transaction.kmps[i];
-            let file = kmp.file.as_deref().unwrap_or(Path::new(""));
-            let below = |path: &Path| file.join(path.strip_prefix("/").unwrap_or(path));
-            let modules = kmp.modules.iter();
-            Some(modules.map(|m| (m.name.to_string(), below(&m.path), kmp.package.nvr())).collect())
-        }
-    }
-}
-
-/// The KMPs that were named, or all where nothing was.
-fn selected_kmps(
-    survey: &Survey,
-    request: &Request<'_>,
-    targets: &Targets,
-) -> Result<BTreeSet<KmpId>, CheckError> {
-    if request.names.is_empty() {
-        return Ok(survey.inventory.kmps.ids().collect());
-    }
-    let mut selected = BTreeSet::new();
-    for name in &targets.packages {
-        let found = survey.inventory.kmps_named(name);
-        if found.is_empty() {
-            return Err(match &survey.inventory.packages_unknown {
-                Some(unknown) => {
-                    CheckError::Packages(format!("whether {name} is installed is not known: {unknown}"))
-                }
-                None => {
-                    let absent = || {
-                        format!(
-                            "no package {name} that owns third-party modules is installed; a file needs a / in its name or ends in .ko or .rpm"
-                        )
-                    };
-                    CheckError::NoKmp(survey.inventory.why_no_kmp(name).unwrap_or_else(absent))
-                }
-            });
-        }
-        selected.extend(found);
-    }
-    Ok(selected)
-}
-
-fn of_kernel(
-    survey: &Survey,
-    index: KernelId,
-    kernel: &SurveyedKernel,
-    targets: &Targets,
-    kmps: &BTreeSet<KmpId>,
-    any_flavour: bool,
-) -> Vec<Line> {
-    let site = survey.site_of(kernel);
-    let planned = survey.kmps();
-    let beside = site.beside(&planned, &kernel.plan.chosen());
-    let mut lines = Vec::new();
-    for &kmp in kmps {
-        let mut verdicts = kernel.plan.verdicts[kmp].clone();
-        if verdicts.is_empty() && any_flavour {
-            verdicts = beside.instead(kmp);
-        }
-        let installed = &survey.inventory.kmps[kmp];
-        for (module, verdict) in installed.modules.iter().zip(verdicts) {
-            lines.push(Line {
-                kernel: index,
-                name: module.name.to_string(),
-                path: module.path.clone(),
-                package: Some(installed.package.nvr()),
-                verdict,
-            });
-        }
-    }
-    let present: Vec<Present<'_>> =
-        survey.present_in(kernel).map(|found| (&*found.name, survey.module(&found.path))).collect();
-    let verdicts = judge_together(&targets.files, |set| judge_files(&site, &present, set));
-    lines.extend(of_files(index, targets, verdicts));
-    lines
-}
-
-fn of_files(kernel: KernelId, targets: &Targets, verdicts: Vec<Verdict>) -> impl Iterator<Item = Line> {
-    targets.files.iter().zip(verdicts).map(move |(file, verdict)| Line {
-        kernel,
-        name: file.name.clone(),
-        path: file.path.clone(),
-        package: None,
-        verdict,
-    })
-}
-
-/// Judges files beside the third-party modules that a kernel has or is to have; a file takes the place of
-/// one of its name.
-fn judge_files<'m>(site: &Site<'_>, present: &[Present<'m>], set: &[&'m File]) -> Vec<Verdict> {
-    let mut names: HashSet<&str> = set.iter().map(|f| f.name.as_str()).collect();
-    let mut modules: Vec<Present<'m>> =
-        present.iter().copied().filter(|(name, _)| names.insert(name)).collect();
-    let skip = modules.len();
-    modules.extend(set.iter().map(|f| (f.name.as_str(), f.module.as_ref())));
-    site.judge_modules(modules.into_iter()).split_off(skip)
 }
