@@ -31,6 +31,24 @@ pub struct OwnedDir {
     pub owners: Vec<u32>,
 }
 
+impl Librpm {
+    /// Opens the rpm database of the root directory `root`, read-only.
+    ///
+    /// It is looked for in these directories *below the root*, where symbolic links are resolved as well: this system's
+    /// `%_dbpath`, as `rpm --root` does; `/usr/lib/sysimage/rpm`; `/usr/share/rpm`; `/var/lib/rpm`. The first that
+    /// holds a database file wins. (Debian's `%_dbpath` is `~/.rpmdb`, which rarely holds one.) If a directory has
+    /// databases of several formats, the one that rpm is configured for (`%_db_backend`) wins.
+    pub fn open(&self, root: &Path) -> Result<Database, Error> {
+        Database::open(*self, root, None)
+    }
+
+    /// Like [`open`](Self::open), but if `dbpath` is given, the database is in that directory, an absolute path below the
+    /// root.
+    pub fn open_with(&self, root: &Path, dbpath: Option<&Path>) -> Result<Database, Error> {
+        Database::open(*self, root, dbpath)
+    }
+}
+
 /// An rpm database, open for reading; closed when dropped. It cannot be sent to another thread. Made by
 /// [`Librpm::open`] and [`Librpm::open_with`].
 ///

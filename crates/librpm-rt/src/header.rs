@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! One package's header, and what is read from it.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, OsStr, c_void};
 use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 
 use rpm_meta::{Dependency, Evr, Package};
 
+use crate::Error;
 use crate::ffi::{HEADERGET_MINMEM, Hdr, RPMFILE_GHOST, RPMSENSE_TRIGGERIN, Td, tag};
 use crate::library::Librpm;
 
@@ -37,6 +38,25 @@ pub(crate) struct Header<'a> {
     rpm: Librpm,
     raw: NonNull<Hdr>,
     owner: PhantomData<&'a ()>,
+}
+
+impl Librpm {
+    /// Reads a header that the host owns, such as one from `rpmteHeader` or `rpmReadPackageFile`, and keeps nothing of it.
+    /// Files are listed for directories that `keep` accepts, as with [`Database::package`].
+    ///
+    /// # Safety
+    /// `header` is null (an error) or a live `Header` of the same librpm.
+    pub unsafe fn borrowed_header(
+        &self,
+        header: *mut c_void,
+        keep: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<HeaderContents, Error> {
+        let wrong = |reason: String| Error::Header { reason };
+        let raw = NonNull::new(header.cast()).ok_or_else(|| wrong("there is none".to_owned()))?;
+        // SAFETY: live by contract, and used during this call only.
+        let header = unsafe { Header::new(*self, raw) };
+        header.contents(keep).map_err(wrong)
+    }
 }
 
 impl Header<'_> {

@@ -4,15 +4,12 @@
 use std::cmp::Ordering;
 use std::ffi::{CStr, CString, OsString, c_int, c_void};
 use std::fmt;
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::ffi::{Functions, PackageFunctions, RMIL_CMDLINE};
-use crate::header::{Header, HeaderContents};
-use crate::{Database, Error, PackageFile, messages};
+use crate::{Error, messages};
 
 /// Newest first. 10: rpm 4.19 to 6; 9: 4.15 to 4.18; 8: 4.14.
 const SONAMES: [&CStr; 3] = [c"librpm.so.10", c"librpm.so.9", c"librpm.so.8"];
@@ -64,59 +61,6 @@ impl Librpm {
         // SAFETY: both strings end in NUL and outlive the call, which keeps neither.
         let order = unsafe { (self.0.functions.rpmvercmp)(a.as_ptr(), b.as_ptr()) };
         order.cmp(&0)
-    }
-
-    /// Opens the rpm database of the root directory `root`, read-only.
-    ///
-    /// It is looked for in these directories *below the root*, where symbolic links are resolved as well: this system's
-    /// `%_dbpath`, as `rpm --root` does; `/usr/lib/sysimage/rpm`; `/usr/share/rpm`; `/var/lib/rpm`. The first that
-    /// holds a database file wins. (Debian's `%_dbpath` is `~/.rpmdb`, which rarely holds one.) If a directory has
-    /// databases of several formats, the one that rpm is configured for (`%_db_backend`) wins.
-    pub fn open(&self, root: &Path) -> Result<Database, Error> {
-        Database::open(*self, root, None)
-    }
-
-    /// Like [`open`](Self::open), but if `dbpath` is given, the database is in that directory, an absolute path below the
-    /// root.
-    pub fn open_with(&self, root: &Path, dbpath: Option<&Path>) -> Result<Database, Error> {
-        Database::open(*self, root, dbpath)
-    }
-
-    /// Opens a package file (`*.rpm`) and reads its header. Only a regular file is opened, never a FIFO or device.
-    ///
-    /// **Nothing is verified**: no signature, no digest; rpm does that when it installs the package. If librpm cannot parse
-    /// the file, the error has its path and librpm's reason.
-    pub fn open_package(&self, path: &Path) -> Result<PackageFile, Error> {
-        PackageFile::open(*self, path)
-    }
-
-    /// Reads a package file that somebody else has opened, from its current position: for example the file of the `FD_t`
-    /// that a plugin gets from `rpmtsNotify(INST_OPEN_FILE)`. It has to be a regular file.
-    ///
-    /// The descriptor is duplicated, so the owner may close it before the result is dropped. Both share one file position.
-    /// This call and [`PackageFile::read_files`] move it and restore it before they return; within `take` it is undefined.
-    ///
-    /// # Errors
-    /// As with [`open_package`](Self::open_package).
-    pub fn package_from_fd(&self, fd: BorrowedFd<'_>) -> Result<PackageFile, Error> {
-        PackageFile::from_fd(*self, fd)
-    }
-
-    /// Reads a header that the host owns, such as one from `rpmteHeader` or `rpmReadPackageFile`, and keeps nothing of it.
-    /// Files are listed for directories that `keep` accepts, as with [`Database::package`].
-    ///
-    /// # Safety
-    /// `header` is null (an error) or a live `Header` of the same librpm.
-    pub unsafe fn borrowed_header(
-        &self,
-        header: *mut c_void,
-        keep: &dyn Fn(&[u8]) -> bool,
-    ) -> Result<HeaderContents, Error> {
-        let wrong = |reason: String| Error::Header { reason };
-        let raw = NonNull::new(header.cast()).ok_or_else(|| wrong("there is none".to_owned()))?;
-        // SAFETY: live by contract, and used during this call only.
-        let header = unsafe { Header::new(*self, raw) };
-        header.contents(keep).map_err(wrong)
     }
 
     pub(crate) fn functions(&self) -> &'static Functions {
