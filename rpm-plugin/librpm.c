@@ -35,9 +35,9 @@ const char *librpm_bind(void)
     void *handle = loaded_librpm();
     const char *missing = NULL;
 
+    /* The handle finds functions of librpmio as well, which librpm needs. */
     if (handle == NULL)
         return "librpm.so.10, .9 or .8";
-    /* Functions of librpmio are found, too: librpm needs it. */
 #define LIBRPM_BIND(result, name, arguments) \
     if (!bind_one(handle, #name, &librpm.name) && missing == NULL) \
         missing = #name;

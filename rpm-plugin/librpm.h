@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* librpm's functions, found in the process that loads the plugin.
  *
- * The plugin is linked to no librpm: a NEEDED on one soname would keep a newer rpm from loading it, which blocks rpm, and
- * plain undefined symbols cannot be resolved in a program that loads librpm privately (python3-rpm, dnf). */
+ * The plugin is linked to no librpm: a NEEDED on one soname would keep a newer rpm from loading it, which blocks rpm,
+ * and plain undefined symbols cannot be resolved in a program that loads librpm privately (python3-rpm, dnf). */
 #ifndef KMP_LIBRPM_H
 #define KMP_LIBRPM_H
 

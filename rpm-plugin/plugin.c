@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* kmp.so: rpm's hooks, each handed on to libkmp. A fault of ours is a warning, and rpm goes on; only a driver that would be lost
- * stops it. */
+/* kmp.so: rpm's hooks, each handed on to libkmp. A fault of ours is a warning, and rpm goes on; only a driver that
+ * would be lost stops it. */
 #include <kmp.h>
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@ static rpmRC init(rpmPlugin plugin, rpmts ts)
     /* OK or NOTFOUND: FAIL would block rpm. */
     if (missing != NULL) {
         if (librpm.rpmlog != NULL)
-            librpm.rpmlog(RPMLOG_WARNING, "kmp: this rpm lacks %s; drivers are not looked after\n", missing);
+            librpm.rpmlog(RPMLOG_WARNING, "kmp: this rpm lacks %s; drivers are not protected\n", missing);
         return RPMRC_NOTFOUND;
     }
     if (kmp_plugin_new(say, NULL, &kmp) != KMP_OK)
@@ -118,6 +118,11 @@ static rpmRC tsm_post(rpmPlugin plugin, rpmts ts, int res)
 #endif
 
 __attribute__((visibility("default"))) struct rpmPluginHooks_s kmp_hooks = {
-    HOOK(init),     HOOK(cleanup),       HOOK(tsm_pre),             HOOK(tsm_post),
-    HOOK(psm_post), HOOK(scriptlet_pre), HOOK(scriptlet_fork_post),
+    HOOK(init),
+    HOOK(cleanup),
+    HOOK(tsm_pre),
+    HOOK(tsm_post),
+    HOOK(psm_post),
+    HOOK(scriptlet_pre),
+    HOOK(scriptlet_fork_post),
 };

@@ -23,7 +23,7 @@ fn rhbz_1649211_rhbz_1778889_dependent_modules_are_judged_together() {
     let root = TestRoot::new();
     let [old, same, _] = three_kernels(&root);
     write(&kernel("6.4.0-4-default", 7), &root);
-    // The user's newest version needs the provider's newest, which does not fit: both give way.
+    // The user's newest version needs the provider's newest, which is incompatible: both give way.
     let broken = driver("acme", &same, 9).export("acme_open", 0x22);
     let user = driver("acme_net", &same, 7).need("acme_open", 0x22);
     let [acme, net] = pair("1", &old, 7, 0x11);

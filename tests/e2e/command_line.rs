@@ -100,7 +100,7 @@ fn two_runs_wait_for_each_other() {
     let stderr = waits.stderr.take().unwrap();
     let mut said = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stderr), &mut said).unwrap();
-    assert_eq!(said, "kmp: warning: another run of kmp is at work; waiting for it\n");
+    assert_eq!(said, "kmp: warning: another run of kmp is in progress; waiting for it\n");
     assert!(before.elapsed() >= Duration::from_secs(1));
     assert!(links(&root, SAME).is_empty());
     assert!(waits.try_wait().unwrap().is_none());
@@ -130,7 +130,7 @@ fn a_run_that_waits_shortly_says_nothing_and_many_at_once_do_well() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         // Of the initrd, too: this root is not complete.
         let known =
-            |line: &&str| line.contains("another run of kmp is at work") || line.contains("/etc/fstab");
+            |line: &&str| line.contains("another run of kmp is in progress") || line.contains("/etc/fstab");
         assert!(output.status.success() && said.lines().all(|line| known(&line)), "{said}");
     }
     assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));

@@ -427,7 +427,7 @@ fn nothing_of_a_root_is_run_without_leave() {
     }
     let output = crate::support::good(root, &["initrd"]);
     assert!(
-        output.stdout.contains(&format!("{SAME}: a new initrd was asked for: there is no initrd")),
+        output.stdout.contains(&format!("{SAME}: a new initrd was requested: there is no initrd")),
         "{output}"
     );
     assert!(output.stderr.contains("--run-in-root"), "{output}");
@@ -493,7 +493,7 @@ fn a_failed_generator_is_told_and_leaves_a_marker() {
     std::fs::remove_file(machine.root.join("broken")).unwrap();
     // The marker says so, whatever is in the initrd.
     assert!(
-        good(&machine.root, &["initrd"]).stdout.contains("a marker in /run/regenerate-initrd asks for it")
+        good(&machine.root, &["initrd"]).stdout.contains("a request in /run/regenerate-initrd asks for it")
     );
     assert!(machine.markers().is_empty());
 }

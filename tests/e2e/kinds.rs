@@ -57,7 +57,7 @@ fn live_patches_are_for_their_kernel_and_never_linked() {
     assert_eq!(checked["kernels"][0]["modules"].as_array().unwrap().len(), 1, "{checked}");
     let said = ends(&root, &["check", "hotfix"], 2).stderr;
     assert!(
-        said.contains("hotfix-1-1 is no KMP: its module c is a live patch for kernel 6.4.0-1-default"),
+        said.contains("hotfix-1-1 is not a KMP: its module c is a live patch for kernel 6.4.0-1-default"),
         "{said}"
     );
 }

@@ -101,7 +101,7 @@ fn a_set_user_id_command_does_not_heed_the_environment() {
         .arg(root.path())
         .args(["-v", "sync", "--no-initrd"])
         .env("DEPMOD", other));
-    assert!(output.stderr.contains("DEPMOD is not heeded"), "{output}");
+    assert!(output.stderr.contains("DEPMOD is ignored"), "{output}");
     assert!(!called.exists() && output.stderr.contains("running /usr/sbin/depmod"), "{output}");
 }
 
@@ -155,7 +155,10 @@ fn a_fifo_in_another_roots_depmod_d_is_left_out() {
     root.symlink(format!("usr/lib/modules/{SAME}/kernel/net/link.ko"), "pipe.ko");
     root.symlink(format!("usr/lib/modules/{SAME}/kernel/net/device.ko"), "/dev/zero");
     let output = good(&root, &["-v", "sync"]);
-    assert!(output.stderr.contains("etc/depmod.d/local.conf is left out: it is no regular file"), "{output}");
+    assert!(
+        output.stderr.contains("etc/depmod.d/local.conf is left out: it is not a regular file"),
+        "{output}"
+    );
     assert_eq!(indexed(&root, SAME), ["weak-updates/updates/foo.ko"]);
 }
 

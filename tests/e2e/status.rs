@@ -273,7 +273,7 @@ fn a_kmp_of_no_kernel_is_shown() {
     let said = good(&root, &["status"]).stdout;
     assert!(said.contains("\nfoo-kmp-default-1_k6.4.0_1-1  -\n"), "{said}");
     assert!(
-        said.ends_with("\n\nfoo-kmp-default-1_k6.4.0_1-1\n  there is no kernel that it could serve\n"),
+        said.ends_with("\n\nfoo-kmp-default-1_k6.4.0_1-1\n  no installed kernel could use it\n"),
         "{said}"
     );
 }

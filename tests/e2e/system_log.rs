@@ -91,7 +91,7 @@ fn failures_are_logged() {
     root.write("var/lib/rpm/rpmdb.sqlite", "no database");
     assert_eq!(in_root(&root, &["sync"]).status, Some(2));
     let said = heard(&socket);
-    assert!(said.iter().any(|m| m.starts_with("<27>kmp: the installed packages are not known")), "{said:?}");
+    assert!(said.iter().any(|m| m.starts_with("<27>kmp: the installed packages cannot be read")), "{said:?}");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_initrd_that_is_asked_for_is_logged() {
     let output = run(&mut command).expect_success();
     assert!(root.exists(format!("run/regenerate-initrd/{SAME}")), "{output}");
     let said = heard(&socket);
-    let wanted = format!("<29>kmp: {SAME}: a new initrd was asked for: ");
+    let wanted = format!("<29>kmp: {SAME}: a new initrd was requested: ");
     assert_eq!(said.iter().filter(|m| m.starts_with(&wanted)).count(), 1, "{said:?}");
 }
 

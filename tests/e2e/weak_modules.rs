@@ -389,7 +389,7 @@ fn another_dracut_and_another_check() {
     executable(&root, "opt/check", "#!/bin/sh\necho no >&2\nexit 3\n");
     let output = wm_with_initramfs(&root, &args, FOO);
     assert_eq!(output.status, Some(1), "{output}");
-    assert!(output.stderr.contains("is not looked after"), "{output}");
+    assert!(output.stderr.contains("is not checked"), "{output}");
 }
 
 /// What another check has failed for, or a killed run has not come to, is for the next run.

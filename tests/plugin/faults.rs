@@ -26,7 +26,7 @@ fn a_panic_in_any_hook_does_not_stop_rpm() {
         let times = if hook == "scriptlet_fork_post" { 2 } else { 1 };
         assert_eq!(output.stderr.matches("warning: kmp: ").count(), times, "{hook}: {output}");
         assert_eq!(
-            output.stderr.matches(&format!("warning: kmp: {hook}: a fault inside libkmp")).count(),
+            output.stderr.matches(&format!("warning: kmp: {hook}: an internal fault of libkmp")).count(),
             times
         );
         assert!(root.exists(link(NEW, "bar")), "{hook}");
@@ -88,7 +88,7 @@ fn a_damaged_database_is_one_warning_and_rpms_own_result() {
     assert!(!without.stderr.contains("kmp"), "{without}");
 }
 
-/// What is broken on the disk is left out of account, with one warning in each transaction that concerns drivers.
+/// What is broken on the disk is not taken into account, with one warning in each transaction that concerns drivers.
 #[test]
 fn a_module_that_cannot_be_read_is_one_warning() {
     let root = site();
@@ -124,7 +124,7 @@ fn another_run_is_waited_for_and_that_is_said() {
     let mut rpm = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(rpm.stderr.take().unwrap()).lines().map(Result::unwrap);
     let line = said.find(|l| l.contains("kmp: ")).unwrap();
-    assert_eq!(line, "warning: kmp: another run of kmp is at work; waiting for it, at most 60 seconds");
+    assert_eq!(line, "warning: kmp: another run of kmp is in progress; waiting for it, at most 60 seconds");
     drop(lock);
     assert_eq!(said.find(|l| l.contains("kmp: ")), None);
     assert!(rpm.wait().unwrap().success());

@@ -266,7 +266,7 @@ impl Transaction {
     fn faults(&self, output: &Output, old: &State, new: &State) -> Vec<String> {
         let mut wrong = Vec::new();
         let is = self.state();
-        if output.stderr.contains("panicked") || output.stderr.contains("a fault inside libkmp") {
+        if output.stderr.contains("panicked") || output.stderr.contains("an internal fault of libkmp") {
             wrong.push("it panics".into());
         }
         if !output.success() {

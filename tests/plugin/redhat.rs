@@ -126,7 +126,7 @@ fn who_makes_a_driver_on_the_machine_is_said() {
     root.write(&path, module);
     let output = rpm(&root, &["-i"], &[&core(&kernel(NEW, 8)).build()]).expect_success();
     let said = format!(
-        "built-dkms-1-1 (built) is made on this machine by dkms: the new kernel {NEW} has it once that is done"
+        "built-dkms-1-1 (built) is built on this machine by dkms: the new kernel {NEW} has it once that is done"
     );
     assert!(output.stderr.contains(&said) || output.stdout.contains(&said), "{output}");
 }

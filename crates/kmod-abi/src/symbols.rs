@@ -129,7 +129,7 @@ impl Row {
 }
 
 impl SymbolTable {
-    /// A table of which nothing is known: every symbol is unknown.
+    /// A table about which nothing is known: every symbol is unknown.
     pub fn unknown() -> Self {
         SymbolTableBuilder::new().finish(false).expect("there is memory for no rows")
     }

@@ -15,12 +15,14 @@ const NAMED: usize = 3;
 
 /// Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
 ///
-/// names: module files and directories of them (a name with a "/" or of a module's form, seen from the process, not
-/// from the root), package files (*.rpm), or installed packages (NAME, NAME-VERSION-RELEASE); n = 0: all installed KMPs.
-/// kernel: a release; NULL: all installed ones, as far as they are of the driver's flavour.
-/// A package file of a KMP is judged as if it were installed; one of a kernel gives a finding for each module of
-/// each installed KMP, against the kernel that it brings.
-/// *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything fits, else KMP_VERDICT_WARN.
+/// names: module files and directories of them (a name with a "/", or that ends as a module's does; paths are those
+/// of the process, not below the root), package files (*.rpm), or installed packages (NAME or
+/// NAME-VERSION-RELEASE). n = 0: all installed KMPs.
+/// kernel: a release; NULL: all installed kernels of the driver's flavour.
+/// The package file of a KMP is judged as if it were installed; the package file of a kernel gives a finding for each
+/// module of each installed KMP, against that kernel.
+/// *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything is compatible, else
+/// KMP_VERDICT_WARN.
 /// KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_DATABASE, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_check(

@@ -8,18 +8,18 @@ use kmp_core::check::CheckError;
 use kmp_core::run_dir::LockError;
 use kmp_core::sync::SyncError;
 
-/// Codes, in blocks by what is concerned: 1..99 the call itself, 100..199 files, 200..299 rpm, 300..399 kernels and
-/// drivers, 400..499 changing links, 900..999 faults of libkmp's own. A number is never used again for something else.
+/// Error codes, in blocks: 1..99 the call itself, 100..199 files, 200..299 rpm, 300..399 kernels and drivers,
+/// 400..499 changing links, 900..999 internal faults of libkmp. A number is never reused for something else.
 pub mod code {
     use std::ffi::c_int;
 
-    /// it was done
+    /// success
     pub const OK: c_int = 0;
     /// a null pointer, unknown flag or word, text that is not UTF-8
     pub const E_ARGUMENT: c_int = 1;
     /// a struct's size is too small, or it uses members that this version does not know
     pub const E_SIZE: c_int = 2;
-    /// there is no finding or reason of that number
+    /// there is no finding or reason with that number
     pub const E_INDEX: c_int = 3;
     /// the transaction was judged already
     pub const E_SPENT: c_int = 4;
@@ -27,11 +27,11 @@ pub mod code {
     pub const E_ROOT: c_int = 100;
     /// a named file is not there or cannot be read
     pub const E_FILE: c_int = 101;
-    /// something below the root could not be read, without which nothing can be said
+    /// something below the root that is needed for a verdict could not be read
     pub const E_UNREAD: c_int = 102;
     /// no librpm can be used in this process
     pub const E_RPM: c_int = 200;
-    /// the installed packages are not known
+    /// the rpm database could not be read
     pub const E_DATABASE: c_int = 201;
     /// a package file cannot be read, or is damaged
     pub const E_PACKAGE: c_int = 202;
@@ -39,13 +39,13 @@ pub mod code {
     pub const E_NO_KERNEL: c_int = 300;
     /// no package of that name owns third-party modules
     pub const E_NO_KMP: c_int = 301;
-    /// the bytes are no symvers
+    /// the bytes are not a symvers file
     pub const E_SYMVERS: c_int = 302;
-    /// there is no place for the lock
+    /// the lock file cannot be created
     pub const E_LOCK: c_int = 400;
     /// another run holds the lock, and KMP_NO_WAIT was set
     pub const E_BUSY: c_int = 401;
-    /// a fault of libkmp's own; the handle concerned must only be freed from now on
+    /// an internal fault of libkmp; the handle can only be freed from now on
     pub const E_INTERNAL: c_int = 900;
 }
 
@@ -111,14 +111,14 @@ pub(crate) fn remember(error: &Error) -> c_int {
     error.code
 }
 
-/// What the last failed call of this thread has to say, in one line; "" if none failed. Never NULL; valid until
-/// the next failing call of this thread. A call that succeeds leaves it as it is.
+/// The message of this thread's last failed call, in one line; "" if none failed. Never NULL; valid until the next
+/// failing call of this thread. A call that succeeds does not change it.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_last_error() -> *const c_char {
     LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
-/// A few words for a code, also for an unknown one. Never NULL; static.
+/// A short description of a code, also of an unknown one. Never NULL; static.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_strerror(code: c_int) -> *const c_char {
     words(code).as_ptr()
@@ -129,7 +129,7 @@ fn words(code: c_int) -> &'static CStr {
         code::OK => c"done",
         code::E_ARGUMENT => c"an argument is not valid",
         code::E_SIZE => c"the size of a struct is not valid",
-        code::E_INDEX => c"there is none of that number",
+        code::E_INDEX => c"there is no entry of that number",
         code::E_SPENT => c"the transaction was judged already",
         code::E_ROOT => c"the root directory cannot be opened",
         code::E_UNREAD => c"what is below the root could not be read",
@@ -142,7 +142,7 @@ fn words(code: c_int) -> &'static CStr {
         code::E_SYMVERS => c"not a list of symbol versions",
         code::E_LOCK => c"there is no place for the lock",
         code::E_BUSY => c"another run holds the lock",
-        code::E_INTERNAL => c"a fault inside libkmp",
+        code::E_INTERNAL => c"an internal fault of libkmp",
         _ => c"an unknown code",
     }
 }

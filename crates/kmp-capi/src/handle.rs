@@ -92,13 +92,13 @@ pub extern "C" fn kmp_version() -> *const c_char {
 
 /// Flags of kmp_open().
 pub mod open_flag {
-    /// this process has librpm already (a plugin): use that one, load none, leave its settings alone
+    /// for a plugin of a program that has librpm: use that one, load none, do not change its settings
     pub const GUEST: u32 = 1;
 }
 
 /// Opens a root directory; NULL is "/". Reads nothing yet. *out is freed with kmp_close().
-/// KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST, and there is no usable librpm in the process. (Without
-/// KMP_GUEST a missing librpm shows only where packages are asked for.) KMP_E_ARGUMENT.
+/// KMP_E_ROOT: it cannot be opened. KMP_E_RPM: KMP_GUEST is set, and there is no usable librpm in the process.
+/// (Without KMP_GUEST, a missing librpm is an error of the first function that needs packages.) KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_open(root: *const c_char, flags: u32, out: *mut *mut Kmp) -> c_int {
     ret::make(out, || {

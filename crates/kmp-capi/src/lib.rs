@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! libkmp: third-party kernel drivers across kernel updates on RPM Linux. See libkmp(3).
+//! libkmp: keeps third-party kernel drivers working across kernel updates on RPM Linux. See libkmp(3).
 //!
 //! # Returns
-//! A function that returns int gives KMP_OK (0) or a KMP_E_ code; kmp_last_error() has the words. The few
-//! that cannot fail, such as kmp_concerns() and kmp_report_verdict(), are the exceptions. No function ends
-//! the process, prints, or throws; a fault inside the library is KMP_E_INTERNAL, of any function.
+//! A function that returns int returns KMP_OK (0) or a KMP_E_ code; kmp_last_error() then has a message. The few
+//! that cannot fail, such as kmp_concerns() and kmp_report_verdict(), are the exceptions. No function ends the
+//! process, prints, or throws. Any function may return KMP_E_INTERNAL, for a fault inside the library.
 //!
 //! # Ownership
-//! What a function makes through a parameter `out` is the caller's, to be freed with the function named
-//! there; on failure *out is NULL. What is passed in stays the caller's and is not kept after the call.
-//! Strings and structs that are given out belong to the report they came from and live as long as it. Handles
-//! may be freed in any order: a transaction or a report outlives its kmp_t. Freeing NULL does nothing.
+//! The caller owns what a function returns through a parameter `out`, and frees it with the function that is
+//! named there; on failure *out is NULL. The library keeps nothing that was passed in after the call. Strings
+//! that it returns belong to the report they came from and live as long as it. Handles may be freed in any
+//! order: a transaction or a report can outlive its kmp_t. Freeing NULL does nothing.
 //!
 //! # Threads
-//! A handle is used by one thread at a time; a handle that was made with librpm's database in use stays in
-//! its thread. The library starts no thread, and changes no locale, signal, directory or umask.
+//! A handle is used by one thread at a time; a handle that has used librpm's database stays in its thread. The
+//! library starts no thread, and does not change locale, signals, working directory or umask.
 //!
 //! # Plugins
-//! The functions kmp_plugin_...() are for a plugin of rpm: one for each of its hooks, which cannot fail; what
-//! is wrong is said through the plugin's own messages. See rpm-plugin-kmp(8).
+//! The functions kmp_plugin_...() are for a plugin of rpm, one for each of its hooks. They cannot fail; errors are
+//! reported through the plugin's messages. See rpm-plugin-kmp(8).
 //!
-//! # Growth
-//! Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the
-//! library touches no byte beyond it. New codes, kinds and states may come: take an unknown one for
-//! "something else".
+//! # Compatibility
+//! Structs that begin with `size` only grow at their end. The caller sets size to sizeof the struct; the library
+//! touches no byte beyond it. Later versions may add codes, kinds and states: ignore those that you do not know.
 
 // The comments of public items are for those who call them: `cargo xtask header` makes `include/kmp.h` of the
 // items and their comments.

@@ -22,41 +22,41 @@ pub mod kind {
     pub const CHANGE: u32 = 2;
     /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
-    /// a KMP that a kernel of its flavour does not get: KMP_INCOMPATIBLE
+    /// a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
-    /// what was left out of account: KMP_NONE; KMP_FAILED where it could not be read, and is unknown
+    /// something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED
     pub const PROBLEM: u32 = 6;
-    /// a new initrd is needed: KMP_DONE asked for, KMP_DUE, KMP_FAILED
+    /// a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED
     pub const INITRD: u32 = 7;
-    /// a line of what there is to say to people about a transaction: KMP_NONE
+    /// a line of the message to the user about a transaction: KMP_NONE
     pub const MESSAGE: u32 = 8;
 }
 
 /// States of findings.
 pub mod state {
-    /// nothing to tell
+    /// the kind has no state
     pub const NONE: u32 = 0;
     /// the kernel would load it
     pub const COMPATIBLE: u32 = 1;
     /// the kernel would refuse it
     pub const INCOMPATIBLE: u32 = 2;
-    /// something could not be read: neither is known
+    /// something could not be read, so it is not known whether it is compatible
     pub const UNKNOWN: u32 = 3;
-    /// it gets links
+    /// its links were made
     pub const ADDED: u32 = 10;
-    /// another version gets them
+    /// the links now lead to another version
     pub const REPLACED: u32 = 11;
-    /// its links go
+    /// its links were removed
     pub const REMOVED: u32 = 12;
-    /// some links were missing or wrong
+    /// missing or wrong links were corrected
     pub const REPAIRED: u32 = 13;
-    /// a link to nowhere goes
+    /// a dangling link was removed
     pub const DANGLING: u32 = 14;
-    /// depmod ran, an initrd was asked for
+    /// depmod ran, an initrd was requested
     pub const DONE: u32 = 20;
-    /// depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd to be asked for
+    /// depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd has to be requested
     pub const DUE: u32 = 21;
     /// it could not be done; the finding's text says why
     pub const FAILED: u32 = 22;
@@ -64,7 +64,7 @@ pub mod state {
     pub const NEW_KERNEL: u32 = 30;
     /// the kernel stays
     pub const OLD_KERNEL: u32 = 31;
-    /// it comes, and has modules of its own that take the driver's place
+    /// the kernel comes with the transaction, and has modules of its own for the same devices
     pub const HAS_ITSELF: u32 = 32;
 }
 
@@ -74,7 +74,7 @@ pub mod policy {
     pub const NONE: u32 = 0;
     /// stop the transaction
     pub const ABORT: u32 = 1;
-    /// let it go on, and tell
+    /// print a warning and continue
     pub const WARN: u32 = 2;
 }
 
@@ -84,14 +84,13 @@ pub mod verdict {
 
     /// all is well
     pub const GOOD: c_int = 0;
-    /// something to tell
+    /// something to report
     pub const WARN: c_int = 1;
-    /// something failed, or is to be stopped
+    /// something failed, or the transaction is to be stopped
     pub const ABORT: c_int = 2;
 }
 
-/// One thing that was found. Strings are NULL where there is nothing to tell, and never to be freed: they belong to
-/// the report.
+/// A finding. Strings that do not apply are NULL. Strings belong to the report: do not free them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Finding {
@@ -101,19 +100,19 @@ pub struct Finding {
     pub kind: u32,
     /// a state: KMP_NONE ... KMP_HAS_ITSELF
     pub state: u32,
-    /// the kernel's
+    /// the kernel's release
     pub release: *const c_char,
     /// NAME-VERSION-RELEASE
     pub package: *const c_char,
-    /// name; of a lost driver all names, with a blank between
+    /// the name; for a lost driver all names, separated by blanks
     pub module: *const c_char,
-    /// of the module or package file, or of what the problem is about; bytes as they are
+    /// of the module or package file, or of the file with the problem; not necessarily UTF-8
     pub path: *const c_char,
     /// one line for people; never NULL; safe to print
     pub text: *const c_char,
-    /// the way out, for people
+    /// what to do about it, for people
     pub advice: *const c_char,
-    /// how many kmp_report_reason() has
+    /// how many reasons kmp_report_reason() has for it
     pub reasons: usize,
     /// KMP_LOST, KMP_MESSAGE: KMP_POLICY_ABORT, KMP_POLICY_WARN, KMP_POLICY_NONE; else 0
     pub policy: u32,
@@ -122,7 +121,7 @@ pub struct Finding {
 }
 growing!(Finding, last: loaded: u32);
 
-/// Why something does not fit. Strings as in kmp_finding.
+/// Why a module is incompatible. Strings as in kmp_finding.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reason {
@@ -132,17 +131,17 @@ pub struct Reason {
     pub rule: *const c_char,
     /// the symbol concerned
     pub symbol: *const c_char,
-    /// 1 if there is a version in `wanted`; else 0
+    /// 1 if `wanted` is set, else 0
     pub has_wanted: u32,
-    /// the version that the module was built with
+    /// the version (CRC) of the symbol that the module was built with
     pub wanted: u32,
-    /// 1 if there is a version in `offered`; else 0
+    /// 1 if `offered` is set, else 0
     pub has_offered: u32,
-    /// the version that there is
+    /// the version that is exported
     pub offered: u32,
     /// who exports the symbol: "vmlinux", a module
     pub exporter: *const c_char,
-    /// all of it in words; never NULL; safe to print
+    /// the reason as a sentence; never NULL; safe to print
     pub detail: *const c_char,
 }
 growing!(Reason, last: detail: *const c_char);
@@ -224,7 +223,7 @@ impl Entry {
     }
 }
 
-/// What was found, as a list of findings.
+/// A list of findings.
 #[derive(Debug, Default)]
 pub struct Report {
     pub(crate) verdict: c_int,
@@ -244,19 +243,20 @@ fn pointer(text: &Option<CString>) -> *const c_char {
     text.as_deref().map_or(null(), |t| t.as_ptr())
 }
 
-/// The report as a whole: a KMP_VERDICT_; NULL: KMP_VERDICT_GOOD. What it means is said where reports are made.
+/// The verdict of the report as a whole, KMP_VERDICT_...; for NULL, KMP_VERDICT_GOOD. The function that made the report
+/// documents what it means.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_verdict(report: *const Report) -> c_int {
     ret::value(verdict::GOOD, || arg::shared(report, "report").map_or(verdict::GOOD, |r| r.verdict))
 }
 
-/// How many findings there are; NULL: 0.
+/// The number of findings; for NULL, 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_count(report: *const Report) -> usize {
     ret::value(0, || arg::shared(report, "report").map_or(0, |r| r.entries.len()))
 }
 
-/// Finding number `finding`, from 0, into the caller's struct, of which size is set. Its strings are the report's.
+/// Copies finding number `finding`, counted from 0, into the caller's struct, whose size is set.
 /// KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_get(report: *const Report, finding: usize, finding_out: *mut Finding) -> c_int {
@@ -280,8 +280,8 @@ pub extern "C" fn kmp_report_get(report: *const Report, finding: usize, finding_
     })
 }
 
-/// Reason number `reason` of a finding, from 0, into the caller's struct, of which size is set. Its strings are the
-/// report's. KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
+/// Copies reason number `reason` of a finding, counted from 0, into the caller's struct, whose size is set.
+/// KMP_E_INDEX, KMP_E_SIZE, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_report_reason(
     report: *const Report,

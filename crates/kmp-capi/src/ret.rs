@@ -59,7 +59,7 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
         // Dropping what was thrown may throw again.
         std::mem::forget(payload);
         let what = PANIC.take();
-        Error::new(code::E_INTERNAL, format!("a fault inside libkmp, please report it: {what}"))
+        Error::new(code::E_INTERNAL, format!("an internal fault of libkmp, please report it: {what}"))
     })
 }
 

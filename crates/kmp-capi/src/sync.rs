@@ -14,21 +14,22 @@ use crate::{arg, ret};
 
 /// Flags of kmp_sync().
 pub mod sync_flag {
-    /// change nothing, write nothing, only tell
+    /// change nothing, write nothing, only report
     pub const DRY_RUN: u32 = 1;
-    /// change links, and leave depmod to the caller
+    /// change links; the caller runs depmod
     pub const NO_DEPMOD: u32 = 2;
-    /// do not wait for another run
+    /// do not wait for another run of kmp
     pub const NO_WAIT: u32 = 4;
 }
 use sync_flag::{DRY_RUN, NO_DEPMOD, NO_WAIT};
 
-/// Takes stock, judges, plans, and makes the weak-updates links what they should be; depmod for each changed kernel.
-/// Waits for another run, however long that takes, unless KMP_NO_WAIT is set. Findings: KMP_CHANGE, KMP_DEPMOD,
-/// KMP_INITRD, KMP_NOT_LINKED, KMP_PROBLEM. Where a kernel needs a new initrd a marker is left in
-/// /run/regenerate-initrd/, and nothing is built.
-/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD nothing was to be done, KMP_VERDICT_WARN
-/// something was (or would be) done, KMP_VERDICT_ABORT a kernel's links, depmod or marker failed; the others went on.
+/// Corrects the weak-updates links of all kernels, and runs depmod for each kernel whose links changed.
+/// Waits for another run of kmp, however long that takes, unless KMP_NO_WAIT is set. If a kernel needs a new initrd, a
+/// request is left in /run/regenerate-initrd/; no initrd is made. Findings: KMP_CHANGE, KMP_DEPMOD, KMP_INITRD,
+/// KMP_NOT_LINKED, KMP_PROBLEM.
+/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD there was nothing to do, KMP_VERDICT_WARN
+/// something was (or would be) done, KMP_VERDICT_ABORT links, depmod or request failed for a kernel (the other
+/// kernels were still processed).
 /// KMP_E_DATABASE (nothing was changed), KMP_E_LOCK and KMP_E_BUSY (nothing was changed), KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> c_int {
@@ -126,7 +127,7 @@ fn of_initrd(release: &str, Fate { reason, done }: &Fate) -> Option<Entry> {
     let (state, text) = match done {
         Done::Nothing => return None,
         Done::Due => (state::DUE, format!("a new initrd is needed: {reason}")),
-        Done::Marked => (state::DONE, format!("a new initrd was asked for: {reason}")),
+        Done::Marked => (state::DONE, format!("a new initrd was requested: {reason}")),
         Done::Built(_) => (state::DONE, format!("a new initrd was made: {reason}")),
         Done::Failed(why) => (state::FAILED, format!("a new initrd is needed ({reason}), but {why}")),
     };

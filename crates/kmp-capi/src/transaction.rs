@@ -23,7 +23,7 @@ use crate::ret;
 /// rpm's flag of a dependency with "=".
 const EQUAL: u32 = 8;
 
-/// A capability. Does not grow.
+/// A capability. This struct does not grow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Dependency {
@@ -33,7 +33,7 @@ pub struct Dependency {
     pub evr: *const c_char,
 }
 
-/// A package that comes. Set size, and zero what is not used.
+/// A package that is being installed. Set size, and set unused members to zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
@@ -53,11 +53,11 @@ pub struct Package {
     pub provides: *const Dependency,
     /// how many
     pub provides_count: usize,
-    /// its Requires (`requires` is a word of C++)
+    /// its Requires (`requires` is a keyword of C++)
     pub requires_: *const Dependency,
     /// how many
     pub requires_count: usize,
-    /// absolute paths; those that kmp_concerns() declines may be left out
+    /// absolute paths; those for which kmp_concerns() returns 0 may be left out
     pub files: *const *const c_char,
     /// how many
     pub files_count: usize,
@@ -107,20 +107,20 @@ fn spent() -> Error {
     Error::new(code::E_SPENT, "the transaction was judged already; describe it anew")
 }
 
-/// Begins a description. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT.
+/// Begins the description of a transaction. Reads nothing. *out is freed with kmp_transaction_free(). KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_new(kmp: *mut Kmp, out: *mut *mut Transaction) -> c_int {
     ret::make(out, || Transaction::new(Arc::clone(&arg::shared(kmp, "kmp")?.0)))
 }
 
-/// Frees a description.
+/// Frees a transaction.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_free(transaction: *mut Transaction) {
     ret::value((), || arg::free(transaction));
 }
 
-/// Might a package that owns this path concern kernels or their drivers? 1 or 0; NULL: 0. For a first look at file
-/// lists: takes some nanoseconds. A package without any such file need not be described.
+/// Can a package that owns this path be relevant to kernels or their drivers? Returns 1 or 0; for NULL, 0. It is a
+/// cheap filter for file lists (some nanoseconds): a package without any such file need not be described.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_concerns(path: *const c_char) -> c_int {
     ret::value(0, || c_int::from(arg::optional(path).is_some_and(|p| concerns(p.to_bytes()))))
@@ -132,8 +132,8 @@ fn concerns(path: &[u8]) -> bool {
     near && Elements::concerns(Path::new(OsStr::from_bytes(path)))
 }
 
-/// A package file that comes. Its payload is read where it has to be: this tells the most.
-/// Signatures are not checked. KMP_E_PACKAGE: it was left out, and may be described with kmp_transaction_add().
+/// Adds a package file that is being installed. Its payload is read if necessary, so this gives the best verdicts.
+/// Signatures are not checked. KMP_E_PACKAGE: it was not added; it can be described with kmp_transaction_add().
 /// KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
@@ -143,8 +143,8 @@ pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: 
     })
 }
 
-/// The same of a package file that is open already, from where it stands, such as the one that rpm's callback gives.
-/// It is not closed, and its position is put back. KMP_E_PACKAGE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
+/// The same for an open package file, from its current position, such as the one that rpm's callback provides.
+/// It is not closed, and its position is restored. KMP_E_PACKAGE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_int) -> c_int {
     ret::answer(|| {
@@ -157,9 +157,8 @@ pub extern "C" fn kmp_transaction_add_fd(transaction: *mut Transaction, fd: c_in
     })
 }
 
-/// A package file that comes as with rpm -U: what is installed of its name goes, and what it obsoletes; that is looked
-/// up when judging and need not be told. As kmp_transaction_add_file() otherwise. KMP_E_PACKAGE, KMP_E_RPM,
-/// KMP_E_SPENT, KMP_E_ARGUMENT.
+/// The same for an update, as with rpm -U: installed packages of its name, and those that it obsoletes, are removed.
+/// They are looked up by kmp_transaction_judge(). KMP_E_PACKAGE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, path: *const c_char) -> c_int {
     ret::answer(|| {
@@ -168,9 +167,9 @@ pub extern "C" fn kmp_transaction_update_file(transaction: *mut Transaction, pat
     })
 }
 
-/// A package that comes, as described. What a KMP needs is taken from its Requires ksym(...) = CRC; what a kernel
-/// offers from its Provides, or from kmp_transaction_symvers(). What is not told is unknown, and no driver is called
-/// lost for it. KMP_E_SIZE, KMP_E_SPENT, KMP_E_ARGUMENT.
+/// Adds a package that is being installed, by its description. The imports of a KMP are its Requires ksym(...) = CRC;
+/// the exports of a kernel are its Provides, or come from kmp_transaction_symvers(). What is missing in the
+/// description is unknown, and does not make a driver lost. KMP_E_SIZE, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add(transaction: *mut Transaction, package: *const Package) -> c_int {
     ret::answer(|| {
@@ -231,7 +230,7 @@ fn dependencies(
     arg::array(first, count, what)?.iter().map(read).collect()
 }
 
-/// What a coming kernel exports: the bytes of its symvers (Module.symvers, .gz, .xz or .zst too).
+/// Sets what a kernel that is being installed exports: the contents of its Module.symvers, plain, .gz, .xz or .zst.
 /// KMP_E_SYMVERS, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_symvers(
@@ -248,22 +247,22 @@ pub extern "C" fn kmp_transaction_symvers(
     })
 }
 
-/// How a package goes.
+/// How a package is removed.
 pub mod removal {
     use std::ffi::c_int;
 
-    /// it is erased, whether somebody asked for that or the package manager decided so
+    /// it is erased, by request or by decision of the package manager
     pub const ERASED: c_int = 0;
-    /// something takes its place (an update, a downgrade, an obsoletes)
+    /// another package replaces it (an update, a downgrade, an obsoletes)
     pub const REPLACED: c_int = 1;
-    /// it is erased, and somebody has named it
+    /// it is erased, and the user has named it
     pub const NAMED: c_int = 2;
 }
 
-/// An installed package that goes, by its instance in the rpm database. removal: KMP_REMOVAL_ERASED,
-/// KMP_REMOVAL_REPLACED, KMP_REMOVAL_NAMED; what somebody asked for is no loss. KMP_REMOVAL_ERASED counts as asked for
-/// where no kernel comes or goes in the transaction.
-/// The package is looked up when judging. KMP_E_SPENT, KMP_E_ARGUMENT.
+/// Adds an installed package that is being removed, by its instance in the rpm database. removal: KMP_REMOVAL_ERASED,
+/// KMP_REMOVAL_REPLACED, KMP_REMOVAL_NAMED. What the user asked for is not a loss: KMP_REMOVAL_NAMED always, and
+/// KMP_REMOVAL_ERASED if no kernel comes or goes in the transaction.
+/// The package is looked up by kmp_transaction_judge(). KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_remove(
     transaction: *mut Transaction,
@@ -287,11 +286,11 @@ pub extern "C" fn kmp_transaction_remove(
     })
 }
 
-/// Which drivers would be lost: a finding of kind KMP_LOST for each driver and kernel; KMP_MESSAGE for each line of what
-/// there is to say about all of them, in this order; KMP_PROBLEM for what could not be looked at.
-/// policy: "abort", "warn" or "off" for all; NULL: as kmp.conf says for each package.
-/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD let it go on, KMP_VERDICT_WARN let it go on
-/// and tell, KMP_VERDICT_ABORT stop it. The transaction is spent, whatever comes of it, and can only be freed.
+/// Finds the drivers that the transaction would lose. Findings: KMP_LOST for each driver and kernel; KMP_MESSAGE for
+/// each line of the message about all of them, in order; KMP_PROBLEM for what could not be judged.
+/// policy: "abort", "warn" or "off" for all packages; NULL: as kmp.conf says for each.
+/// *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD continue, KMP_VERDICT_WARN print the message and
+/// continue, KMP_VERDICT_ABORT print it and stop. After this call, successful or not, the transaction can only be freed.
 /// KMP_E_DATABASE, KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_judge(

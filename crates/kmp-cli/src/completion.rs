@@ -31,7 +31,7 @@ pub fn answer(name: &OsStr, command: fn() -> Command) -> Result<bool, String> {
     let directory = std::env::current_dir().ok();
     completion
         .try_complete(std::env::args_os(), directory.as_deref())
-        .map_err(|e| format!("cannot tell {name}'s completions: {e}"))
+        .map_err(|e| format!("cannot print {name}'s completions: {e}"))
 }
 
 /// The installed kernels.

@@ -65,7 +65,7 @@ impl Context {
         let selection = Selection { kernels: kernels.to_vec(), ..Selection::default() };
         let survey = Survey::take(&self.root, self.rpm(), loader, &selection);
         self.done();
-        let survey = survey.map_err(|problem| format!("nothing can be said: {problem}"))?;
+        let survey = survey.map_err(|problem| format!("nothing can be judged: {problem}"))?;
         for problem in &survey.problems {
             log::warn!("{problem}");
         }

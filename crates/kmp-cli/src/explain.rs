@@ -93,7 +93,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
         if args.name.as_encoded_bytes().contains(&b'/') { Err(e) } else { Ok(Targets::default()) }
     })?;
     if !targets.package_files.is_empty() {
-        return Err("kmp explain looks into module files; for a package file there is kmp check".into());
+        return Err("kmp explain reads module files; use kmp check for a package file".into());
     }
     let survey = context.survey(&mut loader, release)?;
     let Some(kernel) = survey.kernels.first() else {
@@ -114,7 +114,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     };
 
     if let Some(problem) = &kernel.unread {
-        return Err(format!("nothing can be said of kernel {}: {problem}", args.kernel));
+        return Err(format!("kernel {} cannot be judged: {problem}", args.kernel));
     }
     // The subjects come last, beside what is installed under other names.
     let site = survey.site_of(kernel);
@@ -179,7 +179,9 @@ fn installed<'s>(survey: &'s Survey, release: ReleaseId, name: &OsStr) -> Result
     };
     if found.is_empty() {
         return Err(match &survey.inventory.packages_unknown {
-            Some(unknown) => format!("no module {name} was found, and the packages are not known: {unknown}"),
+            Some(unknown) => {
+                format!("no module {name} was found, and the packages cannot be read: {unknown}")
+            }
             None => format!("there is no KMP and no third-party module {name}"),
         });
     }

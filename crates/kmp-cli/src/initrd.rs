@@ -139,7 +139,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         let marker = markers.iter().any(|m| m.name == release.release || m.name == apply::ALL);
         let forced = match (settings.forced, marker) {
             (true, _) => Some(PACKAGE),
-            (_, true) => Some("a marker in /run/regenerate-initrd"),
+            (_, true) => Some("a request in /run/regenerate-initrd"),
             _ => None,
         };
         asked.push((release, noted.ask(context, dialect, (&system, &maker), release, forced, args.dry_run)));

@@ -52,7 +52,7 @@ pub fn line(release: &str, Fate { reason, done }: &Fate) -> Option<String> {
     Some(match done {
         Done::Nothing => format!("{release}: no new initrd: {reason}"),
         Done::Due => format!("{release}: a new initrd is needed: {reason}"),
-        Done::Marked => format!("{release}: a new initrd was asked for: {reason}"),
+        Done::Marked => format!("{release}: a new initrd was requested: {reason}"),
         Done::Built(_) => format!("{release}: a new initrd was made: {reason}"),
         Done::Failed(_) => return None,
     })
@@ -63,7 +63,7 @@ pub fn report<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f F
     let mut hints = BTreeSet::new();
     let elsewhere = || {
         format!(
-            "initrds are only asked for, as programs of the system below {} make them; --run-in-root lets them",
+            "initrds are only requested, as programs of the system below {} are run only with --run-in-root",
             printable(context.root.path().as_os_str())
         )
     };

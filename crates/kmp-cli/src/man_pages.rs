@@ -178,7 +178,7 @@ fn every_variable_that_is_read_is_in_a_page() {
         "{read:?}"
     );
     for name in read {
-        assert!(all.contains(&name), "no page tells of {name}");
+        assert!(all.contains(&name), "no page documents {name}");
     }
 }
 

@@ -84,12 +84,14 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         return Ok(0);
     }
     if settings.transactional && generator.makes_boot_entries() {
-        log::info!("the markers are served when the transaction is over");
+        log::info!("initrd requests are served at the end of the transaction");
         return Ok(0);
     }
     let (_, releases) = context.releases()?;
     if let Some(problem) = releases.iter().find_map(|r| r.unread.as_ref()) {
-        return Err(format!("which kernels there are is not known, so all markers stay: {problem}"));
+        return Err(format!(
+            "the installed kernels cannot be listed, so all initrd requests stay: {problem}"
+        ));
     }
     let kernels: Vec<&Release> = releases.iter().filter(|r| r.is_kernel).collect();
     let is_all = markers.iter().any(|m| m.name == apply::ALL);
@@ -111,7 +113,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
             kernels.iter().filter(|k| marker.name == apply::ALL || means(&marker.name, &k.release)).collect();
         if meant.is_empty() {
             let name = printable(marker.name.as_ref());
-            log::warn!("{}/{name}: there is no such kernel; the marker is removed", apply::MARKERS);
+            log::warn!("{}/{name}: there is no such kernel; the request is removed", apply::MARKERS);
             apply::unmark(&context.root, marker);
         }
         for kernel in meant {

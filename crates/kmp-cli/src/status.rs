@@ -77,7 +77,7 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
     let mut loader = context.loader();
     let survey = context.survey(&mut loader, &args.kernels.kernels)?;
     if let Some(unknown) = &survey.inventory.packages_unknown {
-        return Err(format!("the installed KMPs are not known: {unknown}"));
+        return Err(format!("the installed KMPs cannot be listed: {unknown}"));
     }
     let states: Vec<List<KmpId, Option<State>>> = survey.kernels.iter().map(|k| states(&survey, k)).collect();
     let unpackaged: Vec<Vec<(&Path, &str, &Verdict)>> =
@@ -345,7 +345,7 @@ fn print<'s>(
         &kernels,
         &rows,
         &[
-            ("made on this machine, and anew for a new kernel", made),
+            ("built on this machine, again for each new kernel", made),
             ("modules that no package owns", lines),
             ("live patches, each for its kernel alone", patches),
         ],

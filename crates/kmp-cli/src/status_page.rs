@@ -142,7 +142,7 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
         page.line("");
         page.line(page.paint(Colour::Bold, &row.name));
         if serves_none {
-            page.line("  there is no kernel that it could serve");
+            page.line("  no installed kernel could use it");
         }
         for (state, releases) in told {
             let (last, others) = releases.split_last().unwrap_or((&"", &[]));

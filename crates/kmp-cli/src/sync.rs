@@ -94,7 +94,7 @@ struct NotLinked {
 /// Says that another run has the lock.
 pub fn waiting(context: &Context) {
     context.done();
-    log::warn!("another run of kmp is at work; waiting for it");
+    log::warn!("another run of kmp is in progress; waiting for it");
 }
 
 /// Reconciles, and passes on what was left out, and what was done to the system's log.
@@ -253,7 +253,7 @@ pub fn all(context: &Context) -> Result<(), String> {
     };
     match reconcile(context, &options, About::Nothing)?.survey.is_unread() {
         false => Ok(()),
-        true => Err("not all that is there could be read; run \"kmp sync\" again".into()),
+        true => Err("not everything could be read; run \"kmp sync\" again".into()),
     }
 }
 

@@ -191,7 +191,7 @@ fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
             match apply::check_with(program, &kernel.release) {
                 Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
                 Err(why) => {
-                    log::error!("the initramfs of kernel {} is not looked after: {why}", kernel.release);
+                    log::error!("the initramfs of kernel {} is not checked: {why}", kernel.release);
                     good = false;
                     continue;
                 }

@@ -36,7 +36,8 @@ pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<
         match command.as_str() {
             "COMMITBEGIN" => {
                 let list = note(root, &frames::steps(&body));
-                commit = Some(list.map_err(|e| log::warn!("what is coming cannot be noted: {e}")).ok());
+                commit =
+                    Some(list.map_err(|e| log::warn!("what the commit brings cannot be recorded: {e}")).ok());
             }
             "COMMITEND" | "PLUGINEND" => finish(&mut commit, &body),
             _ => {}

@@ -149,7 +149,7 @@ impl Config {
         let mut section: Option<String> = None;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
-            let mut fault = |what: &str| faults.push(format!("line {}: {what}; left out", number + 1));
+            let mut fault = |what: &str| faults.push(format!("line {}: {what}; ignored", number + 1));
             if line.is_empty() || line.starts_with('#') || line.starts_with(';') {
                 continue;
             }
@@ -190,8 +190,8 @@ impl Config {
                     Some(dialect) => self.dialect = Some(dialect),
                     None => fault("dialect is suse or redhat"),
                 },
-                ("dialect", Some(_)) => fault("dialect stands outside any section"),
-                ("protect", Some(_)) => fault("protect stands outside any section"),
+                ("dialect", Some(_)) => fault("dialect belongs outside of sections"),
+                ("protect", Some(_)) => fault("protect belongs outside of sections"),
                 _ => fault(&format!("there is no setting {key}; there are: {}", KEYS.join(", "))),
             }
         }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
     if kmp_exec::is_privileged_by_file() {
-        log::warn!("{name} is not heeded: this process has rights that its caller may not have");
+        log::warn!("{name} is ignored: this process has rights that its caller may not have");
         return None;
     }
     Some(value)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::printable;
 use crate::root::is_fault;
 
-/// Something that was left out of account, and why. The rest goes on without it.
+/// Something that was not taken into account, and why. The rest goes on without it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// The file or directory concerned, as seen from outside the root.

@@ -122,6 +122,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "strace",             "strace",          "strace",       "strace"),
     need(Use::Test,  "shellcheck",         "shellcheck",      "ShellCheck",   "ShellCheck"),
     need(Use::Test,  "codespell",          "codespell",       "codespell",    "codespell"),
+    need(Use::Test,  "clang-format",       "clang-format",    "clang",        "clang-tools-extra"),
     need(Use::Test,  "dash",               "dash",            "dash",         "dash"),
     need(Use::Test,  "busybox",            "busybox",         "busybox",      "busybox"),
     need(Use::Test,  "c++",                "g++",             "gcc-c++",      "gcc-c++"),

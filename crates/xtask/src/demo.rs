@@ -100,7 +100,7 @@ impl Demo {
         head("Why not? Every reason, and symbol by symbol");
         let check = self.kmp(&["check", "cam-kmp-default"], 1);
         self.check("the CRC is a reason", check.stdout.contains("usb_alert was 0x1f3a0c11"));
-        self.check("the lost symbol is a reason", check.stdout.contains("nobody exports pci_nudge"));
+        self.check("the lost symbol is a reason", check.stdout.contains("nothing exports pci_nudge"));
         self.kmp(&["explain", "cam", "--kernel", NEW], 1);
 
         head("The vendor's update for the new kernel");

@@ -290,13 +290,13 @@ mod tests {
             ]
             .contains(&name);
             if code.starts_with("int ") && !cannot_fail {
-                assert!(docs.contains("KMP_E_ARGUMENT"), "{name} does not tell its errors");
+                assert!(docs.contains("KMP_E_ARGUMENT"), "{name} does not name its errors");
             }
             if code.contains(" **out)") {
-                assert!(docs.contains("*out is freed with kmp_"), "{name} does not tell who frees *out");
+                assert!(docs.contains("*out is freed with kmp_"), "{name} does not say who frees *out");
             }
             if code.starts_with("const char *") {
-                assert!(docs.contains("Never NULL;"), "{name} does not tell whose its text is");
+                assert!(docs.contains("Never NULL;"), "{name} does not say whose its text is");
             }
         }
         // None was overlooked: they are those that the library exports.

@@ -2,6 +2,7 @@
 //! What holds for the sources as a whole: spelling, the form of the C, the oldest Rust that builds them, and (as a
 //! test) the licences of what is depended on.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::install::{find, project, target};
@@ -14,6 +15,21 @@ pub fn spelling() -> Result<(), String> {
     let there = files(&project())?;
     println!("$ codespell $(git ls-files)");
     finish("codespell", Command::new("codespell").args(there).current_dir(project()))
+}
+
+/// The form of the C, by `.clang-format`. Not of the header, which has the form of its generator, nor of the samples for
+/// packagers, which have the kernel's.
+pub fn c_format() -> Result<(), String> {
+    let is_c = |file: &PathBuf| {
+        file.extension().is_some_and(|e| e == "c" || e == "h")
+            && !["crates/kmp-capi/include", "packaging"]
+                .iter()
+                .any(|dir| file.starts_with(project().join(dir)))
+    };
+    let files: Vec<PathBuf> = files(&project())?.into_iter().filter(is_c).collect();
+    println!("$ clang-format --dry-run --Werror ({} files)", files.len());
+    let mut command = Command::new("clang-format");
+    finish("clang-format", command.args(["--dry-run", "--Werror"]).args(files).current_dir(project()))
 }
 
 /// The oldest Rust that `Cargo.toml` names builds everything but tests. `Some`: why that could not be tried.

@@ -29,8 +29,8 @@ impl World<'_> {
         while let Some((turn, user, p)) = pending.pop_first() {
             steps::count(1);
             let (rule, why) = match verdicts[p].is_unknown() {
-                true => (Rule::Unread, "of which nothing is known"),
-                false => (Rule::Depends, "which does not fit"),
+                true => (Rule::Unread, "about which nothing is known"),
+                false => (Rule::Depends, "which is incompatible"),
             };
             // What was only unknown, and is refused now, is told once more.
             if verdicts[user].fits() || (verdicts[user].is_unknown() && rule != Rule::Unread) {

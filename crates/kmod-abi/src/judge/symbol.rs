@@ -19,18 +19,18 @@ impl World<'_> {
             Provider::Nobody | Provider::Gone(..) if self.has_unread => {
                 return missing(
                     Rule::Unread,
-                    format!("whether anybody exports {symbol} is not known: a module could not be read"),
+                    format!("whether anything exports {symbol} is not known: a module could not be read"),
                 );
             }
             // A module of which only its package's dependencies are known may export it.
             Provider::Nobody | Provider::Gone(..) if self.others_may_offer(user) => {
                 return missing(
                     Rule::UnknownCrc,
-                    format!("it is not known whether anybody exports {symbol}"),
+                    format!("it is not known whether anything exports {symbol}"),
                 );
             }
             Provider::Nobody if self.kernel.symbols.is_complete() => {
-                return missing(Rule::UnknownSymbol, format!("nobody exports {symbol}"));
+                return missing(Rule::UnknownSymbol, format!("nothing exports {symbol}"));
             }
             Provider::Nobody => {
                 return missing(
@@ -43,7 +43,7 @@ impl World<'_> {
                     Some(_) => "is replaced by one that does not export it",
                     None => "is not installed",
                 };
-                let detail = format!("nobody exports {symbol}: {} {why}", e.exporter);
+                let detail = format!("nothing exports {symbol}: {} {why}", e.exporter);
                 return missing(Rule::UnknownSymbol, detail).map(|r| r.by(e.exporter));
             }
             Provider::Kernel(e) => {

@@ -174,12 +174,12 @@ impl Plugin {
                     self.voice.everywhere(level, &entry.text());
                     is_unsure |= !may_stop && entry.policy == policy::ABORT;
                 }
-                kind::PROBLEM => self.voice.fault("left out of account", &entry.text()),
+                kind::PROBLEM => self.voice.fault("not taken into account", &entry.text()),
                 _ => {}
             }
         }
         if is_unsure {
-            let text = "unless another package of this update brings it: kmp status tells afterwards";
+            let text = "unless another package of this update brings it; see kmp status afterwards";
             self.voice.everywhere(Level::Warning, text);
         }
     }

@@ -143,7 +143,7 @@ impl Plugin {
             Err(error) => {
                 // For the same reason for which it was not judged: once is enough.
                 let level = if self.run.told == Some(error.code) { Level::Info } else { level };
-                let text = "the drivers' links were not looked after, until `kmp sync` does so";
+                let text = "the drivers' links were not updated, until `kmp sync` does so";
                 self.voice.line(level, &format!("{text}: {}", error.text));
             }
         }
@@ -160,7 +160,7 @@ impl Plugin {
             }
             self.run.waited += 1;
             if self.run.waited == 10 {
-                let text = "another run of kmp is at work; waiting for it, at most";
+                let text = "another run of kmp is in progress; waiting for it, at most";
                 self.voice.line(Level::Warning, &format!("{text} {} seconds", limit / 10));
             }
             sleep(Duration::from_millis(100));

@@ -81,7 +81,7 @@ impl Depmod {
         let cannot = |what: &str, e: io::Error| format!("{what}: {e}");
         let private = PrivateDir::new(root).map_err(|e| cannot("no temporary directory", e))?;
         let shown = Shown::new(root, dirs, release, &private)
-            .map_err(|e| cannot("cannot show it the kernel's directory", e))?;
+            .map_err(|e| cannot("cannot make a shadow tree of the kernel's directory", e))?;
         let mut said = shown.left_out();
         let mut files = shown.files.iter().map(|path| {
             let named =

@@ -86,7 +86,7 @@ pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> 
         }
         End::TimedOut | End::Stuck => {
             let gone = if output.end == End::Stuck {
-                "cannot be ended: it hangs in the kernel"
+                "cannot be killed: it hangs in the kernel"
             } else {
                 "was ended"
             };
@@ -169,7 +169,7 @@ pub(crate) fn first_lines(text: &str) -> String {
     let first: Vec<&str> = lines.by_ref().take(3).collect();
     match lines.count() {
         0 => first.join("; "),
-        more => format!("{}; and {more} lines more", first.join("; ")),
+        more => format!("{}; and {more} more lines", first.join("; ")),
     }
 }
 

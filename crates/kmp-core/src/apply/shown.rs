@@ -87,8 +87,9 @@ impl Shown {
 
     /// What of depmod's configuration was not shown, a line each.
     pub(super) fn left_out(&self) -> String {
-        let line =
-            |path: &PathBuf| format!("{} is left out: it is no regular file\n", printable(path.as_os_str()));
+        let line = |path: &PathBuf| {
+            format!("{} is left out: it is not a regular file\n", printable(path.as_os_str()))
+        };
         self.left_out.iter().map(line).collect()
     }
 }

@@ -123,7 +123,7 @@ pub fn check(
     }
     let needs_packages = request.names.is_empty() || !transaction.kernels.is_empty();
     if let (true, Some(unknown)) = (needs_packages, &survey.inventory.packages_unknown) {
-        return Err(CheckError::Packages(format!("the installed KMPs are not known: {unknown}")));
+        return Err(CheckError::Packages(format!("the installed KMPs cannot be listed: {unknown}")));
     }
     let kmps = selected_kmps(&survey, request, &targets)?;
 

@@ -127,7 +127,7 @@ impl Wish {
         let mut range = KernelRange::default();
         for member in package.provides.iter().filter_map(|p| inside(&p.name)) {
             if let Err(why) = range.add(&member) {
-                log::warn!("package {}: {KERNELS}: {why}; left out", package.nvr());
+                log::warn!("package {}: {KERNELS}: {why}; ignored", package.nvr());
             }
         }
         Self { never, kernels: (range != KernelRange::default()).then(|| (range, says())) }

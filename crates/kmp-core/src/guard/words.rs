@@ -50,7 +50,7 @@ pub fn block(findings: &[Finding]) -> Vec<Line> {
             true => "kmp check has every reason, given the kernel's .rpm file".to_string(),
             false => format!("kmp explain {} --kernel {} has every symbol", lost.package, lost.kernel),
         };
-        let text = format!("KMP_POLICY=warn goes on without the driver; {more}");
+        let text = format!("KMP_POLICY=warn continues without the driver; {more}");
         lines.push(Line { action: Action::Stop, text });
     }
     lines
@@ -68,9 +68,9 @@ impl Lost {
     pub fn line(&self) -> String {
         let modules = listed(self.modules.iter().cloned());
         let used = if self.needed_for.holds_root {
-            ", holds the root file system"
+            ", needed for the root file system"
         } else if self.needed_for.holds_network {
-            ", holds the network"
+            ", needed for the network"
         } else if self.needed_for.is_loaded {
             ", loaded now"
         } else {
@@ -83,7 +83,7 @@ impl Lost {
         if let Some(maker) = self.made_by {
             let maker = maker.as_str();
             return format!(
-                "{} ({modules}) is made on this machine by {maker}: {kernel} has it once that is done",
+                "{} ({modules}) is built on this machine by {maker}: {kernel} has it once that is done",
                 self.nvr
             );
         }
@@ -98,7 +98,7 @@ impl Lost {
             None if self.is_erased => {
                 format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
             }
-            None => format!("{} ({modules}{used}): nothing would be left of it for {kernel}", self.nvr),
+            None => format!("{} ({modules}{used}): no version of it would be left for {kernel}", self.nvr),
             Some(failing) => {
                 let reasons =
                     self.reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect::<Vec<_>>().join("; ");

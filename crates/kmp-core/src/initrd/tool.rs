@@ -112,9 +112,7 @@ pub enum NoGenerator {
     #[error("{0} is not run: {1}")]
     Refused(String, String),
     /// It is a program of another root, and it was not said that such may be run.
-    #[error(
-        "initrds are made by programs of the system below {0}, and those are run with --run-in-root only"
-    )]
+    #[error("initrds are made by programs of the system below {0}, which are run with --run-in-root only")]
     OfOtherRoot(PathBuf),
 }
 

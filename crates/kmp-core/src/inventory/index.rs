@@ -48,7 +48,7 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
         return indexed.then(|| format!("there is no {MODULES_DEP}"));
     }
     if let Some((missing, _)) = always.iter().zip(&stats).find(|(_, stat)| stat.is_none()) {
-        return indexed.then(|| format!("there is no {missing}, depmod was cut short"));
+        return indexed.then(|| format!("there is no {missing}, depmod was interrupted"));
     }
     // Nothing would ever be newer than such an index.
     let is_ahead = |stat: &Stat| stat.mtime_ns > stat.ctime_ns.min(now()) + SKEW;

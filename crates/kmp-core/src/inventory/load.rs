@@ -373,7 +373,7 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
             Ok(table) => {
                 if table.bad_lines() > 0 {
                     let what = match table.is_complete() {
-                        true => format!("{} lines are no symbol versions; left out", table.bad_lines()),
+                        true => format!("{} lines are not symbol versions; ignored", table.bad_lines()),
                         false => "the last line is cut: symbols that are not listed count as unknown".into(),
                     };
                     problems.push(wrong(what));
@@ -382,7 +382,7 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
             }
             Err(mut problem) => {
                 if !problem.is_unread {
-                    problem.what.push_str("; going by the kernel's own modules instead");
+                    problem.what.push_str("; using the kernel's own modules instead");
                 }
                 problems.push(problem);
             }

@@ -312,7 +312,7 @@ impl Inventory {
                 Kind::LivePatch => format!("is a live patch for kernel {release}"),
                 _ => format!("is one of kernel {release}'s own"),
             };
-            Some(format!("{nvr} is no KMP: its module {module} {what}"))
+            Some(format!("{nvr} is not a KMP: its module {module} {what}"))
         })
     }
 }

@@ -127,7 +127,7 @@ impl ModulesDirs {
                     Ok(release) if !release.contains(char::is_control) => found.push((release, path)),
                     _ => {
                         let what =
-                            "the name is no kernel release (not UTF-8, or control characters); left out";
+                            "the name is not a kernel release (not UTF-8, or control characters); ignored";
                         problems.push(Problem::new(root.display(&path), what));
                     }
                 }

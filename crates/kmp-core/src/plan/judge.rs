@@ -141,7 +141,7 @@ impl Kmp<'_> {
     }
 }
 
-/// A module of which nothing is known.
+/// A module about which nothing is known.
 fn unread() -> &'static Module {
     static UNREAD: OnceLock<Module> = OnceLock::new();
     UNREAD.get_or_init(|| Module::declared([], []))

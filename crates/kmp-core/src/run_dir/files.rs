@@ -181,7 +181,7 @@ impl RunDir {
             .map_err(|errno| refused(&self.path, &format!("{why}, and that cannot be changed: {errno}")))?;
         fchmod(&self.fd, Mode::from_bits_truncate(0o755))?;
         self.remark = Some(format!(
-            "{}: it {why}; changed, and nothing in it is believed that is not kmp's",
+            "{}: it {why}; its mode was corrected, and files in it that are not kmp's are ignored",
             self.path.display()
         ));
         Ok(())
@@ -232,7 +232,7 @@ impl RunDir {
         let file = match openat(&self.fd, name, how, Mode::from_bits_truncate(self.mode)) {
             Ok(fd) => File::from(fd),
             Err(Errno::ELOOP) => return Ok(Err("is a symbolic link".into())),
-            Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Err("is no regular file".into())),
+            Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Err("is not a regular file".into())),
             Err(errno) => return Err(errno.into()),
         };
         let stat = fstat(&file)?;
@@ -288,7 +288,7 @@ fn is_ours(stat: &FileStat) -> bool {
 
 fn distrust(stat: &FileStat) -> Option<String> {
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Some("is no regular file".into());
+        return Some("is not a regular file".into());
     }
     if !is_ours(stat) {
         return Some(format!("belongs to user {}", stat.st_uid));
@@ -330,7 +330,7 @@ fn hear_refusal(error: &io::Error, remark: Remark<'_>) {
 }
 
 fn refused(path: &Path, why: &str) -> io::Error {
-    let text = format!("{} {why}: it is not believed; remove it", path.display());
+    let text = format!("{} {why}: it is not trusted; remove it", path.display());
     io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
@@ -374,7 +374,7 @@ mod tests {
             ("symbolic link", |p| {
                 fs::rename(p, p.with_file_name("other")).and_then(|()| symlink("other", p)).unwrap()
             }),
-            ("no regular file", |p| {
+            ("not a regular file", |p| {
                 fs::remove_file(p).unwrap();
                 nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o600)).unwrap();
             }),

@@ -19,7 +19,7 @@ const FILE: &str = "lock";
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// And it was not to be waited for.
-    #[error("another run of kmp is at work (it holds {0})")]
+    #[error("another run of kmp is in progress (it holds {0})")]
     Busy(PathBuf),
     /// There is no place for it.
     #[error("cannot lock {path}: {source}. Is /run writable?")]

@@ -70,7 +70,7 @@ pub struct Survey {
     pub inventory: Inventory,
     /// The selected kernels, in the order of versions.
     pub kernels: Vec<SurveyedKernel>,
-    /// What was left out of account, and why.
+    /// What was not taken into account, and why.
     pub problems: Vec<Problem>,
     modules: HashMap<PathBuf, LoadedModule>,
 }

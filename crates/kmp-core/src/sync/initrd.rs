@@ -94,14 +94,15 @@ impl<'s> Initrds<'s> {
         self.noted.checks.retain(|old| checks.iter().all(|check| check.note.name != old.note.name));
         self.noted.checks.append(&mut checks);
         let problem = |(what, e): (String, io::Error)| {
-            let what = format!("it cannot be noted that {what}; if this run is cut short that is lost: {e}");
+            let what =
+                format!("it cannot be recorded that {what}; if this run is interrupted, that is lost: {e}");
             Problem::new(self.root.display(Path::new(run_dir::DIRECTORY)), what)
         };
         failures.into_iter().map(problem).collect()
     }
 
     /// Asks for the initrds of kernels whose modules changed, and of those that were asked for; makes them when `lock` is
-    /// given up, as they take their time. `all`: no kernel was left out. Returns what was left out of account.
+    /// given up, as they take their time. `all`: no kernel was left out. Returns what was not taken into account.
     pub(super) fn look_after(
         self,
         reports: &mut [KernelReport],

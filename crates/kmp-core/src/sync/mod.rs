@@ -45,7 +45,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
-    #[error("the installed packages are not known, so no link was changed{}: {unknown}", done(.kernel.as_deref()))]
+    #[error("the installed packages cannot be read, so no link was changed{}: {unknown}", done(.kernel.as_deref()))]
     Packages {
         /// Why they are not known.
         unknown: PackageError,
@@ -53,7 +53,7 @@ pub enum SyncError {
         kernel: Option<Box<KernelReport>>,
     },
     /// Something could not be read without which nothing can be said of any kernel.
-    #[error("not all that is there is known, so no link was changed: {0}")]
+    #[error("not everything could be read, so no link was changed: {0}")]
     Unread(#[from] Problem),
     /// Another run, or no place for a lock.
     #[error(transparent)]
@@ -68,8 +68,8 @@ fn done(kernel: Option<&KernelReport>) -> String {
         _ => None,
     };
     match failed {
-        Some(why) => format!("; kernel {release} was looked after all the same, and that failed, too: {why}"),
-        None => format!("; the index and the initrd of kernel {release} were looked after all the same"),
+        Some(why) => format!("; kernel {release} was updated nevertheless, and that failed as well: {why}"),
+        None => format!("; the index and the initrd of kernel {release} were updated nevertheless"),
     }
 }
 
@@ -130,7 +130,7 @@ pub fn sync(
         }
         for leftover in leftovers.iter().filter(|_| !options.dry_run) {
             if let Err(e) = clear(root, leftover) {
-                let what = format!("left by a run that was cut short, and cannot be removed: {e}");
+                let what = format!("left by an interrupted run, and cannot be removed: {e}");
                 problems.push(Problem::new(root.display(leftover), what));
             }
         }

@@ -197,7 +197,7 @@ impl Root {
         }
     }
 
-    /// Like [`Root::read`], but `None` if there is no regular file, or one that is too large.
+    /// Like [`Root::read`], but `None` if there is not a regular file, or one that is too large.
     ///
     /// # Errors
     /// The system's error, if it [could not look](is_fault).

@@ -40,7 +40,7 @@ impl Set {
 fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
     let mut make = Command::new("make");
     make.arg("-s").arg("-j2").arg("-C").arg(&kernel.headers).arg(format!("M={}", dir.display()));
-    // What nobody exports, and users of names that are too long, shall be built all the same.
+    // What nothing exports, and users of names that are too long, shall be built all the same.
     // BTF would take pahole.
     make.args(["KBUILD_MODPOST_WARN=1", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]);
     let log = dir.with_extension("log");

@@ -25,9 +25,10 @@ pub struct Step {
 
 /// All, by importance: of those that could start, the first does.
 pub const STEPS: &[Step] = &[
-    step("format", "rustfmt; each source names its licence", || {
+    step("format", "rustfmt, clang-format; each source names its licence", || {
         cargo(&[], &["fmt", "--all", "--check"], &[])?;
         fuzz::format()?;
+        house::c_format()?;
         done(sources::licences())
     }),
     step("shellcheck", "the shell scripts", || done(sources::shellcheck())),

@@ -38,13 +38,13 @@ fn a_line_names_driver_kernel_reasons_and_what_it_matters_for() {
         [
             "foo-1-1 (foo, loaded now) does not work with the new kernel 6.4.0-2-default: a; b; c; and 1 more",
             "install a foo built for it in the same transaction, or keep the old kernel",
-            "KMP_POLICY=warn goes on without the driver; kmp check has every reason, given the kernel's .rpm file",
+            "KMP_POLICY=warn continues without the driver; kmp check has every reason, given the kernel's .rpm file",
         ]
     );
     one.needed_for.holds_root = true;
     one.modules = ["a", "b", "c", "d"].map(String::from).to_vec();
     assert!(
-        one.line().starts_with("foo-1-1 (a, b, c and 1 more, holds the root file system) "),
+        one.line().starts_with("foo-1-1 (a, b, c and 1 more, needed for the root file system) "),
         "{}",
         one.line()
     );

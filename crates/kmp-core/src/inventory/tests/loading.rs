@@ -55,7 +55,7 @@ fn without_symvers_or_with_a_bad_one_the_kernels_modules_tell() {
     std::fs::write(dir.join("symvers.gz"), b"\x1f\x8bgarbage").unwrap();
     let (kernel, problems) = load(&files);
     assert_eq!(kernel.symbols.get("printk").unwrap().crc, Some(1));
-    assert!(problems.iter().any(|p| p.what.contains("going by the kernel's own modules")), "{problems:?}");
+    assert!(problems.iter().any(|p| p.what.contains("using the kernel's own modules")), "{problems:?}");
 }
 
 #[test]
