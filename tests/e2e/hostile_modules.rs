@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use testkit::{Compression, ModuleBuilder, PackageBuilder, compress, run};
 
-use crate::hostile::{A, B, Noise, good_is_linked, modules, sane, symvers_file, with_good};
+use crate::hostile::{A, B, GOOD, Noise, good_is_linked, modules, sane, symvers_file, with_good};
 use crate::support::{kernel, links, write};
 
 #[test]
@@ -75,7 +75,9 @@ fn bombs_are_refused_in_bounded_memory() {
         root.write(modules(A).join("updates").join(file), compress(&zeros, compression));
     }
     drop(zeros);
-    let output = good_is_linked(&root);
+    // Without depmod, which inflates them from kmod 34 on, and has no bound.
+    let output = sane(&root, &["sync", "--no-depmod"]);
+    assert!(links(&root, B).iter().any(|link| link == GOOD), "{output}");
     for file in ["bombzst.ko.zst", "bombgz.ko.gz"] {
         let line = output.stderr.lines().find(|l| l.contains(file));
         assert!(line.is_some_and(|l| l.contains("limit")), "{file}: {output}");

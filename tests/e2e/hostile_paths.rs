@@ -154,7 +154,7 @@ fn an_ordinary_user_may_look() {
     let before = root.tree_with_times();
     // The build's own directory may not be nobody's to look into.
     let program = root.join("kmp");
-    fs::copy(KMP, &program).unwrap();
+    testkit::copy_program(KMP.as_ref(), &program);
     let as_nobody = |args: &[&str]| {
         let mut command = root.command("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "timeout", "60"]);

@@ -41,14 +41,17 @@ impl Machine {
         machine
     }
 
-    /// `VARIABLES kmp ARGS` in a chroot in the root laid over the machine's, where nothing of the machine is written.
+    /// `VARIABLES kmp ARGS` in a chroot in the root laid over the machine's, where nothing of the machine is written. The command's
+    /// directory may lie on another file system than the machine's "/", of which alone the layers are.
     fn chrooted(&self, variables: &str, args: &str) -> Output {
         let home = self.root.home();
         let home = home.display();
         self.in_namespace(&format!(
             "mkdir -p '{home}/work' '{home}/all' || exit 99; \
              mount -t overlay overlay -o lowerdir=/,upperdir=\"$1\",workdir='{home}/work' '{home}/all' || exit 99; \
-             for d in proc dev sys; do mount --rbind /$d '{home}'/all/$d || exit 99; done; \
+             for d in /proc /dev /sys \"${{2%/*}}\"; do \
+               mkdir -p '{home}/all'\"$d\" && mount --rbind \"$d\" '{home}/all'\"$d\" || exit 99; \
+             done; \
              export HOME='{home}' {variables}; exec chroot '{home}/all' \"$2\" {args}"
         ))
     }
@@ -564,7 +567,10 @@ fn a_hostile_initrd_takes_no_memory() {
 fn the_real_dracut() {
     let machine = Machine::over_the_machine();
     let root = &machine.root;
-    root.write("etc/dracut.conf.d/test.conf", "hostonly=no\ndracutmodules='base'\nadd_drivers+=' foo '\n");
+    root.write(
+        "etc/dracut.conf.d/test.conf",
+        "hostonly=no\ndracutmodules='base'\nadd_drivers+=' foo '\ninitrdname=initrd-6.4.0-2-default\n",
+    );
     let kmp = |args: &str| machine.chrooted("", args);
     let output = kmp("sync").expect_success();
     assert!(

@@ -86,7 +86,7 @@ fn a_set_user_id_command_does_not_heed_the_environment() {
         return;
     }
     let command = root.home().join("kmp");
-    fs::copy(KMP, &command).unwrap();
+    testkit::copy_program(KMP.as_ref(), &command);
     fs::set_permissions(&command, PermissionsExt::from_mode(0o4755)).unwrap();
     for directory in [root.home(), root.home().parent().unwrap().to_path_buf()] {
         fs::set_permissions(directory, PermissionsExt::from_mode(0o755)).unwrap();
@@ -198,10 +198,13 @@ fn the_index_of_another_root() {
     if has_other_users() {
         run(root.command("chown").arg("-R").arg("65534:65534").arg(root.path())).expect_success();
         fs::set_permissions(root.path().parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
+        // The build's own directory may not be nobody's to look into.
+        let program = root.join("kmp");
+        testkit::copy_program(KMP.as_ref(), &program);
         let mut user = root.command("setpriv");
         user.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
         anew({
-            user.arg(KMP).arg("--root").arg(root.path()).arg("sync").env("TMPDIR", root.join("tmp"));
+            user.arg(program).arg("--root").arg(root.path()).arg("sync").env("TMPDIR", root.join("tmp"));
             user
         });
     }

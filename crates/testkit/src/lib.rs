@@ -47,7 +47,7 @@ pub use package::{Package, PackageBuilder};
 pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};
 pub use symvers::{Columns, Symvers, SymversEntry};
-pub use tools::{Output, depmod, modinfo, run};
+pub use tools::{Output, copy_program, depmod, modinfo, run};
 
 /// Writes a file, and the directories above it.
 pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) {

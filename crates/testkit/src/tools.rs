@@ -80,6 +80,16 @@ pub fn run(command: &mut Command) -> Output {
     }
 }
 
+/// Copies a program that is to be run. Another process does it: a test that is just starting a program would inherit the open
+/// copy for a moment, and what is open for writing cannot be run (ETXTBSY).
+///
+/// # Panics
+/// Where that fails.
+#[track_caller]
+pub fn copy_program(from: &Path, to: &Path) {
+    run(command("cp").arg("--").arg(from).arg(to)).expect_success();
+}
+
 /// A command with sbin in its path and a fixed language.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);

@@ -2,7 +2,7 @@
 //! Roots of both dialects, with three kernels that can be booted, and a generator of initrds.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use testkit::disturb::{Run, Scenario, add_generator};
 use testkit::{KernelBuilder, ModuleBuilder, PackageBuilder, TestRoot, run};
@@ -148,11 +148,7 @@ pub fn running_system() -> TestRoot {
     for (program, to) in [(KMP, "usr/bin/kmp"), ("/usr/sbin/depmod", "usr/sbin/depmod")] {
         root.add_program(program, to);
     }
-    root.add_library("librpm.so.9");
-    let rpm = Path::new("/usr/lib/rpm");
-    for file in ["macros", "rpmrc"] {
-        root.write(rpm.join(file), fs::read(rpm.join(file)).unwrap());
-    }
+    root.add_librpm();
     root.mkdir("dev");
     root.write("dev/null", b"");
     root
