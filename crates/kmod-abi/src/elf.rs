@@ -8,6 +8,7 @@ use object::elf;
 use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
 use object::{Endian, Endianness, SectionIndex};
 
+use crate::Malformed;
 use crate::budget::{Budget, Exceeded};
 use kmp_steps as steps;
 
@@ -140,7 +141,7 @@ impl<'d> Object<'d> {
     ///
     /// # Errors
     /// What is wrong with the file, in words.
-    pub fn parse(data: &'d [u8], relocated: Relocated<'_>) -> Result<Self, String> {
+    pub fn parse(data: &'d [u8], relocated: Relocated<'_>) -> Result<Self, Malformed> {
         Self::parse_any(data, relocated, &[elf::ET_REL])
     }
 
@@ -148,21 +149,25 @@ impl<'d> Object<'d> {
     ///
     /// # Errors
     /// What is wrong with the file, in words.
-    pub fn parse_image(data: &'d [u8]) -> Result<Self, String> {
+    pub fn parse_image(data: &'d [u8]) -> Result<Self, Malformed> {
         Self::parse_any(data, Relocated::Named(&[]), &[elf::ET_EXEC, elf::ET_DYN])
     }
 
-    fn parse_any(data: &'d [u8], relocated: Relocated<'_>, kinds: &[elf::FileType]) -> Result<Self, String> {
+    fn parse_any(
+        data: &'d [u8],
+        relocated: Relocated<'_>,
+        kinds: &[elf::FileType],
+    ) -> Result<Self, Malformed> {
         if data.is_empty() {
-            return Err("the file is empty".into());
+            return Err(Malformed::Empty);
         }
         if !data.starts_with(b"\x7fELF") {
-            return Err("not an ELF file".into());
+            return Err(Malformed::NotElf);
         }
         match data.get(4) {
             Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated, kinds),
             Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated, kinds),
-            _ => Err("neither 32-bit nor 64-bit ELF".into()),
+            _ => Err(Malformed::Elf("neither 32-bit nor 64-bit ELF".into())),
         }
     }
 
@@ -212,17 +217,15 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
     data: &'d [u8],
     relocated: Relocated<'_>,
     kinds: &[elf::FileType],
-) -> Result<Object<'d>, String> {
+) -> Result<Object<'d>, Malformed> {
     let budget = Budget::module(data.len());
-    let over = |e: Exceeded| e.to_string();
-    let no_memory = |_| Exceeded::NoMemory.to_string();
-    let text = |what: &str, e: object::read::Error| format!("{what}: {e}");
+    let text = |what: &str, e: object::read::Error| Malformed::Elf(format!("{what}: {e}"));
     let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
     let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
     let kind = header.e_type(endian);
     if !kinds.contains(&kind) {
         let wanted = if kinds == [elf::ET_REL] { "a relocatable object" } else { "a kernel's image" };
-        return Err(format!("not {wanted} (ELF type {})", kind.0));
+        return Err(Malformed::Elf(format!("not {wanted} (ELF type {})", kind.0)));
     }
     let arch = Arch {
         is_64: header.is_type_64(),
@@ -234,10 +237,10 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         .sections(endian, data)
         .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
     let loaded = table.iter().filter(|s| s.sh_flags(endian).contains(elf::SHF_ALLOC)).count();
-    budget.read(table.len() * size_of::<H::SectionHeader>()).map_err(over)?;
+    budget.read(table.len() * size_of::<H::SectionHeader>())?;
     let (mut sections, mut by_name) = (Vec::new(), HashMap::new());
-    sections.try_reserve_exact(loaded).map_err(no_memory)?;
-    by_name.try_reserve(loaded).map_err(no_memory)?;
+    sections.try_reserve_exact(loaded).map_err(Exceeded::from)?;
+    by_name.try_reserve(loaded).map_err(Exceeded::from)?;
     for (index, section) in table.enumerate() {
         // The loader refuses a file with any section that reaches past its end.
         let contents = section
@@ -247,7 +250,7 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
             continue;
         }
         let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
-        budget.read(name.len()).map_err(over)?;
+        budget.read(name.len())?;
         let size = section.sh_size(endian).into();
         let address = section.sh_addr(endian).into();
         by_name.entry(name).or_insert(sections.len());
@@ -258,12 +261,12 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         .symbols(endian, data, elf::SHT_SYMTAB)
         .map_err(|e| text("the symbol table cannot be read", e))?;
     if symtab.is_empty() {
-        return Err("the module has no symbols (stripped?)".into());
+        return Err(Malformed::Elf("the module has no symbols (stripped?)".into()));
     }
     let strings = symtab.strings();
     let mut symbols = Vec::new();
-    symbols.try_reserve_exact(symtab.len()).map_err(no_memory)?;
-    budget.read(symtab.len() * size_of::<H::Sym>()).map_err(over)?;
+    symbols.try_reserve_exact(symtab.len()).map_err(Exceeded::from)?;
+    budget.read(symtab.len() * size_of::<H::Sym>())?;
     for (index, symbol) in symtab.enumerate() {
         let shndx = symbol.st_shndx(endian);
         let place = match shndx {
@@ -279,7 +282,7 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         };
         let name =
             symbol.name(endian, strings).map_err(|e| text(&format!("bad name of symbol {}", index.0), e))?;
-        budget.read(name.len()).map_err(over)?;
+        budget.read(name.len())?;
         symbols.push(Symbol {
             name,
             place,
@@ -301,16 +304,16 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         // Of a section that has several tables all of them apply (apply_relocations).
         let mut list = object.relocations.remove(&target).unwrap_or_default();
         if let Ok(Some((rela, _))) = section.rela(endian, data) {
-            object.budget.read(size_of_val(rela)).map_err(over)?;
-            list.try_reserve(rela.len()).map_err(no_memory)?;
+            object.budget.read(size_of_val(rela))?;
+            list.try_reserve(rela.len()).map_err(Exceeded::from)?;
             list.extend(rela.iter().map(|r| Relocation {
                 offset: r.r_offset(endian).into(),
                 symbol: r.r_sym(endian, false) as usize,
                 addend: r.r_addend(endian).into(),
             }));
         } else if let Ok(Some((rel, _))) = section.rel(endian, data) {
-            object.budget.read(size_of_val(rel)).map_err(over)?;
-            list.try_reserve(rel.len()).map_err(no_memory)?;
+            object.budget.read(size_of_val(rel))?;
+            list.try_reserve(rel.len()).map_err(Exceeded::from)?;
             // The addend stands in the section itself; only 32-bit machines use this form.
             list.extend(rel.iter().map(|r| {
                 let offset: u64 = r.r_offset(endian).into();

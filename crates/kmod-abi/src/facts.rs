@@ -41,7 +41,7 @@ impl Facts {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         // A trailer that cannot be read is the kernel's affair: the module is before it all the same.
         let body = signature::split(bytes).map_or(bytes, |(body, _)| body);
-        let object = Object::parse(body, Relocated::Named(KSYMTABS)).map_err(Malformed)?;
+        let object = Object::parse(body, Relocated::Named(KSYMTABS))?;
         let mut facts = Self { exports: exports(&object)?, ..Self::default() };
         let section = object.contents(b".modinfo")?.unwrap_or_default();
         for (key, value) in modinfo::entries(section) {
@@ -77,7 +77,7 @@ impl Facts {
 /// # Errors
 /// [`Malformed`]: it is not a kernel's image.
 pub fn image_exports(bytes: &[u8]) -> Result<Vec<Exported>, Malformed> {
-    Object::parse_image(bytes).map_err(Malformed).and_then(|object| exports(&object))
+    Object::parse_image(bytes).and_then(|object| exports(&object))
 }
 
 /// By the symbols `__crc_NAME`; where these were stripped, by the tables.

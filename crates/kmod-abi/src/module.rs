@@ -3,31 +3,22 @@
 
 mod exports;
 mod info;
+mod malformed;
 mod needs;
 mod versions;
 
 pub use exports::Offer;
 pub(crate) use exports::{Crc, KSYMTABS, read as read_exports};
 pub use info::Supported;
+pub use malformed::Malformed;
 pub use needs::Need;
 pub use versions::Crcs;
 pub(crate) use versions::{basic_versions, extended_versions};
 
-use crate::budget::{self, Budget, Exceeded};
+use crate::budget::{self, Budget};
 use crate::elf::{Arch, Object, Relocated};
 use crate::modinfo;
-use crate::signature::{self, Signature};
-
-/// The bytes are not a module that any kernel would look at further. The text says what is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(pub String);
-
-impl From<Exceeded> for Malformed {
-    fn from(exceeded: Exceeded) -> Self {
-        Self(exceeded.to_string())
-    }
-}
+use crate::signature::{self, Signature, SignatureError};
 
 /// What the end of the file says of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +28,7 @@ pub enum SignatureState {
     /// A trailer that the kernel can read. Whether it trusts the key is known to the kernel only.
     Signed(Signature),
     /// A trailer that the kernel refuses to read (EBADMSG), even where signatures are not enforced.
-    Broken(String),
+    Broken(SignatureError),
 }
 
 /// A kernel module, read from the bytes of an inflated `.ko` file.
@@ -101,12 +92,12 @@ impl Module {
         let (body, signature) = match signature::split(bytes) {
             Ok((body, None)) => (body, SignatureState::Unsigned),
             Ok((body, Some(s))) => (body, SignatureState::Signed(s)),
-            Err(e) => (bytes, SignatureState::Broken(e.to_string())),
+            Err(e) => (bytes, SignatureState::Broken(e)),
         };
-        let object = Object::parse(body, Relocated::Named(KSYMTABS)).map_err(Malformed)?;
-        let this_module = object
-            .section(b".gnu.linkonce.this_module")
-            .ok_or_else(|| Malformed("no struct module in it (section .gnu.linkonce.this_module)".into()))?;
+        let object = Object::parse(body, Relocated::Named(KSYMTABS))?;
+        let this_module = object.section(b".gnu.linkonce.this_module").ok_or_else(|| {
+            Malformed::Refused("no struct module in it (section .gnu.linkonce.this_module)".into())
+        })?;
 
         let mut module = Self {
             name: "".into(),
@@ -188,7 +179,12 @@ impl Module {
     }
 
     /// May it use GPL-only symbols (`license_is_gpl_compatible`, `include/linux/license.h`)?
+    ///
+    /// Not driverloader and lve: whatever they say, the kernel counts them as proprietary (`module_augment_kernel_taints`).
     pub fn is_gpl(&self) -> bool {
+        if matches!(&*self.name, "driverloader" | "lve") {
+            return false;
+        }
         matches!(
             self.license.as_deref(),
             Some(
@@ -218,7 +214,7 @@ fn keep_symbol<T>(budget: &Budget, name: &[u8]) -> Result<(), Malformed> {
     if name.len() > budget::NAME {
         let (start, limit) = (modinfo::text(&name[..40]), budget::NAME);
         let len = name.len();
-        return Err(Malformed(format!(
+        return Err(Malformed::Refused(format!(
             "the name of the symbol {start}... has {len} bytes, the limit is {limit}"
         )));
     }

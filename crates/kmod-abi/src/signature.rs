@@ -217,13 +217,22 @@ mod tests {
         assert_eq!(signature(&signed_as([0, 0, 77, 0, 0, 0, 0, 0], ISSUER)).id_type, IdType::Unknown(77));
     }
 
+    /// `asn1_ber_decoder`: a length that leads past the end is refused, wherever the message was cut.
     #[test]
-    fn a_message_that_breaks_off_is_still_a_signature() {
-        // The type is there, and nothing that could be read after it.
-        for blob in [&ISSUER[..16], &[&ISSUER[..15], &[0x30, 0x80].repeat(5000)].concat()] {
-            let s = signature(&signed(blob));
-            assert_eq!((s.signer, s.key_id, s.hash), (None, None, None));
+    fn a_message_that_breaks_off_is_refused() {
+        for blob in [ISSUER, KEYID, ORG] {
+            for end in 0..blob.len() {
+                assert_eq!(split(&signed(&blob[..end])), Err(SignatureError::Message), "{end}");
+            }
         }
+    }
+
+    #[test]
+    fn of_a_message_that_cannot_be_read_on_it_is_known_that_it_is_one() {
+        // As long as it says, without an end that could be read: nested elements of indefinite length.
+        let blob = [&[0x30, 0x80], &ISSUER[4..15], &[0x30, 0x80].repeat(5000)[..]].concat();
+        let s = signature(&signed(&blob));
+        assert_eq!((s.signer, s.key_id, s.hash), (None, None, None));
     }
 
     /// Found by `cargo xtask judge`: the kernel refuses these (EBADMSG) even where it enforces no signatures.

@@ -30,7 +30,9 @@ impl Module {
             match symbol.place {
                 Place::Common if !symbol.name.starts_with(b"__gnu_lto") => {
                     let name = modinfo::text(symbol.name);
-                    return Err(Malformed(format!("common symbol {name}: compile with -fno-common")));
+                    return Err(Malformed::Refused(format!(
+                        "common symbol {name}: compile with -fno-common"
+                    )));
                 }
                 Place::Undefined if !object.arch.is_made_up(symbol.name) => {
                     let name = strip_dot(object.arch, symbol.name);

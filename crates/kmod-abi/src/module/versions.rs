@@ -64,11 +64,11 @@ pub(crate) fn extended_versions<'o, 'd>(
     let (crcs, names) = match (crcs, names) {
         (Some(crcs), Some(names)) => (crcs, names),
         (None, None) => return Ok(None),
-        _ => return Err(Malformed("only one of __version_ext_crcs and __version_ext_names".into())),
+        _ => return Err(Malformed::Refused("only one of __version_ext_crcs and __version_ext_names".into())),
     };
     let count = crcs.len() / 4;
     if names.iter().filter(|b| **b == 0).count() < count {
-        return Err(Malformed("more extended versions than names for them".into()));
+        return Err(Malformed::Refused("more extended versions than names for them".into()));
     }
     let listed = names.split(|b| *b == 0).take(count).enumerate();
     Ok(Some(listed.filter_map(move |(i, name)| Some((name, object.u32_at(crcs, i * 4)?)))))

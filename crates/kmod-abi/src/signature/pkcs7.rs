@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use super::Signature;
 
-/// Does it begin as `ContentInfo` with the type `signedData` (1.2.840.113549.1.7.2)? The kernel takes lengths of any form.
+/// Does it begin as `ContentInfo` with the type `signedData` (1.2.840.113549.1.7.2), and is all of it there? The kernel takes
+/// lengths of any form (BER), and refuses one that leads past the end.
 pub(super) fn is_signed_data(blob: &[u8]) -> bool {
     const TYPE: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     let &[0x30, length, ref rest @ ..] = blob else { return false };
@@ -15,7 +16,16 @@ pub(super) fn is_signed_data(blob: &[u8]) -> bool {
         0x81..=0xff => usize::from(length & 0x7f),
         _ => 0,
     };
-    rest.get(more..).is_some_and(|contents| contents.starts_with(TYPE))
+    let Some((digits, contents)) = rest.split_at_checked(more) else { return false };
+    let claimed = match length {
+        // Up to a mark at the end.
+        0x80 => Some(0),
+        0x81..=0xff => {
+            digits.iter().try_fold(0_usize, |n, digit| Some(n.checked_mul(256)? + usize::from(*digit)))
+        }
+        short => Some(usize::from(short)),
+    };
+    contents.starts_with(TYPE) && claimed.is_some_and(|claimed| claimed <= contents.len())
 }
 
 /// The contents of the next element, whatever it is.

@@ -104,6 +104,16 @@ fn a_modules_namespace_must_be_imported() {
     assert_eq!(rules(&judge(&kernel, &[provider, user.import_ns("P")])), [[], []]);
 }
 
+/// `module_augment_kernel_taints`: some modules say that they are free, and the kernel knows better.
+#[test]
+fn some_modules_are_proprietary_by_their_names() {
+    let builder = KernelBuilder::new(KREL).export_gpl("gpl_only", 2);
+    let with = |name| broken(&kernel(&builder), &builder.driver(name).license("GPL").need("gpl_only", 2));
+    assert_eq!((with("driverloader"), with("lve")), (vec![Rule::License], vec![Rule::License]));
+    // ndiswrapper taints the kernel, not itself.
+    assert_eq!((with("ndiswrapper"), with("lve2")), (vec![], vec![]));
+}
+
 /// `verify_module_namespace`, since 6.16: `module:` and names or globs, `-` as `_`; no import helps, and
 /// importing one is EPERM.
 #[test]

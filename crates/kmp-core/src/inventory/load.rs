@@ -287,7 +287,7 @@ fn read_module(root: &Root, path: &Path) -> Result<Module, ModuleFault> {
         // It was there a moment ago; only of a link it is known that it leads nowhere.
         let is_link = || root.symlink_metadata(path).is_ok_and(|s| s.kind() == FileType::Symlink);
         let has_vanished = e.kind() == io::ErrorKind::NotFound && !is_link();
-        if is_fault(&e) || has_vanished { ModuleFault::Unread(what) } else { Malformed(what).into() }
+        if is_fault(&e) || has_vanished { ModuleFault::Unread(what) } else { Malformed::File(what).into() }
     })?;
     let parsed =
         if size > LARGE { parse_up_to(MODULE_LIMIT, &bytes, path)? } else { parse_module(&bytes, path) };
@@ -318,8 +318,8 @@ pub fn parse_module(bytes: &[u8], path: &Path) -> Result<Module, Malformed> {
 fn parse_up_to(limit: u64, bytes: &[u8], path: &Path) -> Result<Result<Module, Malformed>, Malformed> {
     let inflated = match inflate(bytes, limit) {
         Ok(inflated) => inflated,
-        Err(e @ DecompressError::TooBig { .. }) => return Err(Malformed(e.to_string())),
-        Err(e) => return Ok(Err(Malformed(e.to_string()))),
+        Err(e @ DecompressError::TooBig { .. }) => return Err(Malformed::File(e.to_string())),
+        Err(e) => return Ok(Err(Malformed::File(e.to_string()))),
     };
     Ok(Module::parse(&inflated, &name_by_file(path)))
 }

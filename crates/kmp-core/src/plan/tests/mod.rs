@@ -53,7 +53,7 @@ impl Installed {
     }
 
     fn unreadable(mut self, file: &str) -> Self {
-        self.modules.push((file.into(), Err(Malformed("the file is empty".into()).into())));
+        self.modules.push((file.into(), Err(Malformed::Empty.into())));
         self
     }
 }
