@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Options, PackageChange};
+use super::{Options, PackageChange, Unknown};
 use crate::apply::{Wanted, is_index_only};
 use crate::ids::{KmpId, ReleaseId};
 use crate::inventory::{self, Item, ItemKind, Ownership, Release};
@@ -23,23 +23,40 @@ pub(super) struct Difference<'s> {
     pub index_alone: bool,
 }
 
-/// For the named kernel alone, of which every link stays as it is.
-pub(super) fn index_alone<'s>(root: &Root, survey: &'s Survey, named: Option<&str>) -> Vec<Difference<'s>> {
-    let kernels = survey.inventory.kernels().filter(|release| Some(release.release.as_str()) == named);
-    let difference = |release: &'s Release| Difference {
-        release,
-        wanted: Wanted {
+/// Every link stays as it is. The named kernel gets its index; so does each that is due for one, where it is only the
+/// distribution that is not known: what depmod has to do does not depend on it.
+pub(super) fn index_alone<'s>(
+    root: &Root,
+    survey: &'s Survey,
+    options: &Options,
+    unknown: &Unknown,
+) -> Vec<Difference<'s>> {
+    let chosen = &options.selection.kernels;
+    let kernels = survey.inventory.kernels().filter_map(|release| {
+        let is_named = Some(&release.release) == options.named.as_ref();
+        let index_due = inventory::stale(root, release).is_some();
+        let is_served = match unknown {
+            Unknown::Packages(_) => is_named,
+            Unknown::Distribution(_) => {
+                is_named || index_due && (chosen.is_empty() || chosen.contains(&release.release))
+            }
+        };
+        let wanted = Wanted {
             links: BTreeMap::new(),
             foreign: Vec::new(),
             unwanted: Vec::new(),
             kernel_is_gone: false,
-        },
-        changes: Vec::new(),
-        links_change: false,
-        index_due: inventory::stale(root, release).is_some(),
-        index_alone: true,
-    };
-    kernels.map(difference).collect()
+        };
+        is_served.then_some(Difference {
+            release,
+            wanted,
+            changes: Vec::new(),
+            links_change: false,
+            index_due,
+            index_alone: true,
+        })
+    });
+    kernels.collect()
 }
 
 pub(super) fn differences<'s>(
