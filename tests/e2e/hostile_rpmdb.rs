@@ -41,7 +41,7 @@ fn refuses(root: &TestRoot, what: &str, named: &str) {
     let new = "6.4.0-3-default";
     let output = sane(root, &["add-kernel", new]);
     assert_eq!(output.status, Some(2), "{what}: {output}");
-    for part in [named, "no link was changed", &format!("the initrd of kernel {new} were looked after")] {
+    for part in [named, "no link was changed", &format!("the initrd of kernel {new} were updated")] {
         assert!(output.stderr.contains(part), "{what}: {part}: {output}");
     }
     let index = root.join(modules(new)).join("modules.dep");

@@ -92,7 +92,7 @@ fn kernels_get_their_index() {
     let output = ends(&root, &["sync", "--dry-run"], 2);
     assert!(!index.exists(), "{output}");
     let output = ends(&root, &["sync"], 2);
-    assert!(output.stderr.contains(&format!("the initrd of kernel {OLD} were looked after")), "{output}");
+    assert!(output.stderr.contains(&format!("the initrd of kernel {OLD} were updated")), "{output}");
     assert!(index.exists(), "{output}");
     // Once that is done nothing is written any more.
     writes_nothing(&root, || ends(&root, &["sync"], 2));
