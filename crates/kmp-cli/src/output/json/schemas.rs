@@ -7,7 +7,7 @@ use kmp_core::abi::Rule;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::{explain, initrd, status, sync};
+use crate::verbs::{explain, initrd, status, sync};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {

@@ -28,7 +28,7 @@ pub struct Document<K> {
 impl<K: Serialize> Document<K> {
     pub fn print(kernels: Vec<K>) -> Result<(), String> {
         let document = Self { version: VERSION, kernels };
-        let mut page = crate::terminal::Page::new();
+        let mut page = crate::output::terminal::Page::new();
         page.line(serde_json::to_string(&document).map_err(|e| format!("cannot make JSON: {e}"))?);
         page.print()
     }
