@@ -38,6 +38,7 @@ mod support;
 mod sync;
 mod system_log;
 mod threads;
+mod unknown_distribution;
 mod versions;
 mod weak_modules;
 mod weak_modules2;

@@ -18,5 +18,6 @@ mod redhat;
 mod sanitized;
 mod support;
 mod trace;
+mod unknown_distribution;
 mod veto;
 mod zypp;

@@ -76,8 +76,12 @@ impl Kernel {
                 Some(has_flags) => return has_flags,
                 None => false,
             },
-            // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165).
-            Feature::StructSize => self.release.contains(".el") && self.is_at_least(Release::new(5, 14)),
+            // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165). Oracle's UEK 7 (5.15) is
+            // Linux as it came, though it has el9 in its name, too.
+            Feature::StructSize => {
+                let is_red_hats = self.release.contains(".el") && !self.release.contains("uek");
+                is_red_hats && self.is_at_least(Release::new(5, 14))
+            }
             // The switch is named in its configuration, on or off.
             Feature::ExtendedVersions => self.config.extended_versions.unwrap_or(false),
         };
@@ -106,6 +110,8 @@ mod tests {
             ("5.14.21-150500.55-default", Feature::StructSize, false),
             ("5.14.0-570.el9.x86_64", Feature::StructSize, true),
             ("4.18.0-477.el8.x86_64", Feature::StructSize, false),
+            ("5.15.0-210.163.7.el9uek.x86_64", Feature::StructSize, false),
+            ("6.12.0-1.23.3.2.el9uek.x86_64", Feature::StructSize, true),
             ("10.0.0", Feature::StructSize, true),
             ("6.14.0-1-default", Feature::ExtendedVersions, true),
             ("6.12.0-160000.5-default", Feature::ExtendedVersions, false),

@@ -57,6 +57,7 @@ typedef struct kmp_report kmp_report_t;
 #define KMP_E_ROOT 100      /* the root cannot be opened */
 #define KMP_E_FILE 101      /* a named file is not there or cannot be read */
 #define KMP_E_UNREAD 102    /* something below the root that is needed for a verdict could not be read */
+#define KMP_E_DIALECT 103   /* the distribution is neither of SUSE's nor of Red Hat's family, and kmp.conf does not set a dialect */
 #define KMP_E_RPM 200       /* no librpm can be used in this process */
 #define KMP_E_DATABASE 201  /* the rpm database could not be read */
 #define KMP_E_PACKAGE 202   /* a package file cannot be read, or is damaged */

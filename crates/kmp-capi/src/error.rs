@@ -29,6 +29,8 @@ pub mod code {
     pub const E_FILE: c_int = 101;
     /// something below the root that is needed for a verdict could not be read
     pub const E_UNREAD: c_int = 102;
+    /// the distribution is neither of SUSE's nor of Red Hat's family, and kmp.conf does not set a dialect
+    pub const E_DIALECT: c_int = 103;
     /// no librpm can be used in this process
     pub const E_RPM: c_int = 200;
     /// the rpm database could not be read
@@ -89,6 +91,7 @@ impl From<SyncError> for Error {
     fn from(error: SyncError) -> Self {
         let code = match &error {
             SyncError::Packages { .. } => code::E_DATABASE,
+            SyncError::Distribution { .. } => code::E_DIALECT,
             SyncError::Unread(_) => code::E_UNREAD,
             SyncError::Lock(LockError::Busy(_)) => code::E_BUSY,
             SyncError::Lock(_) => code::E_LOCK,

@@ -330,6 +330,10 @@ impl Transaction {
         if let Some(unknown) = &survey.inventory.packages_unknown {
             return Err(Error::new(code::E_DATABASE, unknown));
         }
+        // Which drivers a kernel would lose depends on the dialect.
+        if let Some(unknown) = &survey.inventory.conventions.distribution_unknown {
+            return Err(Error::new(code::E_DIALECT, unknown));
+        }
         let mut problems: Vec<Problem> = Vec::new();
         let config = Config::load(&shared.root, &mut problems);
         // What to do is not known where a file that may say so could not be read: nothing is stopped then.

@@ -7,7 +7,7 @@ mod wish;
 use std::path::{Path, PathBuf};
 
 use crate::conf_d::DropIns;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, UnknownDistribution, Which, os_release_value};
 use crate::glob;
 use crate::problem::Problem;
 use crate::root::Root;
@@ -78,34 +78,40 @@ pub struct Config {
 /// Where a distribution says what it is; the first that is there counts.
 const OS_RELEASE: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
 
-/// Whose conventions hold below `root`: by `dialect` in the configuration, else by `os-release`, else SUSE's.
+/// Which dialect is used below `root`: the one of the configuration, else that of the distribution, by `os-release`.
 /// What cannot be understood is a problem.
 ///
 /// # Errors
 /// One of these files cannot be read: then it is not known, and no guess is made.
-pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Result<Dialect, Problem> {
+pub fn dialect(root: &Root, problems: &mut Vec<Problem>) -> Result<Which, Problem> {
     Config::known(root, problems)?.dialect(root)
 }
 
 impl Config {
-    /// Whose conventions hold below `root`, if this is its configuration.
+    /// Which dialect is used below `root`, if this is its configuration.
     ///
     /// # Errors
-    /// What tells cannot be read: then it is not known, and no guess is made.
-    pub fn dialect(&self, root: &Root) -> Result<Dialect, Problem> {
+    /// `os-release` cannot be read: then it is not known, and no guess is made.
+    pub fn dialect(&self, root: &Root) -> Result<Which, Problem> {
         if let Some(dialect) = self.dialect {
-            return Ok(dialect);
+            return Ok(Which::Known(dialect));
         }
         for file in OS_RELEASE {
             match root.read_if_there(Path::new(file), LIMIT) {
                 Ok(None) => {}
                 Ok(Some(text)) => {
-                    return Ok(Dialect::of_os_release(&String::from_utf8_lossy(&text)).unwrap_or_default());
+                    let text = String::from_utf8_lossy(&text);
+                    let unknown = || UnknownDistribution {
+                        file: Some(root.display(Path::new(file))),
+                        id: os_release_value(&text, "ID").unwrap_or_default(),
+                    };
+                    let known = Dialect::of_os_release(&text).map(Which::Known);
+                    return Ok(known.unwrap_or_else(|| Which::Unknown(unknown())));
                 }
                 Err(e) => return Err(Problem::unreadable(root.display(Path::new(file)), &e)),
             }
         }
-        Ok(Dialect::default())
+        Ok(Which::Unknown(UnknownDistribution { file: None, id: String::new() }))
     }
 
     /// As [`Config::load`].
@@ -294,20 +300,32 @@ mod tests {
     }
 
     #[test]
-    fn the_dialect_is_configured_or_told_by_os_release() {
-        let files = testkit::TestRoot::new();
-        let root = Root::open(&files.path()).unwrap();
+    fn the_dialect_is_configured_or_the_distributions_and_else_unknown() {
+        let files = tempfile::tempdir().unwrap();
+        for dir in ["etc", "usr/lib"] {
+            std::fs::create_dir_all(files.path().join(dir)).unwrap();
+        }
+        let write = |file: &str, text: &str| std::fs::write(files.path().join(file), text).unwrap();
+        let root = Root::open(files.path()).unwrap();
         let mut problems = Vec::new();
-        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
-        files.write("usr/lib/os-release", "ID=fedora\n");
-        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::RedHat);
-        files.write("etc/os-release", "ID=opensuse-tumbleweed\n");
-        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
-        files.write("etc/kmp.conf", "dialect = redhat\n");
-        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::RedHat);
+        let mut which = || dialect(&root, &mut problems).unwrap();
+        let says = |which: Which| which.known().unwrap_err().to_string();
+        assert!(says(which()).starts_with("there is no os-release file, so"));
+        write("usr/lib/os-release", "ID=fedora\n");
+        assert_eq!(which(), Which::Known(Dialect::RedHat));
+        write("etc/os-release", "ID=opensuse-tumbleweed\n");
+        assert_eq!(which(), Which::Known(Dialect::Suse));
+        write("etc/os-release", "NAME=x\n");
+        assert!(says(which()).contains("the os-release file has no ID"));
+        write("etc/os-release", "ID=debian\n");
+        let unknown = says(which());
+        assert!(unknown.contains("\"debian\"") && unknown.contains("\"dialect = redhat\""), "{unknown}");
+        assert_eq!(which().for_reading(), Dialect::Suse);
+        write("etc/kmp.conf", "dialect = redhat\n");
+        assert_eq!(which(), Which::Known(Dialect::RedHat));
         assert!(problems.is_empty(), "{problems:?}");
-        files.write("etc/kmp.conf", "dialect = slackware\n");
-        assert_eq!(dialect(&root, &mut problems).unwrap(), Dialect::Suse);
+        write("etc/kmp.conf", "dialect = slackware\n");
+        assert!(dialect(&root, &mut problems).unwrap().unknown().is_some());
         assert!(problems[0].to_string().contains("line 1: dialect is suse or redhat"), "{problems:?}");
     }
 

@@ -2,12 +2,14 @@
 //! The conventions of a distribution: which modules are linked, where, and for which kernels.
 
 mod line;
+mod which;
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::tree::{EXTRA, IN_TREE, WEAK_UPDATES};
 
 pub use line::{KernelLine, Kinship};
+pub use which::{UnknownDistribution, Which};
 
 /// Whose conventions hold.
 ///
@@ -18,10 +20,9 @@ pub use line::{KernelLine, Kinship};
 /// | its target | the module, in `/usr/lib/modules` if that is the same | the module, in `/lib/modules` if that is the same |
 /// | which kernels | those of the package's flavour | all |
 /// | depmod's order | `updates extra weak-updates kgraft built-in` | `updates extra built-in weak-updates` |
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// openSUSE, SUSE Linux Enterprise, and whatever does not say what it is.
-    #[default]
+    /// openSUSE, SUSE Linux Enterprise and their relatives.
     Suse,
     /// Red Hat Enterprise Linux, Fedora, CentOS and their relatives.
     RedHat,
@@ -42,12 +43,11 @@ impl Dialect {
 
     /// What the text of `os-release` tells: `ID` first, then the words of `ID_LIKE`. `None`: neither family.
     pub fn of_os_release(text: &str) -> Option<Self> {
-        let value = |key: &str| {
-            // The last line counts, as in a shell.
-            let line = text.lines().rev().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix('='))?;
-            Some(line.trim_matches(['"', '\'']).to_ascii_lowercase())
-        };
-        let words = [value("ID"), value("ID_LIKE")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let words = [os_release_value(text, "ID"), os_release_value(text, "ID_LIKE")]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ");
         words.split_ascii_whitespace().find_map(|word| match word {
             "suse" | "sles" | "sled" => Some(Self::Suse),
             _ if word.starts_with("opensuse") || word.starts_with("sle-") => Some(Self::Suse),
@@ -74,7 +74,10 @@ impl Dialect {
 
     /// Are modules linked that no package owns?
     pub fn takes_unpackaged(self) -> bool {
-        self == Self::RedHat
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
     }
 
     /// Where the link of a module goes, below `weak-updates/`. `below` is the module's path below the
@@ -95,11 +98,13 @@ impl Dialect {
     /// that contains `-kmp-`; where the name does not tell, what follows the last `-` of the release that it
     /// was built for.
     pub fn flavour<'a>(self, package: &'a str, origin: &'a str) -> Option<&'a str> {
-        if self == Self::RedHat {
-            return None;
+        match self {
+            Self::Suse => {
+                let named = if package.contains("-kmp-") { package } else { origin };
+                named.rsplit_once('-').map(|(_, flavour)| flavour).filter(|f| !f.is_empty())
+            }
+            Self::RedHat => None,
         }
-        let named = if package.contains("-kmp-") { package } else { origin };
-        named.rsplit_once('-').map(|(_, flavour)| flavour).filter(|f| !f.is_empty())
     }
 
     /// depmod's order among all of a kernel's directories, by a path `below` the kernel's own: smaller wins.
@@ -114,13 +119,44 @@ impl Dialect {
 
     /// Do the names of kernels' packages say which [line](KernelLine) a kernel is of?
     pub fn goes_by_package(self) -> bool {
-        self == Self::RedHat
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
     }
 
     /// Does a linked module take the place of an in-tree module of its name, if depmod's `override` lines do
     /// not say so?
     pub fn links_beat_in_tree(self) -> bool {
-        self == Self::Suse
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
+
+    /// With a merged `/usr`, do targets of links begin with `/lib/modules` rather than `/usr/lib/modules`?
+    pub fn targets_are_in_lib(self) -> bool {
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
+    }
+
+    /// Is an initrd made for a kernel that has none? By Red Hat's conventions that is for `kernel-install` to do.
+    pub fn makes_missing_initrds(self) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
+
+    /// Where links changed, does dracut decide whether a linked module that is not in the initrd gets in? Then a new initrd is
+    /// made. Otherwise such a module is added only if dracut's configuration names it.
+    pub fn dracut_picks_new_modules(self) -> bool {
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
     }
 
     /// Is a module that takes the place of an in-tree one not linked where an in-tree user of that one would then no longer
@@ -131,6 +167,12 @@ impl Dialect {
             Self::RedHat => false,
         }
     }
+}
+
+/// The value of a key of `os-release`, in lower case. The last line counts, as in a shell.
+pub fn os_release_value(text: &str, key: &str) -> Option<String> {
+    let line = text.lines().rev().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix('='))?;
+    Some(line.trim_matches(['"', '\'']).to_ascii_lowercase())
 }
 
 /// Does a package of that flavour serve the kernel `release`?

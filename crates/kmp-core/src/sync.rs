@@ -14,6 +14,7 @@ use crate::abi::{Verdict, Warning};
 use crate::apply::{
     self, Depmod, Fate, Wanted, clear, clear_temporary, is_index_only, is_read_only, leftovers, switch,
 };
+use crate::dialect::UnknownDistribution;
 use crate::ids::{KmpId, ReleaseId};
 use crate::initrd::Request;
 use crate::inventory::{self, InstalledKmp, Item, ItemKind, Loader, Ownership, PackageError, Release};
@@ -48,12 +49,20 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Without the packages it cannot be told which links belong there.
-    #[error("the installed packages cannot be read, so no link was changed{}: {unknown}", done(.kernel.as_deref()))]
+    #[error("the installed packages cannot be read, so no link was changed{}: {unknown}", done(.kernels))]
     Packages {
         /// Why they are not known.
         unknown: PackageError,
         /// What was done for the named kernel all the same.
-        kernel: Option<Box<KernelReport>>,
+        kernels: Vec<KernelReport>,
+    },
+    /// Without the distribution's conventions it is not known which links belong there.
+    #[error("{unknown}. No link was changed{}", done(.kernels))]
+    Distribution {
+        /// Why they are not known, and what to do.
+        unknown: UnknownDistribution,
+        /// What was done all the same, for the named kernel and for those whose index was old.
+        kernels: Vec<KernelReport>,
     },
     /// Something could not be read without which nothing can be said of any kernel.
     #[error("not everything could be read, so no link was changed: {0}")]
@@ -63,8 +72,32 @@ pub enum SyncError {
     Lock(#[from] LockError),
 }
 
-fn done(kernel: Option<&KernelReport>) -> String {
-    let Some(kernel) = kernel else { return String::new() };
+/// Why it is not known which links belong there.
+#[derive(Clone)]
+enum Unknown {
+    Packages(PackageError),
+    Distribution(UnknownDistribution),
+}
+
+impl Unknown {
+    fn of(survey: &mut Survey) -> Option<Self> {
+        let packages = survey.inventory.packages_unknown.take().map(Self::Packages);
+        packages.or(survey.inventory.conventions.distribution_unknown.clone().map(Self::Distribution))
+    }
+
+    fn error(self, kernels: Vec<KernelReport>) -> SyncError {
+        match self {
+            Self::Packages(unknown) => SyncError::Packages { unknown, kernels },
+            Self::Distribution(unknown) => SyncError::Distribution { unknown, kernels },
+        }
+    }
+}
+
+fn done(kernels: &[KernelReport]) -> String {
+    kernels.iter().map(done_for).collect()
+}
+
+fn done_for(kernel: &KernelReport) -> String {
     let release = &kernel.release;
     let failed = match (&kernel.error, &kernel.index, kernel.initrd.as_ref().map(|fate| &fate.done)) {
         (Some(why), ..) | (_, Index::Failed(why), _) | (.., Some(apply::Done::Failed(why))) => Some(why),
@@ -313,15 +346,15 @@ pub fn sync(
         if loader.take_race() && !std::mem::replace(&mut has_raced, true) {
             continue;
         }
-        let unknown = survey.inventory.packages_unknown.take();
+        let unknown = Unknown::of(&mut survey);
         let mut unseen = Vec::new();
         let differences = match &unknown {
             None => differences(root, &survey, options, &mut unseen),
             Some(_) if options.dry_run => Vec::new(),
-            Some(_) => index_alone(root, &survey, options.named.as_deref()),
+            Some(unknown) => index_alone(root, &survey, options, unknown),
         };
         if let Some(unknown) = unknown.clone().filter(|_| differences.is_empty()) {
-            return Err(SyncError::Packages { unknown, kernel: None });
+            return Err(unknown.error(Vec::new()));
         }
         let leftovers = leftovers(root, &survey.inventory.dirs, &survey.inventory.releases, &mut unseen);
         let unchanged = differences.iter().all(|d| !d.links_change && !d.index_due);
@@ -361,30 +394,47 @@ pub fn sync(
             problems.extend(initrds.look_after(&mut kernels, all, options.dry_run, lock));
         }
         if let Some(unknown) = unknown {
-            return Err(SyncError::Packages { unknown, kernel: kernels.pop().map(Box::new) });
+            return Err(unknown.error(kernels));
         }
         survey.problems.append(&mut problems);
         return Ok(SyncReport { kernels, survey });
     }
 }
 
-/// For the named kernel alone, of which every link stays as it is.
-fn index_alone<'s>(root: &Root, survey: &'s Survey, named: Option<&str>) -> Vec<Difference<'s>> {
-    let kernels = survey.inventory.kernels().filter(|release| Some(release.release.as_str()) == named);
-    let difference = |release: &'s Release| Difference {
-        release,
-        wanted: Wanted {
+/// Every link stays as it is. The named kernel gets its index; so does each that is due for one, where it is only the
+/// distribution that is not known: what depmod has to do does not depend on it.
+fn index_alone<'s>(
+    root: &Root,
+    survey: &'s Survey,
+    options: &Options,
+    unknown: &Unknown,
+) -> Vec<Difference<'s>> {
+    let chosen = &options.selection.kernels;
+    let kernels = survey.inventory.kernels().filter_map(|release| {
+        let is_named = Some(&release.release) == options.named.as_ref();
+        let index_due = inventory::stale(root, release).is_some();
+        let is_served = match unknown {
+            Unknown::Packages(_) => is_named,
+            Unknown::Distribution(_) => {
+                is_named || index_due && (chosen.is_empty() || chosen.contains(&release.release))
+            }
+        };
+        let wanted = Wanted {
             links: BTreeMap::new(),
             foreign: Vec::new(),
             unwanted: Vec::new(),
             kernel_is_gone: false,
-        },
-        changes: Vec::new(),
-        links_change: false,
-        index_due: inventory::stale(root, release).is_some(),
-        index_alone: true,
-    };
-    kernels.map(difference).collect()
+        };
+        is_served.then_some(Difference {
+            release,
+            wanted,
+            changes: Vec::new(),
+            links_change: false,
+            index_due,
+            index_alone: true,
+        })
+    });
+    kernels.collect()
 }
 
 fn differences<'s>(

@@ -62,6 +62,8 @@ impl TestRoot {
             root.mkdir(dir);
         }
         root.set_macro("_dbpath", DBPATH);
+        // Tests for another distribution write /etc/os-release, which counts before this one.
+        root.write("usr/lib/os-release", "NAME=\"SLES\"\nID=\"sles\"\nID_LIKE=\"suse\"\n");
         // A plugin of rpm's own, since 4.20, that warns in each root but "/".
         root.set_macro("__transaction_unshare", "%{nil}");
         root

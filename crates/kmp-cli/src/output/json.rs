@@ -2,7 +2,7 @@
 //! The forms of `--json`. `version` changes when a field changes its meaning or goes; new ones may come.
 //!
 //! The documents' JSON schemas in `docs/schema` are made of these types and their comments: after a change,
-//! `KMP_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
+//! `KMP_TEST_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
 
 use std::path::Path;
 

@@ -192,7 +192,8 @@ fn of_this_system(root: &Path) -> Result<Dialect, String> {
     let root = Root::open(root).map_err(|e| e.to_string())?;
     let dialect = dialect(&root, &mut problems);
     problems.iter().for_each(|problem| log::warn!("{problem}"));
-    dialect.map_err(|problem| problem.to_string())
+    let which = dialect.map_err(|problem| problem.to_string())?;
+    which.known().map_err(|unknown| format!("{unknown}, or say --dialect"))
 }
 
 fn print(lines: &[Vec<u8>]) -> Result<(), String> {

@@ -37,14 +37,15 @@ pub fn request(context: &Context) -> Request {
 /// Does a kernel need a new initrd, now that modules of its own with these names came? Where that is not to be known, it does.
 pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[String]) -> bool {
     let Ok(context) = Context::open(root) else { return true };
-    let Ok(dialect) = kmp_core::config::dialect(&context.root, &mut Vec::new()) else { return true };
+    let Ok(which) = kmp_core::config::dialect(&context.root, &mut Vec::new()) else { return true };
+    let Ok(dialect) = which.known() else { return true };
     let Ok((_, releases)) = context.releases() else { return true };
     let is_kernel = |r: &&Release| (r.is_kernel || r.unread.is_some()) && r.release == kernel;
     let Some(release) = releases.iter().find(is_kernel) else { return false };
     let mut modules = compare::on_disk(dialect, release);
     compare::count(&mut modules, names);
     let maker = InitrdMaker::find(&context.root, settings, true);
-    System::look(&context.root, dialect, maker.missing())
+    System::look(&context.root, dialect, None, maker.missing())
         .assess(release, &modules, false, false, None)
         .needed()
 }
@@ -102,9 +103,10 @@ pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
     if noted.checks.is_empty() && noted.wishes.is_empty() {
         return Ok(());
     }
-    let dialect = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
+    let which = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
+    let dialect = which.for_reading();
     let maker = InitrdMaker::find(&context.root, settings, false);
-    let system = System::look(&context.root, dialect, maker.missing());
+    let system = System::look(&context.root, dialect, which.unknown(), maker.missing());
     let (_, releases) = context.releases()?;
     let is_there = |r: &Release| r.is_kernel || r.unread.is_some();
     let is_noted = |r: &&Release| is_there(r) && (noted.check(r).is_some() || noted.wish(r).is_some());
@@ -125,9 +127,10 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     kmp_core::inventory::has_kernels(&dirs, &releases, wanted).map_err(|e| e.to_string())?;
     let settings = context.settings();
     let mut problems = Vec::new();
-    let dialect = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
+    let which = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
+    let dialect = which.known().map_err(|unknown| unknown.to_string())?;
     let maker = InitrdMaker::find(&context.root, &settings, args.dry_run);
-    let system = System::look(&context.root, dialect, maker.missing());
+    let system = System::look(&context.root, dialect, None, maker.missing());
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root).map_err(|p| p.to_string())?;
     let noted = Noted::read(context).map_err(|p| p.to_string())?;

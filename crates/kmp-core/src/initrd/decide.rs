@@ -188,8 +188,8 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
         return Reason::WholeKernel;
     }
     let modules = match present() {
-        Present::Missing if facts.dialect == Dialect::RedHat => return Reason::NotMissed,
-        Present::Missing => return Reason::Missing,
+        Present::Missing if facts.dialect.makes_missing_initrds() => return Reason::Missing,
+        Present::Missing => return Reason::NotMissed,
         Present::Unreadable(why) => return Reason::Unreadable(why),
         Present::Unknown(why) => return Reason::Unknown(why),
         Present::Read(modules) => modules,
@@ -209,7 +209,7 @@ fn change(module: &Compared, facts: &Facts<'_>) -> Option<Change> {
         (State::Absent, State::Absent) => None,
         (State::Absent, _) if facts.drivers.wanted.contains(&module.name) => Some(Change::Lacking),
         (State::Absent, _) => {
-            (facts.links_changed && facts.dialect == Dialect::RedHat).then_some(Change::New)
+            (facts.links_changed && facts.dialect.dracut_picks_new_modules()).then_some(Change::New)
         }
         (_, State::Absent) => Some(Change::Gone),
         (State::Read(packed), State::Read(installed)) => {

@@ -22,7 +22,7 @@ pub use dracut_conf::Drivers;
 pub use settings::Settings;
 pub use tool::{NoGenerator, Tool};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, UnknownDistribution};
 use crate::inventory::Release;
 use crate::problem::Problem;
 use crate::root::Root;
@@ -62,8 +62,13 @@ pub struct System<'a> {
 }
 
 impl<'a> System<'a> {
-    /// Looks at the root. `missing`: why there is no generator, where initrds are to be made at once and there is none.
-    pub fn look(root: &'a Root, dialect: Dialect, missing: Option<&NoGenerator>) -> Self {
+    /// Looks at the root. `distribution`: why its dialect is not known, if so. `missing`: why there is no generator, where initrds are to be made at once and there is none.
+    pub fn look(
+        root: &'a Root,
+        dialect: Dialect,
+        distribution: Option<&UnknownDistribution>,
+        missing: Option<&NoGenerator>,
+    ) -> Self {
         let mut problems = Vec::new();
         let mut unknown = missing.filter(|fault| fault.is_unread()).map(ToString::to_string);
         let missing = missing.filter(|fault| !fault.is_unread()).map(|fault| hint(&fault.to_string()));
@@ -72,6 +77,8 @@ impl<'a> System<'a> {
             None
         });
         let incomplete = incomplete.or(missing);
+        // Which initrds are made is not known then, unless none is.
+        unknown = unknown.or(distribution.filter(|_| incomplete.is_none()).map(ToString::to_string));
         let drivers = Drivers::load(root, &mut problems);
         unknown = unknown.or(problems.iter().find(|p| p.is_unread).map(Problem::to_string));
         Self { root, incomplete, unknown, drivers, dialect, problems }

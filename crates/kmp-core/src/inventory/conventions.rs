@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 
 use super::{DepmodConfig, FoundModule, Package};
 use crate::config::{Config, Wish};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, UnknownDistribution};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
 use crate::tree::WEAK_UPDATES;
 
 /// What is linked: by the dialect, and by what somebody asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Conventions {
     /// The dialect.
     pub dialect: Dialect,
+    /// Why no dialect is known, if so: [`Self::dialect`] serves for reading only then, and no link may be changed.
+    pub distribution_unknown: Option<UnknownDistribution>,
     /// Modules that are linked in this run wherever they are below a release directory, by their paths.
     pub asked: HashSet<PathBuf>,
     /// Which of two modules is loaded, where that is configured.

@@ -102,11 +102,15 @@ impl Inventory {
     ) -> Result<Self, Problem> {
         let mut problems = Vec::new();
         let config = Config::known(root, &mut problems)?;
-        let dialect = config.dialect(root)?;
+        let which = config.dialect(root)?;
+        let dialect = which.for_reading();
+        let distribution_unknown = which.unknown().cloned();
+        problems.extend(distribution_unknown.as_ref().map(|unknown| unknown.problem(root)));
         let dirs = ModulesDirs::find(root)?;
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
         let depmod = DepmodConfig::load(root)?;
-        let conventions = Conventions { dialect, asked: asked.collect(), depmod, config };
+        let conventions =
+            Conventions { dialect, distribution_unknown, asked: asked.collect(), depmod, config };
         let releases = releases(root, &dirs, workers, &mut problems)?;
         let found = packages::find(root, rpm, &dirs, &releases, &conventions, &mut problems);
         let (found, packages_unknown) = match found {

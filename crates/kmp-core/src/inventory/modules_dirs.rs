@@ -77,7 +77,7 @@ impl ModulesDirs {
     /// The target of a link to the module at `path`, as a dialect's original spells it.
     pub fn target(&self, dialect: Dialect, path: &Path) -> PathBuf {
         let in_lib = || tree::spellings(path).map(|[_, in_lib]| in_lib);
-        let other = (dialect == Dialect::RedHat && self.merged).then(in_lib).flatten();
+        let other = (dialect.targets_are_in_lib() && self.merged).then(in_lib).flatten();
         other.unwrap_or_else(|| path.to_path_buf())
     }
 

@@ -129,7 +129,8 @@ impl<'s> Initrds<'s> {
         let (mut asked, mut problems) = (Vec::new(), Vec::from_iter(self.noted.unread.clone()));
         let maker = (!chosen.is_empty()).then(|| InitrdMaker::find(root, &request.settings, dry_run));
         let dialect = survey.inventory.conventions.dialect;
-        let system = maker.as_ref().map(|maker| System::look(root, dialect, maker.missing()));
+        let distribution = survey.inventory.conventions.distribution_unknown.as_ref();
+        let system = maker.as_ref().map(|maker| System::look(root, dialect, distribution, maker.missing()));
         for (chosen, report) in chosen {
             let (Some(maker), Some(system)) = (&maker, &system) else { break };
             let release = chosen.release;

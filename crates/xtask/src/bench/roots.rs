@@ -82,6 +82,7 @@ fn one(dir: &Path, base: &Path, names: usize, doubles: usize) {
         fs::create_dir_all(root.join(below)).expect("a new directory");
     }
     std::os::unix::fs::symlink("usr/lib", root.join("lib")).expect("a new link");
+    fs::write(root.join("etc/os-release"), "ID=sles\n").expect("a new file");
     fs::create_dir_all(dir.join("home")).expect("a new directory");
     fs::write(dir.join("home/.rpmmacros"), "%_dbpath /var/lib/rpm\n").expect("a new file");
 

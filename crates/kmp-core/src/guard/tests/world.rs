@@ -220,7 +220,13 @@ impl World {
         }
         let mut releases: Vec<Release> = releases.into_values().collect();
         releases.sort_by(|a, b| rpm_meta::vercmp(&a.release, &b.release));
-        let conventions = Conventions { dialect: self.dialect, ..Conventions::default() };
+        let conventions = Conventions {
+            dialect: self.dialect,
+            distribution_unknown: None,
+            asked: HashSet::new(),
+            depmod: crate::inventory::DepmodConfig::default(),
+            config: Config::default(),
+        };
         let inventory = Inventory::of(conventions, ModulesDirs::default(), releases, kmps);
         let surveyed = inventory.releases.each().filter_map(|(id, release)| {
             let (krel, crc) = kernels.iter().find(|(krel, _)| **krel == release.release)?;
