@@ -408,3 +408,29 @@ fn where_a_kmp_goes_after_its_kernel_no_index_stays() {
         assert_eq!(root.exists(&dir), stays, "{file}: {:?}", root.tree());
     }
 }
+
+/// modprobe loads nothing of a name that the kernel has built in.
+#[test]
+fn a_module_that_a_kernel_has_built_in_is_not_linked_there() {
+    let root = TestRoot::new();
+    let (old, same) = (kernel(OLD, 7), kernel(SAME, 7).builtin("kernel/drivers/misc/foo.ko"));
+    write_all(&root, &[&old, &same]);
+    root.install(&[&one_module("foo", "1", &old, 7), &one_module("bar", "1", &old, 7)]);
+    good(&root, &["sync"]);
+    assert_eq!(links(&root, SAME), linked(&[("bar", OLD)]));
+}
+
+/// depmod writes no index at all where modules need each other, so one such pair would cost a kernel every driver.
+#[test]
+fn modules_that_need_each_other_are_not_linked_and_cost_nobody_the_index() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    let half = |name: &str, other: &str| {
+        let module = old.driver(name).need(format!("of_{other}"), 1).export(format!("of_{name}"), 1);
+        package(name, "1", &old, &[(name, module)])
+    };
+    root.install(&[&half("a", "b"), &half("b", "a"), &one_module("foo", "1", &old, 7)]);
+    kmp(&root, &["sync"]);
+    assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));
+    assert_eq!(indexed(&root, SAME), ["weak-updates/updates/foo.ko"]);
+}

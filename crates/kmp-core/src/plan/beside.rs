@@ -7,8 +7,10 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
-use super::{Kmp, Site, modules};
+use super::judge::modules;
+use super::{Kmp, Site};
 use crate::abi::{Module, ModuleFault, Reason, Verdict, name};
 use crate::ids::{KmpId, List};
 use crate::union_find;
@@ -127,16 +129,28 @@ pub struct Beside<'s> {
     site: &'s Site<'s>,
     kmps: &'s List<KmpId, Kmp<'s>>,
     chosen: Vec<KmpId>,
-    /// The groups, and what is chosen of each, once they are needed.
-    groups: OnceCell<(Groups, BTreeMap<usize, Vec<KmpId>>)>,
+    /// The groups, once they are needed by whoever it is.
+    groups: Rc<OnceCell<Groups>>,
+    /// What is chosen of each.
+    sorted: OnceCell<BTreeMap<usize, Vec<KmpId>>>,
     left: Allowance,
 }
 
 impl<'s> Site<'s> {
     /// To judge KMPs beside this kernel's own modules and those of the KMPs `chosen`.
     pub fn beside(&'s self, kmps: &'s List<KmpId, Kmp<'s>>, chosen: &[KmpId]) -> Beside<'s> {
-        let left = Allowance::of(self, kmps);
-        Beside { site: self, kmps, chosen: chosen.to_vec(), groups: OnceCell::new(), left }
+        self.beside_in(kmps, chosen, Rc::default())
+    }
+
+    /// The same, where the groups of all these KMPs may be known.
+    pub(super) fn beside_in(
+        &'s self,
+        kmps: &'s List<KmpId, Kmp<'s>>,
+        chosen: &[KmpId],
+        groups: Rc<OnceCell<Groups>>,
+    ) -> Beside<'s> {
+        let (left, sorted) = (Allowance::of(self, kmps), OnceCell::new());
+        Beside { site: self, kmps, chosen: chosen.to_vec(), groups, sorted, left }
     }
 }
 
@@ -189,11 +203,8 @@ impl Beside<'_> {
 
     /// The kernel's own modules and the chosen KMPs of the group of `kmp`.
     fn group(&self, kmp: KmpId) -> (&[usize], &[KmpId]) {
-        let (groups, chosen) = self.groups.get_or_init(|| {
-            let groups = Groups::of(self.site, self.kmps);
-            let chosen = groups.sorted(self.chosen.iter().copied());
-            (groups, chosen)
-        });
+        let groups = self.groups.get_or_init(|| Groups::of(self.site, self.kmps));
+        let chosen = self.sorted.get_or_init(|| groups.sorted(self.chosen.iter().copied()));
         let group = groups.of_kmp(kmp);
         (groups.natives(group), chosen.get(&group).map_or(&[], Vec::as_slice))
     }

@@ -16,13 +16,24 @@ use testkit::Noise;
 /// What a choice is worth, less is better: packages not served, versions behind the newest, and these by package.
 type Cost = (usize, usize, Vec<usize>);
 
+/// No set can have both.
+fn has_a_name_twice(kmp: &Kmp<'_>) -> bool {
+    kmp.modules.iter().enumerate().any(|(i, m)| kmp.modules[..i].iter().any(|o| o.name == m.name))
+}
+
+/// The worth of what is planned and of the best choice, where these are not the same.
+fn worse_than_best(place: &Place, installed: &mut [Installed]) -> Option<(Cost, Cost)> {
+    installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
+    let (all, site) = (kmps(installed), place.site());
+    let (planned, best) = (cost_of(&site, &all), best_of_all(&site, &all));
+    (planned != best).then_some((planned, best))
+}
+
 /// The best of all choices there are, each tried.
 fn best_of_all(site: &Site<'_>, all: &List<KmpId, Kmp<'_>>) -> Cost {
     let mut versions: BTreeMap<&str, Vec<KmpId>> = BTreeMap::new();
     for (k, kmp) in all.each() {
-        let twice =
-            kmp.modules.iter().enumerate().any(|(i, m)| kmp.modules[..i].iter().any(|o| o.name == m.name));
-        if !twice {
+        if !has_a_name_twice(kmp) {
             versions.entry(kmp.package).or_default().push(k);
         }
     }
@@ -64,9 +75,7 @@ fn cost_of(site: &Site<'_>, all: &List<KmpId, Kmp<'_>>) -> Cost {
     let plan = site.plan(all);
     let mut versions: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (k, kmp) in all.each() {
-        let twice =
-            kmp.modules.iter().enumerate().any(|(i, m)| kmp.modules[..i].iter().any(|o| o.name == m.name));
-        if twice {
+        if has_a_name_twice(kmp) {
             continue;
         }
         let (seen, at) = versions.entry(kmp.package).or_insert((0, usize::MAX));
@@ -87,12 +96,7 @@ fn the_plan_is_the_best_of_all_in_2000_random_worlds() {
     for seed in 0..2_000 {
         let mut numbers = Noise::new(seed);
         let mut installed = world(&mut numbers, seed % 2 == 0);
-        installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
-        let (all, site) = (kmps(&installed), site.site());
-        let (planned, best) = (cost_of(&site, &all), best_of_all(&site, &all));
-        if planned != best {
-            worse.push((seed, planned, best));
-        }
+        worse.extend(worse_than_best(&site, &mut installed).map(|costs| (seed, costs)));
     }
     assert_eq!(worse, []);
 }
@@ -122,12 +126,7 @@ fn the_plan_is_the_best_beside_native_and_replaced_modules() {
             let above = site.driver("above").need("sub_f", 1).need("bus_f", version);
             installed.push(Installed::new("above-kmp-default", version, &[above]));
         }
-        installed.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
-        let (all, site) = (kmps(&installed), site.site());
-        let (planned, best) = (cost_of(&site, &all), best_of_all(&site, &all));
-        if planned != best {
-            worse.push((seed, planned, best));
-        }
+        worse.extend(worse_than_best(&site, &mut installed).map(|costs| (seed, costs)));
     }
     assert_eq!(worse, []);
 }
