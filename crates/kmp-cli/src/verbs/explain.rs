@@ -10,12 +10,12 @@ use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::Explain;
 use crate::context::Context;
-use crate::json::{self, Document};
-use crate::terminal::{Colour, Page};
-use crate::verdict_lines;
+use crate::outcome::Outcome;
+use crate::output::json::{self, Document};
+use crate::output::terminal::{Colour, Page};
+use crate::output::verdict_lines;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
