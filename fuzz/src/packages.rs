@@ -14,7 +14,7 @@ use kmp_core::run_dir::commit::{self, StepKind};
 use librpm_rt::Librpm;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-#[path = "../../crates/kmp-cli/src/zypp/frames.rs"]
+#[path = "../../crates/kmp-cli/src/host/zypp/frames.rs"]
 mod frames;
 
 /// librpm's parser and ours on what it makes of a package file.

@@ -11,8 +11,8 @@ use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
 use librpm_rt::Librpm;
 
-use crate::cores::Cores;
-use crate::progress::Progress;
+use crate::host::cores::Cores;
+use crate::output::progress::Progress;
 
 pub struct Context {
     pub root: Root,

@@ -3,72 +3,31 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod check;
 mod completion;
 mod context;
-mod cores;
-mod deferred;
-mod deps;
 mod drop_in;
-mod explain;
-mod initrd;
-mod initrd_lines;
-mod json;
+mod host;
 #[cfg(test)]
 mod man_pages;
-mod messages;
-mod progress;
-mod regenerate;
-mod status;
-mod status_page;
-mod sync;
-mod system_log;
-mod terminal;
-mod verdict_lines;
-mod weak_modules;
-mod weak_modules2;
-mod zypp;
+mod outcome;
+mod output;
+mod verbs;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use kmp_core::abi::Verdict;
 use kmp_core::apply;
 use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
-
-/// Exit codes: 0 done or consistent, 1 incompatible or drift found, 2 usage or failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Good,
-    Found,
-    Failed,
-}
-
-impl Outcome {
-    /// By verdicts, and whether something could not be read: what is unknown neither fits nor does not.
-    fn of<'v>(mut verdicts: impl Iterator<Item = &'v Verdict> + Clone, is_unread: bool) -> Self {
-        match () {
-            () if is_unread || verdicts.clone().any(Verdict::is_unknown) => Self::Failed,
-            () if verdicts.all(Verdict::fits) => Self::Good,
-            () => Self::Found,
-        }
-    }
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        ExitCode::from(match outcome {
-            Outcome::Good => 0,
-            Outcome::Found => 1,
-            Outcome::Failed => 2,
-        })
-    }
-}
+use crate::drop_in::{regenerate, weak_modules, weak_modules2};
+use crate::host::{deferred, zypp};
+use crate::outcome::Outcome;
+use crate::output::messages;
+use crate::verbs::{check, deps, explain, initrd, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();

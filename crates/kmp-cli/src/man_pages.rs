@@ -9,7 +9,7 @@ use std::process::Command as Program;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::args::Args;
-use crate::{regenerate, weak_modules, weak_modules2};
+use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()

@@ -12,7 +12,7 @@ use crate::glob;
 use crate::problem::Problem;
 use crate::root::Root;
 
-pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, Wish};
+pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, NotARange, Wish};
 
 /// Where configuration is, later files over earlier ones, and then drop-ins.
 const FILES: &[&str] = &["/usr/lib/kmp/kmp.conf", "/etc/kmp.conf"];

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::abi::name::module_name;
 use crate::abi::{Module, ModuleFault, Verdict};
 use crate::inventory::Loader;
 use crate::printable;
-use crate::root::{FileType, Root, is_fault};
+use crate::root::{FileType, Root, RootError, is_fault};
 use crate::workers;
 
 /// A module file that was named, or found in a directory that was.
@@ -21,6 +22,37 @@ pub struct File {
     pub name: String,
     /// Its contents, or why there are none.
     pub module: Result<Module, ModuleFault>,
+}
+
+/// What was named is no target.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The root directory cannot be opened.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// A file that is not there.
+    #[error("there is no file {}", printable(.0.as_os_str()))]
+    Absent(PathBuf),
+    /// A file or directory that cannot be read.
+    #[error("{} cannot be read: {error}", printable(.path.as_os_str()))]
+    Unreadable {
+        /// As it was named.
+        path: PathBuf,
+        /// The system's.
+        error: io::Error,
+    },
+    /// A name that is not UTF-8, as a package's is, and no file's.
+    #[error("{} is neither a file nor the name of a package", printable(.0.as_os_str()))]
+    Neither(PathBuf),
+    /// A directory without modules.
+    #[error("there is no module in {}", printable(.0.as_os_str()))]
+    Empty(PathBuf),
+}
+
+impl TargetError {
+    fn unreadable(path: &Path, error: io::Error) -> Self {
+        Self::Unreadable { path: path.into(), error }
+    }
 }
 
 /// What was named.
@@ -39,18 +71,18 @@ impl Targets {
     /// it or the name of a module or package file, or is a directory here, is meant as a file.
     ///
     /// # Errors
-    /// What is not there, in words.
-    pub fn read(loader: &Loader<'_>, names: &[OsString]) -> Result<Self, String> {
+    /// What is not there, or cannot be read.
+    pub fn read(loader: &Loader<'_>, names: &[OsString]) -> Result<Self, TargetError> {
         let mut paths = Vec::new();
         let mut packages = Vec::new();
         let mut package_files = Vec::new();
-        let system = Root::open(Path::new("/")).map_err(|e| e.to_string())?;
+        let system = Root::open(Path::new("/"))?;
         for name in names {
             let path = Path::new(name);
             // What is there is asked for once, so that a fault is not taken for an absence.
             let kind = match std::fs::metadata(path) {
                 Ok(found) => Some(found.is_dir()),
-                Err(e) if is_fault(&e) => return Err(format!("{} cannot be read: {e}", printable(name))),
+                Err(e) if is_fault(&e) => return Err(TargetError::unreadable(path, e)),
                 Err(_) => None,
             };
             let is_path = path.components().count() > 1 || name.as_encoded_bytes().contains(&b'/');
@@ -58,14 +90,14 @@ impl Targets {
                 find(&system, path, &mut paths)?;
             } else if is_path || is_package_file(path) || module_name(name).is_some() {
                 if kind.is_none() {
-                    return Err(format!("there is no file {}", printable(name)));
+                    return Err(TargetError::Absent(path.into()));
                 }
                 let list = if is_package_file(path) { &mut package_files } else { &mut paths };
                 list.push(path.to_path_buf());
             } else if let Some(name) = name.to_str() {
                 packages.push(name.to_string());
             } else {
-                return Err(format!("{} is neither a file nor the name of a package", printable(name)));
+                return Err(TargetError::Neither(path.into()));
             }
         }
         let files = workers::map(loader.workers(), &paths, |path| File {
@@ -87,13 +119,14 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Every module below a directory, in the order of paths.
-fn find(system: &Root, dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
-    let cannot = |dir: &Path, e| format!("{} cannot be read: {e}", printable(dir.as_os_str()));
-    let absolute = std::path::absolute(dir).map_err(|e| cannot(dir, e))?;
+fn find(system: &Root, dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), TargetError> {
+    let absolute = std::path::absolute(dir).map_err(|e| TargetError::unreadable(dir, e))?;
     let before = paths.len();
     let mut pending = vec![PathBuf::new()];
     while let Some(below) = pending.pop() {
-        let entries = system.read_dir(&absolute.join(&below)).map_err(|e| cannot(&dir.join(&below), e))?;
+        let entries = system
+            .read_dir(&absolute.join(&below))
+            .map_err(|e| TargetError::unreadable(&dir.join(&below), e))?;
         for entry in entries {
             let below = below.join(&entry.name);
             match entry.kind {
@@ -105,7 +138,7 @@ fn find(system: &Root, dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Strin
     }
     paths[before..].sort();
     match paths.len() - before {
-        0 => Err(format!("there is no module in {}", printable(dir.as_os_str()))),
+        0 => Err(TargetError::Empty(dir.into())),
         _ => Ok(()),
     }
 }

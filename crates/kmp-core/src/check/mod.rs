@@ -17,7 +17,7 @@ use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
 use crate::survey::{Selection, Survey};
-use crate::targets::{Targets, judge_together};
+use crate::targets::{TargetError, Targets, judge_together};
 
 use judge::{judge_files, modules_of, of_files, of_kernel, selected_kmps};
 
@@ -64,8 +64,8 @@ pub struct Checked {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// A file that is not there or cannot be read.
-    #[error("{0}")]
-    File(String),
+    #[error(transparent)]
+    File(#[from] TargetError),
     /// A package file that cannot be read.
     #[error(transparent)]
     PackageFile(#[from] librpm_rt::Error),
@@ -99,7 +99,7 @@ pub fn check(
     loader: &mut Loader<'_>,
     request: &Request<'_>,
 ) -> Result<Checked, CheckError> {
-    let targets = Targets::read(loader, request.names).map_err(CheckError::File)?;
+    let targets = Targets::read(loader, request.names)?;
     let mut transaction = match targets.package_files.as_slice() {
         [] => Transaction::default(),
         files => read_packages(root, rpm, files)?,

@@ -37,12 +37,17 @@ enum Operator {
     Greater,
 }
 
+/// A member of a range that is neither a comparison nor a glob.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is neither a comparison such as >=5.14.0-503 nor a glob")]
+pub struct NotARange(pub String);
+
 impl KernelRange {
     /// Reads a list with commas between its members.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Its first member that is neither.
+    pub fn parse(text: &str) -> Result<Self, NotARange> {
         let mut range = Self::default();
         for member in text.split(',') {
             range.add(member.trim())?;
@@ -50,7 +55,7 @@ impl KernelRange {
         Ok(range)
     }
 
-    fn add(&mut self, member: &str) -> Result<(), String> {
+    fn add(&mut self, member: &str) -> Result<(), NotARange> {
         let operators = [
             ("<=", Operator::LessOrEqual),
             (">=", Operator::GreaterOrEqual),
@@ -62,7 +67,7 @@ impl KernelRange {
         let found = operators.iter().find_map(|(sign, op)| Some((*op, member.strip_prefix(sign)?.trim())));
         let value = found.map_or(member, |(_, value)| value);
         if value.is_empty() || value.contains(|c: char| c.is_whitespace() || "<>=".contains(c)) {
-            return Err(format!("\"{member}\" is neither a comparison such as >=5.14.0-503 nor a glob"));
+            return Err(NotARange(member.into()));
         }
         match found {
             Some((operator, value)) => self.comparisons.push((operator, value.into())),

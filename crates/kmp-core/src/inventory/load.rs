@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use super::Stamp;
 use super::kernels::{FoundModule, Release};
 use crate::abi::{
-    Kernel, KernelConfig, Malformed, Module, ModuleFault, Rebuild, SymbolTable, Traits, builtin_names, name,
+    Kernel, KernelConfig, Malformed, Module, ModuleFault, NotSymvers, Rebuild, SymbolTable, Traits,
+    builtin_names, name,
 };
 use crate::budget::{Budget, Exceeded};
 use crate::printable;
@@ -324,13 +325,24 @@ fn parse_up_to(limit: u64, bytes: &[u8], path: &Path) -> Result<Result<Module, M
     Ok(Module::parse(&inflated, &name_by_file(path)))
 }
 
+/// Why a file is no symvers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SymversError {
+    /// It cannot be decompressed.
+    #[error(transparent)]
+    Decompress(#[from] DecompressError),
+    /// Its text is no list of symbol versions.
+    #[error(transparent)]
+    Text(#[from] NotSymvers),
+}
+
 /// Reads symvers, plain or compressed.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub fn parse_symvers(bytes: &[u8]) -> Result<SymbolTable, String> {
-    let text = inflate(bytes, TEXT_LIMIT).map_err(|e| e.to_string())?;
-    SymbolTable::parse(text.into_owned()).map_err(|e| e.to_string())
+/// What is wrong with it.
+pub fn parse_symvers(bytes: &[u8]) -> Result<SymbolTable, SymversError> {
+    let text = inflate(bytes, TEXT_LIMIT)?;
+    Ok(SymbolTable::parse(text.into_owned())?)
 }
 
 /// Where a kernel's symvers may be: in its directory, in `/boot`, or with its headers.
@@ -368,8 +380,8 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
     });
     if let Some(path) = found {
         let read = root.read(&path, TEXT_LIMIT).map_err(|e| Problem::unreadable(root.display(&path), &e));
-        let wrong = |what| Problem::new(root.display(&path), what);
-        match read.and_then(|bytes| parse_symvers(&bytes).map_err(wrong)) {
+        let wrong = |what: String| Problem::new(root.display(&path), what);
+        match read.and_then(|bytes| parse_symvers(&bytes).map_err(|e| wrong(e.to_string()))) {
             Ok(table) => {
                 if table.bad_lines() > 0 {
                     let what = match table.is_complete() {

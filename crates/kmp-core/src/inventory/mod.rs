@@ -35,7 +35,8 @@ pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
 pub use load::{
-    LoadedKernel, LoadedModule, LoadedUsers, Loader, parse_module, parse_symvers, read_module_file,
+    LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
+    read_module_file,
 };
 pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;

@@ -19,7 +19,7 @@ use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, ModulesDirs, Package, parse_symvers};
+use crate::inventory::{Kind, ModulesDirs, Package, SymversError, parse_symvers};
 use crate::tree;
 
 /// Gathers what a transaction brings and takes away.
@@ -217,8 +217,8 @@ impl Elements {
     /// read, it is taken from the Provides of its packages.
     ///
     /// # Errors
-    /// What is wrong with them, in words.
-    pub fn set_symvers(&mut self, release: &str, bytes: &[u8]) -> Result<(), String> {
+    /// What is wrong with them.
+    pub fn set_symvers(&mut self, release: &str, bytes: &[u8]) -> Result<(), SymversError> {
         let table = parse_symvers(bytes)?;
         self.kernels.entry(release.into()).or_default().symvers = Some(table);
         Ok(())

@@ -10,7 +10,7 @@ use std::path::Path;
 use kmp_core::root::Root;
 use kmp_core::run_dir::commit::{self, List};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// Answers libzypp until it ends. `synchronise` is what is done after a commit.
 pub fn run(root: &Path, synchronise: impl Fn() -> Result<(), String>) -> Result<Outcome, String> {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status`: each KMP against each kernel.
 
+mod page;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
@@ -13,12 +15,12 @@ use kmp_core::survey::{Survey, SurveyedKernel};
 use kmp_core::sync::first_reason;
 use serde::Serialize;
 
-use crate::Outcome;
+use self::page::{Row, State};
 use crate::args::Status;
 use crate::context::{Context, running_kernel};
-use crate::json::{self, Document};
-use crate::status_page::{self, Row, State};
-use crate::terminal::{Colour, Page};
+use crate::outcome::Outcome;
+use crate::output::json::{self, Document};
+use crate::output::terminal::{Colour, Page};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -284,7 +286,7 @@ fn print<'s>(
     let running = running.unwrap_or_default();
     let kernel = |k: &'s SurveyedKernel| {
         let release = k.kernel.release.as_str();
-        status_page::Kernel { release, is_running: release == running }
+        page::Kernel { release, is_running: release == running }
     };
     let row = |(index, kmp): (KmpId, &InstalledKmp)| Row {
         name: kmp.package.nvr(),
@@ -311,7 +313,7 @@ fn print<'s>(
             }
         }
     }
-    let kernels: Vec<status_page::Kernel<'_>> = survey.kernels.iter().map(kernel).collect();
+    let kernels: Vec<page::Kernel<'_>> = survey.kernels.iter().map(kernel).collect();
     let mut loose: BTreeMap<&Path, (&str, &Verdict)> = BTreeMap::new();
     for (kernel, modules) in survey.kernels.iter().zip(unpackaged) {
         loose.extend(modules.iter().map(|(path, _, verdict)| (*path, (&*kernel.kernel.release, *verdict))));
@@ -340,7 +342,7 @@ fn print<'s>(
     let made = kmps.iter().filter_map(|kmp| Some((kmp, kmp.kind.maker().filter(|m| *m != Maker::Somebody)?)));
     let made: Vec<String> =
         made.map(|(kmp, maker)| format!("  {}  by {}", kmp.package.nvr(), maker.as_str())).collect();
-    status_page::draw(
+    page::draw(
         &mut page,
         &kernels,
         &rows,

@@ -10,12 +10,12 @@ use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::Explain;
 use crate::context::Context;
-use crate::json::{self, Document};
-use crate::terminal::{Colour, Page};
-use crate::verdict_lines;
+use crate::outcome::Outcome;
+use crate::output::json::{self, Document};
+use crate::output::terminal::{Colour, Page};
+use crate::output::verdict_lines;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -90,7 +90,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     let release = std::slice::from_ref(&args.kernel);
     let targets = Targets::read(&loader, std::slice::from_ref(&args.name)).or_else(|e| {
         // A name that looks like no file may still be a module's.
-        if args.name.as_encoded_bytes().contains(&b'/') { Err(e) } else { Ok(Targets::default()) }
+        if args.name.as_encoded_bytes().contains(&b'/') { Err(e.to_string()) } else { Ok(Targets::default()) }
     })?;
     if !targets.package_files.is_empty() {
         return Err("kmp explain reads module files; use kmp check for a package file".into());

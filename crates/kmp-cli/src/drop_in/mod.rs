@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What the drop-ins for weak-modules2 and weak-modules have in common.
+//! The peers' commands, under their names; here what `weak-modules2` and `weak-modules` have in common.
+
+pub mod regenerate;
+pub mod weak_modules;
+pub mod weak_modules2;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::messages;
+use crate::output::messages;
 
 /// Messages to stdout and, where there is one, a log file.
 pub struct Speaker {

@@ -7,7 +7,7 @@ use kmp_core::abi::Rule;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::{explain, initrd, status, sync};
+use crate::verbs::{explain, initrd, status, sync};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -32,13 +32,13 @@ fn schemas_are_those_of_what_is_printed() {
     ];
     for (verb, schema) in &all {
         let path = dir.join(format!("{verb}.json"));
-        if std::env::var_os("KMP_WRITE_SCHEMAS").is_some() {
+        if std::env::var_os("KMP_TEST_WRITE_SCHEMAS").is_some() {
             std::fs::write(&path, schema).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == *schema,
-            "docs/schema/{verb}.json is old: KMP_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas"
+            "docs/schema/{verb}.json is old: KMP_TEST_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas"
         );
     }
     assert_eq!(std::fs::read_dir(dir).unwrap().count(), all.len(), "docs/schema has a schema of no verb");

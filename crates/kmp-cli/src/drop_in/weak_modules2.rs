@@ -17,12 +17,12 @@ use kmp_core::sync::{NotLinked, Options, PackageChange, SyncReport};
 
 use crate::completion;
 use crate::context::{Context, running_kernel};
-use crate::deferred;
 use crate::drop_in::{self, Speaker, listed_on_stdin};
-use crate::initrd;
-use crate::initrd_lines;
-use crate::sync::{below_release, name_gone, package_name, reconcile};
-use crate::system_log::About;
+use crate::host::deferred;
+use crate::host::system_log::About;
+use crate::output::initrd_lines;
+use crate::verbs::initrd;
+use crate::verbs::sync::{below_release, name_gone, package_name, reconcile};
 
 /// Where the path of a relative log file starts.
 const LOG_DIRECTORY: &str = "/var/log";

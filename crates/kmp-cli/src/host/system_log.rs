@@ -9,7 +9,7 @@ use kmp_core::sync::{Index, KernelReport, SyncReport};
 use kmp_core::system_log::{Level, SystemLog};
 
 use crate::context::Context;
-use crate::initrd_lines;
+use crate::output::initrd_lines;
 
 /// What the run was asked for because of: drivers that do not get there are told of though nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

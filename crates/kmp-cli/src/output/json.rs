@@ -2,7 +2,7 @@
 //! The forms of `--json`. `version` changes when a field changes its meaning or goes; new ones may come.
 //!
 //! The documents' JSON schemas in `docs/schema` are made of these types and their comments: after a change,
-//! `KMP_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
+//! `KMP_TEST_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub struct Document<K> {
 impl<K: Serialize> Document<K> {
     pub fn print(kernels: Vec<K>) -> Result<(), String> {
         let document = Self { version: VERSION, kernels };
-        let mut page = crate::terminal::Page::new();
+        let mut page = crate::output::terminal::Page::new();
         page.line(serde_json::to_string(&document).map_err(|e| format!("cannot make JSON: {e}"))?);
         page.print()
     }

@@ -17,8 +17,8 @@ use kmp_core::printable;
 use kmp_core::run_dir::Note;
 
 use crate::context::Context;
-use crate::initrd;
-use crate::messages;
+use crate::output::messages;
+use crate::verbs::initrd;
 
 /// Makes the initrds that are requested in /run/regenerate-initrd.
 #[derive(Debug, Parser)]

@@ -11,14 +11,14 @@ use kmp_core::problem::Problem;
 use kmp_core::run_dir::{self, Check, Lock, Note};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::Initrd;
 use crate::context::Context;
-use crate::initrd_lines::{Json, line, report};
-use crate::json::Document;
-use crate::sync::waiting;
-use crate::system_log;
-use crate::terminal::Page;
+use crate::host::system_log;
+use crate::outcome::Outcome;
+use crate::output::initrd_lines::{Json, line, report};
+use crate::output::json::Document;
+use crate::output::terminal::Page;
+use crate::verbs::sync::waiting;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status` for people: a table of KMPs and kernels, and below it what is not as it should be.
 
-use crate::terminal::{Colour, Page};
+use crate::output::terminal::{Colour, Page};
 
 /// How one KMP stands with one kernel.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use kmp_core::abi::Verdict;
 use kmp_core::printable;
 
-use crate::terminal::{Colour, Page};
+use crate::output::terminal::{Colour, Page};
 
 /// Draws the lines of a verdict; `head` stands before the word on the first of them.
 pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {

@@ -12,14 +12,14 @@ use kmp_core::sync::{Index, KernelReport, Options, PackageChange, SyncReport, sy
 use kmp_core::tree;
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
-use crate::initrd;
-use crate::initrd_lines;
-use crate::json::{self, Document};
-use crate::system_log::{self, About};
-use crate::terminal::Page;
+use crate::host::system_log::{self, About};
+use crate::outcome::Outcome;
+use crate::output::initrd_lines;
+use crate::output::json::{self, Document};
+use crate::output::terminal::Page;
+use crate::verbs::initrd;
 
 /// What a scriptlet tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

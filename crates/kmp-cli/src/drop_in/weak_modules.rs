@@ -21,11 +21,11 @@ use kmp_core::tree;
 
 use crate::completion;
 use crate::context::{Context, running_kernel};
-use crate::deferred;
 use crate::drop_in::{self, Speaker, listed_on_stdin};
-use crate::initrd_lines;
-use crate::sync::{below_release, reconcile};
-use crate::system_log::About;
+use crate::host::deferred;
+use crate::host::system_log::About;
+use crate::output::initrd_lines;
+use crate::verbs::sync::{below_release, reconcile};
 
 /// Makes kernel modules that were built for one kernel available to the others that they fit.
 #[derive(Debug, Parser)]

@@ -38,7 +38,7 @@ impl Progress {
         let due = state.started.elapsed() > PATIENCE && state.shown.is_none_or(|at| at.elapsed() > PACE);
         if due {
             state.shown = Some(Instant::now());
-            let width = crate::terminal::width().unwrap_or(80).saturating_sub(20);
+            let width = crate::output::terminal::width().unwrap_or(80).saturating_sub(20);
             let start = what.chars().count().saturating_sub(width);
             let tail: String = what.chars().skip(start).collect();
             let _ = write!(std::io::stderr(), "\r\x1b[Kreading {:>5} {tail}", state.count);

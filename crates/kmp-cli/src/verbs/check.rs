@@ -8,12 +8,12 @@ use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::printable;
 use kmp_core::targets::{File, Targets, judge_together};
 
-use crate::Outcome;
 use crate::args::Check;
 use crate::context::Context;
-use crate::json::{self, Document};
-use crate::terminal::{Colour, Page};
-use crate::verdict_lines;
+use crate::outcome::Outcome;
+use crate::output::json::{self, Document};
+use crate::output::terminal::{Colour, Page};
+use crate::output::verdict_lines;
 
 pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
@@ -22,7 +22,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
     let mut is_unread = false;
     let (releases, lines, apart) = match (&args.symvers, &table) {
         (Some(file), Some(table)) if kernels.is_empty() => {
-            let targets = Targets::read(&loader, &args.names)?;
+            let targets = Targets::read(&loader, &args.names).map_err(|e| e.to_string())?;
             let others = !(targets.packages.is_empty() && targets.package_files.is_empty());
             if others || targets.files.is_empty() {
                 return Err("--symvers without --kernel judges module files; name some".into());

@@ -16,9 +16,9 @@ use kmp_core::tree;
 use kmp_core::unpack::{MODULE_LIMIT, inflate};
 use kmp_core::workers;
 
-use crate::Outcome;
 use crate::args::Deps;
-use crate::cores::Cores;
+use crate::host::cores::Cores;
+use crate::outcome::Outcome;
 
 /// A file that cannot be read or is not what it should be fails the command, after all else was printed:
 /// a package that lacks dependencies is found out too late.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What verbs come to: the exit status.
+
+use std::process::ExitCode;
+
+use kmp_core::abi::Verdict;
+
+/// How a verb ended; as an exit status 0, 1 and 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, or consistent.
+    Good,
+    /// Incompatible, or drift was found.
+    Found,
+    /// Wrong usage, or something failed.
+    Failed,
+}
+
+impl Outcome {
+    /// By verdicts, and whether something could not be read: what is unknown neither fits nor does not.
+    pub fn of<'v>(mut verdicts: impl Iterator<Item = &'v Verdict> + Clone, is_unread: bool) -> Self {
+        match () {
+            () if is_unread || verdicts.clone().any(Verdict::is_unknown) => Self::Failed,
+            () if verdicts.all(Verdict::fits) => Self::Good,
+            () => Self::Found,
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(match outcome {
+            Outcome::Good => 0,
+            Outcome::Found => 1,
+            Outcome::Failed => 2,
+        })
+    }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What is printed: for people on a terminal, and for programs as JSON.
+
+pub mod initrd_lines;
+pub mod json;
+pub mod messages;
+pub mod progress;
+pub mod terminal;
+pub mod verdict_lines;
