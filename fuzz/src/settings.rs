@@ -4,11 +4,11 @@
 use std::cmp::Ordering;
 
 use kmp_core::abi::KernelConfig;
+use kmp_core::assignments::{Assignments, LeftOut};
 use kmp_core::config::Config;
-use kmp_core::glob;
 use kmp_core::dialect::Dialect;
 use kmp_core::fuzz;
-use kmp_core::assignments::{Assignments, LeftOut};
+use kmp_core::glob;
 use kmp_core::initrd::Drivers;
 
 /// Both halves of the input as texts; a NUL parts them.
