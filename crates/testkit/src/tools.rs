@@ -87,7 +87,7 @@ pub fn run(command: &mut Command) -> Output {
 /// Where that fails.
 #[track_caller]
 pub fn copy_program(from: &Path, to: &Path) {
-    run(command("cp").arg("--").arg(from).arg(to)).expect_success();
+    run(command("cp").args(["--preserve=mode", "--"]).arg(from).arg(to)).expect_success();
 }
 
 /// A command with sbin in its path and a fixed language.
