@@ -15,8 +15,8 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, pipe2};
 
+use crate::program::{End, Files, KEPT, Output, Program};
 use crate::supervisor::{self, GO, Kind, MORE, RECORD, Setup};
-use crate::{End, Files, KEPT, Output, Program};
 
 /// Files sent in one message. The kernel takes 253 (SCM_MAX_FD).
 const BATCH: usize = 128;

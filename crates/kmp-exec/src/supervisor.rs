@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libc::{c_char, c_int, c_uint, pid_t};
 
-use crate::{FIRST_FILE, GRACE};
+use crate::program::{FIRST_FILE, GRACE};
 
 /// Files come with it.
 pub(crate) const MORE: u8 = b'f';

@@ -13,8 +13,8 @@ mod switch;
 
 pub use depmod::{Depmod, DepmodError};
 pub use initrd::{
-    ALL, Asked, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark, markers,
-    unmark,
+    ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,
+    markers, unmark,
 };
 
 pub use leftovers::{clear, leftovers};

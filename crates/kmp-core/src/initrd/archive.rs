@@ -292,7 +292,8 @@ impl Reader<'_> {
         if bytes.len() < entry.size as usize {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Digest::of(bytes, &mut self.inflater).map_or_else(Archived::Broken, Archived::File))
+        Ok(Digest::of(bytes, &mut self.inflater)
+            .map_or_else(|e| Archived::Broken(e.to_string()), Archived::File))
     }
 }
 

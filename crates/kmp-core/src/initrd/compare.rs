@@ -180,7 +180,7 @@ fn of_kernel<'c>(dialect: Dialect, contents: &'c Contents, release: &str) -> BTr
 
 fn read_module(root: &Root, path: &Path, inflater: &mut Inflater) -> io::Result<State> {
     Ok(match root.read(path, MODULE_LIMIT) {
-        Ok(bytes) => Digest::of(bytes, inflater).map_or_else(State::Broken, State::Read),
+        Ok(bytes) => Digest::of(bytes, inflater).map_or_else(|e| State::Broken(e.to_string()), State::Read),
         Err(e) if is_fault(&e) => return Err(e),
         Err(e) => State::Broken(format!("{}: {e}", root.display(path).display())),
     })

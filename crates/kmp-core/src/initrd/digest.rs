@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use crate::abi;
-use crate::unpack::{Inflater, MODULE_LIMIT};
+use crate::unpack::{DecompressError, Inflater, MODULE_LIMIT};
 
 /// What tells one module from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +22,9 @@ impl Digest {
     /// That of a module file, packed or not.
     ///
     /// # Errors
-    /// Why it cannot be unpacked, in words.
-    pub fn of<'a>(file: impl Into<Cow<'a, [u8]>>, inflater: &mut Inflater) -> Result<Self, String> {
-        let module = inflater.inflate(file, MODULE_LIMIT).map_err(|e| e.to_string())?;
+    /// It cannot be unpacked.
+    pub fn of<'a>(file: impl Into<Cow<'a, [u8]>>, inflater: &mut Inflater) -> Result<Self, DecompressError> {
+        let module = inflater.inflate(file, MODULE_LIMIT)?;
         let mut loaded = Sha256::new();
         let is_known = abi::loaded_parts(&module, &mut |part| loaded.update(part));
         Ok(Self { whole: Sha256::digest(&module).into(), loaded: is_known.then(|| loaded.finalize().into()) })

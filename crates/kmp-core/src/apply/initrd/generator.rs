@@ -29,6 +29,11 @@ pub struct GeneratorError {
     pub status: Option<i32>,
 }
 
+/// A program of the caller's that looks after initrds could not be run, or failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CheckError(String);
+
 /// The program that makes initrds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generator {
@@ -132,14 +137,14 @@ fn configured(root: &Root) -> Result<Option<String>, NoGenerator> {
 /// Runs a program of the caller's that looks after the initrd of `release` in place of ours. Returns what it said.
 ///
 /// # Errors
-/// In words: it cannot be run, or failed.
-pub fn check_with(program: &Path, release: &str) -> Result<String, String> {
+/// [`CheckError`].
+pub fn check_with(program: &Path, release: &str) -> Result<String, CheckError> {
     // Who names it on a command line means a path there as it is there.
     let named = match program.components().count() {
         1 => Ok(program.to_path_buf()),
         _ => std::path::absolute(program),
     };
-    let named = named.map_err(|e| e.to_string())?;
+    let named = named.map_err(|e| CheckError(e.to_string()))?;
     program::run(named.as_os_str(), &[release.into()], With { limit: LIMIT, ..With::default() })
-        .map_err(|failure| failure.told(program.as_os_str(), last_lines))
+        .map_err(|failure| CheckError(failure.told(program.as_os_str(), last_lines)))
 }

@@ -6,7 +6,7 @@ mod markers;
 
 use std::path::Path;
 
-pub use generator::{Generator, GeneratorError, check_with};
+pub use generator::{CheckError, Generator, GeneratorError, check_with};
 pub use markers::{ALL, MARKERS, mark, markers, unmark};
 
 use crate::initrd::{NoGenerator, Reason, Settings, places};
