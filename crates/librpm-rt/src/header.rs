@@ -42,7 +42,7 @@ pub(crate) struct Header<'a> {
 
 impl Librpm {
     /// Reads a header that the host owns, such as one from `rpmteHeader` or `rpmReadPackageFile`, and keeps nothing of it.
-    /// Files are listed for directories that `keep` accepts, as with [`Database::package`].
+    /// Files are listed for directories that `keep` accepts, as with [`Database::package`](crate::Database::package).
     ///
     /// # Safety
     /// `header` is null (an error) or a live `Header` of the same librpm.

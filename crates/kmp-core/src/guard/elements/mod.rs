@@ -208,7 +208,7 @@ impl Elements {
         Ok(contents.kernels.into_keys().next())
     }
 
-    /// The files of the packages that a kernel which comes is in, for [`in_tree::read`](super::in_tree::read).
+    /// The files of the packages that a kernel which comes is in, for [`in_tree::read`].
     pub(super) fn take_kernel_files(&mut self) -> Vec<(String, PackageFile)> {
         std::mem::take(&mut self.kernel_files)
     }
