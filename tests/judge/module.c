@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every module that `cargo xtask judge` builds is this file with some of these defined before it:
  *   KJ_EXPORT   a function to export, by KJ_KIND(name) [EXPORT_SYMBOL]

@@ -26,13 +26,17 @@ pub fn shellcheck() -> Result<(), String> {
     finish("shellcheck", Command::new("shellcheck").args(&scripts).current_dir(project()))
 }
 
+/// Ours, and that of kernel modules.
+const LICENCES: [&str; 2] = ["LGPL-2.1-or-later", "GPL-2.0-only"];
+
 /// Every source file has an SPDX line among its first three.
 pub fn licences() -> Result<(), String> {
     let without = without_licence(&files(&project())?);
     match without.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "there is no `SPDX-License-Identifier: LGPL-2.1-or-later` in the first three lines of {}",
+            "there is no `SPDX-License-Identifier: {}` in the first three lines of {}",
+            LICENCES.join("` or `"),
             without.join(", ")
         )),
     }
@@ -46,7 +50,11 @@ fn without_licence(files: &[PathBuf]) -> Vec<String> {
     let has_licence = |file: &&PathBuf| {
         let text = fs::read(file).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        text.lines().take(3).any(|line| line.contains("SPDX-License-Identifier: LGPL-2.1-or-later"))
+        let names_one = |line: &str| {
+            let licence = line.split_once("SPDX-License-Identifier: ").map(|(_, rest)| rest);
+            licence.is_some_and(|rest| LICENCES.iter().any(|name| rest.starts_with(name)))
+        };
+        text.lines().take(3).any(names_one)
     };
     let without = files.iter().filter(is_source).filter(|file| !has_licence(file));
     without.map(|file| file.display().to_string()).collect()
