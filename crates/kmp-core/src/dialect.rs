@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The conventions of a distribution: which modules are linked, where, and for which kernels.
+//! The conventions of a distribution: which modules are linked, where, and for which kernels. One more is a variant of [`Dialect`]
+//! and its words; the compiler asks for each method, and the table "To add" in ARCHITECTURE.md has the rest.
 
+mod flavour;
 mod line;
 mod which;
 
@@ -8,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::tree::{EXTRA, IN_TREE, WEAK_UPDATES};
 
+pub use flavour::serves;
 pub use line::{KernelLine, Kinship};
 pub use which::{UnknownDistribution, Which};
 
@@ -94,19 +97,6 @@ impl Dialect {
         }
     }
 
-    /// The flavour of kernels that a package serves; `None`: all. The text after the last `-` of a name
-    /// that contains `-kmp-`; where the name does not tell, what follows the last `-` of the release that it
-    /// was built for.
-    pub fn flavour<'a>(self, package: &'a str, origin: &'a str) -> Option<&'a str> {
-        match self {
-            Self::Suse => {
-                let named = if package.contains("-kmp-") { package } else { origin };
-                named.rsplit_once('-').map(|(_, flavour)| flavour).filter(|f| !f.is_empty())
-            }
-            Self::RedHat => None,
-        }
-    }
-
     /// depmod's order among all of a kernel's directories, by a path `below` the kernel's own: smaller wins.
     pub fn load_rank(self, below: &Path) -> usize {
         let (links, in_tree) = if self.links_beat_in_tree() { (10, 11) } else { (11, 10) };
@@ -175,14 +165,6 @@ pub fn os_release_value(text: &str, key: &str) -> Option<String> {
     Some(line.trim_matches(['"', '\'']).to_ascii_lowercase())
 }
 
-/// Does a package of that flavour serve the kernel `release`?
-pub fn serves(flavour: Option<&str>, release: &str) -> bool {
-    match flavour {
-        Some(flavour) => release.strip_suffix(flavour).is_some_and(|rest| rest.ends_with('-')),
-        None => true,
-    }
-}
-
 /// depmod's order among a kernel's own directories of third-party modules, the same in both dialects:
 /// smaller wins.
 pub fn search_rank(below: &Path) -> usize {
@@ -194,23 +176,6 @@ pub fn search_rank(below: &Path) -> usize {
 mod tests {
     use super::Dialect::{RedHat, Suse};
     use super::*;
-
-    #[test]
-    fn flavour_is_the_last_word_of_a_kmps_name() {
-        assert_eq!(Suse.flavour("nvidia-open-driver-G06-signed-kmp-default", "x"), Some("default"));
-        assert_eq!(Suse.flavour("kmod-foo", "6.4.0-150600.21-rt"), Some("rt"));
-        assert_eq!(Suse.flavour("kmod-foo", "6.4.0"), None);
-        assert_eq!(RedHat.flavour("kmod-foo", "5.14.0-70.el9.x86_64"), None);
-    }
-
-    #[test]
-    fn a_kernel_is_served_by_its_own_flavour_only() {
-        assert!(serves(Some("default"), "6.4.0-150600.21-default"));
-        assert!(!serves(Some("default"), "6.4.0-150600.21-nondefault"));
-        assert!(!serves(Some("default"), "6.4.0-150600.21-rt"));
-        assert!(!serves(Some("default"), "default"));
-        assert!(serves(None, "6.4.0"));
-    }
 
     #[test]
     fn links_as_the_originals_name_them() {

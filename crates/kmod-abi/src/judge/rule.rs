@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The rules: one row each. `docs/loader-rules.md` has the same rows, and the checks of the loader that are none of these.
+//! The check itself goes into the file of its family beside this one.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A file a verb.
+//! A file a verb. Its arguments are in `args.rs`, and `main.rs` calls it; the verbs of scriptlets are in `sync.rs`.
 
 pub mod check;
 pub mod deps;

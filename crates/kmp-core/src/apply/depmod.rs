@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Runs depmod.
+//! Runs depmod. Whether it has to run is decided in `inventory/index_due.rs` and, by the links that change, in
+//! `sync/difference.rs`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

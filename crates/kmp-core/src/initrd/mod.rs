@@ -10,17 +10,17 @@ mod cpio;
 pub mod decide;
 mod digest;
 pub mod dracut_conf;
+mod generators;
 pub mod places;
 mod settings;
-mod tool;
 
 use std::path::Path;
 
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
+pub use generators::{NoGenerator, Tool};
 pub use settings::Settings;
-pub use tool::{NoGenerator, Tool};
 
 use crate::dialect::{Dialect, UnknownDistribution};
 use crate::inventory::Release;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::tool::Tool;
+use super::generators::Tool;
 use crate::environment;
 use crate::root::Root;
 

@@ -7,7 +7,7 @@ mod conventions;
 mod depmod_d;
 mod dkms;
 pub(crate) mod driver;
-mod index;
+mod index_due;
 mod kernel_packages;
 mod kernels;
 pub(crate) mod kind;
@@ -30,7 +30,7 @@ pub use conventions::Conventions;
 pub use depmod_d::{DEPMOD_D, DepmodConfig};
 use dkms::Dkms;
 pub use driver::Driver;
-pub use index::stale;
+pub use index_due::stale;
 pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
@@ -334,8 +334,8 @@ struct Stamp(Stat);
 /// Reads `modules.dep` in both of the ways in which it is read.
 #[cfg(feature = "fuzz")]
 pub(crate) fn fuzz_modules_dep(text: &[u8]) {
-    for line in index::third_party_lines(text) {
-        index::spelled(line).for_each(drop);
+    for line in index_due::third_party_lines(text) {
+        index_due::spelled(line).for_each(drop);
     }
     for (_, used) in load::dependencies(&String::from_utf8_lossy(text)) {
         used.for_each(drop);

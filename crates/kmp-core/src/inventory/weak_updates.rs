@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What a kernel's `weak-updates/` holds.
+//! What a kernel's `weak-updates/` holds. Whose each link is, is decided in `ownership.rs`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 
 use nix::fcntl::OFlag;
 
-use super::files::{Remark, if_locked};
+use super::open::{Remark, if_locked};
 use super::{Held, RunDir};
 use crate::root::Root;
 

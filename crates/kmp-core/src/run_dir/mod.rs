@@ -22,18 +22,18 @@
 //! initrd with the old links, and a kill at any moment leaves the note or the marker.
 
 pub mod commit;
-mod files;
 mod initrds;
 mod lock;
 pub(crate) mod notes;
+mod open;
 mod pending;
 pub mod transaction;
 
 /// The directory.
 pub const DIRECTORY: &str = "/run/kmp";
 
-pub use files::{Held, Opened, Remark, RunDir, is_refusal};
 pub use initrds::{Check, check, checks, settle_check, settle_wish, wish, wishes};
 pub use lock::{Lock, LockError};
 pub use notes::Note;
+pub use open::{Held, Opened, Remark, RunDir, is_refusal};
 pub use pending::{keep_pending, settle_pending};

@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::files::{Remark, if_locked};
+use super::open::{Remark, if_locked};
 use super::{DIRECTORY, Held, RunDir, check, wish};
 use crate::root::{Dir, Root};
 

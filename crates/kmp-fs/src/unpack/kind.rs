@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The formats, and how each is recognised.
+//! The formats, and how each is recognised. What else one more takes: `mod.rs`.
 
 use std::fmt;
 

@@ -8,7 +8,8 @@
 //! Input is not trusted: memory does not grow beyond the caller's limit, and a claimed size counts only as far as the format
 //! could pack that much into so few bytes.
 //!
-//! To add a format: its row in `kind.rs`, a file beside `bzip2.rs`, and what the compiler then asks for in this one.
+//! To add a format: its row in `kind.rs`, a file beside `bzip2.rs`, and what the compiler then asks for in this one. For modules also
+//! kmod-abi's `name.rs`, the file attributes and the scriptlets: the table "To add" in ARCHITECTURE.md has all of it.
 
 mod bzip2;
 mod error;

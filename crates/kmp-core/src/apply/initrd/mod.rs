@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Initrds that are needed: asked for by markers, and made by generators.
 
-mod generator;
 mod markers;
+mod run_generator;
 
 use std::path::Path;
 
-pub use generator::{CheckError, Generator, GeneratorError, check_with};
 pub use markers::{ALL, MARKERS, mark, markers, unmark};
+pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
 use crate::initrd::{NoGenerator, Reason, Settings, places};
 use crate::inventory::Release;
