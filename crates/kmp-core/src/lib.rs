@@ -5,6 +5,30 @@
 //! The way of the data: [`inventory`] reads what there is, [`abi`] judges, [`plan`] decides which links
 //! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
 //! Only [`apply`] and [`run_dir`] write.
+//!
+//! What a run would do, without doing it:
+//!
+//! ```
+//! use kmp_core::inventory::Loader;
+//! use kmp_core::root::Root;
+//! use kmp_core::sync::{Options, sync};
+//! use kmp_core::workers::Serial;
+//!
+//! # let system = testkit::TestRoot::new();
+//! # let place = system.path();
+//! let root = Root::open(&place)?;
+//! let rpm = librpm_rt::Librpm::load()?;
+//! let mut loader = Loader::new(&root, &Serial, None);
+//! let options = Options { dry_run: true, ..Options::default() };
+//! let report = sync(&root, Ok(&rpm), &mut loader, &options, None)?;
+//! for kernel in &report.kernels {
+//!     for change in &kernel.changes {
+//!         println!("{}: {change}", kernel.release);
+//!     }
+//! }
+//! # assert!(report.kernels.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is to be done about drivers that kernels would be without. Pure.
 //!
-//! The environment (`KMP_POLICY`) goes over the macro (`%_kmp_policy`), and that over kmp.conf: libkmp reads the first two, and gives
-//! what holds to [`Config`].
+//! The environment (`KMP_POLICY`) goes over the macro (`%_kmp_policy`), and that over kmp.conf: `read_policy` in kmp-capi's `plugin/judge.rs`
+//! reads the first two, and gives what holds to [`Config`].
 
 use super::lost::{Lost, Weight};
 use crate::config::{Config, Policy};

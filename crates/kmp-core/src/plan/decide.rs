@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Decides which KMPs a kernel is to have: the newest first, what fails gives way. Pure.
+//!
+//! Which of two is newer was decided when stock was taken: `sort` in `inventory/packages.rs`, by `inventory/driver.rs`.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
