@@ -99,10 +99,23 @@ impl Module {
             Malformed::Refused("no struct module in it (section .gnu.linkonce.this_module)".into())
         })?;
 
-        let mut module = Self {
+        let mut module = Self { struct_size: this_module.size, signature, ..Self::empty(object.arch) };
+        module.read_modinfo(&object, file)?;
+        let versions = module.read_versions(&object)?;
+        module.read_needs(&object, &versions)?;
+        let exports = read_exports(&object)?;
+        module.offers = exports.offers;
+        module.has_export_flags = exports.has_flags;
+        module.lacks_export_crcs = exports.lacks_crcs;
+        Ok(module)
+    }
+
+    /// A module of which nothing but the architecture is known.
+    fn empty(arch: Arch) -> Self {
+        Self {
             name: "".into(),
             is_named_by_file: false,
-            arch: object.arch,
+            arch,
             vermagic: None,
             license: None,
             needs: Vec::new(),
@@ -119,18 +132,10 @@ impl Module {
             supported: Supported::No,
             is_in_tree: false,
             is_live_patch: false,
-            struct_size: this_module.size,
-            signature,
+            struct_size: 0,
+            signature: SignatureState::Unsigned,
             is_declared: false,
-        };
-        module.read_modinfo(&object, file)?;
-        let versions = module.read_versions(&object)?;
-        module.read_needs(&object, &versions)?;
-        let exports = read_exports(&object)?;
-        module.offers = exports.offers;
-        module.has_export_flags = exports.has_flags;
-        module.lacks_export_crcs = exports.lacks_crcs;
-        Ok(module)
+        }
     }
 
     /// A module of which only the imported and exported symbols and their versions are known.
@@ -140,29 +145,12 @@ impl Module {
     ) -> Self {
         let crcs = |crc| Crcs { basic: Some(crc), extended: Some(crc) };
         let mut module = Self {
-            name: "".into(),
-            is_named_by_file: false,
-            arch: Arch { is_64: true, big_endian: false, machine: 0 },
-            vermagic: None,
             // Whatever it is: that it does not load for its licence is not known.
             license: Some("GPL".into()),
-            needs: Vec::new(),
-            layout: Crcs::default(),
             has_versions: true,
             has_extended_versions: true,
-            offers: Vec::new(),
-            has_export_flags: false,
-            lacks_export_crcs: false,
-            import_ns: Vec::new(),
-            depends: Vec::new(),
-            softdeps: Vec::new(),
-            aliases: Vec::new(),
-            supported: Supported::No,
-            is_in_tree: false,
-            is_live_patch: false,
-            struct_size: 0,
-            signature: SignatureState::Unsigned,
             is_declared: true,
+            ..Self::empty(Arch { is_64: true, big_endian: false, machine: 0 })
         };
         for (symbol, crc) in needs {
             if &*symbol == "module_layout" {

@@ -57,10 +57,7 @@ pub fn nvrs() -> Vec<CompletionCandidate> {
 /// What cannot be read has no candidates.
 fn from_inventory(names: impl Fn(&Inventory) -> Vec<String>) -> Vec<CompletionCandidate> {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let root = std::path::absolute(root_of(&words));
-    let Ok(root) = root.and_then(|r| Root::open(&r).map_err(std::io::Error::other)) else {
-        return Vec::new();
-    };
+    let Ok(root) = Root::open(root_of(&words)) else { return Vec::new() };
     let rpm = Librpm::load();
     let Ok(found) = Inventory::take(&root, rpm.as_ref(), &[], &Serial) else { return Vec::new() };
     let mut names = names(&found);

@@ -25,8 +25,7 @@ pub struct Context {
 
 impl Context {
     pub fn open(root: &Path) -> Result<Self, String> {
-        let root = std::path::absolute(root).map_err(|e| format!("{}: {e}", root.display()))?;
-        let root = Root::open(&root).map_err(|e| e.to_string())?;
+        let root = Root::open(root).map_err(|e| e.to_string())?;
         let progress = Progress::new();
         let teller = progress.clone();
         let tell = Box::new(move |what: &str| teller.tell(what));

@@ -48,6 +48,7 @@ impl Plugin {
         let judged = root.as_ref().and_then(|root| commit::judged(root, &remark));
         self.run.part = part(true, steps.as_deref(), judged);
         self.run.more_comes = more_comes(steps.as_deref(), |nevra| self.run.elements.contains(nevra));
+        self.run.steps = steps.unwrap_or_default();
     }
 
     /// The policy that goes over kmp.conf: the environment's, else the macro's.
@@ -121,7 +122,7 @@ impl Plugin {
     /// at: libzypp can be told to download packages only as it needs them.
     fn add_pending(&mut self, transaction: &mut Transaction) -> bool {
         let Ok(root) = Root::open(&self.run.root) else { return false };
-        let Some(mut steps) = commit::steps(&root, &|text| self.voice.remark(text)) else { return false };
+        let mut steps = std::mem::take(&mut self.run.steps);
         steps.retain(|step| !self.run.elements.contains(&step.nevra));
         let (going, coming): (Vec<Step>, Vec<Step>) =
             steps.into_iter().partition(|step| step.kind == StepKind::Erase);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use kmp_core::config::Policy;
 use kmp_core::guest::{self, CommandLine, Part};
 use kmp_core::root::Root;
-use kmp_core::run_dir::commit;
+use kmp_core::run_dir::commit::{self, Step};
 use kmp_core::run_dir::transaction::Mark;
 
 use super::Plugin;
@@ -37,6 +37,8 @@ pub(super) struct Run {
     pub concerns_us: bool,
     /// What it is to libzypp.
     pub part: Part,
+    /// What is pending in the commit of libzypp that it is a part of.
+    pub steps: Vec<Step>,
     /// Other calls of rpm will come in the same commit.
     pub more_comes: bool,
     /// All that the commit brings could be looked at.

@@ -17,7 +17,7 @@ pub fn note(root: &Path, request: &[&str], asking: Option<&str>, touched: &[Stri
     if !is_asked_for() {
         return false;
     }
-    let opened = std::path::absolute(root).and_then(|root| Root::open(&root).map_err(std::io::Error::other));
+    let opened = Root::open(root).map_err(std::io::Error::other);
     opened.and_then(|root| transaction::request(&root, request, asking, touched)).unwrap_or_else(|e| {
         log::warn!("the request cannot be left to the transaction, and is carried out at once: {e}");
         false

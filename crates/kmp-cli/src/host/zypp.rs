@@ -58,7 +58,7 @@ fn reply() -> io::Result<()> {
 }
 
 fn note(root: &Path, list: &str) -> io::Result<List> {
-    let root = Root::open(&std::path::absolute(root)?).map_err(io::Error::other)?;
+    let root = Root::open(root).map_err(io::Error::other)?;
     commit::begin(&root, list, &|remark| log::warn!("{remark}"))
 }
 

@@ -2,7 +2,7 @@
 //! The guard as a whole: reads what it has to be given about the machine, and lets it judge. The only file of the guard that
 //! knows a root.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -38,6 +38,7 @@ pub fn judge(
     let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();
     let files = RefCell::new(elements.take_kernel_files());
+    let blacklist = OnceCell::new();
     let read: RefCell<HashMap<String, Rc<InTree>>> = RefCell::default();
     let read_in_tree = |release: &str| {
         if let Some(known) = read.borrow().get(release) {
@@ -45,7 +46,7 @@ pub fn judge(
         }
         let mut files = files.borrow_mut();
         let of_release = files.iter_mut().filter(|(of, _)| of == release).map(|(_, file)| file);
-        let blacklist = Blacklist::load(root);
+        let blacklist = blacklist.get_or_init(|| Blacklist::load(root));
         let found = in_tree::read(&survey.inventory.dirs, release, of_release, &|name| blacklist.has(name));
         Some(Rc::clone(read.borrow_mut().entry(release.into()).or_insert(Rc::new(found))))
     };

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Sources of drivers that are built on the machine. Pure.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::inventory::kind::{AKMODS, DKMS_CONF, SOURCES};
+
 /// Is this file of a package a source for dkms or akmods? Such a package will build on this machine what the
 /// package that it replaces had built.
 pub fn builds_drivers(path: &[u8]) -> bool {
-    let in_sources =
-        |below: &[u8]| path.strip_prefix(b"/usr/src/".as_slice()).is_some_and(|p| p.ends_with(below));
-    in_sources(b"/dkms.conf") || path.starts_with(b"/usr/src/akmods/") && path.ends_with(b".rpm")
+    let file = Path::new(OsStr::from_bytes(path));
+    let in_sources = |below: &Path| {
+        below.file_name().is_some_and(|name| name == DKMS_CONF) && below != Path::new(DKMS_CONF)
+    };
+    file.strip_prefix(SOURCES).is_ok_and(in_sources) || file.starts_with(AKMODS) && path.ends_with(b".rpm")
 }
 
 #[test]

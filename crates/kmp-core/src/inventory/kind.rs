@@ -97,6 +97,9 @@ impl Maker {
 /// Where sources are that dkms builds from.
 pub(crate) const SOURCES: &str = "/usr/src";
 
+/// What tells dkms how to build, in a directory of sources.
+pub(crate) const DKMS_CONF: &str = "dkms.conf";
+
 /// Where source packages are that akmods builds from.
 pub(crate) const AKMODS: &str = "/usr/src/akmods";
 
@@ -192,7 +195,7 @@ fn waits_for_kernels(trigger: &str) -> bool {
 
 /// Is it `/usr/src/NAME-VERSION/dkms.conf`, which tells dkms what to build?
 pub(crate) fn is_dkms_conf(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "dkms.conf")
+    path.file_name().is_some_and(|name| name == DKMS_CONF)
         && path.parent().and_then(Path::parent) == Some(Path::new(SOURCES))
 }
 

@@ -4,7 +4,7 @@
 //! Which of two is newer was decided when stock was taken: `sort` in `inventory/packages.rs`, by `inventory/driver.rs`.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::all::All;
@@ -104,12 +104,7 @@ impl Site<'_> {
         }
         chosen.iter().for_each(|k| taken.take(&kmps[*k]));
 
-        let mut plan = KernelPlan {
-            links: BTreeMap::new(),
-            decisions: List::new(),
-            verdicts: List::new(),
-            natives: Vec::new(),
-        };
+        let mut plan = KernelPlan::default();
         let of_natives: HashMap<(KmpId, &str), &Verdict> = self
             .natives
             .iter()

@@ -34,20 +34,18 @@ pub(super) fn index_alone<'s>(
     let chosen = &options.selection.kernels;
     let kernels = survey.inventory.kernels().filter_map(|release| {
         let is_named = Some(&release.release) == options.named.as_ref();
-        let index_due = inventory::stale(root, release).is_some();
-        let is_served = match unknown {
+        let is_candidate = match unknown {
             Unknown::Packages(_) => is_named,
-            Unknown::Distribution(_) => {
-                is_named || index_due && (chosen.is_empty() || chosen.contains(&release.release))
-            }
+            Unknown::Distribution(_) => is_named || chosen.is_empty() || chosen.contains(&release.release),
         };
+        let index_due = is_candidate && inventory::stale(root, release).is_some();
         let wanted = Wanted {
             links: BTreeMap::new(),
             foreign: Vec::new(),
             unwanted: Vec::new(),
             kernel_is_gone: false,
         };
-        is_served.then_some(Difference {
+        (is_named || index_due).then_some(Difference {
             release,
             wanted,
             changes: Vec::new(),

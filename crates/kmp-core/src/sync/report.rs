@@ -163,9 +163,7 @@ impl SyncReport {
             })
             .collect()
     }
-}
 
-impl SyncReport {
     /// What the KMPs that have newly come to a kernel do to its in-tree modules: a sentence a module of theirs. Said when the
     /// links are made, and not again.
     pub fn breaks(&self, kernel: &KernelReport) -> Vec<String> {

@@ -74,14 +74,17 @@ impl Root {
     /// # Errors
     /// `path` is not a directory, or cannot be opened.
     pub fn open(path: &Path) -> Result<Root, RootError> {
-        let fail = |doing| move |source| RootError { doing, path: path.to_owned(), source };
-        let real = std::fs::canonicalize(path).map_err(fail("cannot find the root directory"))?;
+        let fail = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| RootError { doing, path, source }
+        };
+        let (finding, opening) = ("cannot find the root directory", "cannot open the root directory");
+        let path = std::path::absolute(path).map_err(fail(finding, path))?;
+        let real = std::fs::canonicalize(&path).map_err(fail(finding, &path))?;
         if real == Path::new("/") {
-            return Root::open_with(&real, Resolver::System).map_err(fail("cannot open the root directory"));
+            return Root::open_with(&real, Resolver::System).map_err(fail(opening, &path));
         }
-        let path = std::path::absolute(path).map_err(fail("cannot find the root directory"))?;
-        let mut root =
-            Root::open_with(&path, Resolver::InRoot).map_err(fail("cannot open the root directory"))?;
+        let mut root = Root::open_with(&path, Resolver::InRoot).map_err(fail(opening, &path))?;
         root.beneath.walk_if_needed();
         Ok(root)
     }

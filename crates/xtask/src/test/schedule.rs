@@ -32,6 +32,11 @@ pub fn logs() -> PathBuf {
     install::target().join("suite")
 }
 
+/// A file of a step: its `log`, or its `end`, which says why it failed or was not run.
+fn file_of(step: &str, what: &str) -> PathBuf {
+    logs().join(format!("{}.{what}", step.replace(' ', "-")))
+}
+
 /// Runs steps; a step waits for those that it [waits for](Step::waits_for). As many busy ones run at once as there are
 /// processors, but two at least.
 ///
@@ -65,7 +70,7 @@ pub fn run(steps: &[&'static Step], options: &[&str]) -> Result<Vec<Outcome>, St
 
 fn start(step: &Step, options: &[&str]) -> Result<Child, String> {
     let file = |name: &str| {
-        let path = logs().join(format!("{}.{name}", step.name.replace(' ', "-")));
+        let path = file_of(step.name, name);
         File::create(&path).map_err(|e| format!("{}: {e}", path.display()))
     };
     file("end")?;
@@ -93,8 +98,7 @@ impl Running<'_> {
     fn end(mut self) -> Result<Outcome, String> {
         let (name, took, cpu) = (self.step.name, self.start.elapsed(), cpu(self.child.id()));
         let status = self.child.wait().map_err(|e| format!("{name}: {e}"))?;
-        let said =
-            fs::read_to_string(logs().join(format!("{}.end", name.replace(' ', "-")))).unwrap_or_default();
+        let said = fs::read_to_string(file_of(name, "end")).unwrap_or_default();
         let end = match status.code() {
             Some(0) if said.is_empty() => Ok(None),
             Some(0) => Ok(Some(said)),
@@ -121,7 +125,7 @@ pub fn note(name: &str, end: &Result<Option<String>, String>) -> Result<(), Stri
         Ok(None) => return Ok(()),
         Ok(Some(why)) | Err(why) => why,
     };
-    let path = logs().join(format!("{}.end", name.replace(' ', "-")));
+    let path = file_of(name, "end");
     fs::write(&path, words).map_err(|e| format!("{}: {e}", path.display()))
 }
 
@@ -133,7 +137,7 @@ impl Outcome {
             Ok(None) => println!("{name:12} ok after {seconds:.0} s"),
             Ok(Some(why)) => println!("{name:12} NOT RUN: {why}"),
             Err(why) => {
-                let path = logs().join(format!("{}.log", name.replace(' ', "-")));
+                let path = file_of(name, "log");
                 let log = fs::read(&path).unwrap_or_default();
                 println!("\n=== {name}: {}\n", path.display());
                 println!("{}", String::from_utf8_lossy(&log).trim_end());
