@@ -103,7 +103,7 @@ static rpmRC tsm_post(rpmPlugin plugin, rpmts ts, int res)
 {
     kmp_plugin_t *kmp = librpm.rpmPluginGetData(plugin);
 
-    /* -1 for a veto, and also where one package of many failed: that something has changed tells more. */
+    /* -1 for a veto, and also where one package of many failed: that something has changed says more. */
     (void)res;
     fault(kmp, "tsm_post");
     kmp_plugin_end(kmp, librpm.rpmtsRootDir(ts));

@@ -76,7 +76,7 @@ impl Rebuild {
         self.over.as_ref()
     }
 
-    /// Takes in `System.map`: a line `ADDRESS r __ksymtab_NAME` tells that the kernel image exports NAME,
+    /// Takes in `System.map`: a line `ADDRESS r __ksymtab_NAME` says that the kernel image exports NAME,
     /// though not with which CRC.
     pub fn add_system_map(&mut self, text: &[u8]) {
         for line in text.split(|b| *b == b'\n') {

@@ -20,16 +20,16 @@ pub struct Context {
     run_in_root: bool,
     rpm: Result<Librpm, librpm_rt::Error>,
     progress: Progress,
-    tell: Box<dyn Fn(&str) + Sync>,
+    show_progress: Box<dyn Fn(&str) + Sync>,
 }
 
 impl Context {
     pub fn open(root: &Path) -> Result<Self, String> {
         let root = Root::open(root).map_err(|e| e.to_string())?;
         let progress = Progress::new();
-        let teller = progress.clone();
-        let tell = Box::new(move |what: &str| teller.tell(what));
-        Ok(Self { root, run_in_root: false, rpm: Librpm::load(), progress, tell })
+        let shown = progress.clone();
+        let show_progress = Box::new(move |what: &str| shown.show(what));
+        Ok(Self { root, run_in_root: false, rpm: Librpm::load(), progress, show_progress })
     }
 
     /// With leave to run programs of a root that is not the system's, or without.
@@ -47,7 +47,7 @@ impl Context {
     }
 
     pub fn loader(&self) -> Loader<'_> {
-        Loader::new(&self.root, &Cores, self.progress.is_shown().then_some(&*self.tell))
+        Loader::new(&self.root, &Cores, self.progress.is_shown().then_some(&*self.show_progress))
     }
 
     /// All release directories. What could not be read of one is in it.
@@ -72,7 +72,7 @@ impl Context {
         Ok(survey)
     }
 
-    /// The work is done; the line that told of it goes.
+    /// The work is done; the line about it goes.
     pub fn done(&self) {
         self.progress.clear();
     }

@@ -44,7 +44,7 @@ impl Dialect {
         }
     }
 
-    /// What the text of `os-release` tells: `ID` first, then the words of `ID_LIKE`. `None`: neither family.
+    /// What the text of `os-release` means: `ID` first, then the words of `ID_LIKE`. `None`: neither family.
     pub fn of_os_release(text: &str) -> Option<Self> {
         let words = [os_release_value(text, "ID"), os_release_value(text, "ID_LIKE")]
             .into_iter()
@@ -86,7 +86,7 @@ impl Dialect {
     /// Where the link of a module goes, below `weak-updates/`. `below` is the module's path below the
     /// directory of `release`, `target` the link's target (`ModulesDirs::target`), `vermagic` the module's.
     ///
-    /// Red Hat's dialect goes by the release that a module was built for, as its vermagic tells: where that is
+    /// Red Hat's dialect goes by the release that a module was built for, as its vermagic says: where that is
     /// another than the one in whose directory it is, the link has the module's whole path.
     pub fn link(self, release: &str, below: &Path, target: &Path, vermagic: Option<&str>) -> PathBuf {
         let built_for = vermagic.and_then(|v| v.split_ascii_whitespace().next());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Which of many things belong together, told pair by pair.
+//! Which of many things belong together, given pair by pair.
 
 use kmp_steps as steps;
 

@@ -15,7 +15,7 @@ pub(crate) const MORE: u8 = b'f';
 /// All files have come.
 pub(crate) const GO: u8 = b'g';
 
-/// Bytes of a record that tells of the program: kind and value.
+/// Bytes of a record about the program: kind and value.
 pub(crate) const RECORD: usize = 5;
 
 /// Where the children have the socket, and the directory that becomes the root.
@@ -86,8 +86,8 @@ pub(crate) fn supervise(setup: &Setup) -> ! {
             execute(setup, supervisor);
         }
         if program < 0 {
-            tell(Kind::NotRun, errno());
-            tell(Kind::Exited, 127);
+            report(Kind::NotRun, errno());
+            report(Kind::Exited, 127);
             libc::_exit(0);
         }
         (0..3).for_each(|fd| {
@@ -95,7 +95,7 @@ pub(crate) fn supervise(setup: &Setup) -> ! {
         });
         libc::close(ROOT);
         let (kind, value) = watch(program, setup.limit);
-        tell(kind, value);
+        report(kind, value);
         libc::_exit(0)
     }
 }
@@ -122,7 +122,7 @@ fn execute(setup: &Setup, supervisor: pid_t) -> ! {
             check(libc::chdir(c"/".as_ptr()))
         });
         if let Err(errno) = result {
-            tell(Kind::NotRun, errno);
+            report(Kind::NotRun, errno);
             libc::_exit(127);
         }
         for signal in 1..=libc::SIGRTMAX() {
@@ -132,7 +132,7 @@ fn execute(setup: &Setup, supervisor: pid_t) -> ! {
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, null_mut());
         libc::execve(setup.path, setup.argv, setup.envp);
-        tell(Kind::NotRun, errno());
+        report(Kind::NotRun, errno());
         libc::_exit(127)
     }
 }
@@ -251,7 +251,7 @@ fn wait(program: pid_t, ended: RawFd, control: Option<RawFd>, limit: Duration) -
             }
             let mut files = [
                 libc::pollfd { fd: ended, events: libc::POLLIN, revents: 0 },
-                // No event is asked for: the files' messages are for the program. A hang-up is told of in any case.
+                // No event is asked for: the files' messages are for the program. A hang-up is reported in any case.
                 libc::pollfd { fd: control.unwrap_or(-1), events: 0, revents: 0 },
             ];
             let milliseconds = c_int::try_from(left.as_millis() + 1).unwrap_or(c_int::MAX);
@@ -270,8 +270,8 @@ fn now() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Tells the caller.
-fn tell(kind: Kind, value: c_int) {
+/// Reports to the caller.
+fn report(kind: Kind, value: c_int) {
     let value = value.to_ne_bytes();
     let record = [kind as u8, value[0], value[1], value[2], value[3]];
     // SAFETY: a system call on a number and a value of this frame.
@@ -292,7 +292,7 @@ fn close_from(first: c_int) {
     if unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, c_uint::MAX, 0 as c_uint) } == 0 {
         return;
     }
-    // Before Linux 5.9. More than that are not open in a process that can be told the limit by the system.
+    // Before Linux 5.9. More than that are not open in a process that the system can tell the limit.
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: writes to a value of this frame.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };

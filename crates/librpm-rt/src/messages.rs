@@ -4,7 +4,7 @@
 //! Where we loaded librpm, its log goes to a callback of ours for good: librpm calls it in the thread that made
 //! it speak, so what is said lands with the call that caused it. As a guest the host's callback stays: librpm
 //! gives back the old callback when a new one is set, but not its data, so it could not be restored. There the
-//! count of recorded errors before and after tells of a failure, and the last message tells of its cause.
+//! count of recorded errors before and after shows a failure, and the last message its cause.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};

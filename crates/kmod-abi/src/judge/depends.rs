@@ -32,7 +32,7 @@ impl World<'_> {
                 true => (Rule::Unread, "about which nothing is known"),
                 false => (Rule::Depends, "which is incompatible"),
             };
-            // What was only unknown, and is refused now, is told once more.
+            // What was only unknown, and is refused now, is said once more.
             if verdicts[user].fits() || (verdicts[user].is_unknown() && rule != Rule::Unread) {
                 let next = |of: &usize| (turn + usize::from((*of, user) <= (user, p)), *of, user);
                 pending.extend(users[user].iter().map(next));

@@ -22,7 +22,7 @@ pub struct Offer {
     pub namespace: Option<Box<str>>,
 }
 
-/// Sections whose relocations tell where exports are, for modules without local symbols.
+/// Sections whose relocations say where exports are, for modules without local symbols.
 pub(crate) const KSYMTABS: &[&[u8]] =
     &[b"__ksymtab", b"__ksymtab_gpl", b"__ksymtab_gpl_future", b"__ksymtab_unused", b"__ksymtab_unused_gpl"];
 

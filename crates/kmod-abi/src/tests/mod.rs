@@ -30,7 +30,7 @@ fn parse(module: &ModuleBuilder) -> Module {
     Module::parse(&module.build(), "file_name").unwrap()
 }
 
-/// The kernel with what its files would tell of it.
+/// The kernel with what its files would say of it.
 fn kernel(kernel: &KernelBuilder) -> Kernel {
     Kernel {
         release: kernel.krel().into(),

@@ -297,12 +297,12 @@ fn a_trailer_that_cannot_be_read_is_told_and_the_module_is_read_all_the_same() {
 
 #[test]
 fn what_is_no_module_is_told() {
-    let told = |bytes: &[u8]| Module::parse(bytes, "x").unwrap_err();
-    assert_eq!(told(b""), Malformed::Empty);
-    assert_eq!(told(b"#!/bin/sh"), Malformed::NotElf);
-    assert!(told(b"\x7fELF").to_string().contains("neither"));
+    let malformed = |bytes: &[u8]| Module::parse(bytes, "x").unwrap_err();
+    assert_eq!(malformed(b""), Malformed::Empty);
+    assert_eq!(malformed(b"#!/bin/sh"), Malformed::NotElf);
+    assert!(malformed(b"\x7fELF").to_string().contains("neither"));
     assert!(error(&ModuleBuilder::new("foo").struct_module_size(None)).contains("struct module"));
     let mut program = ModuleBuilder::new("foo").build();
     program[16] = 2; // e_type: ET_EXEC
-    assert!(told(&program).to_string().contains("not a relocatable object"));
+    assert!(malformed(&program).to_string().contains("not a relocatable object"));
 }

@@ -53,7 +53,7 @@ fn a_module_is_judged_by_what_is_known() {
     assert_eq!(broken(&kernel, &driver().need("kmalloc", 5)), [Rule::Crc]);
     assert_eq!(broken(&kernel, &driver().need("absent", 5)), [Rule::UnknownCrc]);
     assert_eq!(broken(&kernel, &driver().need("kfree", 5)), [Rule::UnknownCrc]);
-    // System.map tells that it is there, which is enough where no version is recorded.
+    // System.map says that it is there, which is enough where no version is recorded.
     assert_eq!(broken(&kernel, &driver().need_without_crc("kfree")), []);
     assert_eq!(broken(&kernel, &driver().need_weak("absent", None)), []);
     // The licensing of what the image exports is not known; that of modules is.

@@ -154,7 +154,7 @@ fn vmlinux_wins_over_modules() {
     assert_eq!(rules(&verdicts), [vec![Rule::DuplicateExport], vec![], vec![Rule::Crc]]);
 }
 
-/// A table that was cut does not tell what is not there.
+/// A table that was cut does not say what is not there.
 #[test]
 fn what_an_incomplete_table_lacks_is_unknown() {
     let mut kernel = kernel(&builder());
@@ -185,8 +185,8 @@ fn explanation_and_verdict_agree() {
     let lines = world.explain(0);
     let symbols: Vec<&str> = lines.iter().map(|l| &*l.symbol).collect();
     assert_eq!(symbols, ["module_layout", "printk", "absent", "in_ns", "w"]);
-    let told: Vec<_> = lines.iter().filter_map(|l| l.reason.clone()).collect();
-    assert_eq!(told, world.judge()[0].reasons);
+    let reasons: Vec<_> = lines.iter().filter_map(|l| l.reason.clone()).collect();
+    assert_eq!(reasons, world.judge()[0].reasons);
     assert_eq!(
         (lines[1].wanted, lines[1].offered, lines[1].exporter.as_deref()),
         (Some(2), Some(1), Some("vmlinux"))

@@ -38,8 +38,8 @@ fn a_big_table_is_found_whole() {
     assert_eq!(t.len(), 5_000);
     for entry in &symvers.entries {
         let found = t.get(&entry.name).unwrap();
-        let told = (found.crc, found.exporter, found.namespace);
-        assert_eq!(told, (Some(entry.crc), &*entry.exporter, &*entry.namespace));
+        let columns = (found.crc, found.exporter, found.namespace);
+        assert_eq!(columns, (Some(entry.crc), &*entry.exporter, &*entry.namespace));
     }
     assert_eq!(t.iter().count(), 5_000);
 }

@@ -103,7 +103,7 @@ impl Plugin {
         }
         match transaction.judge(Ok(self.run.policy)) {
             Ok(report) => {
-                self.tell_losses(&report, may_stop);
+                self.report_losses(&report, may_stop);
                 !may_stop || report.verdict != verdict::ABORT
             }
             Err(error) => {
@@ -115,11 +115,11 @@ impl Plugin {
 
     fn is_not_judged(&mut self, error: &Error) {
         self.voice.fault("the transaction is not judged", &error.text);
-        self.run.told = Some(error.code);
+        self.run.not_judged = Some(error.code);
     }
 
     /// Adds what is pending beside the transaction's own packages. False where not all of it could be looked
-    /// at: libzypp can be told to download packages only as it needs them.
+    /// at: libzypp can be configured to download packages only as it needs them.
     fn add_pending(&mut self, transaction: &mut Transaction) -> bool {
         let Ok(root) = Root::open(&self.run.root) else { return false };
         let mut steps = std::mem::take(&mut self.run.steps);
@@ -162,7 +162,7 @@ impl Plugin {
         Ok(())
     }
 
-    fn tell_losses(&self, report: &Report, may_stop: bool) {
+    fn report_losses(&self, report: &Report, may_stop: bool) {
         let mut is_unsure = false;
         for entry in &report.entries {
             match entry.kind {

@@ -48,7 +48,7 @@ pub(super) struct Run {
     /// Over kmp.conf.
     pub policy: Option<Policy>,
     /// The code for which it was not judged.
-    pub told: Option<c_int>,
+    pub not_judged: Option<c_int>,
     /// Packages were installed or erased.
     has_changed: bool,
     /// The links are right since.
@@ -134,17 +134,17 @@ impl Plugin {
         }
     }
 
-    /// Makes the links right, once in a transaction. `level`: how a failure is told.
+    /// Makes the links right, once in a transaction. `level`: how a failure is reported.
     fn synchronise(&mut self, root: &Path, level: Level) {
         self.run.mark.take_requests();
         match Shared::open(root, true).and_then(|shared| self.reconcile_patiently(&shared)) {
             Ok(report) => {
-                self.tell_changes(&report, level);
+                self.report_changes(&report, level);
                 self.run.is_synced = report.verdict != verdict::ABORT;
             }
             Err(error) => {
                 // For the same reason for which it was not judged: once is enough.
-                let level = if self.run.told == Some(error.code) { Level::Info } else { level };
+                let level = if self.run.not_judged == Some(error.code) { Level::Info } else { level };
                 let text = "the drivers' links were not updated, until `kmp sync` does so";
                 self.voice.line(level, &format!("{text}: {}", error.text));
             }
@@ -171,7 +171,7 @@ impl Plugin {
 
     /// The system's log hears of what was changed and, for the kernels concerned, of drivers that they do not
     /// get.
-    fn tell_changes(&self, report: &Report, level: Level) {
+    fn report_changes(&self, report: &Report, level: Level) {
         let changes = || report.entries.iter().filter(|entry| entry.kind == kind::CHANGE);
         for entry in &report.entries {
             let text = entry.text();

@@ -28,7 +28,7 @@ pub(super) enum Level {
 pub(crate) struct Voice {
     say: Say,
     context: *mut c_void,
-    /// A fault of ours was told.
+    /// A fault of ours was reported.
     has_warned: Cell<bool>,
     /// What happens to another root is no news of this system.
     is_other_root: bool,

@@ -37,7 +37,7 @@ impl Speaker {
     }
 
     /// Said at -v.
-    pub fn tell(&mut self, message: &str) {
+    pub fn say_if_verbose(&mut self, message: &str) {
         if self.verbose {
             self.say(message);
         }
@@ -45,7 +45,7 @@ impl Speaker {
 }
 
 /// Runs a drop-in as its original ends: with 1 for wrong usage and for failures, else with 0. `verbosity` is for
-/// diagnostics, `run` tells whether a part of the work failed.
+/// diagnostics, `run` says whether a part of the work failed.
 pub fn main<A: Parser>(
     name: &'static str,
     verbosity: impl Fn(&A) -> u8,
@@ -54,7 +54,7 @@ pub fn main<A: Parser>(
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(e) => {
-            // Nobody can be told that stdout or stderr is closed.
+            // There is no way left to say that stdout or stderr is closed.
             let _ = e.print();
             let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(u8::from(!asked));

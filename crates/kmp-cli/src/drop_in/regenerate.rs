@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {
-            // Nobody can be told that stdout or stderr is closed.
+            // There is no way left to say that stdout or stderr is closed.
             let _ = e.print();
             return ExitCode::from(u8::from(e.kind() != ErrorKind::DisplayHelp));
         }
@@ -100,7 +100,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         return Ok(0);
     }
     if is_all && let Some(built) = generator.build_all(&context.root) {
-        let status = told(built);
+        let status = status_of(built);
         if status == 0 {
             markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         }
@@ -124,7 +124,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let mut kept: Vec<&Note> = Vec::new();
     for (kernel, asking) in wanted.values() {
         let failed = match places::find(&context.root, &kernel.release, &kernel.dir) {
-            Ok(path) => told(generator.build(&context.root, &kernel.release, path.as_deref())),
+            Ok(path) => status_of(generator.build(&context.root, &kernel.release, path.as_deref())),
             Err(problem) => {
                 log::error!("no initrd is made for kernel {}: {problem}", kernel.release);
                 1
@@ -147,7 +147,7 @@ fn means(marker: &str, release: &str) -> bool {
 }
 
 /// Passes on what a generator said; its exit status.
-fn told(built: Result<String, GeneratorError>) -> u8 {
+fn status_of(built: Result<String, GeneratorError>) -> u8 {
     match built {
         Ok(said) => {
             said.lines().for_each(|line| log::info!("{line}"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The drop-in for Red Hat's weak-modules: its command line and its exit codes, on kmp's engine.
 //!
-//! Whose links are made is the root's dialect to tell, not the name: see [`kmp_core::config::dialect`].
+//! Whose links are made is for the root's dialect to decide, not the name: see [`kmp_core::config::dialect`].
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -169,7 +169,7 @@ fn run(args: &Args) -> Result<bool, String> {
     let about = if mode == Mode::AddKernel { About::Kernel(&kernel) } else { About::Nothing };
     let report = reconcile(&context, &options, about)?;
     let mut speaker = Speaker { verbose: args.verbose, log: None };
-    tell(&mut speaker, &report, mode, &kernel, &listed);
+    print_report(&mut speaker, &report, mode, &kernel, &listed);
     let mut failed = report.failed();
     if mode == Mode::AddKernel {
         context.known(&report.survey, std::slice::from_ref(&kernel))?;
@@ -238,7 +238,7 @@ fn inside(basedir: &Path, listed: Vec<PathBuf>) -> Result<Vec<PathBuf>, String> 
     Ok(paths)
 }
 
-fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, listed: &[PathBuf]) {
+fn print_report(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, listed: &[PathBuf]) {
     let survey = &report.survey;
     for path in listed.iter().filter(|p| survey.inventory.dirs.canonical(p).is_none()) {
         let path = printable(path.as_os_str());
@@ -255,10 +255,10 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
     for done in &report.kernels {
         let release = &done.release;
         for change in &done.changes {
-            speaker.tell(&format!("Kernel {release}: {change}"));
+            speaker.say_if_verbose(&format!("Kernel {release}: {change}"));
         }
         if let Some(line) = done.initrd.as_ref().and_then(|fate| initrd_lines::line(release, fate)) {
-            speaker.tell(&format!("Kernel {line}"));
+            speaker.say_if_verbose(&format!("Kernel {line}"));
         }
         let Some(surveyed) = survey.kernels.iter().find(|k| k.kernel.release == *release) else { continue };
         if mode == Mode::AddKernel && release != kernel {
@@ -267,7 +267,7 @@ fn tell(speaker: &mut Speaker, report: &SyncReport, mode: Mode, kernel: &str, li
         for (index, decision) in surveyed.plan.decisions.each() {
             if *decision == Decision::Link && concerns(index) {
                 for module in modules(&survey.inventory.kmps[index]) {
-                    speaker.tell(&format!("Module {module} is compatible with kernel {release}"));
+                    speaker.say_if_verbose(&format!("Module {module} is compatible with kernel {release}"));
                 }
             }
         }

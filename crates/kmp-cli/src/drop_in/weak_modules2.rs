@@ -192,10 +192,10 @@ fn run(args: &Args) -> Result<bool, String> {
     if mode == Mode::RemoveKmp {
         name_gone(&mut report, &argument, &listed);
     }
-    tell_changes(&mut speaker, &report);
+    print_changes(&mut speaker, &report);
     match mode {
-        Mode::AddKmp => tell_added(&mut speaker, &report, &argument),
-        Mode::RemoveKmp => tell_removed(&mut speaker, &report, &argument),
+        Mode::AddKmp => print_added(&mut speaker, &report, &argument),
+        Mode::RemoveKmp => print_removed(&mut speaker, &report, &argument),
         Mode::AddKernel | Mode::AddModules | Mode::RemoveModules => {
             if !report.survey.inventory.kernels().any(|r| r.release == argument) {
                 speaker.say(&format!("Kernel {argument} is not installed"));
@@ -203,7 +203,7 @@ fn run(args: &Args) -> Result<bool, String> {
         }
         Mode::RemoveKernel => {}
     }
-    tell_initrds(&mut speaker, &report);
+    print_initrds(&mut speaker, &report);
     for kernel in &report.kernels {
         let is_of_kernel = matches!(mode, Mode::AddKernel | Mode::AddModules | Mode::RemoveModules);
         if is_of_kernel && kernel.release != argument {
@@ -226,54 +226,59 @@ fn run(args: &Args) -> Result<bool, String> {
     Ok(report.failed())
 }
 
-fn tell_changes(speaker: &mut Speaker, report: &SyncReport) {
+fn print_changes(speaker: &mut Speaker, report: &SyncReport) {
     for kernel in &report.kernels {
         let release = &kernel.release;
         for change in &kernel.changes {
             match change {
                 PackageChange::Added(nvr) | PackageChange::Repaired(nvr) => {
-                    speaker.tell(&format!("Package {nvr} added to kernel {release}"));
+                    speaker.say_if_verbose(&format!("Package {nvr} added to kernel {release}"));
                 }
                 PackageChange::Replaced { old, new } => {
-                    speaker.tell(&format!("Package {old} replaced by package {new} in kernel {release}"));
+                    speaker.say_if_verbose(&format!(
+                        "Package {old} replaced by package {new} in kernel {release}"
+                    ));
                 }
                 PackageChange::Removed(nvr) => {
-                    speaker.tell(&format!("Package {nvr} removed from kernel {release}"));
+                    speaker.say_if_verbose(&format!("Package {nvr} removed from kernel {release}"));
                 }
-                PackageChange::Dangling(_) => speaker.tell(&format!("{change} from kernel {release}")),
+                PackageChange::Dangling(_) => {
+                    speaker.say_if_verbose(&format!("{change} from kernel {release}"))
+                }
             }
         }
     }
 }
 
-fn tell_initrds(speaker: &mut Speaker, report: &SyncReport) {
+fn print_initrds(speaker: &mut Speaker, report: &SyncReport) {
     for kernel in &report.kernels {
         let Some(fate) = &kernel.initrd else { continue };
         let release = &kernel.release;
         if matches!(fate.reason, Reason::Changed(_) | Reason::Same) {
             let modules = fate.reason.modules();
             let modules = if modules.is_empty() { "none".into() } else { modules.join(" ") };
-            speaker.tell(&format!("changed initrd modules for kernel {release}: {modules}"));
+            speaker.say_if_verbose(&format!("changed initrd modules for kernel {release}: {modules}"));
         }
         if let Some(line) = initrd_lines::line(release, fate).filter(|_| fate.reason.needed()) {
-            speaker.tell(&line);
+            speaker.say_if_verbose(&line);
         }
     }
 }
 
-fn tell_added(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
+fn print_added(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
     let survey = &report.survey;
     for kmp in survey.inventory.kmps_named(nvr) {
         for kernel in &survey.kernels {
             if matches!(kernel.plan.decisions[kmp], Decision::Superseded(_)) {
                 let release = &kernel.kernel.release;
-                speaker.tell(&format!("Package {nvr} does not need to be added to kernel {release}"));
+                speaker
+                    .say_if_verbose(&format!("Package {nvr} does not need to be added to kernel {release}"));
             }
         }
     }
 }
 
-fn tell_removed(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
+fn print_removed(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
     let name = package_name(nvr);
     let kmps = &report.survey.inventory.kmps;
     let linked = report.survey.kernels.iter().any(|kernel| {
@@ -281,7 +286,7 @@ fn tell_removed(speaker: &mut Speaker, report: &SyncReport, nvr: &str) {
         decisions.into_iter().any(|(d, k)| *d == Decision::Link && k.package.name == name)
     });
     if !linked {
-        speaker.tell(&format!("Weak-updates symlinks to no other {name} package could be created"));
+        speaker.say_if_verbose(&format!("Weak-updates symlinks to no other {name} package could be created"));
     }
 }
 

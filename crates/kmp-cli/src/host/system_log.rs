@@ -11,7 +11,7 @@ use kmp_core::system_log::{Level, SystemLog};
 use crate::context::Context;
 use crate::output::initrd_lines;
 
-/// What the run was asked for because of: drivers that do not get there are told of though nothing changed.
+/// What the run was asked for because of: drivers that do not get there are reported though nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About<'a> {
     Nothing,
@@ -21,8 +21,8 @@ pub enum About<'a> {
     Package(&'a str),
 }
 
-/// Tells of a run that has ended.
-pub fn tell(context: &Context, result: &Result<SyncReport, String>, about: About<'_>) {
+/// Reports a run that has ended.
+pub fn report(context: &Context, result: &Result<SyncReport, String>, about: About<'_>) {
     send(
         context,
         match result {
@@ -32,8 +32,8 @@ pub fn tell(context: &Context, result: &Result<SyncReport, String>, about: About
     );
 }
 
-/// Tells of initrds that were made, asked for, or could not be.
-pub fn tell_initrds<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
+/// Reports initrds that were made, asked for, or could not be.
+pub fn report_initrds<'f>(context: &Context, fates: impl Iterator<Item = (&'f str, &'f Fate)>) {
     send(context, fates.filter_map(|(release, fate)| of_initrd(release, fate)).collect());
 }
 

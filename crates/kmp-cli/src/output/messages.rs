@@ -27,7 +27,7 @@ impl Log for Stderr {
             Level::Warn => "warning: ",
             _ => "",
         };
-        // Nobody can be told that stderr is closed.
+        // There is no way left to say that stderr is closed.
         // In one piece, and whatever names are in it, nothing that steers a terminal.
         let text = record.args().to_string();
         let lines: Vec<String> = text.lines().map(|line| printable(line.as_ref())).collect();

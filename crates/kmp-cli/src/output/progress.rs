@@ -32,7 +32,7 @@ impl Progress {
         self.state.is_some()
     }
 
-    pub fn tell(&self, what: &str) {
+    pub fn show(&self, what: &str) {
         let Some(mut state) = self.state.as_ref().and_then(|s| s.lock().ok()) else { return };
         state.count += 1;
         let due = state.started.elapsed() > PATIENCE && state.shown.is_none_or(|at| at.elapsed() > PACE);

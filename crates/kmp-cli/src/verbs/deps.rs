@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp deps`: what rpm's dependency generators print, from the files that they are told of.
+//! `kmp deps`: what rpm's dependency generators print, from the files that they are given.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};

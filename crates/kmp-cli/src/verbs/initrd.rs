@@ -163,7 +163,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         all().filter_map(|(release, fate)| line(release, fate)).for_each(|line| page.line(line));
         page.print()?;
     }
-    system_log::tell_initrds(context, all());
+    system_log::report_initrds(context, all());
     // The line says already why none is made.
     report(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
     Ok(match () {

@@ -21,7 +21,7 @@ use crate::output::json::{self, Document};
 use crate::output::terminal::Page;
 use crate::verbs::initrd;
 
-/// What a scriptlet tells of.
+/// What a scriptlet announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     Added,
@@ -104,7 +104,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
     context.done();
     let result = result.map_err(|e| e.to_string());
     if !options.dry_run {
-        system_log::tell(context, &result, about);
+        system_log::report(context, &result, about);
     }
     let report = result?;
     for problem in &report.survey.problems {
@@ -217,7 +217,7 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
 }
 
 /// In %postun a package's files are gone, and its links lead nowhere. Those to `modules` (paths below a
-/// release directory) were its own: they are told of as such.
+/// release directory) were its own: they are reported as such.
 pub fn name_gone(report: &mut SyncReport, nvr: &str, modules: &BTreeSet<PathBuf>) {
     for kernel in &mut report.kernels {
         let before = kernel.changes.len();
@@ -270,7 +270,7 @@ fn print(
 ) -> Result<(), String> {
     let mut page = Page::new();
     for kernel in &report.kernels {
-        // Whatever was asked for, what was changed is told.
+        // Whatever was asked for, what was changed is printed.
         for change in &kernel.changes {
             let verb = if dry_run { "would be: " } else { "" };
             page.line(format!("{}: {verb}{change}", kernel.release));

@@ -67,7 +67,7 @@ impl Depmod {
 
     fn call(&self, arguments: &[OsString], with: With<'_, '_>) -> Result<String, String> {
         program::run(&self.program, arguments, With { limit: LIMIT, ..with }).map_err(|failure| {
-            let why = failure.told(&self.program, program::first_lines);
+            let why = failure.message(&self.program, program::first_lines);
             match failure {
                 Failure::NotRun(_) => format!("{why}. Install kmod, or name another with DEPMOD"),
                 Failure::Ended(..) => why,

@@ -35,7 +35,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// In words, with the lines of `choose`, of what it said.
-    pub(crate) fn told(&self, program: &OsStr, choose: fn(&str) -> String) -> String {
+    pub(crate) fn message(&self, program: &OsStr, choose: fn(&str) -> String) -> String {
         match self {
             Self::NotRun(why) => format!("{} cannot be run: {why}", printable(program)),
             Self::Ended(_, status, said) if said.is_empty() => status.clone(),
@@ -163,7 +163,7 @@ fn can_run(root: &Root, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The first lines, where a program tells its reason first.
+/// The first lines, where a program prints its reason first.
 pub(crate) fn first_lines(text: &str) -> String {
     let mut lines = text.lines();
     let first: Vec<&str> = lines.by_ref().take(3).collect();
@@ -173,7 +173,7 @@ pub(crate) fn first_lines(text: &str) -> String {
     }
 }
 
-/// The last lines, where a program tells what it does all the time.
+/// The last lines, where a program prints all the time what it does.
 pub(crate) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(3)..].join("; ")

@@ -93,7 +93,7 @@ fn clear_up(release: &Release, wanted: &Wanted<'_>, dir: &OwnedFd, parent: &Owne
     if wanted.kernel_is_gone && wanted.foreign.is_empty() && wanted.links.is_empty() {
         let going = OsString::from(format!("{GOING}{}", release.release));
         drop(make_dir(parent.as_fd(), &going, None)?);
-        // In this order: an empty weak-updates/ tells the next run that there is work left.
+        // In this order: an empty weak-updates/ shows the next run that there is work left.
         remove_index(dir)?;
         remove_dir(dir.as_fd(), OsStr::new(WEAK_UPDATES))?;
         if let Some(name) = release.dir.file_name() {

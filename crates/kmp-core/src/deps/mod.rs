@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Dependencies of packages, from the files in them: what rpm's dependency generators print.
 //!
-//! Pure: [`kind`] tells which files matter, the caller reads them into [`Entry`]s, and [`suse`] and
+//! Pure: [`kind`] says which files matter, the caller reads them into [`Entry`]s, and [`suse`] and
 //! [`redhat`] make the lines of their distribution's generators, byte for byte, in order and with
 //! duplicates (in the C locale, in which packages are built). Where a generator is wrong this says so.
 

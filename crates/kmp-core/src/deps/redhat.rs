@@ -76,7 +76,7 @@ fn is_in_kernel(path: &[u8], build_root: &[u8]) -> bool {
     parts.release.first().is_some_and(|b| (b'1'..=b'9').contains(b)) && parts.below.starts_with(b"/kernel")
 }
 
-/// The release whose symvers tells what the kernel exports: that of the first module.
+/// The release whose symvers says what the kernel exports: that of the first module.
 pub fn release(entries: &[Entry], known: &Circumstances) -> Option<String> {
     let first = entries.iter().find_map(Entry::module)?;
     known.release(first).map(Into::into)

@@ -5,7 +5,7 @@ use super::Dialect;
 
 impl Dialect {
     /// The flavour of kernels that a package serves; `None`: all. The text after the last `-` of a name
-    /// that contains `-kmp-`; where the name does not tell, what follows the last `-` of the release that it
+    /// that contains `-kmp-`; where the name does not say it, what follows the last `-` of the release that it
     /// was built for.
     pub fn flavour<'a>(self, package: &'a str, origin: &'a str) -> Option<&'a str> {
         match self {

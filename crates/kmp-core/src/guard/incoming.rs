@@ -21,7 +21,7 @@ pub struct IncomingKernel {
     pub is_whole: bool,
 }
 
-/// What of a kernel's own modules only their contents tell.
+/// What of a kernel's own modules only their contents show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InTree {
     /// Names of what is built in, `_` for `-`.

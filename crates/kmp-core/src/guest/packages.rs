@@ -10,7 +10,7 @@ use crate::root::{FileType, Root};
 const PLACES: &[&str] = &["/var/cache/zypp/packages", "/var/cache/zypper"];
 
 /// The files of these packages (NAME-VERSION-RELEASE.ARCH), by that name, as seen from the host. One that is
-/// not found is not there yet: libzypp can be told to download packages only as it needs them.
+/// not found is not there yet: libzypp can be configured to download packages only as it needs them.
 pub fn find<'n>(root: &Root, wanted: &BTreeSet<&'n str>) -> BTreeMap<&'n str, PathBuf> {
     let mut found = BTreeMap::new();
     let mut directories: Vec<PathBuf> = PLACES.iter().map(PathBuf::from).collect();

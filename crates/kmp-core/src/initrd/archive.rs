@@ -122,17 +122,17 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
     let mut is_empty = true;
     let mut streams = 0;
     loop {
-        let told = |offset| move |e: io::Error| ArchiveError { offset, what: in_words(&e) };
+        let failed = |offset| move |e: io::Error| ArchiveError { offset, what: in_words(&e) };
         let offset = source.offset();
-        skip_zeros(&mut source).map_err(told(offset))?;
+        skip_zeros(&mut source).map_err(failed(offset))?;
         let offset = source.offset();
-        let begin = source.peek(Kind::LOOK).map_err(told(offset))?;
+        let begin = source.peek(Kind::LOOK).map_err(failed(offset))?;
         if begin.is_empty() {
             break;
         }
         is_empty = false;
         if begin.starts_with(cpio::MAGIC) {
-            reader.archive(&mut source).map_err(told(source.offset()))?;
+            reader.archive(&mut source).map_err(failed(source.offset()))?;
             continue;
         }
         let kind = Kind::of(begin);
@@ -144,22 +144,22 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
         if streams > STREAMS {
             return Err(ArchiveError { offset, what: format!("it has more than {STREAMS} packed streams") });
         }
-        let told = |e: io::Error| ArchiveError { offset, what: format!("{kind} data: {}", in_words(&e)) };
+        let failed = |e: io::Error| ArchiveError { offset, what: format!("{kind} data: {}", in_words(&e)) };
         let mut unpacked =
-            Source::new(Limited { inner: stream(kind, &mut source).map_err(told)?, left: &mut left });
+            Source::new(Limited { inner: stream(kind, &mut source).map_err(failed)?, left: &mut left });
         let mut holds_nothing = true;
         loop {
-            skip_zeros(&mut unpacked).map_err(told)?;
-            let begin = unpacked.peek(cpio::MAGIC.len()).map_err(told)?;
+            skip_zeros(&mut unpacked).map_err(failed)?;
+            let begin = unpacked.peek(cpio::MAGIC.len()).map_err(failed)?;
             if begin.is_empty() {
                 break;
             }
-            reader.archive(&mut unpacked).map_err(told)?;
+            reader.archive(&mut unpacked).map_err(failed)?;
             holds_nothing = false;
         }
-        // Not every format tells that it is cut.
+        // Not every format shows that it is cut.
         if holds_nothing {
-            return Err(told(io::ErrorKind::UnexpectedEof.into()));
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
         }
     }
     if is_empty {

@@ -96,7 +96,7 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     };
     let fault =
         |path: &Path, e: &io::Error| Present::Unknown(Problem::unreadable(root.display(path), e).to_string());
-    let told = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
+    let unreadable = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
     let counting: BTreeSet<&str> =
         modules.iter().filter(|(_, m)| m.counts).map(|(name, _)| &**name).collect();
     let wanted = |path: &Path| {
@@ -106,7 +106,7 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     let file = match root.open_file(&path) {
         Ok(file) => file,
         Err(e) if is_fault(&e) => return fault(&path, &e),
-        Err(e) => return told(e.to_string()),
+        Err(e) => return unreadable(e.to_string()),
     };
     let mut file = Watched { file, fault: None };
     let read = archive::read(&mut file, &wanted);
@@ -115,10 +115,10 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     }
     let contents = match read {
         Ok(contents) => contents,
-        Err(e) => return told(e.to_string()),
+        Err(e) => return unreadable(e.to_string()),
     };
     if let Some(image) = &contents.image {
-        return told(format!("a part of it is in {image}, which is not looked into"));
+        return unreadable(format!("a part of it is in {image}, which is not looked into"));
     }
     let packed = of_kernel(dialect, &contents, &release.release);
     let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());

@@ -62,7 +62,7 @@ pub struct Facts<'a> {
     pub whole_kernel: bool,
     /// Whose rules. By Red Hat's, those of `weak-modules`, an initrd that is missing is not made, for that is what
     /// `kernel-install` is for; and where links changed, a linked module that is not in the initrd may have to get
-    /// in, for dracut to tell.
+    /// in, for dracut to decide.
     pub dialect: Dialect,
     /// Did links of this kernel, or third-party modules in its directory, change?
     pub links_changed: bool,

@@ -105,7 +105,7 @@ pub enum NoGenerator {
     /// The one that is wanted is not there.
     #[error("{0} is not installed")]
     NotInstalled(String),
-    /// What tells which one it is could not be read.
+    /// What says which one it is could not be read.
     #[error("which generator makes initrds is not known: {0}")]
     Unread(String),
     /// The one that is wanted is not run, and why not.

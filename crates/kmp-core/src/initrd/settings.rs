@@ -23,7 +23,7 @@ pub struct Settings {
     pub markers_only: bool,
     /// Programs of a root that is not the caller's own may be run, in it.
     pub run_in_root: bool,
-    /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` tells.
+    /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` says.
     pub generator: Option<String>,
     /// Other programs in place of the tools' own, by the variables that each tool names.
     pub programs: BTreeMap<Tool, OsString>,

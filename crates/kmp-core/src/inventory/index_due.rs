@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Is depmod's index of a kernel older than the modules that it tells of?
+//! Is depmod's index of a kernel older than the modules that it lists?
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -116,7 +116,7 @@ fn now() -> i128 {
 
 /// The lines of `modules.dep` about modules below the release directory and outside `kernel/`.
 pub(super) fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    // Nearly all lines tell of in-tree modules.
+    // Nearly all lines are about in-tree modules.
     let mut start = 0;
     let lines = memchr::memchr_iter(b'\n', text).chain([text.len()]).map(move |end| {
         let line = &text[start..end];

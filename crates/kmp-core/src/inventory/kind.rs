@@ -117,7 +117,7 @@ pub(crate) struct Around {
     pub akmods_sources: HashSet<String>,
 }
 
-/// What a package's modules are, as far as the package tells. `has_ghosts`: some of them are `%ghost`.
+/// What a package's modules are, as far as the package says. `has_ghosts`: some of them are `%ghost`.
 pub(crate) fn of_package(package: &Package, has_ghosts: bool, around: &Around) -> Kind {
     let is_of_kernel = package.provides.iter().any(|p| p.name == KMP_IN_KERNEL || is_uname_r(&p.name))
         || is_kernel_extra(&package.name)

@@ -61,7 +61,7 @@ impl std::fmt::Debug for Loader<'_> {
 }
 
 impl<'a> Loader<'a> {
-    /// A loader that has read nothing yet. `progress` is told what is being read.
+    /// A loader that has read nothing yet. `progress` is called with what is being read.
     pub fn new(
         root: &'a Root,
         workers: &'a dyn Workers,
@@ -133,7 +133,7 @@ impl<'a> Loader<'a> {
             _ => Ok(()),
         };
         let read = workers::map(self.workers, &wanted, |(path, _)| {
-            self.tell(path);
+            self.show(path);
             paid(read_module(self.root, path), &|amount| pay(path, amount))
         });
         let other = |(path, stamp, first): (PathBuf, Option<Stamp>, usize)| {
@@ -158,7 +158,7 @@ impl<'a> Loader<'a> {
         self.modules.get(path).map(|(_, module)| module)
     }
 
-    /// Reads kernels: exports, configuration, and what their modules tell of them.
+    /// Reads kernels: exports, configuration, and what their modules say of them.
     pub fn load_kernels(&mut self, releases: &[&Release]) -> Vec<LoadedKernel> {
         // Without a stamp it is read anew: that is all that comes of a fault here.
         let stamps: Vec<Option<Stamp>> = releases
@@ -178,7 +178,7 @@ impl<'a> Loader<'a> {
             .map(|(r, stamp)| (*r, *stamp))
             .collect();
         let read = workers::map(self.workers, &wanted, |(release, _)| {
-            self.tell(&release.dir);
+            self.show(&release.dir);
             read_kernel(self.root, self.workers, release)
         });
         for ((release, stamp), (kernel, problems)) in wanted.into_iter().zip(read) {
@@ -206,7 +206,7 @@ impl<'a> Loader<'a> {
             .cloned()
             .collect();
         if !unknown.is_empty() {
-            // Where it cannot be read the modules themselves tell as much.
+            // Where it cannot be read the modules themselves say as much.
             let (mut found, problem) = match self.root.read(&release.dir.join(MODULES_DEP), TEXT_LIMIT) {
                 Ok(text) => (users_by_modules_dep(release, &text, &unknown), None),
                 Err(_) => users_by_modules(self.root, self.workers, release, &unknown),
@@ -241,7 +241,7 @@ impl<'a> Loader<'a> {
         (result, unread)
     }
 
-    fn tell(&self, path: &Path) {
+    fn show(&self, path: &Path) {
         if let Some(progress) = self.progress {
             progress(&printable(path.as_os_str()));
         }
@@ -418,7 +418,7 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
         match read_module(root, &sample.path) {
             Ok(module) => {
                 traits = Traits::of(&module);
-                // Any module of the kernel's own tells as much as those that could not be read.
+                // Any module of the kernel's own says as much as those that could not be read.
                 if sample.below.starts_with(IN_TREE) {
                     faults.iter_mut().for_each(|p| p.is_unread = false);
                 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules that no package owns, as dkms and akmods leave them: what stands for a package, in Red Hat's dialect.
 //!
-//! `weak-modules` is told of them by a list, keeps no record of it, and finds them again by their directory when a
+//! `weak-modules` gets a list of them, keeps no record of it, and finds them again by their directory when a
 //! kernel comes; then it judges those together that depend on each other. So here: modules of one release that
 //! depend on each other are a group, and groups of several releases that share a module's name are versions of
 //! one thing. Pure.

@@ -50,7 +50,7 @@ impl Lock {
         let path = root.display(&Path::new(DIRECTORY).join(FILE));
         let error = |source: io::Error| LockError::Failed { path: path.clone(), source };
         let start = Instant::now();
-        let mut told = false;
+        let mut has_called = false;
         let mut remark = None;
         loop {
             let Some((dir, opened)) = open(root, create).map_err(error)? else {
@@ -67,8 +67,8 @@ impl Lock {
                 Err((_, errno)) => return Err(error(errno.into())),
             }
             let Some(waiting) = waiting else { return Err(LockError::Busy(path)) };
-            if !told && start.elapsed() >= Duration::from_secs(1) {
-                told = true;
+            if !has_called && start.elapsed() >= Duration::from_secs(1) {
+                has_called = true;
                 waiting();
             }
             sleep(Duration::from_millis(20));

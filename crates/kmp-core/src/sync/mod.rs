@@ -29,7 +29,7 @@ pub use report::{Index, KernelReport, NotLinked, PackageChange, SyncReport, ToCh
 pub struct Options {
     /// Which kernels.
     pub selection: Selection,
-    /// Change nothing, only tell.
+    /// Change nothing, only report.
     pub dry_run: bool,
     /// Change links, but leave depmod to somebody else.
     pub no_depmod: bool,
@@ -45,7 +45,7 @@ pub struct Options {
 /// No link was changed, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
-    /// Without the packages it cannot be told which links belong there.
+    /// Without the packages it is not known which links belong there.
     #[error("the installed packages cannot be read, so no link was changed{}: {unknown}", done(.kernels))]
     Packages {
         /// Why they are not known.
@@ -122,7 +122,7 @@ pub fn sync(
 ) -> Result<SyncReport, SyncError> {
     // Where nothing has to be changed nothing is written, not even the lock's file.
     let mut lock = if options.dry_run { None } else { Lock::take(root, false, waiting)? };
-    let mut told: Vec<Problem> = Vec::new();
+    let mut earlier: Vec<Problem> = Vec::new();
     let mut has_raced = false;
     loop {
         let noted = Noted::read(root);
@@ -147,14 +147,14 @@ pub fn sync(
         let idle = leftovers.is_empty() && unchanged && initrds.as_ref().is_none_or(Initrds::is_idle);
         if !options.dry_run && !idle && lock.is_none() {
             lock = Lock::take(root, true, waiting)?;
-            // The loader tells of a broken file once, when it reads it.
-            told = survey.problems;
+            // The loader reports a broken file once, when it reads it.
+            earlier = survey.problems;
             let remark = lock.as_mut().and_then(|lock| lock.remark.take());
-            told.extend(remark.map(|what| Problem::new(root.display(Path::new(DIRECTORY)), what)));
+            earlier.extend(remark.map(|what| Problem::new(root.display(Path::new(DIRECTORY)), what)));
             // Another run may have been at work before the lock was ours.
             continue;
         }
-        let mut problems = told;
+        let mut problems = earlier;
         let again: HashSet<&Problem> = survey.problems.iter().collect();
         problems.retain(|p| !again.contains(p));
         problems.append(&mut unseen);

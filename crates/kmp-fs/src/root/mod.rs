@@ -228,7 +228,7 @@ impl Root {
     /// # Errors
     /// The system's error; `NotFound` if the file does not exist.
     pub fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        // The walk knows the names it went through. /proc/self/fd would also tell, but not in every chroot, and wrongly after a rename.
+        // The walk knows the names it went through. /proc/self/fd would also say, but not in every chroot, and wrongly after a rename.
         let walked = again(|| Ok(self.beneath.walk(path, true)?))?;
         let mut real = PathBuf::from("/");
         real.extend(walked.dirs.iter().map(|(_, name)| name));

@@ -54,7 +54,7 @@ pub(super) fn list(fd: OwnedFd) -> io::Result<Vec<DirEntry>> {
     use nix::dir::Type;
     let mut dir = nix::dir::Dir::from_fd(fd)?;
     let mut entries = Vec::new();
-    // Most file systems tell the type here. The others are asked below.
+    // Most file systems give the type here. The others are asked below.
     let mut unknown = Vec::new();
     for entry in dir.iter() {
         let entry = entry?;

@@ -57,7 +57,7 @@ impl<'r, R: Read> OneFrame<'r, R> {
         let size = bytes::<4>(self.input)?;
         self.head = size.to_vec();
         self.given = 0;
-        // The highest bit tells that a block is not packed; nothing marks the end.
+        // The highest bit says that a block is not packed; nothing marks the end.
         let len = u32::from_le_bytes(size) & 0x7fff_ffff;
         self.ended = len == 0;
         let checksum = if self.ended { self.content_checksum } else { self.block_checksums };

@@ -75,7 +75,7 @@ impl<'r, R: Read> Lzop<'r, R> {
         }
         let adler = self.optional(ADLER32_DATA)?;
         let crc = self.optional(CRC32_DATA)?;
-        // Checksums of the packed bytes are there only where something was packed. Those of the data tell enough.
+        // Checksums of the packed bytes are there only where something was packed. Those of the data are enough.
         if packed < size {
             self.optional(ADLER32_PACKED)?;
             self.optional(CRC32_PACKED)?;

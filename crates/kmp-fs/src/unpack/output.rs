@@ -91,7 +91,7 @@ impl Output {
         self.bytes.len() < self.bytes.capacity()
     }
 
-    /// Space for `more` bytes, never beyond one more than the limit: that one tells that there is more.
+    /// Space for `more` bytes, never beyond one more than the limit: that one shows that there is more.
     fn reserve(&mut self, more: usize) -> Result<(), DecompressError> {
         let end = usize::try_from(self.limit.saturating_add(1)).unwrap_or(usize::MAX);
         let more = more.min(end.saturating_sub(self.bytes.len()));

@@ -24,7 +24,7 @@ fn xz(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// One frame that tells its size.
+/// One frame that has its size.
 fn zst(data: &[u8]) -> Vec<u8> {
     ::zstd::bulk::compress(data, 3).unwrap()
 }

@@ -46,7 +46,7 @@ fn one_of_file(bytes: &[u8], out: &mut Output) -> Result<usize, DecompressError>
         let used = usize::try_from(stream.total_in()).unwrap_or(usize::MAX);
         match status {
             Ok(lzma::Status::StreamEnd) => return Ok(used),
-            // liblzma lets one call without progress pass, and tells at the second.
+            // liblzma lets one call without progress pass, and reports it at the second.
             Ok(lzma::Status::MemNeeded) if out.has_room() => {
                 return Err(if used == bytes.len() { out.ends_early() } else { out.damaged("no progress") });
             }

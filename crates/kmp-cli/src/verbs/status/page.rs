@@ -124,19 +124,19 @@ fn cells_of(page: &Page, cells: impl Iterator<Item = (String, Colour)>) -> Strin
 fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'static str> {
     let (mut can_be_linked, mut has_reasons) = (false, false);
     for row in rows {
-        let mut told: Vec<(&State, Vec<&str>)> = Vec::new();
+        let mut said: Vec<(&State, Vec<&str>)> = Vec::new();
         for (kernel, state) in kernels.iter().zip(&row.states) {
             let Some(state) = state.filter(|s| s.wrong || !s.notes.is_empty()) else { continue };
             can_be_linked |= state.word == "not-linked" || state.text.ends_with("is linked");
             has_reasons |= state.detail.is_some() || !state.notes.is_empty();
             // Kernels of which the same is to be said go together.
-            match told.iter_mut().find(|(s, _)| s.says_the_same(state)) {
+            match said.iter_mut().find(|(s, _)| s.says_the_same(state)) {
                 Some((_, releases)) => releases.push(kernel.release),
-                None => told.push((state, vec![kernel.release])),
+                None => said.push((state, vec![kernel.release])),
             }
         }
         let serves_none = !row.states.is_empty() && row.states.iter().all(Option::is_none);
-        if told.is_empty() && !serves_none {
+        if said.is_empty() && !serves_none {
             continue;
         }
         page.line("");
@@ -144,7 +144,7 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
         if serves_none {
             page.line("  no installed kernel could use it");
         }
-        for (state, releases) in told {
+        for (state, releases) in said {
             let (last, others) = releases.split_last().unwrap_or((&"", &[]));
             others.iter().for_each(|release| page.line(format!("  {release}")));
             page.line(format!("  {last}  {}", page.paint(state.colour, state.text)));

@@ -108,7 +108,7 @@ impl Generator {
         run(root, &self.program, arguments).map_err(|failure| GeneratorError {
             program: self.program.display().to_string(),
             what,
-            why: failure.told(self.program.as_os_str(), last_lines),
+            why: failure.message(self.program.as_os_str(), last_lines),
             status: match failure {
                 Failure::Ended(status, ..) => status,
                 Failure::NotRun(_) => None,
@@ -146,5 +146,5 @@ pub fn check_with(program: &Path, release: &str) -> Result<String, CheckError> {
     };
     let named = named.map_err(|e| CheckError(e.to_string()))?;
     program::run(named.as_os_str(), &[release.into()], With { limit: LIMIT, ..With::default() })
-        .map_err(|failure| CheckError(failure.told(program.as_os_str(), last_lines)))
+        .map_err(|failure| CheckError(failure.message(program.as_os_str(), last_lines)))
 }

@@ -42,7 +42,7 @@ pub struct Elements {
     updated: Vec<Dependency>,
 }
 
-/// What the packages of one kernel tell of it.
+/// What the packages of one kernel say of it.
 #[derive(Debug, Default)]
 struct Parts {
     capabilities: Vec<(String, String)>,
@@ -56,7 +56,7 @@ struct Parts {
 }
 
 impl Elements {
-    /// Nothing yet. `dirs` tells how modules' paths are spelled in the root concerned.
+    /// Nothing yet. `dirs` says how modules' paths are spelled in the root concerned.
     pub fn new(dirs: ModulesDirs) -> Self {
         Self {
             dirs,
@@ -78,7 +78,7 @@ impl Elements {
     }
 
     /// A package file that comes. Its payload is read as far as it has to be: modules of a KMP, and of a
-    /// kernel symvers and configuration where its Provides do not tell its symbols.
+    /// kernel symvers and configuration where its Provides do not list its symbols.
     ///
     /// # Errors
     /// librpm's, which name the file. The package is left out then.
@@ -300,7 +300,7 @@ impl Elements {
     }
 }
 
-/// One module that stands for all of a package's, as its Requires and Provides tell; `None` where its
+/// One module that stands for all of a package's, as its Requires and Provides say; `None` where its
 /// Requires name no symbol.
 fn declared(package: &Package, requires: &[Dependency]) -> Option<Module> {
     let symbols = |list: &'_ [Dependency]| -> Vec<(Box<str>, u32)> {

@@ -28,10 +28,10 @@ impl Elements {
         third_party: &[(String, PathBuf, Box<str>)],
     ) -> Result<HashMap<PathBuf, LoadedModule>, librpm_rt::Error> {
         let mut modules: HashMap<PathBuf, LoadedModule> = HashMap::new();
-        let told = |release: &String| self.kernels.get(release).is_some_and(|p| !p.capabilities.is_empty());
+        let known = |release: &String| self.kernels.get(release).is_some_and(|p| !p.capabilities.is_empty());
         let files = |list: &[(String, PathBuf)]| -> HashMap<PathBuf, String> {
-            let untold = list.iter().filter(|(release, _)| !told(release));
-            untold.map(|(release, path)| (path.clone(), release.clone())).collect()
+            let unknown = list.iter().filter(|(release, _)| !known(release));
+            unknown.map(|(release, path)| (path.clone(), release.clone())).collect()
         };
         let (symvers, configs) = (files(&contents.symvers), files(&contents.configs));
         let drivers: HashSet<&Path> = third_party.iter().map(|(_, path, _)| path.as_path()).collect();

@@ -37,13 +37,13 @@ pub(super) fn root(kernels: &[(&str, u32)], installed: &[&testkit::Package]) -> 
     root
 }
 
-pub(super) struct Telling<'t> {
+pub(super) struct Filling<'t> {
     pub(super) elements: Elements,
     rpm: Librpm,
     database: &'t Database,
 }
 
-impl Telling<'_> {
+impl Filling<'_> {
     pub(super) fn comes(&mut self, package: &testkit::Package) {
         self.elements.add_file(&self.rpm, package.path()).unwrap();
     }
@@ -59,24 +59,24 @@ impl Telling<'_> {
 pub(super) fn lost(
     root: &TestRoot,
     running: Option<&str>,
-    tell: impl FnOnce(&mut Telling<'_>),
+    fill: impl FnOnce(&mut Filling<'_>),
 ) -> Vec<String> {
-    said(&findings(root, running, &|_| Use::default(), tell))
+    said(&findings(root, running, &|_| Use::default(), fill))
 }
 
 pub(super) fn findings(
     root: &TestRoot,
     running: Option<&str>,
     use_of: &dyn Fn(&str) -> Use,
-    tell: impl FnOnce(&mut Telling<'_>),
+    fill: impl FnOnce(&mut Filling<'_>),
 ) -> Vec<Finding> {
     let opened = Root::open(&root.path()).unwrap();
     let rpm = Librpm::load().unwrap();
     let database = rpm.open(&root.path()).unwrap();
     let elements = Elements::new(ModulesDirs::find(&opened).unwrap());
-    let mut telling = Telling { elements, rpm, database: &database };
-    tell(&mut telling);
-    let elements = telling.elements;
+    let mut filling = Filling { elements, rpm, database: &database };
+    fill(&mut filling);
+    let elements = filling.elements;
     let mut loader = Loader::new(&opened, &Serial, None);
     let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default()).unwrap();
     let running = Running { release: running, use_of };
@@ -91,9 +91,9 @@ pub(super) const FOO: &str = "foo-kmp-default-1_k6.4.0_1-1";
 fn a_kernel_tells_its_symbols_by_provides_or_by_its_payload() {
     let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
     let other = kernel(NEW, 8);
-    let told = PackageBuilder::kernel(&other).ksyms("default", &other.full_symvers()).build();
-    assert_eq!(lost(&root, None, |t| t.comes(&told)), [format!("{FOO} {NEW} crc")]);
-    // Of a kernel that tells nothing nothing is known, and nothing is lost.
+    let listed = PackageBuilder::kernel(&other).ksyms("default", &other.full_symvers()).build();
+    assert_eq!(lost(&root, None, |t| t.comes(&listed)), [format!("{FOO} {NEW} crc")]);
+    // Of a kernel that says nothing nothing is known, and nothing is lost.
     let silent = other.symvers_place(testkit::SymversPlace::Nowhere);
     assert!(lost(&root, None, |t| t.comes(&PackageBuilder::kernel(&silent).build())).is_empty());
 }
@@ -125,7 +125,7 @@ fn dependencies_stand_for_a_payload_that_cannot_be_read() {
     let root = root(&[(OLD, 7)], &[&kmp("foo", "1", OLD, 7)]);
     let layout = ("module_layout", testkit::MODULE_LAYOUT_CRC);
     let offers = symbols(&[layout, ("printk", 1), ("changing", 8)]);
-    let tell = |requires: &[(&str, u32)]| {
+    let fill = |requires: &[(&str, u32)]| {
         let requires = symbols(requires);
         lost(&root, None, |t| {
             let new =
@@ -135,12 +135,12 @@ fn dependencies_stand_for_a_payload_that_cannot_be_read() {
             t.elements.add_package(described("foo-kmp-default", &file, Vec::new()), &requires, None).unwrap();
         })
     };
-    assert!(tell(&[layout, ("printk", 1), ("changing", 8)]).is_empty());
-    assert_eq!(tell(&[layout, ("changing", 9)]), [format!("{FOO} {NEW} crc")]);
-    assert_eq!(tell(&[("module_layout", 5), ("changing", 8)]), [format!("{FOO} {NEW} module-layout")]);
-    assert_eq!(tell(&[("nobodys", 5)]), [format!("{FOO} {NEW} unknown-symbol")]);
-    // A KMP that does not tell what it needs may work.
-    assert!(tell(&[]).is_empty());
+    assert!(fill(&[layout, ("printk", 1), ("changing", 8)]).is_empty());
+    assert_eq!(fill(&[layout, ("changing", 9)]), [format!("{FOO} {NEW} crc")]);
+    assert_eq!(fill(&[("module_layout", 5), ("changing", 8)]), [format!("{FOO} {NEW} module-layout")]);
+    assert_eq!(fill(&[("nobodys", 5)]), [format!("{FOO} {NEW} unknown-symbol")]);
+    // A KMP that does not say what it needs may work.
+    assert!(fill(&[]).is_empty());
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn what_a_described_package_offers_to_others_may_be_more_than_it_says() {
     let bar = PackageBuilder::kmp("bar", "default", "1", OLD, [("bar.ko", bar)]).build();
     let root = root(&[(OLD, 7)], &[&foo, &bar]);
     // bar is replaced by a version of which only Requires are known: nothing says that foo is lost by it.
-    let tell = |provides: Vec<Dependency>| {
+    let fill = |provides: Vec<Dependency>| {
         lost(&root, None, |t| {
             let new =
                 described("bar-kmp-default", &format!("/usr/lib/modules/{OLD}/updates/bar.ko"), provides);
@@ -160,9 +160,9 @@ fn what_a_described_package_offers_to_others_may_be_more_than_it_says() {
             t.goes("bar-kmp-default", Removal::Replaced);
         })
     };
-    assert!(tell(Vec::new()).is_empty());
-    assert!(tell(symbols(&[("of_bar", 3)])).is_empty());
-    assert_eq!(tell(symbols(&[("of_bar", 4)])), [format!("foo-kmp-default-1_k6.4.0_1-1 {OLD} crc")]);
+    assert!(fill(Vec::new()).is_empty());
+    assert!(fill(symbols(&[("of_bar", 3)])).is_empty());
+    assert_eq!(fill(symbols(&[("of_bar", 4)])), [format!("foo-kmp-default-1_k6.4.0_1-1 {OLD} crc")]);
 }
 
 const EL_OLD: &str = "5.14.0-70.el9.x86_64";
@@ -213,7 +213,7 @@ fn more_modules_for_a_kernel_that_is_there_are_no_kernel_that_comes() {
     let more = more.provides("kernel(more_symbol) = 0x00000001").build();
     assert!(lost(&root, None, |t| t.comes(&more)).is_empty());
     // And erasing something beside it is what somebody wants.
-    let erased = |t: &mut Telling<'_>| {
+    let erased = |t: &mut Filling<'_>| {
         t.comes(&more);
         t.goes("kmod-foo", Removal::Erased);
     };

@@ -153,10 +153,10 @@ impl World {
         &self,
         running: Option<&str>,
         use_of: &dyn Fn(&str) -> Use,
-        tell: impl FnOnce(&mut Coming<'_>),
+        fill: impl FnOnce(&mut Coming<'_>),
     ) -> Vec<Finding> {
         let mut coming = Coming { world: self, transaction: Transaction::default() };
-        tell(&mut coming);
+        fill(&mut coming);
         let kernels: BTreeMap<String, InstalledKernel> = self
             .installed
             .iter()
@@ -238,6 +238,6 @@ impl World {
 }
 
 /// What is said of each driver that a kernel would be without.
-pub(super) fn lost(world: &World, running: Option<&str>, tell: impl FnOnce(&mut Coming<'_>)) -> Vec<String> {
-    said(&world.findings(running, &|_| Use::default(), tell))
+pub(super) fn lost(world: &World, running: Option<&str>, fill: impl FnOnce(&mut Coming<'_>)) -> Vec<String> {
+    said(&world.findings(running, &|_| Use::default(), fill))
 }

@@ -60,7 +60,11 @@ pub(super) fn place() -> Place {
 }
 
 /// Package, version, decision and verdicts, in an order of their own.
-fn told(installed: &[Installed], site: &Place, numbers: &mut Noise) -> Vec<(String, String, Vec<Verdict>)> {
+fn decided(
+    installed: &[Installed],
+    site: &Place,
+    numbers: &mut Noise,
+) -> Vec<(String, String, Vec<Verdict>)> {
     let mut order: Vec<&Installed> = installed.iter().collect();
     numbers.shuffle(&mut order);
     order.sort_by(|a, b| a.package.cmp(b.package).then(b.version.cmp(&a.version)));
@@ -78,21 +82,21 @@ fn told(installed: &[Installed], site: &Place, numbers: &mut Noise) -> Vec<(Stri
         .collect()
 }
 
-/// The order of installation, and of any hash table, tells nothing.
+/// The order of installation, and of any hash table, means nothing.
 #[test]
 fn the_plan_does_not_depend_on_the_order_of_installation() {
     let site = place();
     for seed in 0..500 {
         let mut numbers = Noise::new(seed);
         let installed = world(&mut numbers, seed % 2 == 0);
-        let first = told(&installed, &site, &mut numbers);
+        let first = decided(&installed, &site, &mut numbers);
         for _ in 0..3 {
-            assert_eq!(told(&installed, &site, &mut numbers), first, "seed {seed}");
+            assert_eq!(decided(&installed, &site, &mut numbers), first, "seed {seed}");
         }
     }
 }
 
-/// Where packages do not clash, not even the order of their names tells anything.
+/// Where packages do not clash, not even the order of their names means anything.
 #[test]
 fn the_plan_does_not_depend_on_names_where_nothing_clashes() {
     let site = place();
