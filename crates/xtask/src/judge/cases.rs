@@ -21,6 +21,8 @@ pub struct Spec {
     pub kept: bool,
     /// Built apart from the others (two exporters of one symbol do not build together).
     pub apart: bool,
+    /// A copy of this one.
+    pub copy_of: Option<&'static str>,
 }
 
 /// The in-tree modules that are replaced.
@@ -34,7 +36,8 @@ pub struct Replaced {
     pub leaf: Option<String>,
 }
 
-fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit>) -> Spec {
+/// A module that is kept.
+pub fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit>) -> Spec {
     Spec {
         set: set.into(),
         name: name.into(),
@@ -42,18 +45,12 @@ fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit
         edits,
         kept: true,
         apart: false,
+        copy_of: (defines.is_empty() && name != TEMPLATE).then_some(TEMPLATE),
     }
 }
 
 /// What the modules that are nothing but edited copies are made from.
 pub const TEMPLATE: &str = "kj_template_of_the_edited_modules_with_a_name_of_55____";
-
-impl Spec {
-    /// Is it a copy of [`TEMPLATE`]?
-    pub fn is_copy(&self) -> bool {
-        self.defines.is_empty() && self.name != TEMPLATE
-    }
-}
 
 /// The first by name of the symbols that `wanted` is true of.
 fn first(table: &Symvers, wanted: impl Fn(&str) -> bool) -> Option<&str> {
@@ -102,7 +99,7 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     let replace = |from: &str, to: &str| Edit::Replace(from.into(), to.into());
     list.push(spec("no-vermagic", "kj_novermagic", &[], vec![replace("vermagic=", "vermagix=")]));
     list.push(spec("vermagic-flag", "kj_flag", &[], vec![replace("mod_unload ", "mod_reload ")]));
-    list.push(spec("vermagic-release", "kj_release", &[], vec![replace("vermagic=6.", "vermagic=7.")]));
+    list.push(spec("vermagic-release", "kj_release", &[], vec![replace(&format!("vermagic={}", &kernel.release[..1]), "vermagic=9")]));
 
     // Licences.
     list.push(spec("proprietary", "kj_prop", &[("KJ_LICENSE", "\"Proprietary\"")], vec![]));

@@ -12,6 +12,7 @@ use super::boot::{Deps, Machine, Word, read_deps};
 use super::build::Set;
 use super::cases;
 use super::fetch::{Fetched, PATH};
+use super::own::{Kind, Known};
 use super::run::{self, Result};
 
 /// What `kmp check` says of a module.
@@ -147,6 +148,8 @@ pub struct Cell {
     pub word: Word,
     /// Does depmod complain of it? `None` where depmod does not see it.
     pub depmod: bool,
+    /// That kmp does not agree with the kernel is known.
+    pub known: Option<&'static Known>,
 }
 
 impl Cell {
@@ -273,6 +276,10 @@ pub struct Figures {
     pub unheard: usize,
     /// Refused by a rule that Debian's kernels have for themselves.
     pub debians_own: usize,
+    /// kmp does not agree, on purpose.
+    pub deliberate: usize,
+    /// kmp does not agree, and should.
+    pub gaps: usize,
 }
 
 impl Table {
@@ -309,7 +316,13 @@ impl Table {
                 } else {
                     figures.pairs += 1;
                     figures.loads += usize::from(theirs);
-                    if let Err(how) = cell.agreed() {
+                    if let Some(known) = cell.known {
+                        *(match known.kind {
+                            Kind::Deliberate => &mut figures.deliberate,
+                            Kind::Gap => &mut figures.gaps,
+                        }) += 1;
+                        mark = if known.kind == Kind::Deliberate { '=' } else { 'g' };
+                    } else if let Err(how) = cell.agreed() {
                         figures.disagreed += 1;
                         mark = '!';
                         quarrels
