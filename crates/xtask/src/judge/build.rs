@@ -47,10 +47,14 @@ fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
         make.arg("CONFIG_DEBUG_INFO_BTF_MODULES=");
     }
     let log = dir.with_extension("log");
-    match run::within(Duration::from_secs(240), &mut make, &log)? {
+    match run::within(Duration::from_secs(1200), &mut make, &log)? {
         Some(status) if status.success() => Ok(()),
         how => {
             let said = fs::read_to_string(&log).unwrap_or_default();
+            if how.is_none() {
+                // What was half written would be in make's way.
+                fs::remove_dir_all(dir)?;
+            }
             let lines: Vec<&str> = said.lines().collect();
             let end = lines[lines.len().saturating_sub(15)..].join("\n");
             Err(format!("building the modules for {}: {how:?}\n{end}", kernel.release).into())

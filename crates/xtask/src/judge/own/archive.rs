@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::judge::fetch::Places;
 use crate::judge::run::{self, Result};
@@ -17,6 +18,9 @@ pub struct Source {
     pub version: String,
     options: Vec<String>,
 }
+
+/// How old the index may be: suites change a few times a day.
+const AGE: Duration = Duration::from_secs(6 * 3600);
 
 /// The newest source in `suite`. Its index is kept below the judge's downloads.
 ///
@@ -41,7 +45,12 @@ pub fn newest(suite: &str) -> Result<Source> {
     .into_iter()
     .flat_map(|option| ["-o".into(), option])
     .collect();
-    run::output(Command::new("apt-get").args(&options).args(["update", "-q", "--error-on=any"]))?;
+    let mark = dir.join("updated");
+    let age = fs::metadata(&mark).and_then(|mark| mark.modified()).map(|at| at.elapsed().unwrap_or_default());
+    if age.map_or(true, |age| age > AGE) {
+        run::output(Command::new("apt-get").args(&options).args(["update", "-q", "--error-on=any"]))?;
+        fs::write(&mark, "")?;
+    }
     let shown = run::output(
         Command::new("apt-cache").args(&options).args(["show", "--no-all-versions", "linux-source"]),
     )?;
