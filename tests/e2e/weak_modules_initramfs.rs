@@ -181,6 +181,9 @@ fn an_image_needs_no_fstab() {
     }
 }
 
+/// Breaks something of a kernel; a depmod to be used, where it is that.
+type Fault<'f> = &'f dyn Fn(&TestRoot, &str) -> Option<DepmodLog>;
+
 /// A kernel's package stops where its call of weak-modules fails: before its initramfs and boot entry, or before it is erased.
 /// So that is about this kernel, whatever goes wrong with another.
 #[test]
@@ -195,8 +198,7 @@ fn the_status_of_a_kernel_is_its_own() {
         root.write(format!("usr/lib/modules/{krel}/weak-updates"), "");
         None
     };
-    let faults: [&dyn Fn(&TestRoot, &str) -> Option<DepmodLog>; 3] =
-        [&dracut_fails, &depmod_fails, &no_directory];
+    let faults: [Fault<'_>; 3] = [&dracut_fails, &depmod_fails, &no_directory];
     for (n, fault) in faults.into_iter().enumerate() {
         // (what is called, for which kernel, and whose trouble it is)
         for (option, krel, faulty, status) in [
