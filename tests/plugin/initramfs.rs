@@ -131,7 +131,7 @@ fn what_somebody_has_made_meanwhile_is_not_made_again() {
 #[test]
 fn a_failure_is_a_warning_and_stays_requested() {
     let root = site();
-    root.write("usr/bin/dracut", &format!("{DRACUT}echo no space >&2\nexit 1\n"));
+    root.write("usr/bin/dracut", format!("{DRACUT}echo no space >&2\nexit 1\n"));
     make_executable(&root.join("usr/bin/dracut"));
     let output = rpm(&root, &["-i"], &[&reporting("foo", "").build()]).expect_success();
     let said = format!("warning: kmp: kernel {NEW} needs a new initrd, but /usr/bin/dracut could not make");
