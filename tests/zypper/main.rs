@@ -28,5 +28,6 @@ mod support;
 mod system;
 
 mod broken;
+mod originals;
 mod stopped;
 mod updates;
