@@ -140,6 +140,14 @@ impl Dialect {
         }
     }
 
+    /// Does a new initrd take the place of the one that is there, by its path? Else its generator chooses where it goes.
+    pub fn replaces_initrds_in_place(self) -> bool {
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
+    }
+
     /// Where links changed, does dracut decide whether a linked module that is not in the initrd gets in? Then a new initrd is
     /// made. Otherwise such a module is added only if dracut's configuration names it.
     pub fn dracut_picks_new_modules(self) -> bool {
