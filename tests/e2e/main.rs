@@ -42,4 +42,5 @@ mod unknown_distribution;
 mod versions;
 mod weak_modules;
 mod weak_modules2;
+mod weak_modules_initramfs;
 mod wishes;

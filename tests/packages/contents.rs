@@ -31,7 +31,8 @@ kmp                /usr/share/zsh/site-functions                                
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
-kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kmp-modules                    100644
+kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp                     100644
+kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp-suse                100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros                                40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples                       40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644

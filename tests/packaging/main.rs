@@ -9,3 +9,4 @@ mod deps;
 mod examples;
 mod macros;
 mod peers;
+mod shapes;

@@ -66,9 +66,12 @@ impl Kernel {
         }
     }
 
-    /// Were its modules built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the
-    /// whole vermagic. Taken for granted where no vermagic is known.
+    /// Was it built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the whole vermagic. Taken for granted
+    /// where neither vermagic nor configuration is known.
     pub(super) fn has_modversions(&self) -> bool {
-        self.traits.vermagic.as_deref().is_none_or(|v| v.split(' ').any(|flag| flag == "modversions"))
+        match self.traits.vermagic.as_deref() {
+            Some(vermagic) => vermagic.split(' ').any(|flag| flag == "modversions"),
+            None => self.config.modversions.unwrap_or(true),
+        }
     }
 }

@@ -206,6 +206,29 @@ pub struct Deps {
     /// Leave out Requires that the package's own modules provide
     #[arg(long)]
     pub without_own: bool,
+    /// Leave out this kind of dependencies: kmod (modules by their names), ksym (symbols) or modalias (hardware);
+    /// may be given more than once
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub without: Vec<DependencyKind>,
+}
+
+/// A kind of dependencies, which a spec file may have another generator for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DependencyKind {
+    Kmod,
+    Ksym,
+    Modalias,
+}
+
+impl DependencyKind {
+    /// What a dependency of this kind begins with.
+    pub fn prefixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Kmod => &["kmod("],
+            Self::Ksym => &["ksym(", "kernel("],
+            Self::Modalias => &["modalias("],
+        }
+    }
 }
 
 fn dialect(word: &str) -> Result<Dialect, String> {

@@ -14,13 +14,14 @@ use crate::plugin;
 mod link;
 
 /// What is installed as it is: from, to, and the mode. `*` stands for each file's name. A row whose files are not there
-/// is an error.
+/// is an error. What ends in `-suse` or `-redhat` is installed for that dialect only.
 #[rustfmt::skip]
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
-    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kmp-modules", 0o644),
+    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kernel-kmp", 0o644),
+    ("packaging/macros.kmp-suse",        "/usr/lib/rpm/macros.d/macros.kernel-kmp-suse", 0o644),
     ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/examples/*",             "DOCDIR/kmp-rpm-macros/examples/*",  0o644),
@@ -112,7 +113,11 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     drop(archive);
     tree.plugin()?;
     tree.completions(&built.join("kmp"))?;
-    for (from, to, mode) in FILES {
+    let of_another = |from: &str| match from.rsplit_once('-') {
+        Some((_, dialect @ ("suse" | "redhat"))) => dialect != tree.dialect,
+        _ => false,
+    };
+    for (from, to, mode) in FILES.iter().filter(|(from, ..)| !of_another(from)) {
         tree.files(from, to, *mode)?;
     }
     for (link, target) in LINKS {

@@ -82,7 +82,10 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         log::info!("initrd requests are served at the end of the transaction");
         return Ok(0);
     }
-    if let Some(why) = System::fault(&context.root).map_err(|problem| problem.to_string())? {
+    let which =
+        kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|problem| problem.to_string())?;
+    let fault = System::fault(&context.root, which.for_reading()).map_err(|problem| problem.to_string())?;
+    if let Some(why) = fault {
         log::warn!("{why}");
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);

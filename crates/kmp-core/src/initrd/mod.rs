@@ -69,7 +69,7 @@ impl<'a> System<'a> {
         let mut problems = Vec::new();
         let mut unknown = missing.filter(|fault| fault.is_unread()).map(ToString::to_string);
         let missing = missing.filter(|fault| !fault.is_unread()).map(|fault| hint(&fault.to_string()));
-        let incomplete = Self::fault(root).unwrap_or_else(|problem| {
+        let incomplete = Self::fault(root, dialect).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
@@ -81,11 +81,15 @@ impl<'a> System<'a> {
         Self { root, incomplete, unknown, drivers, dialect, problems }
     }
 
-    /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
+    /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet. Red Hat's
+    /// dialect knows no such thing.
     ///
     /// # Errors
     /// The system could not look.
-    pub fn fault(root: &Root) -> Result<Option<String>, Problem> {
+    pub fn fault(root: &Root, dialect: Dialect) -> Result<Option<String>, Problem> {
+        if !dialect.wants_fstab() {
+            return Ok(None);
+        }
         let has = |path| {
             let path = Path::new(path);
             root.try_exists(path).map_err(|e| Problem::unreadable(root.display(path), &e))

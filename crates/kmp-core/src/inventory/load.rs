@@ -39,7 +39,7 @@ pub type LoadedUsers = HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>;
 const TEXT_LIMIT: u64 = 64 << 20;
 
 /// How many in-tree modules are tried before a kernel's own properties are given up.
-const SAMPLES: usize = 5;
+pub(crate) const SAMPLES: usize = 5;
 
 /// Reads modules and kernels, and keeps what it has read for as long as the files stay the same.
 pub struct Loader<'a> {

@@ -34,6 +34,7 @@ pub use index_due::stale;
 pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
+pub(crate) use load::SAMPLES;
 pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,

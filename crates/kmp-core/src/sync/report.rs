@@ -137,6 +137,11 @@ impl SyncReport {
         self.survey.is_unread() || self.kernels.iter().any(KernelReport::failed)
     }
 
+    /// Did it fail in any part for the kernel `release`, or could something of it not be looked at?
+    pub fn failed_for(&self, release: &str) -> bool {
+        self.kernels.iter().any(|kernel| kernel.release == release && kernel.failed())
+    }
+
     /// KMPs that a kernel of their flavour does not get; not those of which it has another version.
     pub fn not_linked(&self, release: &str) -> Vec<NotLinked<'_>> {
         let kmps = &self.survey.inventory.kmps;
