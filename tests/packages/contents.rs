@@ -39,7 +39,6 @@ kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmod-kmp-hello.spec  100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp-hello.spec       100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp_hello.c          100644
-kmp-scriptlets     /usr/lib/module-init-tools                                   40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets                 40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-post      120777 scriptlet
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-posttrans 120777 scriptlet
