@@ -70,9 +70,10 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let generator = match Generator::find(&context.root, &settings, false) {
         // What is configured wrongly is reported without a request, too.
         Ok(_) if markers.is_empty() => return Ok(0),
-        Err(NoGenerator::OfOtherRoot(_)) if markers.is_empty() => return Ok(0),
         Ok(generator) => generator,
+        Err(NoGenerator::OfOtherRoot(_)) if markers.is_empty() => return Ok(0),
         Err(fault) if fault.is_configuration() || fault.is_unread() => return Err(fault.to_string()),
+        Err(_) if markers.is_empty() => return Ok(0),
         Err(fault) => {
             log::warn!("no initrd is made: {fault}");
             return Ok(0);
