@@ -8,6 +8,7 @@ mod built;
 mod command;
 mod dnf;
 mod faults;
+mod initramfs;
 mod inside;
 mod killed;
 mod once;

@@ -157,6 +157,14 @@ impl Dialect {
         }
     }
 
+    /// Do packages of kernels and drivers have the initrds made in their %posttrans, that were requested in a transaction?
+    pub fn makes_initrds_in_posttrans(self) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
+
     /// Where links changed, does dracut decide whether a linked module that is not in the initrd gets in? Then a new initrd is
     /// made. Otherwise such a module is added only if dracut's configuration names it.
     pub fn dracut_picks_new_modules(self) -> bool {
