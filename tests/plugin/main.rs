@@ -14,6 +14,7 @@ mod killed;
 mod once;
 mod others;
 mod policy;
+mod put_back;
 mod read_faults;
 mod redhat;
 mod sanitized;

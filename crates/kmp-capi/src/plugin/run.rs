@@ -12,6 +12,7 @@ use kmp_core::apply::{Done, markers};
 use kmp_core::config::Policy;
 use kmp_core::guest::{self, CommandLine, Part};
 use kmp_core::initrd::Settings;
+use kmp_core::inventory::{AllItems, all_items};
 use kmp_core::root::Root;
 use kmp_core::run_dir::Note;
 use kmp_core::run_dir::commit::{self, Step};
@@ -59,6 +60,8 @@ pub(super) struct Run {
     has_changed: bool,
     /// The links are right since.
     is_synced: bool,
+    /// What there was then; scripts that run later may change it, such as the distribution's own weak-modules.
+    links: Option<AllItems>,
     /// What scriptlets have asked for until now.
     requests: Requests,
     /// The requests for initrds that were there before, if they could be listed.
@@ -108,6 +111,7 @@ impl Plugin {
         // Should it fail, it is tried again from outside, where more may be there: at the end.
         if is_due && run.has_changed && !run.is_synced {
             self.synchronise(Path::new("/"), Level::Info);
+            self.run.links = Root::open(Path::new("/")).ok().and_then(|root| all_items(&root));
         }
     }
 
@@ -172,10 +176,12 @@ impl Plugin {
     fn end_with_links(&mut self, root: &Path) {
         let requested = self.take_requests();
         let run = &self.run;
-        let mut is_due = run.has_changed && (!run.is_synced || requested);
+        let opened = Root::open(root).ok();
+        // What others have put back since is taken out again.
+        let is_right = |run: &Run| run.links.is_some() && run.links == opened.as_ref().and_then(all_items);
+        let mut is_due = run.has_changed && (!run.is_synced || requested || !is_right(run));
         if run.in_commit() {
             let remark = |text: &str| self.voice.remark(text);
-            let opened = Root::open(root).ok();
             if run.more_comes {
                 let leave = |root: &Root| commit::leave_links(root, &remark);
                 is_due = is_due && !opened.as_ref().is_some_and(leave);

@@ -45,7 +45,7 @@ pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
 pub use signing::MachineSigning;
-pub use weak_updates::{Item, ItemKind};
+pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};
 use crate::config::Config;

@@ -150,7 +150,7 @@ pub fn request(root: &Root, request: &[&str], asking: Option<&str>, touched: &[S
         wish(root, asking)?;
     }
     for release in touched {
-        check(root, release, true, &[])?;
+        check(root, release, true)?;
     }
     let requests = RunDir::at(root, &Path::new(DIRECTORY).join(REQUESTS), true)?;
     let Some(requests) = requests else { return Ok(false) };

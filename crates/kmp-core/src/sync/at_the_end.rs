@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::apply::{Done, Generator, MARKERS, markers, unmark};
 use crate::config;
-use crate::initrd::{Settings, places};
+use crate::initrd::{Settings, Snapshot, Wanted, places};
 use crate::inventory::ModulesDirs;
 use crate::problem::Problem;
 use crate::root::Root;
@@ -44,8 +44,10 @@ pub fn make_requested(
             continue;
         }
         let generator = generator.get_or_insert_with(|| Generator::find(root, settings, false));
+        let in_place = path.as_deref().filter(|_| dialect.replaces_initrds_in_place());
+        let wanted = Wanted { release: &marker.name, path: in_place, snapshot: Snapshot::Running };
         let made = match generator {
-            Ok(generator) => generator.build(root, &marker.name, path.as_deref()).map_err(|e| e.to_string()),
+            Ok(generator) => generator.build(root, wanted).map_err(|e| e.to_string()),
             Err(why) => Err(why.to_string()),
         };
         let made = match made {
