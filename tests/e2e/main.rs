@@ -9,6 +9,7 @@ mod check;
 mod command_line;
 mod defects;
 mod depmod_runs;
+mod divert;
 mod explain;
 mod hostile;
 mod hostile_budgets;

@@ -39,7 +39,6 @@ kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmod-kmp-hello.spec  100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp-hello.spec       100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp_hello.c          100644
-kmp-scriptlets     /usr/lib/module-init-tools                                   40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets                 40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-post      120777 scriptlet
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-posttrans 120777 scriptlet
@@ -67,6 +66,9 @@ kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/scriptlet      1
 kmp-scriptlets     /usr/lib/module-init-tools/regenerate-initrd-posttrans      120777 ../../bin/kmp
 kmp-scriptlets     /usr/lib/module-init-tools/transfiletrigger                 100755
 kmp-scriptlets     /usr/share/man/man8/regenerate-initrd-posttrans.8*          100644
+kmp-weak-modules   /usr/lib/kernel                                              40755
+kmp-weak-modules   /usr/lib/kernel/install.d                                    40755
+kmp-weak-modules   /usr/lib/kernel/install.d/04-kmp.install                    100755
 kmp-weak-modules   /usr/sbin/weak-modules                                      120777 ../bin/kmp
 kmp-weak-modules   /usr/share/bash-completion/completions/weak-modules         100644
 kmp-weak-modules   /usr/share/fish/vendor_completions.d/weak-modules.fish      100644

@@ -29,6 +29,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),
     ("scriptlets/kernel-scriptlets/*.sh", "/usr/lib/module-init-tools/kernel-scriptlets/*", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
+    ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),

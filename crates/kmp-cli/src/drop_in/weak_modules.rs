@@ -14,7 +14,7 @@ use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
 use kmp_core::printable;
-use kmp_core::run_dir;
+use kmp_core::run_dir::{self, transaction};
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
 use kmp_core::tree;
@@ -136,7 +136,9 @@ fn run(args: &Args) -> Result<bool, String> {
     let named = args.kernel.as_deref().unwrap_or_default();
     let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
     let noted = if args.no_initramfs { &[][..] } else { &touched };
-    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None, noted) {
+    let mut request = vec!["weak-modules", mode.option(), named];
+    request.extend(args.no_initramfs.then_some(transaction::NO_INITRD));
+    if can_wait && deferred::note(&args.basedir, &request, None, noted) {
         return Ok(false);
     }
     let context = Context::open(&args.basedir)?.with_programs(args.run_in_root);

@@ -19,7 +19,7 @@ use std::path::Path;
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
-pub use generators::{NoGenerator, Tool};
+pub use generators::{NoGenerator, Snapshot, Tool, Wanted, configured};
 pub use settings::Settings;
 
 use crate::dialect::{Dialect, UnknownDistribution};
@@ -36,7 +36,7 @@ pub const PACKAGE: &str = "a package (KMP_NEEDS_MKINITRD)";
 pub struct Request {
     /// What the environment says.
     pub settings: Settings,
-    /// A kernel that was installed, or of which its own modules changed.
+    /// A kernel that was installed, or of which its own modules came or went.
     pub kernel: Option<String>,
     /// A KMP that was installed, by NAME-VERSION-RELEASE: every kernel that has it is looked at.
     pub package: Option<String>,
@@ -44,9 +44,6 @@ pub struct Request {
     pub touched: Vec<String>,
     /// Whoever asks looks after the initrds, by what the report says ([`crate::sync::KernelReport::to_check`]).
     pub by_caller: bool,
-    /// A kernel to which modules of its own came, and their names (`_` for `-`): those that are in its initrd, or wanted
-    /// there, count like third-party ones.
-    pub in_tree: Option<(String, Vec<String>)>,
 }
 
 /// What all kernels of a root have in common.

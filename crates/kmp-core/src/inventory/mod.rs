@@ -44,7 +44,7 @@ pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
-pub use weak_updates::{Item, ItemKind};
+pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};
 use crate::config::Config;

@@ -189,7 +189,7 @@ impl SyncReport {
             for (module, verdict) in kmp.modules.iter().zip(verdicts) {
                 let is_break = |w: &&Warning| matches!(w, Warning::Breaks { .. });
                 let names: Vec<&str> =
-                    verdict.warnings.iter().filter(is_break).map(Warning::module).collect();
+                    verdict.warnings.iter().filter(is_break).filter_map(Warning::module).collect();
                 if !names.is_empty() {
                     lines.push(format!(
                         "{nvr}: its {} takes the place of an in-tree module, beside which these in-tree modules do not load: {}",
