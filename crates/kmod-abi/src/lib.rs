@@ -59,7 +59,7 @@ pub use feature::{Feature, Release};
 pub use index_facts::IndexFacts;
 pub use judge::rule;
 pub use judge::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
-pub use kernel::{Kernel, Traits, builtin_names};
+pub use kernel::{Enforced, Kernel, Signing, Traits, builtin_names};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 pub use rebuild::Rebuild;

@@ -15,6 +15,7 @@ pub(crate) mod load;
 mod modules_dirs;
 mod ownership;
 mod packages;
+mod signing;
 mod unpackaged;
 mod weak_updates;
 
@@ -44,6 +45,7 @@ pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
+pub use signing::MachineSigning;
 pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};
