@@ -172,12 +172,13 @@ pub fn symvers_places(dir: &Path, release: &str) -> Vec<PathBuf> {
     own.into_iter().chain(boot).collect()
 }
 
-/// Where a kernel's initrd may be, by SUSE's and Red Hat's names.
-pub fn initrd_places(dir: &Path, release: &str) -> [PathBuf; 4] {
+/// Where a kernel's initrd may be, by the names that dracut gives it: SUSE's, Red Hat's, Debian's.
+pub fn initrd_places(dir: &Path, release: &str) -> [PathBuf; 5] {
     let boot = Path::new(BOOT);
     [
         boot.join(format!("initrd-{release}")),
         boot.join(format!("initramfs-{release}.img")),
+        boot.join(format!("initrd.img-{release}")),
         dir.join("initrd"),
         dir.join("initramfs.img"),
     ]
