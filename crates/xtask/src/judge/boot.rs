@@ -286,15 +286,17 @@ fn boot(places: &Places, machine: &Machine, jobs: &[&Job<'_>], own: &Deps, numbe
         let told = fs::read_to_string(dir.join("qemu")).unwrap_or_default();
         return Err(format!("{} {how}; see {}\n{tail:#?}\n{told}", machine.label, console.display()).into());
     }
+    let alone = jobs.iter().any(|job| job.only.is_some());
     Ok(Heard {
-        words: parse(&heard, &String::from_utf8_lossy(&fs::read(&console).unwrap_or_default())),
+        words: parse(&heard, &String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()), alone),
         console,
     })
 }
 
 /// Reads what the machine wrote. A set whose end is missing brought the machine down: what was being
-/// loaded then counts as heard if the loader's own trace of it is on the console.
-fn parse(results: &str, console: &str) -> Words {
+/// loaded then counts as heard if the loader's own trace of it is on the console. `alone`: each set finds a kernel that has
+/// no other module, or it is not heard.
+fn parse(results: &str, console: &str, alone: bool) -> Words {
     let mut words = Words::new();
     let mut set = String::new();
     let mut modules: BTreeMap<String, Word> = BTreeMap::new();
@@ -317,7 +319,7 @@ fn parse(results: &str, console: &str) -> Words {
         match (kind, fields.as_slice()) {
             ("B", [id]) => {
                 set = (*id).to_string();
-                (stale, current) = (false, None);
+                (stale, current) = (alone && !stuck.is_empty(), None);
                 modules.clear();
                 users.clear();
                 failed.clear();

@@ -213,6 +213,7 @@ impl Cell {
             } else if let Some(symbol) = after("Unknown symbol ") {
                 // The error that follows repeats what was said before: -22 wrong version or namespace.
                 has(&["unknown-symbol", "license", "depends", "crc", "namespace"], Some(symbol))
+                    || has(&["cycle"], None)
             } else {
                 continue;
             };
@@ -224,7 +225,15 @@ impl Cell {
         // Without a line, there is the error's number.
         told || match self.word.errno {
             8 => has(
-                &["malformed", "architecture", "vermagic", "no-version", "struct-size", "signature"],
+                &[
+                    "malformed",
+                    "architecture",
+                    "vermagic",
+                    "no-version",
+                    "struct-size",
+                    "signature",
+                    "export-form",
+                ],
                 None,
             ),
             74 | 129 | 126 | 1 => has(&["signature", "malformed"], None),

@@ -56,11 +56,19 @@ pub fn build(variant: &'static Variant, source: &Source) -> Result<Small> {
     let places = Places { root: top.join("root"), sources: workspace.sources, top };
     let tree = places.top.join("tree");
     let stamp = format!("{}\n{}\n{KEEP}", source.version, variant.fragment());
-    let (mark, release_file) = (places.top.join("stamp"), places.top.join("release"));
-    if fs::read_to_string(&mark).ok().as_deref() != Some(&stamp) {
-        run::fresh(&places.top)?;
-        source.unpack(&tree)?;
-        compile(variant, &tree)?;
+    let (begun, mark, release_file) =
+        (places.top.join("begun"), places.top.join("stamp"), places.top.join("release"));
+    let is_of = |file: &Path| fs::read_to_string(file).ok().as_deref() == Some(&stamp);
+    if !is_of(&mark) {
+        // One that was interrupted is gone on with, if what it left is of use.
+        if !is_of(&begun) || compile(variant, &tree).is_err() {
+            run::fresh(&places.top)?;
+            source.unpack(&tree)?;
+            configure(variant, &tree)?;
+            fs::write(&begun, &stamp)?;
+            compile(variant, &tree)?;
+        }
+        fs::remove_file(&begun)?;
         fs::create_dir_all(places.root.join("usr/lib"))?;
         std::os::unix::fs::symlink("usr/lib", places.root.join("lib"))?;
         let mut keep = Command::new("sh");
@@ -84,7 +92,7 @@ pub fn build(variant: &'static Variant, source: &Source) -> Result<Small> {
     Ok(Small { variant, places, kernel, config: fs::read_to_string(modules.join("config"))? })
 }
 
-fn compile(variant: &Variant, tree: &Path) -> Result<()> {
+fn configure(variant: &Variant, tree: &Path) -> Result<()> {
     let fragment = tree.join("fragment");
     fs::write(&fragment, variant.fragment())?;
     let mut configure = Command::new("make");
@@ -96,6 +104,10 @@ fn compile(variant: &Variant, tree: &Path) -> Result<()> {
             return Err(format!("{}: CONFIG_{option} is not taken", variant.name).into());
         }
     }
+    Ok(())
+}
+
+fn compile(variant: &Variant, tree: &Path) -> Result<()> {
     let log: PathBuf = tree.with_extension("log");
     let mut make = Command::new("make");
     make.args(["-s", "-j2", "-C"]).arg(tree).args(["bzImage", "modules"]);
