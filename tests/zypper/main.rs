@@ -30,5 +30,6 @@ mod system;
 mod broken;
 mod image;
 mod kernel_install;
+mod originals;
 mod stopped;
 mod updates;
