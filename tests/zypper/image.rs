@@ -58,7 +58,7 @@ fn image(database: Database) -> System {
     root.symlink("ostree", "sysroot/ostree");
     std::fs::remove_dir_all(root.join("var/lib/rpm")).unwrap();
     root.mkdir(database.path());
-    root.symlink("var/lib/rpm", &format!("../../{}", database.path()));
+    root.symlink("var/lib/rpm", format!("../../{}", database.path()));
     if database == Database::Share {
         root.symlink("usr/lib/sysimage/rpm", "../../share/rpm");
     }
