@@ -63,6 +63,11 @@ kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-preun      1
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/files.sh       100644
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kernel.sh      100644
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/scriptlet      100755
+kmp-scriptlets     /usr/lib/kmp                                                40755
+kmp-scriptlets     /usr/lib/kmp/regenerate-initrd-posttrans                    120777 ../../bin/kmp
+kmp-scriptlets     /usr/lib/module-init-tools/dracut-posttrans                 120777 initrd-functions
+kmp-scriptlets     /usr/lib/module-init-tools/initrd-functions                 100755
+kmp-scriptlets     /usr/lib/module-init-tools/mkosi-initrd-posttrans           120777 initrd-functions
 kmp-scriptlets     /usr/lib/module-init-tools/regenerate-initrd-posttrans      120777 ../../bin/kmp
 kmp-scriptlets     /usr/lib/module-init-tools/transfiletrigger                 100755
 kmp-scriptlets     /usr/share/man/man8/regenerate-initrd-posttrans.8*          100644

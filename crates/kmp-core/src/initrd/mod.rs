@@ -19,7 +19,7 @@ use std::path::Path;
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
-pub use generators::{NoGenerator, Snapshot, Tool, Wanted, configured};
+pub use generators::{Machines, NoGenerator, Snapshot, Tool, Wanted, configured};
 pub use settings::Settings;
 
 use crate::dialect::{Dialect, UnknownDistribution};

@@ -13,7 +13,7 @@ pub use markers::{ALL, MARKERS, mark, markers, unmark};
 pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
 use crate::dialect::Dialect;
-use crate::initrd::{NoGenerator, Reason, Settings, Snapshot, Wanted, places};
+use crate::initrd::{Machines, NoGenerator, Reason, Settings, Snapshot, Wanted, places};
 use crate::inventory::Release;
 use crate::root::Root;
 use crate::run_dir::Note;
@@ -117,7 +117,13 @@ impl<'a> InitrdMaker<'a> {
             Ok(path) => path.filter(|_| self.dialect.replaces_initrds_in_place()),
             Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
         };
-        let wanted = Wanted { release: &release.release, path: path.as_deref(), snapshot };
+        let machines = match Machines::of(self.root, path.as_deref()) {
+            Ok(machines) => machines,
+            Err(problem) => {
+                return Done::Failed(format!("for what it is to be made is not known: {problem}"));
+            }
+        };
+        let wanted = Wanted { release: &release.release, path: path.as_deref(), snapshot, machines };
         match generator.build(self.root, wanted) {
             Ok(said) => {
                 self.has_made.set(true);
