@@ -46,7 +46,7 @@ impl<'o, 'd> Checked<'o, 'd> {
             if !matches!(kind, elf::SHT_REL | elf::SHT_RELA) {
                 continue;
             }
-            let flags: u64 = section.sh_flags(endian).0.into();
+            let flags: u64 = section.sh_flags(endian).0;
             let Some(of) = self.0.section_at(section.sh_info(endian) as usize) else { continue };
             if flags & SHF_RELA_LIVEPATCH != 0 || NOT_KEPT.contains(&of.name) {
                 continue;
