@@ -79,7 +79,8 @@ impl Job<'_> {
     /// Of the set; with the module's name where it is loaded without the others.
     pub fn id(&self) -> String {
         let of_set = format!("{}@{}", self.set.name, self.set.built_for);
-        self.only.map_or(of_set.clone(), |file| format!("{of_set}/{}", cases::name_of(&file.to_string_lossy())))
+        self.only
+            .map_or(of_set.clone(), |file| format!("{of_set}/{}", cases::name_of(&file.to_string_lossy())))
     }
 }
 

@@ -99,7 +99,12 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     let replace = |from: &str, to: &str| Edit::Replace(from.into(), to.into());
     list.push(spec("no-vermagic", "kj_novermagic", &[], vec![replace("vermagic=", "vermagix=")]));
     list.push(spec("vermagic-flag", "kj_flag", &[], vec![replace("mod_unload ", "mod_reload ")]));
-    list.push(spec("vermagic-release", "kj_release", &[], vec![replace(&format!("vermagic={}", &kernel.release[..1]), "vermagic=9")]));
+    list.push(spec(
+        "vermagic-release",
+        "kj_release",
+        &[],
+        vec![replace(&format!("vermagic={}", &kernel.release[..1]), "vermagic=9")],
+    ));
 
     // Licences.
     list.push(spec("proprietary", "kj_prop", &[("KJ_LICENSE", "\"Proprietary\"")], vec![]));
@@ -142,7 +147,10 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     let unsaid = || replace("import_ns=", "import_nx=");
     list.push(spec("namespace", "kj_ns_not", &import, vec![unsaid()]));
     list.push(spec("namespace", "kj_ns_other", &import, vec![replace("import_ns=KJ_NS", "import_ns=KJ_XX")]));
-    let named = |s: &str| builtin(own, s) && !own[s].3.is_empty() && everywhere(s);
+    // A namespace of modules cannot be imported.
+    let named = |s: &str| {
+        builtin(own, s) && !own[s].3.is_empty() && !own[s].3.starts_with("module:") && everywhere(s)
+    };
     if let Some(s) = first(own, named) {
         let namespace = own[s].3.clone();
         for (name, edits) in [("kj_nsvm", vec![]), ("kj_nsvm_not", vec![unsaid()])] {

@@ -201,7 +201,9 @@ impl Cell {
             let after =
                 |words: &str| line.split_once(words).map(|(_, r)| r.split([' ', ')']).next().unwrap_or(""));
             let holds = if let Some(symbol) = after("disagrees about version of symbol ") {
+                // The kernel looks for module_layout before all others.
                 has(&["crc", "module-layout"], Some(symbol))
+                    || symbol == "module_layout" && has(&["crc"], None)
             } else if let Some(symbol) = after("uses symbol (").filter(|_| line.contains("does not import")) {
                 has(&["namespace"], Some(symbol))
             } else if let Some(symbol) = after("exports duplicate symbol ") {

@@ -48,8 +48,6 @@ pub mod symbol {
     pub const NAME: Field = (0, 4);
     pub const INFO: Field = (4, 1);
     pub const SECTION: Field = (6, 2);
-    pub const VALUE: Field = (8, 8);
-    pub const SIZE: Field = (16, 8);
 }
 
 /// Fields of a relocation with an addend.
@@ -57,14 +55,11 @@ pub mod relocation {
     use super::Field;
     pub const OFFSET: Field = (0, 8);
     pub const TYPE: Field = (8, 4);
-    pub const SYMBOL: Field = (12, 4);
     pub const ADDEND: Field = (16, 8);
 }
 
 /// Types and flags of sections.
 pub const PROGBITS: u64 = 1;
-pub const SYMTAB: u64 = 2;
-pub const STRTAB: u64 = 3;
 pub const NOBITS: u64 = 8;
 pub const WRITE: u64 = 1;
 pub const ALLOC: u64 = 2;
@@ -82,7 +77,8 @@ pub struct File(pub Vec<u8>);
 impl File {
     /// The field `field` of the record at `at`.
     pub fn get(&self, at: usize, field: Field) -> Result<u64> {
-        let bytes = self.0.get(at + field.0..at + field.0 + field.1).ok_or("a field behind the file's end")?;
+        let bytes =
+            self.0.get(at + field.0..at + field.0 + field.1).ok_or("a field behind the file's end")?;
         Ok(bytes.iter().rev().fold(0, |n, b| (n << 8) | u64::from(*b)))
     }
 

@@ -201,10 +201,7 @@ fn judge(quick: bool) -> Result<bool> {
         let specs = cases::all(kernel, &kernels, &replaced);
         build::own(&places, kernel, &specs, replaced.moved.as_deref())
     });
-    let mut sets: Vec<Set> = all(built)?
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut sets: Vec<Set> = all(built)?.into_iter().flatten().collect();
     let own = sets.iter().filter(|s| s.built_for == kernels[0].release).map(|s| s.files.len()).sum::<usize>();
 
     if !quick {

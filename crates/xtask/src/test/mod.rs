@@ -66,8 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         arguments.names.iter().partition(|name| steps::find(name).is_some());
     let all = arguments.names.is_empty();
     let is_chosen = |step: &&Step| chosen.iter().any(|name| *name == step.name);
-    let is_judge =
-        |step: &&Step| ["kernels", "judge", "small kernels", "small judge"].contains(&step.name);
+    let is_judge = |step: &&Step| ["kernels", "judge", "small kernels", "small judge"].contains(&step.name);
     let mut run: Vec<&'static Step> =
         STEPS.iter().filter(|s| is_chosen(s) || (all && !(arguments.no_judge && is_judge(s)))).collect();
     let needed: Vec<&str> = run.iter().flat_map(|step| step.needs).copied().collect();

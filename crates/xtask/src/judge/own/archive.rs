@@ -51,9 +51,11 @@ pub fn newest(suite: &str) -> Result<Source> {
         run::output(Command::new("apt-get").args(&options).args(["update", "-q", "--error-on=any"]))?;
         fs::write(&mark, "")?;
     }
-    let shown = run::output(
-        Command::new("apt-cache").args(&options).args(["show", "--no-all-versions", "linux-source"]),
-    )?;
+    let shown = run::output(Command::new("apt-cache").args(&options).args([
+        "show",
+        "--no-all-versions",
+        "linux-source",
+    ]))?;
     let field = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name)).map(str::to_string);
     let version = field("Version: ").ok_or_else(|| format!("{suite} has no linux-source"))?;
     let depends = field("Depends: ").unwrap_or_default();

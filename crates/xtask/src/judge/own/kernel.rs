@@ -56,19 +56,13 @@ pub fn build(variant: &'static Variant, source: &Source) -> Result<Small> {
     let places = Places { root: top.join("root"), sources: workspace.sources, top };
     let tree = places.top.join("tree");
     let stamp = format!("{}\n{}\n{KEEP}", source.version, variant.fragment());
-    let (begun, mark, release_file) =
-        (places.top.join("begun"), places.top.join("stamp"), places.top.join("release"));
-    let is_of = |file: &Path| fs::read_to_string(file).ok().as_deref() == Some(&stamp);
-    if !is_of(&mark) {
-        // One that was interrupted is gone on with, if what it left is of use.
-        if !is_of(&begun) || compile(variant, &tree).is_err() {
-            run::fresh(&places.top)?;
-            source.unpack(&tree)?;
-            configure(variant, &tree)?;
-            fs::write(&begun, &stamp)?;
-            compile(variant, &tree)?;
-        }
-        fs::remove_file(&begun)?;
+    let (mark, release_file) = (places.top.join("stamp"), places.top.join("release"));
+    if fs::read_to_string(&mark).ok().as_deref() != Some(&stamp) {
+        // An interrupted build is not gone on with: it can leave files that are not whole.
+        run::fresh(&places.top)?;
+        source.unpack(&tree)?;
+        configure(variant, &tree)?;
+        compile(variant, &tree)?;
         fs::create_dir_all(places.root.join("usr/lib"))?;
         std::os::unix::fs::symlink("usr/lib", places.root.join("lib"))?;
         let mut keep = Command::new("sh");
@@ -117,7 +111,8 @@ fn compile(variant: &Variant, tree: &Path) -> Result<()> {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = said.lines().collect();
             let end = lines[lines.len().saturating_sub(15)..].join("\n");
-            Err(format!("building the kernel {}: {status}; see {}\n{end}", variant.name, log.display()).into())
+            Err(format!("building the kernel {}: {status}; see {}\n{end}", variant.name, log.display())
+                .into())
         }
         None => Err(format!("the kernel {} was not built in {} s", variant.name, LIMIT.as_secs()).into()),
     }

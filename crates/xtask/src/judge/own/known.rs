@@ -17,7 +17,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Known {
     pub kind: Kind,
-    /// The set; what ends with `*` stands for all that begin so.
+    /// The set; `*` stands for any text.
     pub set: &'static str,
     /// The module in it; empty: any.
     pub module: &'static str,
@@ -29,15 +29,84 @@ pub struct Known {
 }
 
 /// All of them.
-pub const KNOWN: &[Known] = &[];
+pub const KNOWN: &[Known] = &[
+    deliberate("elf-name-just-past", OLDER, STRICTER, "the table of section names"),
+    deliberate("elf-names-no-strings", OLDER, STRICTER, "the table of section names"),
+    deliberate("elf-strtab-*", OLDER, STRICTER, "its strings begin and end with NUL"),
+    deliberate("elf-symtab-link-text", OLDER, STRICTER, "its strings begin and end with NUL"),
+    deliberate("versions-extended-*-only", OLDER, STRICTER, "extended versions"),
+    deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
+    deliberate(
+        "modinfo-section-nobits",
+        OLDER,
+        "the loader reads what a section that has no contents would have; no linker writes one",
+        "at most one `.modinfo`",
+    ),
+    deliberate(
+        "relocation-*-32-overflows",
+        &[],
+        "whether it overflows depends on where the module is put",
+        "relocations: type, overflow",
+    ),
+    deliberate(
+        "needs-itself",
+        &[],
+        "a linker resolves what is used beside its definition",
+        "a module does not need one that needs it",
+    ),
+    deliberate(
+        "cycle-weak",
+        &[],
+        "insmod would load it, but depmod writes no index for modules that need each other",
+        "a module does not need one that needs it",
+    ),
+    gap(
+        "flags-writable-executable-none",
+        &[],
+        "flags of a section of type NULL are not looked at",
+        "no section is both writable and executable",
+    ),
+    gap(
+        "this-module-without-a-name-in-it",
+        &[],
+        "the empty name is not refused (EINVAL of sysfs)",
+        "no module of that name is loaded",
+    ),
+    gap(
+        "signature-marker-only",
+        &[],
+        "what stands before a lone marker is taken for a record, and cut off",
+        "sizes and fields of the signature's trailer",
+    ),
+];
+
+/// The kernels before 6.14, which check less of a file.
+const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "mismatch", "live"];
+
+const STRICTER: &str = "the rule of newer kernels is applied to all: no linker makes such a file";
+
+const fn deliberate(
+    set: &'static str,
+    on: &'static [&'static str],
+    why: &'static str,
+    row: &'static str,
+) -> Known {
+    Known { kind: Kind::Deliberate, set, module: "", on, why, row }
+}
+
+const fn gap(set: &'static str, on: &'static [&'static str], why: &'static str, row: &'static str) -> Known {
+    Known { kind: Kind::Gap, set, module: "", on, why, row }
+}
 
 impl Known {
     fn is_of(&self, set: &str, module: &str, variant: &str) -> bool {
-        let of_set = match self.set.strip_suffix('*') {
-            Some(start) => set.starts_with(start),
+        let of_set = match self.set.split_once('*') {
+            Some((start, end)) => set.starts_with(start) && set.ends_with(end),
             None => set == self.set,
         };
-        of_set && (self.module.is_empty() || self.module == module) && (self.on.is_empty() || self.on.contains(&variant))
+        of_set
+            && (self.module.is_empty() || self.module == module)
+            && (self.on.is_empty() || self.on.contains(&variant))
     }
 
     /// That of a module on a kernel.
@@ -49,9 +118,16 @@ impl Known {
 /// Those that no pair needs which they are about: they have been mended, or the case is gone.
 pub fn stale(table: &Table, machines: &[Machine]) -> Vec<&'static Known> {
     let is_stale = |known: &&Known| {
-        let mut about = table.rows.iter().flat_map(|((set, module, _), cells)| {
-            cells.iter().filter(|(i, _)| known.is_of(set, module, &machines[**i].label)).map(|(_, cell)| cell)
-        }).peekable();
+        let mut about = table
+            .rows
+            .iter()
+            .flat_map(|((set, module, _), cells)| {
+                cells
+                    .iter()
+                    .filter(|(i, _)| known.is_of(set, module, &machines[**i].label))
+                    .map(|(_, cell)| cell)
+            })
+            .peekable();
         about.peek().is_some() && !about.any(|cell| cell.known.is_some_and(|k| std::ptr::eq(k, *known)))
     };
     KNOWN.iter().filter(is_stale).collect()

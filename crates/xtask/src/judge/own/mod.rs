@@ -41,7 +41,10 @@ pub fn choose(names: &[String]) -> std::result::Result<Vec<&'static Variant>, St
     }
     let find = |name: &String| {
         let list = || VARIANTS.iter().map(|v| format!("\n  {:12} {}", v.name, v.about)).collect::<String>();
-        VARIANTS.iter().find(|v| v.name == name).ok_or_else(|| format!("there is no kernel {name}, but:{}", list()))
+        VARIANTS
+            .iter()
+            .find(|v| v.name == name)
+            .ok_or_else(|| format!("there is no kernel {name}, but:{}", list()))
     };
     names.iter().map(find).collect()
 }
@@ -98,6 +101,12 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
         machines.push(machine);
     }
     let figures = table.print(&machines);
+    for ((set, module, _), cells) in &table.rows {
+        for (i, known) in cells.iter().filter_map(|(i, cell)| Some((i, cell.known?))) {
+            let kind = if known.kind == Kind::Gap { "gap" } else { "deliberate" };
+            println!("{kind}: {set}/{module} on {}: {} ({})", machines[*i].label, known.why, known.row);
+        }
+    }
     let modules = table.rows.len();
     println!(
         "\n{modules} modules, {} kernels of our own: {} pairs, {} loaded, {} refused; kmp disagrees with the kernel on \
@@ -135,7 +144,12 @@ fn column(small: &Small, machine: &Machine, program: &Path, clock: &Clock) -> Re
     if small.has("MODULE_SIG_FORCE") {
         signing::sign_all(small, &specs, &sets)?;
     }
-    clock.say(&format!("{}: {} modules in {} sets", machine.label, sets.iter().map(|s| s.files.len()).sum::<usize>(), sets.len()));
+    clock.say(&format!(
+        "{}: {} modules in {} sets",
+        machine.label,
+        sets.iter().map(|s| s.files.len()).sum::<usize>(),
+        sets.len()
+    ));
     let answers = run::each(&sets, |set| judge_set(small, program, set));
     let mut judged = Vec::new();
     for answer in answers {
@@ -145,12 +159,17 @@ fn column(small: &Small, machine: &Machine, program: &Path, clock: &Clock) -> Re
     let jobs: Vec<Job<'_>> = sets
         .iter()
         .zip(&judged)
-        .flat_map(|(set, (deps, ..))| set.files.iter().map(move |file| Job { set, deps, only: Some(file.as_path()) }))
+        .flat_map(|(set, (deps, ..))| {
+            set.files.iter().map(move |file| Job { set, deps, only: Some(file.as_path()) })
+        })
         .collect();
     let (words, boots) = boot::hear(places, machine, &jobs)?;
     clock.say(&format!("{}: heard in {boots} boots", machine.label));
     let mut column = Column::new();
-    let of = sets.iter().zip(&judged).flat_map(|(set, judged)| set.files.iter().map(move |file| (set, file, judged)));
+    let of = sets
+        .iter()
+        .zip(&judged)
+        .flat_map(|(set, judged)| set.files.iter().map(move |file| (set, file, judged)));
     for ((set, file, (_, complaints, opinions)), job) in of.zip(&jobs) {
         let name = common::name_of(&file.to_string_lossy());
         let opinion = opinions.get(&(kernel.release.clone(), file.clone()));
@@ -159,7 +178,8 @@ fn column(small: &Small, machine: &Machine, program: &Path, clock: &Clock) -> Re
         if !words.get(&job.id()).is_some_and(|heard| heard.contains_key(&name)) {
             word.unheard = Some("the machine went down before".into());
         }
-        let below = format!("updates/{}/{}", set.name, file.file_name().unwrap_or_default().to_string_lossy());
+        let below =
+            format!("updates/{}/{}", set.name, file.file_name().unwrap_or_default().to_string_lossy());
         if is_builtin(small, &name)? {
             word = Word { log: vec!["modprobe loads nothing: it is built in".into()], ..Word::default() };
         }

@@ -22,7 +22,12 @@ pub struct Variant {
 pub const VARIANTS: &[Variant] = &[
     Variant {
         in_tests: true,
-        ..stable("strict", "bookworm", "versions of symbols, and nothing that lifts a check", &["MODVERSIONS=y"])
+        ..stable(
+            "strict",
+            "bookworm",
+            "versions of symbols, and nothing that lifts a check",
+            &["MODVERSIONS=y"],
+        )
     },
     Variant {
         name: "enforced",
@@ -132,7 +137,8 @@ impl Variant {
         let basic = self.options.contains(&"BASIC_MODVERSIONS=y");
         // It is on unless it is said to be off.
         let no_basic = (extended && !basic).then_some(&"BASIC_MODVERSIONS=n");
-        let options = BASE.iter().chain(no_basic).chain(self.options).map(|option| format!("CONFIG_{option}\n"));
+        let options =
+            BASE.iter().chain(no_basic).chain(self.options).map(|option| format!("CONFIG_{option}\n"));
         options.chain([format!("CONFIG_LOCALVERSION=\"-{}\"\n", self.name)]).collect()
     }
 }

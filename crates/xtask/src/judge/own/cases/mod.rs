@@ -31,7 +31,8 @@ pub fn all(small: &Small) -> Vec<Spec> {
     specs.extend(signatures::all(small));
     if !small.has("MODVERSIONS") {
         let needs = |edit: &Edit| matches!(edit, Edit::BadCrc(_) | Edit::LoseEntry(_) | Edit::LoseAllEntries);
-        let basic = |edit: &Edit| matches!(edit, Edit::Objcopy(words) if words.iter().any(|w| w == "__versions"));
+        let basic =
+            |edit: &Edit| matches!(edit, Edit::Objcopy(words) if words.iter().any(|w| w == "__versions"));
         specs.retain(|spec| !spec.edits.iter().any(|edit| needs(edit) || basic(edit)));
     }
     specs

@@ -152,16 +152,13 @@ fn exports() -> Vec<Spec> {
             let size = file.get(file.find("__ksymtab")?, section::SIZE)?;
             file.set_section("__ksymtab", section::SIZE, size - 1)
         }),
-        changed("exports-none", |file| file.set_section("__ksymtab", section::SIZE, 0)),
     ];
     for name in ["__kcrctab", "__kcrctab_gpl", "__kflagstab"] {
         // Not every kernel's modules have each.
         let set = format!("exports-without-{}", name.trim_start_matches('_').replace('_', "-"));
-        list.push(changed(&set, move |file| {
-            match file.find(name) {
-                Ok(_) => file.set_section(name, section::NAME, 0),
-                Err(_) => Ok(()),
-            }
+        list.push(changed(&set, move |file| match file.find(name) {
+            Ok(_) => file.set_section(name, section::NAME, 0),
+            Err(_) => Ok(()),
         }));
     }
     list

@@ -24,10 +24,13 @@ const PKCS7: [u8; 8] = [0, 0, 2, 0, 0, 0, 0, 0];
 
 /// Adds bytes to the file.
 fn appended(set: &str, bytes: Vec<u8>) -> Spec {
-    copy(&format!("signature-{set}"), vec![Edit::signature(move |file| {
-        file.0.extend_from_slice(&bytes);
-        Ok(())
-    })])
+    copy(
+        &format!("signature-{set}"),
+        vec![Edit::signature(move |file| {
+            file.0.extend_from_slice(&bytes);
+            Ok(())
+        })],
+    )
 }
 
 pub fn all(small: &Small) -> Vec<Spec> {
@@ -42,10 +45,13 @@ pub fn all(small: &Small) -> Vec<Spec> {
 fn without_keys() -> Vec<Spec> {
     let rubbish = |fields: [u8; 8], length: u32| [&[0x55; 64][..], &record(fields, length)].concat();
     let only = |set: &str, bytes: Vec<u8>| {
-        copy(&format!("signature-{set}"), vec![Edit::signature(move |file| {
-            file.0.clone_from(&bytes);
-            Ok(())
-        })])
+        copy(
+            &format!("signature-{set}"),
+            vec![Edit::signature(move |file| {
+                file.0.clone_from(&bytes);
+                Ok(())
+            })],
+        )
     };
     vec![
         appended("none", Vec::new()),
@@ -128,16 +134,18 @@ fn with_keys(tree: &PathBuf) -> Vec<Spec> {
 
 fn changed_afterwards(tree: &PathBuf) -> Vec<Spec> {
     let mut list = Vec::new();
-    for (at, name) in ["algorithm", "digest", "type", "signer-length", "key-length", "pad-1", "pad-2", "pad-3"]
-        .into_iter()
-        .enumerate()
+    for (at, name) in
+        ["algorithm", "digest", "type", "signer-length", "key-length", "pad-1", "pad-2", "pad-3"]
+            .into_iter()
+            .enumerate()
     {
         let set = format!("record-{name}");
         list.push(signed(tree, &set, "sha256", Keys::OfTheBuild, move |parts| parts.record[at] ^= 1));
     }
     for keys in [Keys::OfTheBuild, Keys::Others] {
         let of = if keys == Keys::OfTheBuild { "" } else { "other-key-" };
-        let add = |set: &str, change: fn(&mut Parts)| signed(tree, &format!("{of}{set}"), "sha256", keys, change);
+        let add =
+            |set: &str, change: fn(&mut Parts)| signed(tree, &format!("{of}{set}"), "sha256", keys, change);
         list.extend([
             add("module-changed", |parts| {
                 // In the name of the compiler: the module is sound but for the signature.

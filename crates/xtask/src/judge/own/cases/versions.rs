@@ -27,17 +27,13 @@ pub fn all(small: &Small) -> Vec<Spec> {
         }
     }
     // What a kernel that reads no such section makes of it.
-    list.push(changed("versions-extended-names-only", |file| {
-        match file.find(CRCS) {
-            Ok(_) => file.set_section(CRCS, section::NAME, 0),
-            Err(_) => file.add(NAMES, elf::PROGBITS, elf::ALLOC, b"module_layout\0").map(drop),
-        }
+    list.push(changed("versions-extended-names-only", |file| match file.find(CRCS) {
+        Ok(_) => file.set_section(CRCS, section::NAME, 0),
+        Err(_) => file.add(NAMES, elf::PROGBITS, elf::ALLOC, b"module_layout\0").map(drop),
     }));
-    list.push(changed("versions-extended-crcs-only", |file| {
-        match file.find(NAMES) {
-            Ok(_) => file.set_section(NAMES, section::NAME, 0),
-            Err(_) => file.add(CRCS, elf::PROGBITS, elf::ALLOC, &[1, 2, 3, 4]).map(drop),
-        }
+    list.push(changed("versions-extended-crcs-only", |file| match file.find(NAMES) {
+        Ok(_) => file.set_section(NAMES, section::NAME, 0),
+        Err(_) => file.add(CRCS, elf::PROGBITS, elf::ALLOC, &[1, 2, 3, 4]).map(drop),
     }));
     list.extend(types(small));
     list
