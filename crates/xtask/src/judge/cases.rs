@@ -81,12 +81,15 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     }
     list.push(spec("nobody", "kj_nobody", &[("KJ_REF", "kj_nowhere")], vec![]));
     list.push(spec("weak", "kj_weak", &[("KJ_REF", "kj_nowhere"), ("KJ_WEAK", "1")], vec![]));
-    list.push(spec(
-        "weak-bad-crc",
-        "kj_weak_crc",
-        &[("KJ_REF", "jiffies_to_msecs"), ("KJ_WEAK", "1")],
-        vec![Edit::BadCrc("jiffies_to_msecs")],
-    ));
+    // Newer kernels have it in a header.
+    if own.contains_key("jiffies_to_msecs") {
+        list.push(spec(
+            "weak-bad-crc",
+            "kj_weak_crc",
+            &[("KJ_REF", "jiffies_to_msecs"), ("KJ_WEAK", "1")],
+            vec![Edit::BadCrc("jiffies_to_msecs")],
+        ));
+    }
     list.push(spec("bad-crc", "kj_badcrc", &[], vec![Edit::BadCrc("_printk")]));
     list.push(spec("bad-layout", "kj_layout", &[], vec![Edit::BadCrc("module_layout")]));
     list.push(spec("no-layout-entry", "kj_nolayout", &[], vec![Edit::LoseEntry("module_layout")]));

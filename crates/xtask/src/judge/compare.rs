@@ -238,7 +238,7 @@ impl Cell {
                 ],
                 None,
             ),
-            74 | 129 | 126 | 1 => has(&["signature", "malformed"], None),
+            74 | 129 | 126 | 1 => has(&["signature", "malformed", "namespace"], None),
             _ => !self.opinion.reasons.is_empty(),
         }
     }

@@ -38,7 +38,7 @@ pub const KNOWN: &[Known] = &[
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
     deliberate(
         "modinfo-section-nobits",
-        OLDER,
+        &[],
         "the loader reads what a section that has no contents would have; no linker writes one",
         "at most one `.modinfo`",
     ),
@@ -60,6 +60,28 @@ pub const KNOWN: &[Known] = &[
         "insmod would load it, but depmod writes no index for modules that need each other",
         "a module does not need one that needs it",
     ),
+    deliberate("signature-message-last-byte", SIGNED, VERIFIES, "the signature verifies"),
+    deliberate("signature-middle-of-the-message", SIGNED, VERIFIES, "the signature verifies"),
+    deliberate("signature-module-*", SIGNED, VERIFIES, "the signature verifies"),
+    deliberate("signature-sound-twice", SIGNED, VERIFIES, "the signature verifies"),
+    deliberate(
+        "signature-other-key*",
+        &["enforced"],
+        "whether a kernel knows a key is said in a warning",
+        "the key is known where signatures are enforced",
+    ),
+    gap(
+        "signature-sound-sha*",
+        &["enforced"],
+        "which digests the kernel's configuration has is not read",
+        "a signature is there where CONFIG_MODULE_SIG_FORCE=y",
+    ),
+    gap(
+        "section-twice",
+        &["enforced", "extended", "next"],
+        "names of sections are not compared",
+        "names of loaded sections",
+    ),
     gap(
         "flags-writable-executable-none",
         &[],
@@ -74,14 +96,19 @@ pub const KNOWN: &[Known] = &[
     ),
     gap(
         "signature-marker-only",
-        &[],
+        &["strict", "old", "unversioned", "forced", "types", "mismatch", "live", "extended", "next"],
         "what stands before a lone marker is taken for a record, and cut off",
         "sizes and fields of the signature's trailer",
     ),
 ];
 
 /// The kernels before 6.14, which check less of a file.
-const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "mismatch", "live"];
+const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "types", "mismatch", "live"];
+
+/// Those that check signatures.
+const SIGNED: &[&str] = &["enforced", "signed"];
+
+const VERIFIES: &str = "a signature is not verified: that needs the kernel's keys";
 
 const STRICTER: &str = "the rule of newer kernels is applied to all: no linker makes such a file";
 

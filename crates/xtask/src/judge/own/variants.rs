@@ -31,7 +31,7 @@ pub const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "enforced",
-        about: "the newest series: signatures enforced, versions in both forms, BTF must match",
+        about: "the newest series: signatures enforced, versions in both forms",
         suite: "testing",
         moves: true,
         options: &[
@@ -43,9 +43,6 @@ pub const VARIANTS: &[Variant] = &[
             "MODULE_SIG_FORCE=y",
             "MODULE_SIG_ALL=y",
             "MODULE_SIG_SHA256=y",
-            "BPF_SYSCALL=y",
-            "DEBUG_INFO_DWARF4=y",
-            "DEBUG_INFO_BTF=y",
         ],
         in_tests: true,
     },
@@ -64,10 +61,22 @@ pub const VARIANTS: &[Variant] = &[
         &["MODVERSIONS=y", "MODULE_SIG=y", "MODULE_SIG_ALL=y", "MODULE_SIG_SHA256=y"],
     ),
     stable(
+        "types",
+        "trixie",
+        "BTF has to match",
+        &["BPF_SYSCALL=y", "DEBUG_INFO_DWARF4=y", "DEBUG_INFO_BTF=y", "DEBUG_INFO_BTF_MODULES=y"],
+    ),
+    stable(
         "mismatch",
         "trixie",
         "BTF that does not match is taken",
-        &["BPF_SYSCALL=y", "DEBUG_INFO_DWARF4=y", "DEBUG_INFO_BTF=y", "MODULE_ALLOW_BTF_MISMATCH=y"],
+        &[
+            "BPF_SYSCALL=y",
+            "DEBUG_INFO_DWARF4=y",
+            "DEBUG_INFO_BTF=y",
+            "DEBUG_INFO_BTF_MODULES=y",
+            "MODULE_ALLOW_BTF_MISMATCH=y",
+        ],
     ),
     stable(
         "live",
