@@ -34,6 +34,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("glob", settings::glob),
     ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
+    ("index", tables::index),
     ("initrd", packed::initrd),
     ("kernel_config", settings::kernel_config),
     ("kernel_image", tables::kernel_image),

@@ -13,6 +13,8 @@ pub struct KernelConfig {
     pub signatures: bool,
     /// `CONFIG_MODULE_SIG_FORCE`: only signed modules are accepted.
     pub signatures_enforced: bool,
+    /// `CONFIG_SECURITY_LOCKDOWN_LSM`: the kernel can be locked down.
+    pub lockdown: bool,
     /// `CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT`, a switch of distributors: the kernel is locked down under Secure Boot, and takes
     /// only signed modules then.
     pub locked_down_in_secure_boot: bool,
@@ -58,6 +60,7 @@ impl KernelConfig {
                 b"CONFIG_MODULE_FORCE_LOAD=y" => config.force_load = true,
                 b"CONFIG_MODULE_SIG=y" => config.signatures = true,
                 b"CONFIG_MODULE_SIG_FORCE=y" => config.signatures_enforced = true,
+                b"CONFIG_SECURITY_LOCKDOWN_LSM=y" => config.lockdown = true,
                 b"CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y" => config.locked_down_in_secure_boot = true,
                 b"CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y" => {
                     config.missing_namespaces_allowed = true

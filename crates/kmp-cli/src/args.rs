@@ -160,6 +160,9 @@ pub struct Sync {
 pub struct Initrd {
     #[command(flatten)]
     pub kernels: Kernels,
+    /// Look only at kernels whose initrd is requested in /run/regenerate-initrd
+    #[arg(long)]
+    pub requested: bool,
     /// Make nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,

@@ -26,9 +26,11 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/examples/*",             "DOCDIR/kmp-rpm-macros/examples/*",  0o644),
     ("scriptlets/transfiletrigger",      "/usr/lib/module-init-tools/transfiletrigger", 0o755),
+    ("scriptlets/initrd-functions",      "/usr/lib/module-init-tools/initrd-functions", 0o755),
     ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),
     ("scriptlets/kernel-scriptlets/*.sh", "/usr/lib/module-init-tools/kernel-scriptlets/*", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
+    ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
@@ -41,6 +43,9 @@ const LINKS: &[(&str, &str)] = &[
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
     ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
+    ("/usr/lib/kmp/regenerate-initrd-posttrans",    "../../bin/kmp"),
+    ("/usr/lib/module-init-tools/dracut-posttrans", "initrd-functions"),
+    ("/usr/lib/module-init-tools/mkosi-initrd-posttrans", "initrd-functions"),
     ("/usr/sbin/weak-modules",                      "../bin/kmp"),
 ];
 

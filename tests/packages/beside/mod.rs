@@ -2,13 +2,15 @@
 //! Beside the distribution's own packages of the same commands: whatever comes, goes or is killed, packages of kernels and
 //! drivers reach one of the two, ours where it can be, and the original comes back as it was.
 
+mod managers;
+mod names;
 mod peers;
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use testkit::{Output, Package, PackageBuilder, TestRoot};
 
+use self::names::{Fact, Names};
 use self::peers::Peer;
 use crate::support::*;
 
@@ -19,9 +21,6 @@ struct Place {
     root: TestRoot,
     peer: Peer,
 }
-
-/// What a name is: type and mode, owner, time, and contents or where it leads.
-type Fact = (u32, u32, u32, i64, String);
 
 impl Place {
     fn new(peer: Peer) -> Self {
@@ -55,74 +54,43 @@ impl Place {
         self.rpm(&[&["-e", "--nodeps"], names].concat(), &[]);
     }
 
-    fn fact(&self, path: &str) -> Option<Fact> {
-        let real = self.root.join(path);
-        let stat = std::fs::symlink_metadata(&real).ok()?;
-        let contents = match std::fs::read_link(&real) {
-            Ok(target) => target.display().to_string(),
-            Err(_) => self.root.read(path),
-        };
-        Some((stat.permissions().mode(), stat.uid(), stat.gid(), stat.mtime(), contents))
+    fn names(&self) -> Names<'_> {
+        Names { root: &self.root, peer: self.peer }
     }
 
     fn facts(&self) -> Vec<Option<Fact>> {
-        self.peer.called().iter().map(|(path, _)| self.fact(path)).collect()
+        self.names().facts()
     }
 
-    /// Files that were put aside, or left behind.
     fn asides(&self) -> Vec<String> {
-        let dirs =
-            self.peer.called().into_iter().map(|(path, _)| Path::new(&path).parent().unwrap().to_owned());
-        let dirs: std::collections::BTreeSet<PathBuf> = dirs.collect();
-        let names = dirs.iter().flat_map(|dir| std::fs::read_dir(self.root.join(dir)).into_iter().flatten());
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".distrib") || name.starts_with(".kmp-")).collect()
+        self.names().asides()
+    }
+
+    fn aside_is(&self, version: &str) {
+        self.names().aside_is(version);
     }
 
     /// All names lead to kmp, and it answers.
     #[track_caller]
     fn all_are_ours(&self) {
-        for (path, target) in self.peer.called() {
-            let fact = self.fact(&path);
-            assert_eq!(fact.as_ref().map(|f| f.4.as_str()), Some(target), "{path}: {fact:?}");
-            assert!(self.root.exists(&path), "{path} leads to nothing");
-        }
+        self.names().all_are_ours();
         let (path, _) = self.peer.called().pop().unwrap();
         let output = inside(&self.root, &format!("/{path}"), &["--help".into()]).expect_success();
         assert!(output.stdout.contains("Usage"), "{output}");
     }
 
-    /// All names are the originals of this version, and nothing was put aside.
+    /// All names are the originals of this version, as rpm has them.
     #[track_caller]
     fn all_are_theirs(&self, version: &str) {
-        for (path, _) in self.peer.called() {
-            let text = self.root.read(&path);
-            assert!(text.contains(&format!("of {version}")), "{path}: {text}");
-        }
-        assert_eq!(self.asides(), [""; 0]);
+        self.names().all_are_theirs(version);
         for name in self.peer.names() {
             self.rpm(&["-V", "--nodeps", name], &[]);
         }
     }
 
-    /// What was put aside is of this version.
-    #[track_caller]
-    fn aside_is(&self, version: &str) {
-        for (path, _) in self.peer.called() {
-            // A link in the peer's package leads where it led.
-            let text = self.root.read(format!("{path}.distrib"));
-            assert!(text.contains(&format!("of {version}")), "{path}: {text}");
-        }
-    }
-
-    /// Whoever calls a name now reaches a program.
     #[track_caller]
     fn all_can_be_called(&self) {
-        for (path, _) in self.peer.called() {
-            let mode =
-                std::fs::metadata(self.root.join(&path)).unwrap_or_else(|e| panic!("{path}: {e}")).mode();
-            assert_eq!(mode & 0o111, 0o111, "{path}");
-        }
+        self.names().all_can_be_called();
     }
 }
 

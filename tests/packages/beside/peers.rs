@@ -5,6 +5,7 @@
 use testkit::{Package, PackageBuilder};
 
 const TOOLS: &str = "usr/lib/module-init-tools";
+const INITRD: [&str; 2] = ["dracut-posttrans", "mkosi-initrd-posttrans"];
 const PHASES: [&str; 5] = ["pre", "preun", "post", "posttrans", "postun"];
 
 /// Whose packages there are.
@@ -73,8 +74,13 @@ impl Peer {
         let all = ["rpm", "kmp", "inkmp", "cert"].into_iter().flat_map(|kind| {
             PHASES.map(|phase| (format!("{TOOLS}/kernel-scriptlets/{kind}-{phase}"), "scriptlet"))
         });
+        let mut all: Vec<_> = all.collect();
+        if self != Self::Sle15 {
+            all.extend(INITRD.map(|name| (format!("{TOOLS}/{name}"), "initrd-functions")));
+        }
         let own = ["weak-modules2", "regenerate-initrd-posttrans"];
-        all.chain(own.map(|name| (format!("{TOOLS}/{name}"), "../../bin/kmp"))).collect()
+        all.extend(own.map(|name| (format!("{TOOLS}/{name}"), "../../bin/kmp")));
+        all
     }
 }
 

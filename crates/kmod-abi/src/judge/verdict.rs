@@ -69,6 +69,11 @@ pub enum Warning {
         /// The first symbol of it that is used.
         symbol: Box<str>,
     },
+    /// The kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known.
+    Signer {
+        /// The signer, or the key.
+        signer: Box<str>,
+    },
 }
 
 impl Warning {
@@ -78,6 +83,7 @@ impl Warning {
             Self::Breaks { .. } => "breaks",
             Self::MayClash { .. } => "may-clash",
             Self::WeakNeed { .. } => "weak-need",
+            Self::Signer { .. } => "signer",
         }
     }
 
@@ -87,6 +93,7 @@ impl Warning {
             Self::Breaks { user, .. } => Some(user),
             Self::MayClash { with, .. } => Some(with),
             Self::WeakNeed { module, .. } => Some(module),
+            Self::Signer { .. } => None,
         }
     }
 }
@@ -101,6 +108,10 @@ impl fmt::Display for Warning {
             Self::WeakNeed { module, symbol } => write!(
                 f,
                 "uses {symbol} of {module} where that is loaded, which is incompatible; modprobe gives up if it cannot load it first"
+            ),
+            Self::Signer { signer } => write!(
+                f,
+                "signed by {signer}; the kernel takes only modules signed with a key that it knows, and whether it knows this one is not known"
             ),
         }
     }

@@ -160,7 +160,7 @@ impl<'a> World<'a> {
                     uses.keys().filter(|p| self.tainted[**p] && self.set[**p].role == Role::Judged);
                 broken.extend(culprits.map(|p| (i, *p, reason.clone())));
             }
-            let mut warnings = Vec::new();
+            let mut warnings: Vec<Warning> = self.key(candidate.module).into_iter().collect();
             self.exports(i, &mut reasons, &mut warnings);
             verdicts[i] = Verdict { reasons, warnings };
             pending.extend(uses.keys());

@@ -56,13 +56,18 @@ impl Diverted {
                 let kinds = ["rpm", "kmp", "inkmp", "cert"]
                     .iter()
                     .flat_map(|kind| phases.map(|phase| (SCRIPTLETS, format!("{kind}-{phase}"), SCRIPTLET)));
-                let initrd = [(TOOLS, "regenerate-initrd-posttrans".into(), "/usr/bin/kmp")];
+                let initrd = [
+                    (TOOLS, "regenerate-initrd-posttrans".into(), "/usr/bin/kmp"),
+                    (TOOLS, "dracut-posttrans".into(), INITRD_FUNCTIONS),
+                    (TOOLS, "mkosi-initrd-posttrans".into(), INITRD_FUNCTIONS),
+                ];
                 initrd.into_iter().chain(kinds).collect()
             }
         }
     }
 }
 
+const INITRD_FUNCTIONS: &str = "/usr/lib/module-init-tools/initrd-functions";
 const SCRIPTLET: &str = "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet";
 
 /// What was done about one name.

@@ -96,7 +96,8 @@ pub struct Module {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Warning {
     /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: another module exports the same symbol. `weak-need`:
-    /// it can do without another module, which is incompatible, but modprobe loads that one first.
+    /// it can do without another module, which is incompatible, but modprobe loads that one first. `signer`: the
+    /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known.
     pub kind: &'static str,
     /// The other module, if one is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -125,6 +125,9 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             continue;
         }
         let marker = markers.iter().any(|m| m.name == release.release || m.name == apply::ALL);
+        if args.requested && !marker {
+            continue;
+        }
         let forced = match (settings.forced, marker) {
             (true, _) => Some(PACKAGE),
             (_, true) => Some("a request in /run/regenerate-initrd"),
@@ -142,6 +145,11 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         .into_iter()
         .map(|(release, snapshot, asked)| (release.release.as_str(), maker.serve(release, asked, snapshot)))
         .collect();
+    let is_good = fates.iter().all(|(_, fate)| !matches!(fate.done, Done::Failed(_) | Done::Marked));
+    if !args.dry_run && wanted.is_empty() && is_good {
+        let for_all = markers.iter().filter(|marker| marker.name == apply::ALL);
+        for_all.for_each(|marker| apply::unmark(&context.root, marker));
+    }
     maker.finish().into_iter().for_each(|why| log::warn!("{why}"));
     context.done();
     let all = || fates.iter().map(|(release, fate)| (*release, fate));

@@ -37,7 +37,7 @@ pub fn judge(
 ) -> Vec<Finding> {
     // Without a driver there is nothing to judge.
     if elements.has_kmps() || !survey.inventory.kmps.is_empty() {
-        elements.read_kernels(false);
+        elements.read_kernels(root, false);
     }
     let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();

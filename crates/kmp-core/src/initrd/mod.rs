@@ -23,7 +23,7 @@ use boot::{Boots, Entries, Told};
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
-pub use generators::{NoGenerator, Snapshot, Tool, Wanted, configured};
+pub use generators::{Machines, NoGenerator, Snapshot, Tool, Wanted, configured};
 pub use settings::Settings;
 
 use crate::dialect::{Dialect, UnknownDistribution};

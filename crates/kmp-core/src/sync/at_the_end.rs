@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Done, Generator, MARKERS, markers, unmark};
 use crate::config;
-use crate::initrd::{Settings, Snapshot, Wanted, places};
+use crate::initrd::{Machines, Settings, Snapshot, Wanted, places};
 use crate::inventory::ModulesDirs;
 use crate::problem::Problem;
 use crate::root::Root;
@@ -44,7 +44,8 @@ pub fn make_requested(
         }
         let generator = generator.get_or_insert_with(|| Generator::find(root, settings, false));
         let in_place = boots.replaceable().filter(|_| dialect.replaces_initrds_in_place());
-        let wanted = Wanted { release: &marker.name, path: in_place, snapshot: Snapshot::Running };
+        let machines = Machines::of(root, in_place)?;
+        let wanted = Wanted { release: &marker.name, path: in_place, snapshot: Snapshot::Running, machines };
         let made = match generator {
             Ok(generator) => generator.build(root, wanted).map_err(|e| e.to_string()),
             Err(why) => Err(why.to_string()),

@@ -15,7 +15,7 @@ fn site() -> (TestRoot, Root) {
     for dir in ["usr/sbin", "usr/bin", "usr/lib/module-init-tools/kernel-scriptlets"] {
         site.mkdir(dir);
     }
-    for program in ["usr/bin/kmp", SCRIPTLET] {
+    for program in ["usr/bin/kmp", SCRIPTLET, INITRD_FUNCTIONS] {
         site.write(program, "kmp's\n");
     }
     let root = Root::open(&site.path()).unwrap();

@@ -14,7 +14,7 @@ pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
 use crate::dialect::Dialect;
 use crate::initrd::boot::{Boots, Told};
-use crate::initrd::{NoGenerator, Reason, Settings, Snapshot, Wanted, places};
+use crate::initrd::{Machines, NoGenerator, Reason, Settings, Snapshot, Wanted, places};
 use crate::inventory::Release;
 use crate::root::Root;
 use crate::run_dir::Note;
@@ -129,7 +129,13 @@ impl<'a> InitrdMaker<'a> {
             Ok(boots) => boots,
             Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
         };
-        let wanted = Wanted { release: &release.release, path: boots.replaceable(), snapshot };
+        let machines = match Machines::of(self.root, boots.replaceable()) {
+            Ok(machines) => machines,
+            Err(problem) => {
+                return Done::Failed(format!("for what it is to be made is not known: {problem}"));
+            }
+        };
+        let wanted = Wanted { release: &release.release, path: boots.replaceable(), snapshot, machines };
         match generator.build(self.root, wanted) {
             Ok(said) => {
                 self.has_made.set(true);

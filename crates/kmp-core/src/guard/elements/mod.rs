@@ -20,7 +20,7 @@ use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, ModulesDirs, Package, SymversError, parse_symvers};
+use crate::inventory::{Kind, MachineSigning, ModulesDirs, Package, SymversError, parse_symvers};
 use crate::tree;
 
 /// Gathers what a transaction brings and takes away.
@@ -41,6 +41,8 @@ pub struct Elements {
     budget: Budget,
     /// What goes because of packages that come as updates: a name, with versions where only some do.
     updated: Vec<Dependency>,
+    /// What the machine says of signatures.
+    signing: MachineSigning,
 }
 
 /// What the packages of one kernel say of it.
@@ -72,6 +74,7 @@ impl Elements {
             kernel_files: Vec::new(),
             budget: Budget::transaction(),
             updated: Vec::new(),
+            signing: MachineSigning::default(),
         }
     }
 
@@ -292,7 +295,8 @@ impl Elements {
             // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
             let builtin = parts.builtin.unwrap_or_default();
             let Parts { in_tree, packages, is_whole, traits, .. } = parts;
-            let kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
+            let signing = self.signing.of(&release, &config);
+            let kernel = Kernel { config, traits, builtin, signing, ..Kernel::of_symbols(release, symbols) };
             IncomingKernel { kernel, in_tree, packages, is_whole }
         });
         Transaction {

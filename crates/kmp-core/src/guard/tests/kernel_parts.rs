@@ -44,11 +44,13 @@ fn vermagic_size_and_configuration_are_read_from_its_package() {
 fn what_is_built_in_is_read_where_it_is_asked_for() {
     let new = new().builtin("kernel/drivers/foo.ko");
     let package = PackageBuilder::kernel(&new).ksyms("default", &new.full_symvers()).build();
+    let directory = testkit::TestRoot::new();
+    let root = crate::root::Root::open(&directory.path()).unwrap();
     let rpm = librpm_rt::Librpm::load().unwrap();
     for (with_builtin, expected) in [(false, false), (true, true)] {
         let mut elements = Elements::new(ModulesDirs::default());
         elements.add_file(&rpm, package.path()).unwrap();
-        elements.read_kernels(with_builtin);
+        elements.read_kernels(&root, with_builtin);
         let kernel = &elements.finish().kernels[0].kernel;
         assert_eq!(kernel.builtin.contains("foo"), expected);
         assert!(kernel.traits.vermagic.as_deref().unwrap().starts_with(NEW));
