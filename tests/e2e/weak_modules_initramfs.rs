@@ -169,7 +169,7 @@ fn an_image_needs_no_fstab() {
         let runs = dracuts(&root);
         assert_eq!(runs.len(), 2, "{runs:?}");
         for (line, krel) in runs.iter().zip([EL_SAME, EL_OLD]) {
-            let image = line.split(' ').nth(1).unwrap();
+            let image = line.rsplit(' ').nth(1).unwrap();
             assert!(root.exists(image.trim_start_matches('/')) && line.ends_with(krel), "{line}");
         }
         // A request serves as well as the command.

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
-use kmp_core::initrd::{NoGenerator, Snapshot, System, Wanted, places};
+use kmp_core::dialect::Dialect;
+use kmp_core::initrd::boot::Boots;
+use kmp_core::initrd::{Machines, NoGenerator, Snapshot, System, Wanted, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
 use kmp_core::run_dir::Note;
@@ -85,7 +87,8 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     }
     let which =
         kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|problem| problem.to_string())?;
-    let fault = System::fault(&context.root, which.for_reading()).map_err(|problem| problem.to_string())?;
+    let dialect = which.for_reading();
+    let fault = System::fault(&context.root, dialect).map_err(|problem| problem.to_string())?;
     if let Some(why) = fault {
         log::warn!("{why}");
         markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
@@ -106,7 +109,9 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         markers = single;
     }
     let is_all = markers.iter().any(|m| m.name == apply::ALL);
-    let (status, has_made) = match is_all.then(|| generator.build_all(&context.root)).flatten() {
+    // A generator that makes all of them chooses the places, too.
+    let at_once = is_all && !dialect.replaces_initrds_in_place();
+    let (status, has_made) = match at_once.then(|| generator.build_all(&context.root)).flatten() {
         Some(built) => {
             let status = status_of(built);
             if status == 0 {
@@ -114,7 +119,7 @@ pub fn serve(context: &Context) -> Result<u8, String> {
             }
             (status, status == 0)
         }
-        None => serve_each(context, &generator, &kernels, &markers),
+        None => serve_each(context, dialect, &generator, &kernels, &markers),
     };
     if has_made && let Err(why) = apply::refresh(&context.root) {
         log::warn!("{why}");
@@ -125,12 +130,13 @@ pub fn serve(context: &Context) -> Result<u8, String> {
 /// Makes the initrds one by one. Returns the exit status of the last generator that failed, and whether an initrd was made.
 fn serve_each(
     context: &Context,
+    dialect: Dialect,
     generator: &Generator,
     kernels: &[&Release],
     markers: &[&Note],
 ) -> (u8, bool) {
     // Several markers may mean one kernel, and one of them all kernels.
-    let mut wanted: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, (&Release, Vec<&Note>)> = BTreeMap::new();
     for marker in markers {
         let meant: Vec<&&Release> =
             kernels.iter().filter(|k| marker.name == apply::ALL || means(&marker.name, &k.release)).collect();
@@ -140,22 +146,35 @@ fn serve_each(
             apply::unmark(&context.root, marker);
         }
         for kernel in meant {
-            wanted.entry(&kernel.release).or_default().push(marker);
+            wanted.entry(&kernel.release).or_insert((kernel, Vec::new())).1.push(marker);
         }
     }
     let (mut status, mut has_made) = (0, false);
     let mut kept: Vec<&Note> = Vec::new();
-    for (release, asking) in &wanted {
-        let wanted = Wanted { release, path: None, snapshot: Snapshot::Default };
-        match status_of(generator.build(&context.root, wanted)) {
-            0 => has_made = true,
-            failed => {
+    for (release, (kernel, asking)) in &wanted {
+        let place = match dialect.replaces_initrds_in_place() {
+            true => places::find(&context.root, release, &kernel.dir),
+            false => Ok(Boots::Missing),
+        };
+        let place = place.and_then(|boots| Ok((Machines::of(&context.root, boots.replaceable())?, boots)));
+        let made = place.map(|(machines, boots)| {
+            let (path, snapshot) = (boots.replaceable(), Snapshot::Default);
+            status_of(generator.build(&context.root, Wanted { release, path, snapshot, machines }))
+        });
+        match made {
+            Ok(0) => has_made = true,
+            Err(problem) => {
+                log::error!("no initrd is made for kernel {release}: {problem}");
+                status = 1;
+                kept.extend(asking);
+            }
+            Ok(failed) => {
                 status = failed;
                 kept.extend(asking);
             }
         }
     }
-    for marker in wanted.values().flatten().filter(|m| !kept.contains(m)) {
+    for marker in wanted.values().flat_map(|(_, asking)| asking).filter(|m| !kept.contains(m)) {
         apply::unmark(&context.root, marker);
     }
     (status, has_made)

@@ -8,6 +8,7 @@ use crate::assignments::Assignments;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
+use crate::tree;
 
 /// Where SUSE's boot loader tools are configured.
 const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
@@ -78,12 +79,15 @@ impl Tool {
 
     /// Its arguments for an initrd. mkosi-initrd is given a directory and a name in it.
     pub fn arguments(self, wanted: Wanted<'_>) -> Vec<String> {
-        let Wanted { release, path, snapshot } = wanted;
+        let Wanted { release, path, snapshot, machines } = wanted;
         let (release, name) = (release.to_string(), format!("initrd-{release}"));
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<String>>();
         match self {
             Self::Dracut => match path {
-                Some(path) => vec!["-f".into(), path.to_string_lossy().into_owned(), release],
+                Some(path) => {
+                    let place = vec!["-f".into(), path.to_string_lossy().into_owned(), release];
+                    [words(machines.dracut_options()), place].concat()
+                }
                 None => vec!["-f".into(), "--kver".into(), release],
             },
             Self::MkosiInitrd => {
@@ -136,6 +140,49 @@ pub struct Wanted<'a> {
     pub path: Option<&'a Path>,
     /// For which snapshot.
     pub snapshot: Snapshot,
+    /// For which machines.
+    pub machines: Machines,
+}
+
+/// For which machines an initrd is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Machines {
+    /// The one that it is made on; its generator is configured for it.
+    #[default]
+    This,
+    /// All that an image of ostree's or bootc's is deployed to: the initramfs beside the kernel comes with the image.
+    OfImage {
+        /// dracut has the module that finds the deployment at boot. Some images' configuration names it, others' does not.
+        has_module: bool,
+    },
+}
+
+impl Machines {
+    /// By where an initrd is, or will be.
+    ///
+    /// # Errors
+    /// The system could not look.
+    pub fn of(root: &Root, initrd: Option<&Path>) -> Result<Self, Problem> {
+        if !initrd.is_some_and(tree::is_initrd_of_image) {
+            return Ok(Self::This);
+        }
+        let modules = Path::new("/usr/lib/dracut/modules.d");
+        let entries =
+            root.read_dir_if_there(modules).map_err(|e| Problem::unreadable(root.display(modules), &e))?;
+        // Its name begins with a number.
+        let is_it = |name: &str| name.trim_start_matches(|c: char| c.is_ascii_digit()) == "ostree";
+        let has_module = entries.iter().any(|entry| entry.name.to_str().is_some_and(is_it));
+        Ok(Self::OfImage { has_module })
+    }
+
+    /// dracut's options, as rpm-ostree calls it.
+    fn dracut_options(self) -> &'static [&'static str] {
+        match self {
+            Self::This => &[],
+            Self::OfImage { has_module: false } => &["--no-hostonly", "--reproducible"],
+            Self::OfImage { has_module: true } => &["--no-hostonly", "--reproducible", "--add", "ostree"],
+        }
+    }
 }
 
 /// Which generator is configured: by `/etc/sysconfig/bootloader`, else by the environment, else it is dracut.

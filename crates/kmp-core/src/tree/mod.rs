@@ -180,6 +180,14 @@ pub fn initrd_places(dir: &Path, release: &str) -> [PathBuf; 5] {
         boot.join(format!("initramfs-{release}.img")),
         boot.join(format!("initrd.img-{release}")),
         dir.join("initrd"),
-        dir.join("initramfs.img"),
+        dir.join(OF_IMAGE),
     ]
+}
+
+/// The initramfs that comes with a kernel in an image of ostree's, in the kernel's directory.
+const OF_IMAGE: &str = "initramfs.img";
+
+/// Is it the initramfs of an image of ostree's or bootc's? It is installed with the image, and copied to `/boot` by ostree.
+pub fn is_initrd_of_image(path: &Path) -> bool {
+    parts(path).is_some_and(|parts| parts.below == Path::new(OF_IMAGE))
 }
