@@ -31,6 +31,7 @@ pub mod packages;
 mod raw_elf;
 mod root;
 mod rpmbuild;
+mod skip;
 mod symvers;
 mod tools;
 
@@ -46,6 +47,7 @@ pub use noise::Noise;
 pub use package::{Package, PackageBuilder};
 pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};
+pub use skip::{has_other_users, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, copy_program, depmod, modinfo, run};
 

@@ -80,6 +80,9 @@ pub struct Tree {
     /// Where libraries go.
     #[arg(long, value_name = "DIR", default_value = "/usr/lib64", value_parser = absolute)]
     libdir: PathBuf,
+    /// Where rpm looks for its plugins [default: LIBDIR/rpm-plugins].
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
+    plugindir: Option<PathBuf>,
     /// Where documentation goes.
     #[arg(long, value_name = "DIR", default_value = "/usr/share/doc", value_parser = absolute)]
     docdir: PathBuf,
@@ -202,7 +205,8 @@ impl Tree {
 
     fn plugin(&self) -> Result<(), String> {
         let built = plugin::build(plugin::Kind::Plain, if self.debug { "debug" } else { "release" })?;
-        self.file(&built, &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
+        let directory = self.plugindir.clone().unwrap_or_else(|| self.libdir.join("rpm-plugins"));
+        self.file(&built, &directory.join("kmp.so"), 0o755)
     }
 
     /// The command itself tells what a shell reads for it.
