@@ -42,6 +42,15 @@ static void cleanup(rpmPlugin plugin)
     kmp_plugin_free(kmp);
 }
 
+static uint32_t flags_of(rpmts ts)
+{
+    uint32_t flags = librpm.rpmtsFlags(ts);
+    uint32_t no_scripts = RPMTRANS_FLAG_NOSCRIPTS | RPMTRANS_FLAG_NOPOST | RPMTRANS_FLAG_NOPOSTTRANS;
+
+    return ((flags & RPMTRANS_FLAG_TEST) != 0 ? KMP_TEST_ONLY : 0) |
+           ((flags & no_scripts) != 0 ? KMP_NO_SCRIPTS : 0);
+}
+
 static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
 {
     kmp_plugin_t *kmp = librpm.rpmPluginGetData(plugin);
@@ -50,7 +59,7 @@ static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)
     char *policy;
     int verdict;
 
-    kmp_plugin_begin(kmp, librpm.rpmtsRootDir(ts), (flags & RPMTRANS_FLAG_TEST) != 0 ? KMP_TEST_ONLY : 0);
+    kmp_plugin_begin(kmp, librpm.rpmtsRootDir(ts), flags_of(ts));
     fault(kmp, "tsm_pre");
     if ((flags & (RPMTRANS_FLAG_JUSTDB | RPMTRANS_FLAG_NODB)) != 0)
         return RPMRC_OK;

@@ -22,7 +22,14 @@ enum { TR_ADDED = 1 << 0, TR_REMOVED = 1 << 1 };
 enum { RPMCALLBACK_INST_OPEN_FILE = 1 << 2, RPMCALLBACK_INST_CLOSE_FILE = 1 << 3 };
 
 /* rpmtransFlags */
-enum { RPMTRANS_FLAG_TEST = 1 << 0, RPMTRANS_FLAG_JUSTDB = 1 << 3, RPMTRANS_FLAG_NODB = 1 << 10 };
+enum {
+    RPMTRANS_FLAG_TEST = 1 << 0,
+    RPMTRANS_FLAG_NOSCRIPTS = 1 << 2,
+    RPMTRANS_FLAG_JUSTDB = 1 << 3,
+    RPMTRANS_FLAG_NODB = 1 << 10,
+    RPMTRANS_FLAG_NOPOST = 1 << 18,
+    RPMTRANS_FLAG_NOPOSTTRANS = 1 << 25
+};
 
 /* rpmlogLvl: its numbers are those of KMP_LEVEL_. */
 enum { RPMLOG_WARNING = 4 };

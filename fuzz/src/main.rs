@@ -31,6 +31,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("dracut_conf", settings::dracut_conf),
     ("glob", settings::glob),
     ("gzip", packed::gzip),
+    ("index", tables::index),
     ("initrd", packed::initrd),
     ("kernel_config", settings::kernel_config),
     ("kernel_image", tables::kernel_image),

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Modules, and tables of kernels.
 
-use kmp_core::abi::{Facts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature};
+use kmp_core::abi::{
+    Facts, IndexFacts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature,
+};
 use kmp_core::fuzz;
+use kmp_core::index::trie::Trie;
 use kmp_core::unpack::inflate;
 
 /// The largest module that is looked at, in bytes.
@@ -15,6 +18,7 @@ pub fn module(data: &[u8]) {
     let mut parts = 0;
     loaded_parts(data, &mut |part| parts += part.len());
     let facts = Facts::parse(data);
+    let _ = IndexFacts::parse(data);
     if let Ok(module) = Module::parse(data, "name") {
         // What the generators of dependencies see is what the judge sees.
         assert!(facts.is_ok());
@@ -51,6 +55,15 @@ pub fn system_map(data: &[u8]) {
     let mut rebuild = Rebuild::default();
     rebuild.add_system_map(data);
     rebuild.finish();
+}
+
+/// A `.bin` file of depmod's.
+pub fn index(data: &[u8]) {
+    let Ok(trie) = Trie::parse(data) else { return };
+    let _ = trie.get(b"fs-ext4");
+    for entry in trie.entries().into_iter().flatten() {
+        assert!(trie.get(&entry.key).is_ok_and(|values| !values.is_empty()));
+    }
 }
 
 pub fn modules_dep(data: &[u8]) {

@@ -112,7 +112,9 @@ impl Side {
                 let mut command = self.root.command(KMP);
                 command.arg0(self.original.name());
                 match self.original {
-                    Original::WeakModules2 => command.arg("--root").arg(self.root.path()),
+                    Original::WeakModules2 => {
+                        command.arg("--run-in-root").arg("--root").arg(self.root.path())
+                    }
                     Original::WeakModules => {
                         command.arg("--basedir").arg(self.root.path()).arg("--no-initramfs")
                     }

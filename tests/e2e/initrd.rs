@@ -14,7 +14,7 @@ pub struct Machine {
     pub root: TestRoot,
 }
 
-const DRACUT: &str = "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\necho made > \"$2\"\n";
+const DRACUT: &str = "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\n[ \"$2\" != --kver ] || echo made > \"/boot/initrd-$3\"\n";
 
 impl Machine {
     fn new() -> Self {
@@ -158,7 +158,7 @@ pub fn foo(version: &str) -> (Package, Vec<u8>) {
 }
 
 pub fn made(krel: &str) -> String {
-    format!("dracut -f /boot/initrd-{krel} {krel}")
+    format!("dracut -f --kver {krel}")
 }
 
 /// Where the module of `foo` is in the initrd of [`SAME`].
@@ -285,8 +285,9 @@ fn boo_1201378_names_of_markers() {
     assert!(output.stderr.contains("6.9-gone: there is no such kernel"), "{output}");
     assert_eq!((machine.markers(), machine.calls()), (vec![], vec![made(OLD), made(SAME)]));
     machine.root.write("run/regenerate-initrd/all", "");
+    machine.root.write(format!("run/regenerate-initrd/{OLD}"), "");
     machine.posttrans(&[("SKIP_REGENERATE_INITRD_ALL", "1")]).expect_success();
-    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![]));
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![made(OLD)]));
     machine.root.write("run/regenerate-initrd/all", "");
     machine.posttrans(&[]).expect_success();
     assert_eq!(
@@ -375,15 +376,15 @@ fn bsc_1208179_a_package_asks_for_an_initrd() {
     assert!(machine.markers().is_empty());
 }
 
-/// Modules of a kernel's own that come in another package: in posttrans an initrd is made if it has them, or should.
+/// boo#1212957: modules of a kernel's own that come or go in another package. Which of them the initrd wants is for the
+/// generator to say, which goes by the hardware: it is asked, whatever is in the initrd that there is.
 #[test]
-fn in_tree_modules_that_come_or_go() {
+fn boo_1212957_in_tree_modules_that_come_or_go() {
     let machine = Machine::kernels();
     let root = &machine.root;
-    let [packed, other] = [1, 2].map(|crc| kernel(SAME, 7).driver("more_net").need("printk", crc).build());
+    let module = kernel(SAME, 7).driver("more_net").need("printk", 1).build();
     let path = "kernel/drivers/net/more-net.ko";
-    root.write(format!("usr/lib/modules/{SAME}/{path}"), &packed);
-    let deferred = [("INITRD_IN_POSTTRANS", "1")];
+    root.write(format!("usr/lib/modules/{SAME}/{path}"), &module);
     let call = |variables: &[(&str, &str)], verb: &str| {
         let list = format!("/usr/lib/modules/{SAME}/{path}\n");
         let mut command = wm2_command(root, &["--run-in-root", &format!("--{verb}-kernel-modules"), SAME]);
@@ -392,22 +393,16 @@ fn in_tree_modules_that_come_or_go() {
         machine.posttrans(&[]).expect_success();
         (markers, machine.calls())
     };
-    let nothing = (vec![], vec![]);
-    let asked = (vec![SAME.to_string()], vec![made(SAME)]);
-    // It is not in the initrd, and nobody wants it there.
-    assert_eq!(call(&deferred, "add"), nothing);
-    // Without a posttrans the initrd may have been made before they were there.
-    assert_eq!(call(&[], "add"), (vec![], vec![made(SAME)]));
-    root.write("etc/dracut.conf.d/more.conf", "add_drivers+=\" more-net \"\n");
-    machine.initrd(SAME, &[]);
-    assert_eq!(call(&deferred, "add"), asked);
-    machine.initrd(SAME, &[(path, packed)]);
-    assert_eq!(call(&deferred, "add"), nothing);
-    machine.initrd(SAME, &[(path, other)]);
-    assert_eq!(call(&deferred, "add"), asked);
-    // What goes asks for nothing: mostly its kernel goes, too.
-    machine.initrd(SAME, &[(path, vec![])]);
-    assert_eq!(call(&[], "remove"), nothing);
+    for present in [vec![], vec![(path, module)]] {
+        machine.initrd(SAME, &present);
+        for verb in ["add", "remove"] {
+            let asked = (vec![SAME.to_string()], vec![made(SAME)]);
+            assert_eq!(call(&[("INITRD_IN_POSTTRANS", "1")], verb), asked);
+            assert_eq!(call(&[], verb), (vec![], vec![made(SAME)]));
+        }
+    }
+    std::fs::remove_dir_all(root.join(format!("usr/lib/modules/{SAME}"))).unwrap();
+    assert_eq!(call(&[], "remove"), (vec![], vec![]));
 }
 
 /// Nothing of a root is run where that was not said: initrds are only asked for. A dry run runs nothing in any case.
@@ -443,7 +438,7 @@ fn nothing_of_a_root_is_run_without_leave() {
     assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
     good(root, &["initrd"]);
     let asked = "sdbootutil is-installed".to_string();
-    let added = format!("sdbootutil --no-reuse-initrd add-kernel {SAME}");
+    let added = format!("sdbootutil --no-reuse-initrd --default-snapshot add-kernel {SAME}");
     assert_eq!((machine.markers(), machine.calls()), (vec![], vec![asked, added]));
 }
 
@@ -460,7 +455,11 @@ fn other_generators() {
     root.write("run/regenerate-initrd/all", "");
     machine.posttrans(&[]).expect_success();
     assert_eq!(machine.calls(), [mkosi(OLD), mkosi(SAME), mkosi(OTHER)]);
-    machine.wm2(&[("INITRD_GENERATOR", "dracut"), ("DRACUT", "/opt/other")], &["--add-kernel", SAME]);
+    // The file goes over the environment.
+    machine.wm2(&[("INITRD_GENERATOR", "dracut")], &["--add-kernel", SAME]);
+    assert_eq!(machine.calls(), [mkosi(SAME)]);
+    std::fs::remove_file(root.join("etc/sysconfig/bootloader")).unwrap();
+    machine.wm2(&[("DRACUT", "/opt/other")], &["--add-kernel", SAME]);
     assert_eq!(machine.calls(), [made(SAME).replace("dracut", "other")]);
     root.write("etc/sysconfig/bootloader", "INITRD_GENERATOR=booster\n");
     root.write(format!("run/regenerate-initrd/{SAME}"), "");
@@ -473,7 +472,16 @@ fn other_generators() {
     machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 1\n{sdbootutil}"));
     assert_eq!(machine.posttrans(&[]).status, Some(1));
     machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 0\n{sdbootutil}"));
+    // What it calls itself has to be known, and there.
+    assert_eq!(machine.posttrans(&[]).status, Some(1));
+    root.write("etc/sysconfig/bootloader", "INITRD_GENERATOR=dracut\n");
     machine.posttrans(&[]).expect_success();
+    // What was requested may be about the snapshot that a transaction made; what changed, changed in the one that runs.
+    assert_eq!(
+        machine.calls(),
+        [format!("sdbootutil --no-reuse-initrd --default-snapshot add-kernel {SAME}")]
+    );
+    machine.wm2(&[], &["--add-kernel", SAME]);
     assert_eq!(machine.calls(), [format!("sdbootutil --no-reuse-initrd add-kernel {SAME}")]);
     let snapshot = [("TRANSACTIONAL_UPDATE", "true")];
     machine.wm2(&snapshot, &["--add-kernel", SAME]);
@@ -481,7 +489,44 @@ fn other_generators() {
     assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
     root.write("run/regenerate-initrd/all", "");
     machine.posttrans(&[]).expect_success();
-    assert_eq!((machine.markers().len(), machine.calls().len()), (0, 1));
+    let all = "sdbootutil --no-reuse-initrd --default-snapshot add-all-kernels".to_string();
+    assert_eq!((machine.markers(), machine.calls()), (vec![], vec![all]));
+    std::fs::remove_file(root.join("usr/bin/dracut")).unwrap();
+    root.write("run/regenerate-initrd/all", "");
+    assert!(machine.posttrans(&[]).expect_success().stderr.contains("dracut is not installed"));
+    assert_eq!((machine.markers(), machine.calls()), (vec!["all".to_string()], vec![]));
+}
+
+/// bsc#1223278: with Xen on EFI, copies of the initrds are on the EFI system partition.
+#[test]
+fn bsc_1223278_xen_on_efi() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    machine.program("usr/sbin/update-bootloader", "echo \"update-bootloader $*\" >> /calls\nexit 3\n");
+    let requested = |request: &str| {
+        root.write(format!("run/regenerate-initrd/{request}"), "");
+        let output = machine.posttrans(&[]);
+        assert_eq!(output.status, Some(if root.exists("broken") { 7 } else { 0 }), "{output}");
+        machine.calls()
+    };
+    let all = "dracut -f --regenerate-all".to_string();
+    let refreshed = "update-bootloader --refresh".to_string();
+    root.write("boot/xen-4.18.gz", "");
+    assert_eq!(requested("all"), std::slice::from_ref(&all));
+    root.mkdir("sys/firmware/efi");
+    assert_eq!(requested("all"), [all, refreshed.clone()]);
+    assert_eq!(requested(SAME), [made(SAME), refreshed.clone()]);
+    machine.wm2(&[], &["--add-kernel", SAME]);
+    assert_eq!(machine.calls(), [made(SAME), refreshed.clone()]);
+    root.write(format!("run/regenerate-initrd/{SAME}"), "");
+    assert!(good(root, &["initrd"]).stderr.contains("please run \"update-bootloader --refresh\""));
+    assert_eq!(machine.calls(), [made(SAME), refreshed]);
+    root.write("broken", "");
+    assert_eq!(requested(SAME), [made(SAME)]);
+    std::fs::remove_file(root.join("broken")).unwrap();
+    std::fs::remove_file(root.join("boot/xen-4.18.gz")).unwrap();
+    root.write("boot/xen.efi", "");
+    assert_eq!(requested(SAME), [made(SAME)]);
 }
 
 #[test]

@@ -31,14 +31,14 @@ kmp                /usr/share/zsh/site-functions                                
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
-kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kmp-modules                    100644
+kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp                     100644
+kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp-suse                100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros                                40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples                       40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmod-kmp-hello.spec  100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp-hello.spec       100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/kmp_hello.c          100644
-kmp-scriptlets     /usr/lib/module-init-tools                                   40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets                 40755
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-post      120777 scriptlet
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/cert-posttrans 120777 scriptlet
@@ -63,9 +63,17 @@ kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/rpm-preun      1
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/files.sh       100644
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/kernel.sh      100644
 kmp-scriptlets     /usr/lib/module-init-tools/kernel-scriptlets/scriptlet      100755
+kmp-scriptlets     /usr/lib/kmp                                                40755
+kmp-scriptlets     /usr/lib/kmp/regenerate-initrd-posttrans                    120777 ../../bin/kmp
+kmp-scriptlets     /usr/lib/module-init-tools/dracut-posttrans                 120777 initrd-functions
+kmp-scriptlets     /usr/lib/module-init-tools/initrd-functions                 100755
+kmp-scriptlets     /usr/lib/module-init-tools/mkosi-initrd-posttrans           120777 initrd-functions
 kmp-scriptlets     /usr/lib/module-init-tools/regenerate-initrd-posttrans      120777 ../../bin/kmp
 kmp-scriptlets     /usr/lib/module-init-tools/transfiletrigger                 100755
 kmp-scriptlets     /usr/share/man/man8/regenerate-initrd-posttrans.8*          100644
+kmp-weak-modules   /usr/lib/kernel                                              40755
+kmp-weak-modules   /usr/lib/kernel/install.d                                    40755
+kmp-weak-modules   /usr/lib/kernel/install.d/04-kmp.install                    100755
 kmp-weak-modules   /usr/sbin/weak-modules                                      120777 ../bin/kmp
 kmp-weak-modules   /usr/share/bash-completion/completions/weak-modules         100644
 kmp-weak-modules   /usr/share/fish/vendor_completions.d/weak-modules.fish      100644

@@ -37,6 +37,11 @@ impl Workshop {
         std::fs::write(self.path("SOURCES").join(name), bytes).unwrap();
     }
 
+    /// Macros that rpm reads after all others.
+    pub fn further_macros(&self, text: &str) {
+        std::fs::write(self.path("macros"), text).unwrap();
+    }
+
     /// The tree to build modules for a kernel in: `make modules` makes `NAME.ko` of these bytes.
     pub fn kernel_tree(&self, directory: &str, krel: &str, name: &str, module: &[u8]) {
         let tree = self.path("kernels").join(directory);
@@ -57,6 +62,9 @@ impl Workshop {
     pub fn command(&self, program: &str) -> Command {
         let kernels = self.path("kernels").display().to_string();
         let mut macros = std::fs::read_to_string(packaging().join("macros.kmp")).unwrap();
+        if self.dialect == "suse" {
+            macros.push_str(&std::fs::read_to_string(packaging().join("macros.kmp-suse")).unwrap());
+        }
         for attr in std::fs::read_dir(packaging().join("fileattrs")).unwrap() {
             macros.push_str(&std::fs::read_to_string(attr.unwrap().path()).unwrap());
         }
@@ -69,10 +77,12 @@ impl Workshop {
             ("_kmp_command", KMP.into()),
             ("_kmp_kernels_suse", kernels.clone()),
             ("_kmp_kernels_redhat", kernels),
+            ("_kmp_template", "/nonexistent".into()),
             ("debug_package", "%{nil}".into()),
         ] {
             macros.push_str(&format!("%{name} {value}\n"));
         }
+        macros.push_str(&std::fs::read_to_string(self.path("macros")).unwrap_or_default());
         std::fs::write(self.path("home/.rpmmacros"), macros).unwrap();
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");

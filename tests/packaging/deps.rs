@@ -59,6 +59,21 @@ fn suse_packages_of_modules() {
 }
 
 #[test]
+fn kinds_are_left_out() {
+    let corpus = Corpus::new();
+    let list = corpus.package();
+    prints(
+        &corpus,
+        &["--provides", "--dialect", "suse", "--without", "ksym"],
+        &list,
+        "kmod(acme.ko)\nkmod(acme_net.ko)\nkmod(old.ko)",
+    );
+    let both = ["--provides", "--dialect", "suse", "--without", "kmod", "--without", "ksym"];
+    prints(&corpus, &both, &list, "");
+    prints(&corpus, &["--supplements", "--dialect", "suse", "--without", "modalias"], &list, "");
+}
+
+#[test]
 fn suse_kernels() {
     let corpus = Corpus::new();
     let list = corpus.kernel();

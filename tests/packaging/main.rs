@@ -7,5 +7,7 @@ mod build;
 mod corpus;
 mod deps;
 mod examples;
+mod initrds;
 mod macros;
 mod peers;
+mod shapes;

@@ -17,7 +17,7 @@ pub fn empty_initrd() -> String {
 
 /// The generator's call for a kernel's initrd.
 pub fn dracut(krel: &str) -> String {
-    format!("dracut [-f] [/boot/initrd-{krel}] [{krel}]")
+    format!("dracut [-f] [--kver] [{krel}]")
 }
 
 /// The boot loader's call for a kernel of flavour `default`.

@@ -8,6 +8,7 @@ mod boot_faults;
 mod calls;
 mod certificates;
 mod in_kernel_modules;
+mod initrd_functions;
 mod kernels;
 mod kmps;
 mod packages;

@@ -2,41 +2,78 @@
 //! The CONFIG_ switches of a kernel that decide what its loader accepts.
 
 /// From `/usr/lib/modules/KREL/config` or `/boot/config-KREL`. The default is assumed for a kernel whose configuration is
-/// unknown: strict about forced loading and namespaces, signatures not enforced.
+/// unknown: strict about forced loading and namespaces, signatures not enforced; what is `None` is not checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
+    /// `CONFIG_MODVERSIONS`: versions are compared.
+    pub modversions: Option<bool>,
     /// `CONFIG_MODULE_FORCE_LOAD`: modules without versions are accepted (`try_to_force_load`).
     pub force_load: bool,
     /// `CONFIG_MODULE_SIG`: signatures are checked.
     pub signatures: bool,
     /// `CONFIG_MODULE_SIG_FORCE`: only signed modules are accepted.
     pub signatures_enforced: bool,
+    /// `CONFIG_SECURITY_LOCKDOWN_LSM`: the kernel can be locked down.
+    pub lockdown: bool,
+    /// `CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT`, a switch of distributors: the kernel is locked down under Secure Boot, and takes
+    /// only signed modules then.
+    pub locked_down_in_secure_boot: bool,
     /// `CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS`: a namespace not imported is a warning only.
     pub missing_namespaces_allowed: bool,
     /// The kernel's sources know `CONFIG_EXTENDED_MODVERSIONS` (the switch is named, on or off): the
     /// loader reads `__version_ext_crcs`. `None`: the configuration is unknown.
     pub extended_versions: Option<bool>,
+    /// `CONFIG_LIVEPATCH`: live patches are accepted.
+    pub live_patches: Option<bool>,
+    /// `CONFIG_STRICT_MODULE_RWX`: sections that are writable and executable are not accepted.
+    pub strict_rwx: Option<bool>,
+    /// `CONFIG_SMP`: per-cpu data is taken from a reserve.
+    pub smp: Option<bool>,
+    /// `CONFIG_DEBUG_INFO_BTF_MODULES` without `CONFIG_MODULE_ALLOW_BTF_MISMATCH`: `.BTF` has to go with the kernel's.
+    pub strict_btf: bool,
+    /// The sources are Red Hat's (`CONFIG_RHEL_DIFFERENCES` is named, on or off).
+    pub is_red_hats: bool,
 }
 
 impl KernelConfig {
     /// Reads a `.config`. Unknown lines are ignored.
     pub fn parse(text: &[u8]) -> Self {
-        let mut config = Self { extended_versions: Some(false), ..Self::default() };
+        let mut config = Self {
+            modversions: Some(false),
+            extended_versions: Some(false),
+            live_patches: Some(false),
+            strict_rwx: Some(false),
+            smp: Some(false),
+            ..Self::default()
+        };
+        let (mut btf_modules, mut btf_mismatch_allowed) = (false, false);
         for line in text.split(|b| *b == b'\n') {
             let line = line.trim_ascii();
-            if line.strip_prefix(b"# ").unwrap_or(line).starts_with(b"CONFIG_EXTENDED_MODVERSIONS") {
+            let named = line.strip_prefix(b"# ").unwrap_or(line);
+            if named.starts_with(b"CONFIG_EXTENDED_MODVERSIONS") {
                 config.extended_versions = Some(true);
+            } else if named.starts_with(b"CONFIG_RHEL_DIFFERENCES") {
+                config.is_red_hats = true;
             }
             match line {
+                b"CONFIG_MODVERSIONS=y" => config.modversions = Some(true),
                 b"CONFIG_MODULE_FORCE_LOAD=y" => config.force_load = true,
                 b"CONFIG_MODULE_SIG=y" => config.signatures = true,
                 b"CONFIG_MODULE_SIG_FORCE=y" => config.signatures_enforced = true,
+                b"CONFIG_SECURITY_LOCKDOWN_LSM=y" => config.lockdown = true,
+                b"CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y" => config.locked_down_in_secure_boot = true,
                 b"CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y" => {
                     config.missing_namespaces_allowed = true
                 }
+                b"CONFIG_LIVEPATCH=y" => config.live_patches = Some(true),
+                b"CONFIG_STRICT_MODULE_RWX=y" => config.strict_rwx = Some(true),
+                b"CONFIG_SMP=y" => config.smp = Some(true),
+                b"CONFIG_DEBUG_INFO_BTF_MODULES=y" => btf_modules = true,
+                b"CONFIG_MODULE_ALLOW_BTF_MISMATCH=y" => btf_mismatch_allowed = true,
                 _ => {}
             }
         }
+        config.strict_btf = btf_modules && !btf_mismatch_allowed;
         config
     }
 }
@@ -49,10 +86,20 @@ mod tests {
     fn switches_are_read_and_comments_are_not() {
         let config = KernelConfig::parse(
             b"# CONFIG_MODULE_SIG_FORCE is not set\nCONFIG_MODULE_SIG=y\r\nCONFIG_MODULE_FORCE_LOAD=y\n\
-              # CONFIG_EXTENDED_MODVERSIONS is not set\n",
+              # CONFIG_EXTENDED_MODVERSIONS is not set\nCONFIG_LIVEPATCH=y\n",
         );
         assert!(config.signatures && config.force_load && !config.signatures_enforced);
         assert_eq!(config.extended_versions, Some(true));
+        assert_eq!((config.live_patches, config.strict_rwx), (Some(true), Some(false)));
         assert_eq!(KernelConfig::parse(b"").extended_versions, Some(false));
+        assert_eq!(KernelConfig::default().live_patches, None);
+    }
+
+    #[test]
+    fn btf_is_strict_where_a_mismatch_is_not_allowed() {
+        let on = "CONFIG_DEBUG_INFO_BTF_MODULES=y\n";
+        let strict = |text: &str| KernelConfig::parse(text.as_bytes()).strict_btf;
+        assert!(strict(on) && strict(&format!("{on}# CONFIG_MODULE_ALLOW_BTF_MISMATCH is not set\n")));
+        assert!(!strict("") && !strict(&format!("{on}CONFIG_MODULE_ALLOW_BTF_MISMATCH=y\n")));
     }
 }

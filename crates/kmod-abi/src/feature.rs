@@ -76,11 +76,12 @@ impl Kernel {
                 Some(has_flags) => return has_flags,
                 None => false,
             },
-            // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165). Oracle's UEK 7 (5.15) is
-            // Linux as it came, though it has el9 in its name, too.
+            // Red Hat's since el9's 5.14 (a driver was refused there for nothing else: openzfs#17165): by its configuration, and
+            // the one series of el9. What others build for el9, such as Oracle's UEK 7 (5.15), is Linux as it came.
             Feature::StructSize => {
-                let is_red_hats = self.release.contains(".el") && !self.release.contains("uek");
-                is_red_hats && self.is_at_least(Release::new(5, 14))
+                let red_hats = Release::new(5, 14);
+                let is_el9s = Release::of(&self.release) == Some(red_hats) && self.release.contains(".el9");
+                is_el9s || self.config.is_red_hats && self.is_at_least(red_hats)
             }
             // The switch is named in its configuration, on or off.
             Feature::ExtendedVersions => self.config.extended_versions.unwrap_or(false),
@@ -122,6 +123,22 @@ mod tests {
             ("7.1.0-1-default", Feature::ExportFlags, true),
         ] {
             assert_eq!(kernel(release).has(feature), expected, "{release} {feature:?}");
+        }
+    }
+
+    /// Red Hat's kernels compare the size of struct module since el9; what others build for el9 goes by its release.
+    #[test]
+    fn whose_kernel_it_is_says_its_configuration() {
+        for (release, config, expected) in [
+            ("5.14.0-570.el9.x86_64", "CONFIG_RHEL_DIFFERENCES=y\n", true),
+            ("5.14.0-1.mine", "CONFIG_RHEL_DIFFERENCES=y\n", true),
+            ("5.15.0-210.el9", "CONFIG_SMP=y\n", false),
+            ("4.18.0-477.el8.x86_64", "CONFIG_RHEL_DIFFERENCES=y\n", false),
+            ("6.12.0-1.el9uek.x86_64", "CONFIG_SMP=y\n", true),
+        ] {
+            let config = crate::KernelConfig::parse(config.as_bytes());
+            let kernel = Kernel { config, ..kernel(release) };
+            assert_eq!(kernel.has(Feature::StructSize), expected, "{release}");
         }
     }
 

@@ -2,8 +2,10 @@
 //! A kernel, as far as its loader's decisions depend on it.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
 
-use super::{Arch, KernelConfig, Module, SymbolTable, name};
+use super::{Arch, KernelConfig, Module, SignatureState, SymbolTable, name};
 
 /// What any module that was built with a kernel says about that kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Traits {
     pub struct_size: Option<u64>,
     /// Do its exports have flags (`__kflagstab`)? `None`: the module that was read has no exports.
     pub has_export_flags: Option<bool>,
+    /// The key that it was signed with, by [`Signature::key_id`](crate::signature::Signature::key_id).
+    pub signed_by: Option<Box<str>>,
 }
 
 impl Traits {
@@ -26,7 +30,44 @@ impl Traits {
             vermagic: module.vermagic.clone(),
             struct_size: Some(module.struct_size),
             has_export_flags: (!module.offers.is_empty()).then_some(module.has_export_flags),
+            signed_by: match &module.signature {
+                SignatureState::Signed(signature) => signature.key_id.as_deref().map(Box::from),
+                _ => None,
+            },
         }
+    }
+}
+
+/// What of signatures depends on the machine that a kernel runs on, and not on the kernel alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// Why it takes signed modules only, where its configuration does not say so already.
+    pub enforced: Option<Enforced>,
+    /// What is written of the keys that the machine's kernels know, a line each as in `/proc/keys`. Empty: not known.
+    pub keys: Arc<[Box<str>]>,
+}
+
+/// Why a kernel takes signed modules only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforced {
+    /// `module.sig_enforce=` on its command line.
+    Parameter,
+    /// `lockdown=` there.
+    Lockdown,
+    /// It is locked down where Secure Boot is on.
+    SecureBoot,
+    /// It is the running kernel, and says that it does.
+    Running,
+}
+
+impl fmt::Display for Enforced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Enforced::Parameter => "module.sig_enforce is on its command line",
+            Enforced::Lockdown => "lockdown is on its command line",
+            Enforced::SecureBoot => "Secure Boot is on",
+            Enforced::Running => "it is locked down, or enforces signatures, as it runs now",
+        })
     }
 }
 
@@ -43,6 +84,8 @@ pub struct Kernel {
     pub config: KernelConfig,
     /// Modules that are built into its image, by name with `_` for `-` (see [`builtin_names`]).
     pub builtin: HashSet<Box<str>>,
+    /// What the machine adds about signatures.
+    pub signing: Signing,
 }
 
 /// Reads `modules.builtin`: the names (with `_` for `-`) of what is built into a kernel's image. A line is the path below the
@@ -63,12 +106,16 @@ impl Kernel {
             symbols,
             config: KernelConfig::default(),
             builtin: HashSet::new(),
+            signing: Signing::default(),
         }
     }
 
-    /// Were its modules built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the
-    /// whole vermagic. Taken for granted where no vermagic is known.
+    /// Was it built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the whole vermagic. Taken for granted
+    /// where neither vermagic nor configuration is known.
     pub(super) fn has_modversions(&self) -> bool {
-        self.traits.vermagic.as_deref().is_none_or(|v| v.split(' ').any(|flag| flag == "modversions"))
+        match self.traits.vermagic.as_deref() {
+            Some(vermagic) => vermagic.split(' ').any(|flag| flag == "modversions"),
+            None => self.config.modversions.unwrap_or(true),
+        }
     }
 }

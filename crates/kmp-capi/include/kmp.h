@@ -227,7 +227,8 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 typedef void (*kmp_say_t)(void *context, int level, const char *text);
 
 /* Flags of kmp_plugin_begin(). */
-#define KMP_TEST_ONLY 1u /* the transaction is only tested: nothing will be changed */
+#define KMP_TEST_ONLY 1u  /* the transaction is only tested: nothing will be changed */
+#define KMP_NO_SCRIPTS 2u /* the transaction runs no scripts: nothing of the root is run */
 
 /*
  * Begins a plugin's life. What there is to say goes to say, with context; what matters also to the system's
@@ -240,7 +241,7 @@ int kmp_plugin_new(kmp_say_t say, void *context, kmp_plugin_t **out);
 void kmp_plugin_free(kmp_plugin_t *plugin);
 
 /*
- * A transaction begins (tsm_pre), in this root; NULL is "/". flags: KMP_TEST_ONLY. All that was known of one
+ * A transaction begins (tsm_pre), in this root; NULL is "/". flags: KMP_TEST_ONLY, KMP_NO_SCRIPTS. All that was known of one
  * before is forgotten.
  */
 void kmp_plugin_begin(kmp_plugin_t *plugin, const char *root, uint32_t flags);
@@ -288,7 +289,7 @@ const char *kmp_plugin_environment(const kmp_plugin_t *plugin);
 
 /*
  * The transaction is over (tsm_post), and not chrooted, in this root; NULL is "/". Links that are due yet
- * are made.
+ * are made, and so are initrds that nobody else makes, unless KMP_NO_SCRIPTS was set.
  */
 void kmp_plugin_end(kmp_plugin_t *plugin, const char *root);
 

@@ -50,6 +50,8 @@ pub type Say = Option<extern "C" fn(context: *mut c_void, level: c_int, text: *c
 pub mod plugin_flag {
     /// the transaction is only tested: nothing will be changed
     pub const TEST_ONLY: u32 = 1;
+    /// the transaction runs no scripts: nothing of the root is run
+    pub const NO_SCRIPTS: u32 = 2;
 }
 
 /// Begins a plugin's life. What there is to say goes to say, with context; what matters also to the system's
@@ -66,11 +68,14 @@ pub extern "C" fn kmp_plugin_free(plugin: *mut Plugin) {
     ret::value((), || arg::free(plugin));
 }
 
-/// A transaction begins (tsm_pre), in this root; NULL is "/". flags: KMP_TEST_ONLY. All that was known of one
+/// A transaction begins (tsm_pre), in this root; NULL is "/". flags: KMP_TEST_ONLY, KMP_NO_SCRIPTS. All that was known of one
 /// before is forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_plugin_begin(plugin: *mut Plugin, root: *const c_char, flags: u32) {
-    hook(plugin, (), |plugin| plugin.begin(path_of(root), flags & plugin_flag::TEST_ONLY != 0));
+    let is_set = |flag: u32| flags & flag != 0;
+    hook(plugin, (), |plugin| {
+        plugin.begin(path_of(root), is_set(plugin_flag::TEST_ONLY), is_set(plugin_flag::NO_SCRIPTS));
+    });
 }
 
 /// A package of the transaction, "NAME-VERSION-RELEASE.ARCH". concerns: has it a file for which
@@ -146,7 +151,7 @@ pub extern "C" fn kmp_plugin_environment(plugin: *const Plugin) -> *const c_char
 }
 
 /// The transaction is over (tsm_post), and not chrooted, in this root; NULL is "/". Links that are due yet
-/// are made.
+/// are made, and so are initrds that nobody else makes, unless KMP_NO_SCRIPTS was set.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_plugin_end(plugin: *mut Plugin, root: *const c_char) {
     hook(plugin, (), |plugin| plugin.end(path_of(root)));

@@ -36,17 +36,19 @@ pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> 
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
         check_flags(flags, DRY_RUN | NO_DEPMOD | NO_WAIT)?;
-        reconcile(shared, flags)
+        reconcile(shared, flags, true)
     })
 }
 
-pub(crate) fn reconcile(shared: &Shared, flags: u32) -> Result<Report, Error> {
+/// `initrds`: those of changed kernels are looked at.
+pub(crate) fn reconcile(shared: &Shared, flags: u32, initrds: bool) -> Result<Report, Error> {
+    // A guest builds nothing here: scripts at the end of the transaction do, or the plugin itself.
+    let request = || Request { settings: Settings::markers_only(), ..Request::default() };
     let options = Options {
         dry_run: flags & DRY_RUN != 0,
         no_depmod: flags & NO_DEPMOD != 0,
         depmod: Depmod::from_environment(),
-        // A guest builds nothing: scripts at the end of the transaction do.
-        initrd: Some(Request { settings: Settings::markers_only(), ..Request::default() }),
+        initrd: initrds.then(request),
         ..Options::default()
     };
     let waiting: Option<&dyn Fn()> = if flags & NO_WAIT == 0 { Some(&|| {}) } else { None };
@@ -123,7 +125,7 @@ fn of_kernel(kernel: &KernelReport) -> Vec<Entry> {
     entries.into_iter().map(|e| e.release(&kernel.release)).collect()
 }
 
-fn of_initrd(release: &str, Fate { reason, done }: &Fate) -> Option<Entry> {
+pub(crate) fn of_initrd(release: &str, Fate { reason, done }: &Fate) -> Option<Entry> {
     let (state, text) = match done {
         Done::Nothing => return None,
         Done::Due => (state::DUE, format!("a new initrd is needed: {reason}")),

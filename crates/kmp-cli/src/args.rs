@@ -8,6 +8,7 @@ use clap_complete::ArgValueCandidates;
 use kmp_core::dialect::Dialect;
 
 use crate::completion;
+use crate::host::divert::Diverted;
 
 /// Keeps third-party kernel drivers working across kernel updates.
 ///
@@ -69,6 +70,8 @@ pub enum Verb {
     },
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
+    /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
+    Divert(Divert),
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
@@ -157,6 +160,9 @@ pub struct Sync {
 pub struct Initrd {
     #[command(flatten)]
     pub kernels: Kernels,
+    /// Look only at kernels whose initrd is requested in /run/regenerate-initrd
+    #[arg(long)]
+    pub requested: bool,
     /// Make nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -206,6 +212,39 @@ pub struct Deps {
     /// Leave out Requires that the package's own modules provide
     #[arg(long)]
     pub without_own: bool,
+    /// Leave out this kind of dependencies: kmod (modules by their names), ksym (symbols) or modalias (hardware);
+    /// may be given more than once
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub without: Vec<DependencyKind>,
+}
+
+/// A kind of dependencies, which a spec file may have another generator for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DependencyKind {
+    Kmod,
+    Ksym,
+    Modalias,
+}
+
+impl DependencyKind {
+    /// What a dependency of this kind begins with.
+    pub fn prefixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Kmod => &["kmod("],
+            Self::Ksym => &["ksym(", "kernel("],
+            Self::Modalias => &["modalias("],
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Divert {
+    /// Put the distribution's commands back in their places
+    #[arg(long)]
+    pub restore: bool,
+    /// Which; with --restore, the default is all
+    #[arg(value_name = "COMMAND", value_enum, required_unless_present = "restore")]
+    pub commands: Vec<Diverted>,
 }
 
 fn dialect(word: &str) -> Result<Dialect, String> {

@@ -27,7 +27,7 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::messages;
-use crate::verbs::{check, deps, explain, initrd, status, sync};
+use crate::verbs::{check, deps, divert, explain, initrd, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -98,6 +98,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
         Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
+        Verb::Divert(what) => Ok(divert::run(&context, what)),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.
             let markers = || apply::markers(&context.root).map_err(|problem| problem.to_string());

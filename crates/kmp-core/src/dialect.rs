@@ -140,6 +140,31 @@ impl Dialect {
         }
     }
 
+    /// Does a new initrd take the place of the one that is there, by its path? Else its generator chooses where it goes.
+    pub fn replaces_initrds_in_place(self) -> bool {
+        match self {
+            Self::Suse => false,
+            Self::RedHat => true,
+        }
+    }
+
+    /// Is a system without `/etc/fstab`, or with a `/.buildenv`, one that is not complete yet, for which no initrd is made?
+    /// `weak-modules` asks for neither: an image, ostree's or another, has none, and its initramfs has to get the modules.
+    pub fn wants_fstab(self) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
+
+    /// Do packages of kernels and drivers have the initrds made in their %posttrans, that were requested in a transaction?
+    pub fn makes_initrds_in_posttrans(self) -> bool {
+        match self {
+            Self::Suse => true,
+            Self::RedHat => false,
+        }
+    }
+
     /// Where links changed, does dracut decide whether a linked module that is not in the initrd gets in? Then a new initrd is
     /// made. Otherwise such a module is added only if dracut's configuration names it.
     pub fn dracut_picks_new_modules(self) -> bool {

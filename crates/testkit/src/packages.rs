@@ -136,6 +136,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "bzip2",              "bzip2",           "bzip2",        "bzip2"),
     need(Use::Test,  "zypper",             "zypper",          "zypper",       "zypper"),
     need(Use::Test,  "dnf",                "dnf",             "dnf",          "dnf"),
+    need(Use::Test,  "kernel-install",     "systemd",         "udev",         "systemd-udev"),
+    need(Use::Test,  "ostree",             "ostree",          "libostree",    "ostree"),
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),

@@ -14,20 +14,23 @@ use crate::plugin;
 mod link;
 
 /// What is installed as it is: from, to, and the mode. `*` stands for each file's name. A row whose files are not there
-/// is an error.
+/// is an error. What ends in `-suse` or `-redhat` is installed for that dialect only.
 #[rustfmt::skip]
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
-    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kmp-modules", 0o644),
+    ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kernel-kmp", 0o644),
+    ("packaging/macros.kmp-suse",        "/usr/lib/rpm/macros.d/macros.kernel-kmp-suse", 0o644),
     ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/examples/*",             "DOCDIR/kmp-rpm-macros/examples/*",  0o644),
     ("scriptlets/transfiletrigger",      "/usr/lib/module-init-tools/transfiletrigger", 0o755),
+    ("scriptlets/initrd-functions",      "/usr/lib/module-init-tools/initrd-functions", 0o755),
     ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),
     ("scriptlets/kernel-scriptlets/*.sh", "/usr/lib/module-init-tools/kernel-scriptlets/*", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
+    ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
@@ -40,6 +43,9 @@ const LINKS: &[(&str, &str)] = &[
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
     ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
+    ("/usr/lib/kmp/regenerate-initrd-posttrans",    "../../bin/kmp"),
+    ("/usr/lib/module-init-tools/dracut-posttrans", "initrd-functions"),
+    ("/usr/lib/module-init-tools/mkosi-initrd-posttrans", "initrd-functions"),
     ("/usr/sbin/weak-modules",                      "../bin/kmp"),
 ];
 
@@ -115,7 +121,11 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     drop(archive);
     tree.plugin()?;
     tree.completions(&built.join("kmp"))?;
-    for (from, to, mode) in FILES {
+    let of_another = |from: &str| match from.rsplit_once('-') {
+        Some((_, dialect @ ("suse" | "redhat"))) => dialect != tree.dialect,
+        _ => false,
+    };
+    for (from, to, mode) in FILES.iter().filter(|(from, ..)| !of_another(from)) {
         tree.files(from, to, *mode)?;
     }
     for (link, target) in LINKS {

@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod header;
 mod house;
+mod index;
 mod install;
 mod install_tree;
 mod judge;
@@ -40,6 +41,7 @@ enum Chore {
     Judge(judge::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
+    Index(index::Arguments),
     /// Run the tests on newer Debian releases.
     Releases,
     Plugin(plugin::Arguments),
@@ -75,6 +77,7 @@ impl Chore {
             Self::Judge(arguments) => judge::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
+            Self::Index(arguments) => index::run(arguments),
             Self::Releases => releases::run(),
             Self::Inside { name } => releases::inside::run(name),
             Self::Plugin(arguments) => plugin::run(arguments),

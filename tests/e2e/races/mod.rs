@@ -225,7 +225,7 @@ fn markers_and_notes() {
     race(&targets, 200, true, &|root| {
         let marker = apply::mark(root, SAME).map_err(words)?;
         run_dir::keep_pending(root, SAME);
-        let check = run_dir::check(root, SAME, true, &["module".into()]).map_err(words)?;
+        let check = run_dir::check(root, SAME, true).map_err(words)?;
         let wish = run_dir::wish(root, SAME).map_err(words)?;
         apply::unmark(root, &marker);
         run_dir::settle_pending(root, SAME);

@@ -8,13 +8,13 @@ mod calls;
 #[path = "../../scriptlets/packages.rs"]
 #[allow(dead_code, reason = "shared with the scriptlets' tests, which use the rest")]
 mod lines;
-mod machine;
+pub mod machine;
 #[path = "../../plugin/support.rs"]
 #[allow(dead_code, clippy::type_complexity, reason = "shared with the plugin's tests, which use the rest")]
 mod packages;
 #[path = "../../zypper/support.rs"]
 #[allow(dead_code, reason = "shared with zypper's tests, which use the rest")]
-mod site;
+pub mod site;
 #[path = "../../zypper/system.rs"]
 #[allow(dead_code, reason = "shared with zypper's tests, which use the rest")]
 mod system;

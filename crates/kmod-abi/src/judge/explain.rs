@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Symbol by symbol: what a module imports, and what it gets.
 
+use super::symbol::Licence;
 use super::world::Provider;
 use super::{Reason, World};
 use crate::{Licensing, Module, Need};
@@ -33,13 +34,14 @@ impl World<'_> {
         let layout = Need { symbol: "module_layout".into(), weak: false, crcs: module.layout };
         let checks_layout = self.kernel.has_modversions() && has_any_versions(module);
         let needs = checks_layout.then_some(&layout).into_iter().chain(&module.needs);
+        let mut licence = Licence::default();
         needs
             .map(|need| {
                 let provider = self.provider(&need.symbol);
                 let reason = if std::ptr::eq(need, &raw const layout) {
                     self.layout(module)
                 } else {
-                    self.symbol(index, need, &provider)
+                    self.symbol(index, need, &provider, &mut licence)
                 };
                 let (offered, exporter, namespace, gpl_only) = match provider {
                     Provider::Kernel(e) => (

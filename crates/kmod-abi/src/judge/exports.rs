@@ -22,9 +22,9 @@ impl World<'_> {
         offer.gpl && module.has_export_flags == self.kernel.has(Feature::ExportFlags)
     }
 
-    /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of in-tree modules those
-    /// are that modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether
-    /// any other is loaded is not known here.
+    /// `verify_exported_symbols`: the kernel looks at what is loaded. The kernel image always is; of modules those are that
+    /// modprobe loads before it: those that it needs, directly or by way of others, and its soft dependencies. Whether any
+    /// other is loaded is not known here.
     pub(super) fn exports(&self, index: usize, reasons: &mut Vec<Reason>, warnings: &mut Vec<Warning>) {
         if self.by_name.get(self.set[index].name) != Some(&index) {
             return;
@@ -46,30 +46,26 @@ impl World<'_> {
                 let is_third_party = self.set[*first].role != Role::InTreeUser;
                 (*first < index && is_third_party).then(|| self.set[*first].name)
             };
-            let owner = match in_kernel.map(|e| (e.is_builtin(), e.exporter)) {
-                Some((true, image)) => image,
-                Some((false, exporter)) => {
-                    let name = name::of_exporter(exporter);
-                    if !self.is_loaded_with(index, &name) {
-                        if !warnings.iter().any(|w| w.module() == name) {
-                            let with = name.into_boxed_str();
+            let owner = match in_kernel {
+                Some(e) if e.is_builtin() => e.exporter,
+                module => {
+                    let Some(owner) = module.map(|e| e.exporter).or_else(other) else { continue };
+                    let with = name::of_exporter(owner).into_boxed_str();
+                    if !self.is_loaded_with(index, &with) {
+                        if !warnings.iter().any(|w| w.module() == Some(&*with)) {
                             warnings.push(Warning::MayClash { with, symbol: symbol.into() });
                         }
                         continue;
                     }
-                    exporter
+                    owner
                 }
-                None => match other() {
-                    Some(other) => other,
-                    None => continue,
-                },
             };
             let detail = format!("exports {symbol}, which {owner} exports already");
             reasons.push(Reason::on(Rule::DuplicateExport, symbol, detail).by(owner));
         }
     }
 
-    /// Is the in-tree module `name` there whenever module `index` of the set is: does this one need it, or a module that
+    /// Is the module `name` there whenever module `index` of the set is: does this one need it, or a module that
     /// needs it?
     fn is_loaded_with(&self, index: usize, name: &str) -> bool {
         let mut pending = vec![index];

@@ -130,7 +130,7 @@ rules! {
     Signature => Row {
         function: "module_sig_check",
         file: SIGNING,
-        switch: "CONFIG_MODULE_SIG=y reads signatures, CONFIG_MODULE_SIG_FORCE=y wants one",
+        switch: "CONFIG_MODULE_SIG=y reads signatures, CONFIG_MODULE_SIG_FORCE=y wants one, as lockdown does",
         ..row("signature", Kind::Loader, Settled::Never, "the signature can be read, and is there where the kernel wants one")
     };
     /// The module has no versions at all.

@@ -5,9 +5,25 @@ use super::world::Provider;
 use super::{Reason, Rule, World};
 use crate::{Feature, Licensing, Module, Need, name};
 
+/// What the loader has found out of a module's licence when it comes to a symbol: symbols are looked up in the order of the
+/// symbol table, and each may change what the next ones find.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Licence {
+    /// Another module's symbol has made it proprietary (`inherit_taint`).
+    has_inherited: bool,
+    /// It has got a GPL-only symbol (`using_gplonly_symbols`).
+    uses_gpl_only: bool,
+}
+
 impl World<'_> {
     /// `resolve_symbol`, for symbol `need` of module `user` of the set.
-    pub(super) fn symbol(&self, user: usize, need: &Need, provider: &Provider<'_>) -> Option<Reason> {
+    pub(super) fn symbol(
+        &self,
+        user: usize,
+        need: &Need,
+        provider: &Provider<'_>,
+        licence: &mut Licence,
+    ) -> Option<Reason> {
         let module = self.set[user].module;
         let symbol = &*need.symbol;
         let wanted = self.wanted(module, need.crcs);
@@ -60,10 +76,20 @@ impl World<'_> {
             let detail = format!("{symbol} is for GPL modules only, the licence is '{license}'");
             return missing(Rule::License, detail).map(|r| r.by(exporter));
         }
-        if gpl && self.tainted[user] {
+        if gpl && licence.has_inherited {
             let detail =
                 format!("{symbol} is for GPL modules only, and it uses a proprietary module's symbols");
             return missing(Rule::License, detail).map(|r| r.by(exporter));
+        }
+        licence.uses_gpl_only |= gpl;
+        if matches!(*provider, Provider::Candidate(owner, _) if self.tainted[owner]) {
+            if licence.uses_gpl_only {
+                let detail = format!(
+                    "it uses symbols that are for GPL modules only, and {symbol} of {exporter}, which is proprietary"
+                );
+                return missing(Rule::License, detail).map(|r| r.by(exporter));
+            }
+            licence.has_inherited = true;
         }
         if self.kernel.has_modversions() && self.versions_count(module) {
             if !crc_known && wanted.is_some() {
@@ -107,6 +133,8 @@ impl World<'_> {
 }
 
 impl World<'_> {
+    /// Which modules of the set are proprietary to the kernel once they are loaded: by their licence, or because they use
+    /// symbols of one that is.
     pub(super) fn taints(&self) -> Vec<bool> {
         let mut tainted: Vec<bool> = self.set.iter().map(|c| !c.module.is_gpl()).collect();
         if !self.kernel.has(Feature::InheritsTaint) || !tainted.contains(&true) {

@@ -55,12 +55,24 @@ pub enum Warning {
         /// Why the user does not load any more.
         reason: Reason,
     },
-    /// An in-tree module exports one of its symbols, too: the kernel refuses the one of the two that comes second.
+    /// Another module exports one of its symbols, too: the kernel refuses the one of the two that comes second.
     MayClash {
-        /// The in-tree module.
+        /// The other module.
         with: Box<str>,
         /// The first such symbol.
         symbol: Box<str>,
+    },
+    /// It can do without another module, which is refused; but modprobe loads that one first, and gives up.
+    WeakNeed {
+        /// The other module.
+        module: Box<str>,
+        /// The first symbol of it that is used.
+        symbol: Box<str>,
+    },
+    /// The kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known.
+    Signer {
+        /// The signer, or the key.
+        signer: Box<str>,
     },
 }
 
@@ -70,14 +82,18 @@ impl Warning {
         match self {
             Self::Breaks { .. } => "breaks",
             Self::MayClash { .. } => "may-clash",
+            Self::WeakNeed { .. } => "weak-need",
+            Self::Signer { .. } => "signer",
         }
     }
 
-    /// The in-tree module concerned.
-    pub fn module(&self) -> &str {
+    /// The other module concerned, if one is.
+    pub fn module(&self) -> Option<&str> {
         match self {
-            Self::Breaks { user, .. } => user,
-            Self::MayClash { with, .. } => with,
+            Self::Breaks { user, .. } => Some(user),
+            Self::MayClash { with, .. } => Some(with),
+            Self::WeakNeed { module, .. } => Some(module),
+            Self::Signer { .. } => None,
         }
     }
 }
@@ -87,11 +103,16 @@ impl fmt::Display for Warning {
         match self {
             Self::Breaks { user, reason } => write!(f, "breaks the in-tree module {user}: {}", reason.detail),
             Self::MayClash { with, symbol } => {
-                write!(
-                    f,
-                    "may clash with the in-tree module {with} if both are loaded: each exports {symbol}"
-                )
+                write!(f, "may clash with the module {with} if both are loaded: each exports {symbol}")
             }
+            Self::WeakNeed { module, symbol } => write!(
+                f,
+                "uses {symbol} of {module} where that is loaded, which is incompatible; modprobe gives up if it cannot load it first"
+            ),
+            Self::Signer { signer } => write!(
+                f,
+                "signed by {signer}; the kernel takes only modules signed with a key that it knows, and whether it knows this one is not known"
+            ),
         }
     }
 }
@@ -101,7 +122,7 @@ impl fmt::Display for Warning {
 pub struct Verdict {
     /// Empty if it is compatible.
     pub reasons: Vec<Reason>,
-    /// Warnings, one for each in-tree module concerned.
+    /// Warnings, one of a kind for each other module concerned.
     pub warnings: Vec<Warning>,
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Rules about a module as a whole: architecture, vermagic, size of `struct module`, signature, versions at all.
 
-use super::{Candidate, Reason, Rule, World};
+use super::{Candidate, Reason, Rule, Warning, World};
+use crate::signature::Signature;
 use crate::{Export, Feature, Module, SignatureState};
 
 impl World<'_> {
@@ -26,16 +27,7 @@ impl World<'_> {
             let detail = format!("its struct module has {} bytes, the kernel's {size}", module.struct_size);
             reasons.push(Reason::new(Rule::StructSize, detail));
         }
-        match &module.signature {
-            SignatureState::Unsigned if kernel.config.signatures_enforced => {
-                let detail = "not signed, and the kernel takes signed modules only";
-                reasons.push(Reason::new(Rule::Signature, detail));
-            }
-            SignatureState::Broken(why) if kernel.config.signatures => {
-                reasons.push(Reason::new(Rule::Signature, format!("its signature cannot be read: {why}")));
-            }
-            _ => {}
-        }
+        reasons.extend(self.signature(module));
         if let Some(ns) = module.import_ns.iter().find(|n| n.starts_with("module:"))
             && kernel.has(Feature::ModuleNamespaces)
         {
@@ -49,6 +41,49 @@ impl World<'_> {
         reasons.extend(self.layout(module));
         reasons.extend(self.export_form(module));
         reasons
+    }
+
+    /// `module_sig_check`.
+    fn signature(&self, module: &Module) -> Option<Reason> {
+        let kernel = self.kernel;
+        let refused = match &module.signature {
+            SignatureState::Broken(why) if kernel.config.signatures => {
+                let detail = format!("its signature cannot be read: {why}");
+                return Some(Reason::new(Rule::Signature, detail));
+            }
+            SignatureState::Unsigned => "not signed".to_string(),
+            SignatureState::Signed(Signature { unsupported: Some(why), .. }) => {
+                format!("its signature counts as none: {why}")
+            }
+            SignatureState::Signed(_) | SignatureState::Broken(_) => return None,
+        };
+        let takes_signed_only = "and the kernel takes signed modules only";
+        let detail = match kernel.signing.enforced {
+            _ if kernel.config.signatures_enforced => format!("{refused}, {takes_signed_only}"),
+            Some(why) => format!("{refused}, {takes_signed_only}: {why}"),
+            None => return None,
+        };
+        Some(Reason::new(Rule::Signature, detail))
+    }
+
+    /// Where signatures are enforced: is it known that the kernel knows the key? Those of the kernel's own modules it does.
+    pub(super) fn key(&self, module: &Module) -> Option<Warning> {
+        let (kernel, SignatureState::Signed(signature)) = (self.kernel, &module.signature) else {
+            return None;
+        };
+        let is_enforced = kernel.config.signatures_enforced || kernel.signing.enforced.is_some();
+        if module.is_declared || !is_enforced || signature.unsupported.is_some() {
+            return None;
+        }
+        let is_own =
+            signature.key_id.is_some() && signature.key_id.as_deref() == kernel.traits.signed_by.as_deref();
+        let signer = signature.signer.as_deref().filter(|signer| !signer.is_empty());
+        let is_listed = |signer: &str| kernel.signing.keys.iter().any(|key| key.contains(signer));
+        if is_own || signer.is_some_and(is_listed) {
+            return None;
+        }
+        let signer = signer.or(signature.key_id.as_deref()).unwrap_or("somebody");
+        Some(Warning::Signer { signer: signer.into() })
     }
 
     /// `check_export_symbol_sections`; before 7.1 `check_export_symbol_versions`, which does not know flags.

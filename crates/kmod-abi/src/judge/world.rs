@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::exports::sees;
 use super::rule::{Kind, Rule};
+use super::symbol::Licence;
 use super::{Reason, Verdict, Warning};
 use crate::{Crcs, Export, Feature, Kernel, Module, Offer, name};
 use kmp_steps as steps;
@@ -50,6 +51,18 @@ pub struct World<'a> {
     pub(super) declared: usize,
     /// Could some modules that may be there not be read?
     pub(super) has_unread: bool,
+}
+
+/// For each module of the set those that it uses symbols of.
+pub(super) type Uses<'w> = Vec<BTreeMap<usize, Used<'w>>>;
+
+/// How a module uses another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used<'w> {
+    /// The first symbol, of those that must be there where there is one.
+    pub symbol: &'w str,
+    /// Can it do without?
+    pub weak: bool,
 }
 
 /// Who offers a symbol.
@@ -100,7 +113,7 @@ impl<'a> World<'a> {
 
     fn judge_those(&self, mut pending: VecDeque<usize>) -> Vec<Verdict> {
         let mut verdicts = vec![Verdict::default(); self.set.len()];
-        let mut providers: Vec<BTreeMap<usize, &str>> = vec![BTreeMap::new(); self.set.len()];
+        let mut providers: Uses<'_> = vec![BTreeMap::new(); self.set.len()];
         let mut broken: Vec<(usize, usize, Reason)> = Vec::new();
         let mut seen = vec![false; self.set.len()];
         while let Some(i) = pending.pop_front() {
@@ -114,12 +127,17 @@ impl<'a> World<'a> {
             let mut reasons = self.whole_module(candidate.module);
             reasons.extend(self.built_in(candidate));
             let uses = &mut providers[i];
+            let mut licence = Licence::default();
             for need in &candidate.module.needs {
                 let provider = self.provider(&need.symbol);
-                let reason = self.symbol(i, need, &provider);
+                let reason = self.symbol(i, need, &provider, &mut licence);
                 let culprit = match provider {
                     Provider::Candidate(p, _) => {
-                        uses.entry(p).or_insert(&*need.symbol);
+                        let used = Used { symbol: &need.symbol, weak: need.weak };
+                        let known = uses.entry(p).or_insert(used);
+                        if known.weak && !need.weak {
+                            *known = used;
+                        }
                         Some(p)
                     }
                     Provider::Gone(_, by) => by,
@@ -142,7 +160,7 @@ impl<'a> World<'a> {
                     uses.keys().filter(|p| self.tainted[**p] && self.set[**p].role == Role::Judged);
                 broken.extend(culprits.map(|p| (i, *p, reason.clone())));
             }
-            let mut warnings = Vec::new();
+            let mut warnings: Vec<Warning> = self.key(candidate.module).into_iter().collect();
             self.exports(i, &mut reasons, &mut warnings);
             verdicts[i] = Verdict { reasons, warnings };
             pending.extend(uses.keys());
@@ -158,6 +176,7 @@ impl<'a> World<'a> {
         }
         let cycles = self.cycles(&mut verdicts, &providers);
         self.close(&mut verdicts, &providers, &cycles);
+        self.warn_of_weak(&mut verdicts, &providers);
         verdicts
     }
 

@@ -7,27 +7,6 @@ use std::fmt::Write as _;
 
 use super::Signature;
 
-/// Does it begin as `ContentInfo` with the type `signedData` (1.2.840.113549.1.7.2), and is all of it there? The kernel takes
-/// lengths of any form (BER), and refuses one that leads past the end.
-pub(super) fn is_signed_data(blob: &[u8]) -> bool {
-    const TYPE: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
-    let &[0x30, length, ref rest @ ..] = blob else { return false };
-    let more = match length {
-        0x81..=0xff => usize::from(length & 0x7f),
-        _ => 0,
-    };
-    let Some((digits, contents)) = rest.split_at_checked(more) else { return false };
-    let claimed = match length {
-        // Up to a mark at the end.
-        0x80 => Some(0),
-        0x81..=0xff => {
-            digits.iter().try_fold(0_usize, |n, digit| Some(n.checked_mul(256)? + usize::from(*digit)))
-        }
-        short => Some(usize::from(short)),
-    };
-    contents.starts_with(TYPE) && claimed.is_some_and(|claimed| claimed <= contents.len())
-}
-
 /// The contents of the next element, whatever it is.
 fn next<'a>(reader: &mut SliceReader<'a>) -> Option<(Tag, &'a [u8])> {
     let any: AnyRef<'a> = reader.decode().ok()?;
@@ -119,7 +98,7 @@ fn text(tag: Tag, value: &[u8]) -> String {
 }
 
 /// The kernel's name of a digest, from the contents of its OBJECT IDENTIFIER.
-fn hash_name(oid: &[u8]) -> Option<&'static str> {
+pub(super) fn hash_name(oid: &[u8]) -> Option<&'static str> {
     Some(match oid {
         // 2.16.840.1.101.3.4.2.N
         [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, n] => match n {
@@ -137,6 +116,8 @@ fn hash_name(oid: &[u8]) -> Option<&'static str> {
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5] => "md5",
         [0x2b, 0x24, 3, 2, 1] => "rmd160",
         [0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x11] => "sm3",
+        [0x2a, 0x85, 0x03, 7, 1, 1, 2, 2] => "streebog256",
+        [0x2a, 0x85, 0x03, 7, 1, 1, 2, 3] => "streebog512",
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{KREL, judge, kernel, parse, rules};
-use crate::{Candidate, Module, Role, Rule, Verdict, World};
+use crate::{Candidate, Module, Role, Rule, Verdict, Warning, World};
 
 fn builder() -> KernelBuilder {
     KernelBuilder::new(KREL).export("printk", 1)
@@ -45,6 +45,23 @@ fn what_does_not_fit_takes_its_users_with_it_along_a_chain() {
     assert_eq!(rules(&verdicts), expected);
     let blamed: Vec<_> = [0, 2].map(|i: usize| verdicts[i].reasons[0].exporter.as_deref()).to_vec();
     assert_eq!(blamed, [Some("b"), Some("a")]);
+}
+
+/// The kernel does without what is needed weakly only. modprobe does not: depmod lists the module all the same.
+#[test]
+fn a_module_that_is_refused_takes_those_not_with_it_that_can_do_without() {
+    let refused = driver("p").export("f", 7).export("g", 8).need("printk", 9);
+    let kernel = kernel(&builder());
+    let verdicts = judge(&kernel, &[refused.clone(), driver("u").need_weak("f", Some(7))]);
+    assert_eq!(rules(&verdicts), [vec![Rule::Crc], vec![]]);
+    assert_eq!(verdicts[1].warnings, [Warning::WeakNeed { module: "p".into(), symbol: "f".into() }]);
+    let also = driver("u").need_weak("f", Some(7)).need("g", 8);
+    let verdicts = judge(&kernel, &[refused, also]);
+    assert_eq!(rules(&verdicts), [vec![Rule::Crc], vec![Rule::Depends]]);
+    assert_eq!(verdicts[1].reasons[0].symbol.as_deref(), Some("g"));
+    // A version that differs is refused even so.
+    let verdicts = judge(&kernel, &[driver("p").export("f", 7), driver("u").need_weak("f", Some(8))]);
+    assert_eq!(rules(&verdicts), [vec![], vec![Rule::Crc]]);
 }
 
 /// `resolve_symbol`: of two modules that need each other neither is loaded first, and depmod writes no index at all.

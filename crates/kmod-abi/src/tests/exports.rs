@@ -58,12 +58,20 @@ fn what_is_loaded_with_a_module_may_not_export_the_same() {
     assert_eq!(rules(&judge(&kernel, &[rival().need_weak("bus_ids", Some(3))])), [[]]);
 }
 
+/// Each loads without the other; only what needs the other one is never without it.
 #[test]
-fn of_two_modules_the_first_may_export() {
-    let set = [builder().driver("a").export("f", 1), builder().driver("b").export("f", 1)];
-    let verdicts = judge(&kernel(&builder()), &set);
+fn of_two_modules_each_may_export_unless_it_needs_the_other() {
+    let a = builder().driver("a").export("f", 1).export("g", 2);
+    let b = || builder().driver("b").export("f", 1);
+    let verdicts = judge(&kernel(&builder()), &[a.clone(), b()]);
+    assert_eq!(rules(&verdicts), [[], []]);
+    assert_eq!(verdicts[1].warnings, [Warning::MayClash { with: "a".into(), symbol: "f".into() }]);
+    let verdicts = judge(&kernel(&builder()), &[a.clone(), b().need("g", 2)]);
     assert_eq!(rules(&verdicts), [vec![], vec![Rule::DuplicateExport]]);
     assert_eq!(verdicts[1].reasons[0].exporter.as_deref(), Some("a"));
+    // What is refused is not there.
+    let refused = a.need("nobodys", 1);
+    assert_eq!(rules(&judge(&kernel(&builder()), &[refused, b()])), [vec![Rule::UnknownSymbol], vec![]]);
 }
 
 /// Of two files with one name depmod knows the first only: what the other exports is not there.

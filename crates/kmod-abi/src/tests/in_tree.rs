@@ -68,7 +68,7 @@ fn breaks(verdicts: &[Verdict]) -> Vec<(&str, &Reason)> {
     warnings
         .filter_map(|w| match w {
             Warning::Breaks { user, reason } => Some((&**user, reason)),
-            Warning::MayClash { .. } => None,
+            _ => None,
         })
         .collect()
 }

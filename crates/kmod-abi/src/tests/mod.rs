@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use testkit::{KernelBuilder, ModuleBuilder};
 
 use super::{
-    Candidate, Kernel, KernelConfig, Module, Reason, Role, Rule, SymbolTable, Traits, Verdict, World,
+    Candidate, Kernel, KernelConfig, Module, Reason, Role, Rule, Signing, SymbolTable, Traits, Verdict, World,
 };
 
 /// The kernel of most tests, and the release that most modules are built for.
@@ -38,6 +38,7 @@ fn kernel(kernel: &KernelBuilder) -> Kernel {
         symbols: SymbolTable::parse(kernel.full_symvers().to_text().into_bytes()).unwrap(),
         config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
         builtin: HashSet::new(),
+        signing: Signing::default(),
     }
 }
 

@@ -79,6 +79,27 @@ fn users_of_a_proprietary_module_are_proprietary_themselves() {
     assert_eq!(of("5.8.0-1-default"), [[], [], [], [], []]);
 }
 
+/// What may do without a symbol does, and what it has got until then counts: a weak symbol is looked up like any other.
+#[test]
+fn the_order_of_the_symbol_table_and_weak_uses_count() {
+    let builder = KernelBuilder::new("6.4.0-1-default").export_gpl("gpl_only", 2);
+    let kernel = kernel(&builder);
+    let provider = || builder.driver("provider").license("Proprietary").export("f", 1);
+    let of = |user: ModuleBuilder| rules(&judge(&kernel, &[provider(), user])).remove(1);
+    let user = || builder.driver("user");
+    // Proprietary by then, it does not see the GPL-only symbol: only a weak one may be missing.
+    assert_eq!(of(user().need("f", 1).need("gpl_only", 2)), [Rule::License]);
+    assert_eq!(of(user().need("f", 1).need_weak("gpl_only", Some(2))), []);
+    assert_eq!(of(user().need_weak("f", Some(1)).need("gpl_only", 2)), [Rule::License]);
+    // With a GPL-only symbol it does not get the proprietary module's.
+    assert_eq!(of(user().need("gpl_only", 2).need("f", 1)), [Rule::License]);
+    assert_eq!(of(user().need("gpl_only", 2).need_weak("f", Some(1))), []);
+    assert_eq!(of(user().need_weak("gpl_only", Some(2)).need("f", 1)), [Rule::License]);
+    let verdicts = judge(&kernel, &[provider(), user().need("gpl_only", 2).need("f", 1)]);
+    let reason = &verdicts[1].reasons[0];
+    assert_eq!((reason.symbol.as_deref(), reason.exporter.as_deref()), (Some("f"), Some("provider")));
+}
+
 /// `verify_namespace_is_imported`.
 #[test]
 fn a_symbols_namespace_must_be_imported() {

@@ -3,8 +3,8 @@
 
 use testkit::{Arch, KernelBuilder};
 
-use super::{KREL, broken, kernel, parse};
-use crate::{Kernel, Module, Rule, Traits, builtin_names};
+use super::{KREL, broken, judge, kernel, parse, reasons};
+use crate::{Enforced, Kernel, Module, Rule, Traits, Warning, builtin_names};
 
 /// The header checks, `elf_check_arch`.
 #[test]
@@ -61,6 +61,45 @@ fn unsigned_modules_are_refused_where_signatures_are_enforced() {
     kernel.config.signatures_enforced = true;
     assert_eq!(broken(&kernel, &unsigned), [Rule::Signature]);
     assert_eq!(broken(&kernel, &signed), []);
+}
+
+/// `is_module_sig_enforced`, `LOCKDOWN_MODULE_SIGNATURE`: it may be the machine that has signatures enforced.
+#[test]
+fn the_machine_may_enforce_signatures_and_know_keys() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    kernel.config.signatures = true;
+    kernel.signing.enforced = Some(Enforced::SecureBoot);
+    let found = reasons(&kernel, &builder.driver("foo"));
+    assert!(found[0].rule == Rule::Signature && found[0].detail.contains("Secure Boot"), "{found:?}");
+    let signed = builder.driver("foo").signature(*include_bytes!("../testdata/issuer.p7"));
+    let warnings = |kernel: &Kernel| judge(kernel, std::slice::from_ref(&signed)).remove(0).warnings;
+    let unknown = [Warning::Signer { signer: "Example Drivers signing key".into() }];
+    assert_eq!(warnings(&kernel), unknown);
+    // Not of a key that the machine has, or that the kernel's own modules are signed with.
+    let mut listed = kernel.clone();
+    listed.signing.keys = [Box::from("1 asymmetri Example Drivers signing key: 12ab: X509.rsa []")].into();
+    assert_eq!(warnings(&listed), []);
+    let mut own = kernel.clone();
+    own.traits = Traits::of(&parse(&signed));
+    assert_eq!(warnings(&own), []);
+    // And only where it matters.
+    kernel.signing.enforced = None;
+    assert_eq!(warnings(&kernel), []);
+}
+
+/// ENOPKG: what the kernel cannot verify is no signature, and no fault.
+#[test]
+fn a_signature_that_no_kernel_can_verify_counts_as_none() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    kernel.config.signatures = true;
+    let old =
+        [&[0; 20][..], &[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 20], b"~Module signature appended~\n"].concat();
+    let old = builder.driver("foo").trailer(old);
+    assert_eq!(broken(&kernel, &old), []);
+    kernel.config.signatures_enforced = true;
+    assert_eq!(broken(&kernel, &old), [Rule::Signature]);
 }
 
 /// `mod_check_sig`: EBADMSG is fatal, enforced or not, in a kernel that looks at signatures.

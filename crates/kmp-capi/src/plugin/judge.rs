@@ -86,11 +86,13 @@ impl Plugin {
         if run.is_test {
             run.concerns_us = false;
             run.part = Part::Alone;
-        } else if allowed
-            && run.part == Part::First
-            && let Ok(root) = Root::open(&run.root)
-        {
-            commit::let_go_on(&root, run.is_known, &|text| self.voice.remark(text));
+        } else if allowed {
+            if run.part == Part::First
+                && let Ok(root) = Root::open(&run.root)
+            {
+                commit::let_go_on(&root, run.is_known, &|text| self.voice.remark(text));
+            }
+            self.look_at_requests();
         }
         allowed
     }

@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use kmp_core::apply::{Done, markers};
 use kmp_core::config::Policy;
 use kmp_core::guest::{self, CommandLine, Part};
+use kmp_core::initrd::Settings;
+use kmp_core::inventory::{AllItems, all_items};
 use kmp_core::root::Root;
+use kmp_core::run_dir::Note;
 use kmp_core::run_dir::commit::{self, Step};
-use kmp_core::run_dir::transaction::Mark;
+use kmp_core::run_dir::transaction::{Mark, Requests};
+use kmp_core::sync::make_requested;
 
 use super::Plugin;
 use super::voice::{Level, Voice};
@@ -31,6 +36,8 @@ pub(super) struct Run {
     pub root: PathBuf,
     /// Nothing will be changed.
     pub is_test: bool,
+    /// No scripts are run, so nothing of the root is.
+    is_without_scripts: bool,
     /// NAME-VERSION-RELEASE.ARCH of all its packages.
     pub elements: HashSet<String>,
     /// It has packages with kernels or drivers, and really changes the disk.
@@ -53,6 +60,12 @@ pub(super) struct Run {
     has_changed: bool,
     /// The links are right since.
     is_synced: bool,
+    /// What there was then; scripts that run later may change it, such as the distribution's own weak-modules.
+    links: Option<AllItems>,
+    /// What scriptlets have asked for until now.
+    requests: Requests,
+    /// The requests for initrds that were there before, if they could be listed.
+    markers_before: Option<Vec<Note>>,
     /// For another run of kmp, in tenths of a second.
     waited: u32,
     mark: Mark,
@@ -69,9 +82,9 @@ impl Plugin {
         Self { voice, run: Run::default() }
     }
 
-    pub(super) fn begin(&mut self, root: &Path, is_test: bool) {
+    pub(super) fn begin(&mut self, root: &Path, is_test: bool, is_without_scripts: bool) {
         self.voice.begin(Some(root));
-        self.run = Run { root: root.into(), is_test, ..Run::default() };
+        self.run = Run { root: root.into(), is_test, is_without_scripts, ..Run::default() };
     }
 
     pub(super) fn element(&mut self, nevra: &str, concerns_us: bool) {
@@ -98,6 +111,7 @@ impl Plugin {
         // Should it fail, it is tried again from outside, where more may be there: at the end.
         if is_due && run.has_changed && !run.is_synced {
             self.synchronise(Path::new("/"), Level::Info);
+            self.run.links = Root::open(Path::new("/")).ok().and_then(|root| all_items(&root));
         }
     }
 
@@ -111,17 +125,63 @@ impl Plugin {
         if self.run.concerns_us || self.run.in_commit() {
             self.end_with_links(root);
         }
+        if self.run.has_changed && !self.run.in_commit() && !self.run.is_without_scripts {
+            self.make_initrds(root);
+        }
         self.voice.begin(None);
         self.run = Run::default();
     }
 
+    /// Before anything is changed: what is requested then is not for us.
+    pub(super) fn look_at_requests(&mut self) {
+        if self.run.concerns_us && !self.run.is_without_scripts {
+            let root = Root::open(&self.run.root).ok();
+            self.run.markers_before = root.and_then(|root| markers(&root).ok());
+        }
+    }
+
+    /// Makes the initrds that were requested in the transaction, where nobody else does.
+    fn make_initrds(&mut self, root: &Path) {
+        let Some(before) = self.run.markers_before.take() else { return };
+        let Ok(root) = Root::open(root) else { return };
+        // Its scriptlets were run as well.
+        let settings = Settings { run_in_root: true, ..Settings::from_environment() };
+        match make_requested(&root, &settings, &before) {
+            Ok(made) => {
+                for (release, done) in made {
+                    match done {
+                        Done::Failed(why) => {
+                            let text = format!("kernel {release} needs a new initrd, but {why}");
+                            self.voice.everywhere(Level::Warning, &text);
+                        }
+                        _ => {
+                            let text = format!("{release}: a new initrd was made");
+                            self.voice.line(Level::Info, &text);
+                            self.voice.system(Level::Notice, &text);
+                        }
+                    }
+                }
+            }
+            Err(problem) => self.voice.fault("initrds are not made", &problem.to_string()),
+        }
+    }
+
+    /// Takes what scriptlets have asked for. Have they?
+    fn take_requests(&mut self) -> bool {
+        let taken = self.run.mark.take_requests();
+        self.run.requests = self.run.requests.and(taken);
+        taken != Requests::None
+    }
+
     fn end_with_links(&mut self, root: &Path) {
+        let requested = self.take_requests();
         let run = &self.run;
-        let requested = run.mark.take_requests();
-        let mut is_due = run.has_changed && (!run.is_synced || requested);
+        let opened = Root::open(root).ok();
+        // What others have put back since is taken out again.
+        let is_right = |run: &Run| run.links.is_some() && run.links == opened.as_ref().and_then(all_items);
+        let mut is_due = run.has_changed && (!run.is_synced || requested || !is_right(run));
         if run.in_commit() {
             let remark = |text: &str| self.voice.remark(text);
-            let opened = Root::open(root).ok();
             if run.more_comes {
                 let leave = |root: &Root| commit::leave_links(root, &remark);
                 is_due = is_due && !opened.as_ref().is_some_and(leave);
@@ -136,7 +196,7 @@ impl Plugin {
 
     /// Makes the links right, once in a transaction. `level`: how a failure is reported.
     fn synchronise(&mut self, root: &Path, level: Level) {
-        self.run.mark.take_requests();
+        self.take_requests();
         match Shared::open(root, true).and_then(|shared| self.reconcile_patiently(&shared)) {
             Ok(report) => {
                 self.report_changes(&report, level);
@@ -155,8 +215,10 @@ impl Plugin {
     /// not for ever.
     fn reconcile_patiently(&mut self, shared: &Shared) -> Result<Report, Error> {
         let limit = patience();
+        // Who reports modules with --no-initramfs wants none, or makes it.
+        let initrds = self.run.requests != Requests::WithoutInitrds;
         loop {
-            match reconcile(shared, sync_flag::NO_WAIT) {
+            match reconcile(shared, sync_flag::NO_WAIT, initrds) {
                 Err(error) if error.code == code::E_BUSY && self.run.waited < limit => {}
                 result => return result,
             }

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
-use kmp_core::initrd::{System, places};
+use kmp_core::dialect::Dialect;
+use kmp_core::initrd::{Machines, NoGenerator, Snapshot, System, Wanted, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
 use kmp_core::run_dir::Note;
@@ -67,24 +68,29 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let settings = context.settings();
     initrd::ask_noted(context, &settings)?;
     let markers = apply::markers(&context.root).map_err(|problem| problem.to_string())?;
-    if markers.is_empty() {
-        return Ok(0);
-    }
     let generator = match Generator::find(&context.root, &settings, false) {
+        // What is configured wrongly is reported without a request, too.
+        Ok(_) if markers.is_empty() => return Ok(0),
         Ok(generator) => generator,
+        Err(NoGenerator::OfOtherRoot(_)) if markers.is_empty() => return Ok(0),
         Err(fault) if fault.is_configuration() || fault.is_unread() => return Err(fault.to_string()),
+        Err(_) if markers.is_empty() => return Ok(0),
         Err(fault) => {
             log::warn!("no initrd is made: {fault}");
             return Ok(0);
         }
     };
-    if let Some(why) = System::fault(&context.root).map_err(|problem| problem.to_string())? {
-        log::warn!("{why}");
-        markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
-        return Ok(0);
-    }
     if settings.transactional && generator.makes_boot_entries() {
         log::info!("initrd requests are served at the end of the transaction");
+        return Ok(0);
+    }
+    let which =
+        kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|problem| problem.to_string())?;
+    let dialect = which.for_reading();
+    let fault = System::fault(&context.root, dialect).map_err(|problem| problem.to_string())?;
+    if let Some(why) = fault {
+        log::warn!("{why}");
+        markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
         return Ok(0);
     }
     let (_, releases) = context.releases()?;
@@ -94,21 +100,43 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         ));
     }
     let kernels: Vec<&Release> = releases.iter().filter(|r| r.is_kernel).collect();
+    let unmark = |markers: &[&Note]| markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
+    let mut markers: Vec<&Note> = markers.iter().collect();
+    if settings.skip_all {
+        let (all, single) = markers.into_iter().partition::<Vec<_>, _>(|m| m.name == apply::ALL);
+        unmark(&all);
+        markers = single;
+    }
     let is_all = markers.iter().any(|m| m.name == apply::ALL);
-    if is_all && settings.skip_all {
-        markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
-        return Ok(0);
-    }
-    if is_all && let Some(built) = generator.build_all(&context.root) {
-        let status = status_of(built);
-        if status == 0 {
-            markers.iter().for_each(|marker| apply::unmark(&context.root, marker));
+    // A generator that makes all of them chooses the places, too.
+    let at_once = is_all && !dialect.replaces_initrds_in_place();
+    let (status, has_made) = match at_once.then(|| generator.build_all(&context.root)).flatten() {
+        Some(built) => {
+            let status = status_of(built);
+            if status == 0 {
+                unmark(&markers);
+            }
+            (status, status == 0)
         }
-        return Ok(status);
+        None => serve_each(context, dialect, &generator, &kernels, &markers),
+    };
+    if has_made && let Err(why) = apply::refresh(&context.root) {
+        log::warn!("{why}");
     }
+    Ok(status)
+}
+
+/// Makes the initrds one by one. Returns the exit status of the last generator that failed, and whether an initrd was made.
+fn serve_each(
+    context: &Context,
+    dialect: Dialect,
+    generator: &Generator,
+    kernels: &[&Release],
+    markers: &[&Note],
+) -> (u8, bool) {
     // Several markers may mean one kernel, and one of them all kernels.
     let mut wanted: BTreeMap<&str, (&Release, Vec<&Note>)> = BTreeMap::new();
-    for marker in &markers {
+    for marker in markers {
         let meant: Vec<&&Release> =
             kernels.iter().filter(|k| marker.name == apply::ALL || means(&marker.name, &k.release)).collect();
         if meant.is_empty() {
@@ -120,25 +148,35 @@ pub fn serve(context: &Context) -> Result<u8, String> {
             wanted.entry(&kernel.release).or_insert((kernel, Vec::new())).1.push(marker);
         }
     }
-    let mut status = 0;
+    let (mut status, mut has_made) = (0, false);
     let mut kept: Vec<&Note> = Vec::new();
-    for (kernel, asking) in wanted.values() {
-        let failed = match places::find(&context.root, &kernel.release, &kernel.dir) {
-            Ok(path) => status_of(generator.build(&context.root, &kernel.release, path.as_deref())),
-            Err(problem) => {
-                log::error!("no initrd is made for kernel {}: {problem}", kernel.release);
-                1
-            }
+    for (release, (kernel, asking)) in &wanted {
+        let place = match dialect.replaces_initrds_in_place() {
+            true => places::find(&context.root, release, &kernel.dir),
+            false => Ok(None),
         };
-        if failed != 0 {
-            status = failed;
-            kept.extend(asking);
+        let place = place.and_then(|path| Ok((Machines::of(&context.root, path.as_deref())?, path)));
+        let made = place.map(|(machines, path)| {
+            let (path, snapshot) = (path.as_deref(), Snapshot::Default);
+            status_of(generator.build(&context.root, Wanted { release, path, snapshot, machines }))
+        });
+        match made {
+            Ok(0) => has_made = true,
+            Err(problem) => {
+                log::error!("no initrd is made for kernel {release}: {problem}");
+                status = 1;
+                kept.extend(asking);
+            }
+            Ok(failed) => {
+                status = failed;
+                kept.extend(asking);
+            }
         }
     }
     for marker in wanted.values().flat_map(|(_, asking)| asking).filter(|m| !kept.contains(m)) {
         apply::unmark(&context.root, marker);
     }
-    Ok(status)
+    (status, has_made)
 }
 
 /// Is a marker of that name for this kernel?

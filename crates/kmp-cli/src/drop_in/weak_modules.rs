@@ -14,7 +14,7 @@ use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::plan::Decision;
 use kmp_core::printable;
-use kmp_core::run_dir;
+use kmp_core::run_dir::{self, transaction};
 use kmp_core::survey::Selection;
 use kmp_core::sync::{NotLinked, Options, SyncReport};
 use kmp_core::tree;
@@ -136,10 +136,12 @@ fn run(args: &Args) -> Result<bool, String> {
     let named = args.kernel.as_deref().unwrap_or_default();
     let touched: Vec<String> = listed.iter().filter_map(|path| release_of(path)).collect();
     let noted = if args.no_initramfs { &[][..] } else { &touched };
-    if can_wait && deferred::note(&args.basedir, &["weak-modules", mode.option(), named], None, noted) {
+    let mut request = vec!["weak-modules", mode.option(), named];
+    request.extend(args.no_initramfs.then_some(transaction::NO_INITRD));
+    if can_wait && deferred::note(&args.basedir, &request, None, noted) {
         return Ok(false);
     }
-    let context = Context::open(&args.basedir)?;
+    let context = Context::open(&args.basedir)?.with_programs(args.run_in_root);
     let environment = Settings::from_environment();
     let mut programs = environment.programs.clone();
     programs.extend(args.dracut.clone().map(|named| (Tool::Dracut, named.into())));
@@ -170,21 +172,25 @@ fn run(args: &Args) -> Result<bool, String> {
     let report = reconcile(&context, &options, about)?;
     let mut speaker = Speaker { verbose: args.verbose, log: None };
     print_report(&mut speaker, &report, mode, &kernel, &listed);
-    let mut failed = report.failed();
+    // A package of a kernel stops where this fails: before its initramfs and boot entry, or instead of going. So the status is
+    // about that kernel; what went wrong with others has been reported.
+    let counts = |release: &str| !matches!(mode, Mode::AddKernel | Mode::RemoveKernel) || release == kernel;
+    let mut failed = if counts("") { report.failed() } else { report.failed_for(&kernel) };
     if mode == Mode::AddKernel {
         context.known(&report.survey, std::slice::from_ref(&kernel))?;
     }
     if let Some(program) =
         args.check_initramfs_prog.as_deref().filter(|_| !args.no_initramfs && !args.dry_run)
     {
-        failed |= !check_with(&context, program, &report);
+        failed |= check_with(&context, program, &report).into_iter().any(|release| counts(&release));
     }
     Ok(failed)
 }
 
-/// Runs the program for each kernel whose modules changed, now or in a run that was cut short. Did all of it work?
-fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
-    let mut good = true;
+/// Runs the program for each kernel whose modules changed, now or in a run that was cut short. Returns the kernels for which
+/// it failed.
+fn check_with(context: &Context, program: &Path, report: &SyncReport) -> Vec<String> {
+    let mut failed = Vec::new();
     for kernel in &report.kernels {
         let Some(to_check) = &kernel.to_check else { continue };
         if to_check.links_changed {
@@ -192,7 +198,7 @@ fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
                 Ok(said) => said.lines().for_each(|line| log::info!("{line}")),
                 Err(why) => {
                     log::error!("the initramfs of kernel {} is not checked: {why}", kernel.release);
-                    good = false;
+                    failed.push(kernel.release.clone());
                     continue;
                 }
             }
@@ -201,7 +207,7 @@ fn check_with(context: &Context, program: &Path, report: &SyncReport) -> bool {
             run_dir::settle_check(&context.root, note);
         }
     }
-    good
+    failed
 }
 
 /// The release in whose directory a listed module is.
@@ -209,14 +215,14 @@ fn release_of(path: &Path) -> Option<String> {
     tree::parts(path)?.release.to_str().map(Into::into)
 }
 
-/// The original does nothing without a dracut that can be run. Neither does this, where it may be needed.
+/// The original does nothing without a dracut that can be run. Neither does this, where it may be needed. Below another
+/// root none is run without leave: then an initramfs is requested there, and the links are made all the same.
 fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<(), String> {
     if args.no_initramfs || args.check_initramfs_prog.is_some() {
         return Ok(());
     }
     match Generator::find(&context.root, settings, args.dry_run) {
-        Ok(_) => Ok(()),
-        Err(why @ NoGenerator::OfOtherRoot(_)) => Err(format!("{why}; or say --no-initramfs")),
+        Ok(_) | Err(NoGenerator::OfOtherRoot(_)) => Ok(()),
         Err(why) => Err(format!("{why}; name another with --dracut, or say --no-initramfs")),
     }
 }

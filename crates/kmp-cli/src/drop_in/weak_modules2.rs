@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
-use kmp_core::abi::name::module_name;
 use kmp_core::apply::Depmod;
 use kmp_core::initrd::{Reason, Request, Settings};
 use kmp_core::plan::Decision;
@@ -21,7 +20,6 @@ use crate::drop_in::{self, Speaker, listed_on_stdin};
 use crate::host::deferred;
 use crate::host::system_log::About;
 use crate::output::initrd_lines;
-use crate::verbs::initrd;
 use crate::verbs::sync::{below_release, name_gone, package_name, reconcile};
 
 /// Where the path of a relative log file starts.
@@ -144,21 +142,12 @@ fn run(args: &Args) -> Result<bool, String> {
         _ => BTreeSet::new(),
     };
     let settings = Settings { run_in_root: args.run_in_root, ..Settings::from_environment() };
-    // An initrd that was made when the kernel came lacks these modules. In posttrans it is made with them.
-    let is_whole = mode == Mode::AddKernel || (mode == Mode::AddModules && !settings.in_posttrans);
+    // Which of a kernel's own modules its initrd wants is for the generator to say: it goes by the hardware, not by what was
+    // there when the initrd was made.
+    let is_whole = matches!(mode, Mode::AddKernel | Mode::AddModules | Mode::RemoveModules);
     let named = args.argument.as_deref().unwrap_or_default();
-    let come: Vec<String> = match mode {
-        Mode::AddModules => listed.iter().filter_map(|path| module_name(path.file_name()?)).collect(),
-        _ => Vec::new(),
-    };
-    let is_wished = || match mode {
-        Mode::AddKmp | Mode::RemoveModules => settings.forced,
-        Mode::AddModules => {
-            is_whole || settings.forced || initrd::needed_for(&args.root, &settings, named, &come)
-        }
-        _ => is_whole,
-    };
-    let wish = args.argument.as_deref().filter(|_| deferred::is_asked_for() && is_wished());
+    let is_wished = is_whole || (mode == Mode::AddKmp && settings.forced);
+    let wish = args.argument.as_deref().filter(|_| deferred::is_asked_for() && is_wished);
     if !args.dry_run && deferred::note(&args.root, &["weak-modules2", mode.option(), named], wish, &[]) {
         return Ok(false);
     }
@@ -179,7 +168,6 @@ fn run(args: &Args) -> Result<bool, String> {
             package: (mode == Mode::AddKmp).then(|| argument.clone()),
             touched: Vec::new(),
             by_caller: false,
-            in_tree: (mode == Mode::AddModules).then(|| (argument.clone(), come)),
         }),
         named: matches!(mode, Mode::AddKernel | Mode::AddModules).then(|| argument.clone()),
     };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Whom the command works for and with: rpm's scriptlets, libzypp, the system's log, the machine's cores.
+//! Whom the command works for and with: rpm's scriptlets, libzypp, the distribution's own commands, the system's log, the
+//! machine's cores.
 
 pub mod cores;
 pub mod deferred;
+pub mod divert;
 pub mod system_log;
 pub mod zypp;

@@ -95,17 +95,20 @@ pub struct Module {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Warning {
-    /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: an in-tree module exports the same symbol.
+    /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: another module exports the same symbol. `weak-need`:
+    /// it can do without another module, which is incompatible, but modprobe loads that one first. `signer`: the
+    /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known.
     pub kind: &'static str,
-    /// The in-tree module.
-    pub module: String,
+    /// The other module, if one is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     /// In words.
     pub detail: String,
 }
 
 impl From<&abi::Warning> for Warning {
     fn from(warning: &abi::Warning) -> Self {
-        Self { kind: warning.as_str(), module: warning.module().into(), detail: warning.to_string() }
+        Self { kind: warning.as_str(), module: warning.module().map(Into::into), detail: warning.to_string() }
     }
 }
 

@@ -38,7 +38,7 @@ pub fn run(root: &Path, args: &Deps) -> Result<Outcome, String> {
         without_own: args.without_own,
     };
     let mut problems = Vec::new();
-    let lines = if args.symsets {
+    let mut lines: Vec<Vec<u8>> = if args.symsets {
         let named: Vec<PathBuf> =
             list.iter().filter(|(_, kind)| *kind == Kind::Symsets).map(|(path, _)| path.clone()).collect();
         let archives = if named.is_empty() { archives(&args.symset_dir) } else { named };
@@ -69,6 +69,8 @@ pub fn run(root: &Path, args: &Deps) -> Result<Outcome, String> {
             Dialect::RedHat => Vec::new(),
         }
     };
+    let left_out: Vec<&str> = args.without.iter().flat_map(|kind| kind.prefixes()).copied().collect();
+    lines.retain(|line| !left_out.iter().any(|prefix| line.starts_with(prefix.as_bytes())));
     print(&lines)?;
     problems.iter().for_each(|problem| log::error!("{problem}"));
     Ok(if problems.is_empty() { Outcome::Good } else { Outcome::Failed })

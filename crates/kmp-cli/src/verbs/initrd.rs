@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp initrd`: which kernels need a new initrd, and why; and what the other verbs ask of initrds.
 
-use std::path::Path;
-
 use kmp_core::apply::{self, Asked, Done, InitrdMaker};
 use kmp_core::dialect::Dialect;
-use kmp_core::initrd::{PACKAGE, Reason, Request, Settings, System, compare};
+use kmp_core::initrd::{PACKAGE, Reason, Request, Settings, Snapshot, System, compare};
 use kmp_core::inventory::Release;
 use kmp_core::problem::Problem;
 use kmp_core::run_dir::{self, Check, Lock, Note};
@@ -32,22 +30,6 @@ pub struct Kernel {
 /// What is asked for where nothing special is named.
 pub fn request(context: &Context) -> Request {
     Request { settings: context.settings(), ..Request::default() }
-}
-
-/// Does a kernel need a new initrd, now that modules of its own with these names came? Where that is not to be known, it does.
-pub fn needed_for(root: &Path, settings: &Settings, kernel: &str, names: &[String]) -> bool {
-    let Ok(context) = Context::open(root) else { return true };
-    let Ok(which) = kmp_core::config::dialect(&context.root, &mut Vec::new()) else { return true };
-    let Ok(dialect) = which.known() else { return true };
-    let Ok((_, releases)) = context.releases() else { return true };
-    let is_kernel = |r: &&Release| (r.is_kernel || r.unread.is_some()) && r.release == kernel;
-    let Some(release) = releases.iter().find(is_kernel) else { return false };
-    let mut modules = compare::on_disk(dialect, release);
-    compare::count(&mut modules, names);
-    let maker = InitrdMaker::find(&context.root, settings, true);
-    System::look(&context.root, dialect, None, maker.missing())
-        .assess(release, &modules, false, false, None)
-        .needed()
 }
 
 /// What runs that were cut short have noted of initrds.
@@ -80,8 +62,7 @@ impl Noted {
         dry_run: bool,
     ) -> Asked {
         let (check, wish) = (self.check(release), self.wish(release));
-        let mut modules = compare::on_disk(dialect, release);
-        compare::count(&mut modules, check.map(|check| check.modules.as_slice()).unwrap_or_default());
+        let modules = compare::on_disk(dialect, release);
         let links_changed = check.is_some_and(|check| check.links_changed);
         let reason = system.assess(release, &modules, wish.is_some(), links_changed, forced);
         let asked = maker.ask(release, reason, dry_run);
@@ -105,7 +86,7 @@ pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
     }
     let which = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
     let dialect = which.for_reading();
-    let maker = InitrdMaker::find(&context.root, settings, false);
+    let maker = InitrdMaker::find(&context.root, settings, dialect, false);
     let system = System::look(&context.root, dialect, which.unknown(), maker.missing());
     let (_, releases) = context.releases()?;
     let is_there = |r: &Release| r.is_kernel || r.unread.is_some();
@@ -129,7 +110,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let mut problems = Vec::new();
     let which = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
     let dialect = which.known().map_err(|unknown| unknown.to_string())?;
-    let maker = InitrdMaker::find(&context.root, &settings, args.dry_run);
+    let maker = InitrdMaker::find(&context.root, &settings, dialect, args.dry_run);
     let system = System::look(&context.root, dialect, None, maker.missing());
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root).map_err(|p| p.to_string())?;
@@ -140,18 +121,32 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
             continue;
         }
         let marker = markers.iter().any(|m| m.name == release.release || m.name == apply::ALL);
+        if args.requested && !marker {
+            continue;
+        }
         let forced = match (settings.forced, marker) {
             (true, _) => Some(PACKAGE),
             (_, true) => Some("a request in /run/regenerate-initrd"),
             _ => None,
         };
-        asked.push((release, noted.ask(context, dialect, (&system, &maker), release, forced, args.dry_run)));
+        let snapshot = if marker { Snapshot::Default } else { Snapshot::Running };
+        asked.push((
+            release,
+            snapshot,
+            noted.ask(context, dialect, (&system, &maker), release, forced, args.dry_run),
+        ));
     }
     drop(lock);
     let fates: Vec<_> = asked
         .into_iter()
-        .map(|(release, asked)| (release.release.as_str(), maker.serve(release, asked)))
+        .map(|(release, snapshot, asked)| (release.release.as_str(), maker.serve(release, asked, snapshot)))
         .collect();
+    let is_good = fates.iter().all(|(_, fate)| !matches!(fate.done, Done::Failed(_) | Done::Marked));
+    if !args.dry_run && wanted.is_empty() && is_good {
+        let for_all = markers.iter().filter(|marker| marker.name == apply::ALL);
+        for_all.for_each(|marker| apply::unmark(&context.root, marker));
+    }
+    maker.finish().into_iter().for_each(|why| log::warn!("{why}"));
     context.done();
     let all = || fates.iter().map(|(release, fate)| (*release, fate));
     if args.json {

@@ -192,13 +192,13 @@ fn is_there(state: &State) -> bool {
 fn notes(verdicts: &[Verdict]) -> Vec<String> {
     let warnings = || verdicts.iter().flat_map(|v| &v.warnings);
     let broken: BTreeSet<&str> =
-        warnings().filter(|w| matches!(w, Warning::Breaks { .. })).map(Warning::module).collect();
+        warnings().filter(|w| matches!(w, Warning::Breaks { .. })).filter_map(Warning::module).collect();
     let breaks = (!broken.is_empty()).then(|| {
         let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
         format!("breaks: {} (in-tree; no longer loads beside it)", names.join(", "))
     });
-    let clashes = warnings().filter(|w| matches!(w, Warning::MayClash { .. })).map(ToString::to_string);
-    breaks.into_iter().chain(clashes.map(|text| printable(text.as_ref()))).collect()
+    let others = warnings().filter(|w| !matches!(w, Warning::Breaks { .. })).map(ToString::to_string);
+    breaks.into_iter().chain(others.map(|text| printable(text.as_ref()))).collect()
 }
 
 /// How many of a KMP's links a kernel has.

@@ -14,7 +14,7 @@ mod switch;
 pub use depmod::{Depmod, DepmodError};
 pub use initrd::{
     ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,
-    markers, unmark,
+    markers, refresh, unmark,
 };
 
 pub use leftovers::{clear, leftovers};

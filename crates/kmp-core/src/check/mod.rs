@@ -187,5 +187,6 @@ fn read_packages(
         let what = "no kernel and no third-party module is in it";
         return Err(CheckError::NoKmp(format!("{}: {what}", names.join(", "))));
     }
+    elements.read_kernels(root, true);
     Ok(elements.finish())
 }

@@ -35,6 +35,10 @@ pub fn judge(
     running: &Running<'_>,
     orders: &Orders<'_>,
 ) -> Vec<Finding> {
+    // Without a driver there is nothing to judge.
+    if elements.has_kmps() || !survey.inventory.kmps.is_empty() {
+        elements.read_kernels(root, false);
+    }
     let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();
     let files = RefCell::new(elements.take_kernel_files());

@@ -25,8 +25,6 @@ pub struct Installed {
     pub path: PathBuf,
     /// Its path below the kernel's directory.
     pub below: PathBuf,
-    /// The initrd is asked for it: it is no module of the kernel's own, or one that has just come.
-    pub counts: bool,
 }
 
 /// By module name, the file that modprobe would take.
@@ -67,22 +65,13 @@ fn collect(
     for (name, path, below) in own.chain(links) {
         let wins = modules.get(&name).is_none_or(|there| rank(&below) < rank(&there.below));
         if wins {
-            let counts = is_third_party(&below);
-            modules.insert(name, Installed { path, below, counts });
+            modules.insert(name, Installed { path, below });
         }
     }
     modules
 }
 
-/// Has these looked for in the initrd, too.
-pub fn count(modules: &mut Modules, names: &[String]) {
-    for name in names {
-        if let Some(module) = modules.get_mut(name.as_str()) {
-            module.counts = true;
-        }
-    }
-}
-
+/// The kernel's own modules come with it, or ask for a new initrd by themselves: they are not compared.
 fn is_third_party(below: &Path) -> bool {
     !below.starts_with(IN_TREE)
 }
@@ -98,7 +87,7 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
         |path: &Path, e: &io::Error| Present::Unknown(Problem::unreadable(root.display(path), e).to_string());
     let unreadable = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
     let counting: BTreeSet<&str> =
-        modules.iter().filter(|(_, m)| m.counts).map(|(name, _)| &**name).collect();
+        modules.iter().filter(|(_, m)| is_third_party(&m.below)).map(|(name, _)| &**name).collect();
     let wanted = |path: &Path| {
         path.starts_with(&release.release)
             && path.file_name().and_then(module_name).is_some_and(|name| counting.contains(name.as_str()))

@@ -19,7 +19,7 @@ use std::path::Path;
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
-pub use generators::{NoGenerator, Tool};
+pub use generators::{Machines, NoGenerator, Snapshot, Tool, Wanted, configured};
 pub use settings::Settings;
 
 use crate::dialect::{Dialect, UnknownDistribution};
@@ -36,7 +36,7 @@ pub const PACKAGE: &str = "a package (KMP_NEEDS_MKINITRD)";
 pub struct Request {
     /// What the environment says.
     pub settings: Settings,
-    /// A kernel that was installed, or of which its own modules changed.
+    /// A kernel that was installed, or of which its own modules came or went.
     pub kernel: Option<String>,
     /// A KMP that was installed, by NAME-VERSION-RELEASE: every kernel that has it is looked at.
     pub package: Option<String>,
@@ -44,9 +44,6 @@ pub struct Request {
     pub touched: Vec<String>,
     /// Whoever asks looks after the initrds, by what the report says ([`crate::sync::KernelReport::to_check`]).
     pub by_caller: bool,
-    /// A kernel to which modules of its own came, and their names (`_` for `-`): those that are in its initrd, or wanted
-    /// there, count like third-party ones.
-    pub in_tree: Option<(String, Vec<String>)>,
 }
 
 /// What all kernels of a root have in common.
@@ -72,7 +69,7 @@ impl<'a> System<'a> {
         let mut problems = Vec::new();
         let mut unknown = missing.filter(|fault| fault.is_unread()).map(ToString::to_string);
         let missing = missing.filter(|fault| !fault.is_unread()).map(|fault| hint(&fault.to_string()));
-        let incomplete = Self::fault(root).unwrap_or_else(|problem| {
+        let incomplete = Self::fault(root, dialect).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
@@ -84,11 +81,15 @@ impl<'a> System<'a> {
         Self { root, incomplete, unknown, drivers, dialect, problems }
     }
 
-    /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet.
+    /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet. Red Hat's
+    /// dialect knows no such thing.
     ///
     /// # Errors
     /// The system could not look.
-    pub fn fault(root: &Root) -> Result<Option<String>, Problem> {
+    pub fn fault(root: &Root, dialect: Dialect) -> Result<Option<String>, Problem> {
+        if !dialect.wants_fstab() {
+            return Ok(None);
+        }
         let has = |path| {
             let path = Path::new(path);
             root.try_exists(path).map_err(|e| Problem::unreadable(root.display(path), &e))

@@ -17,13 +17,13 @@ pub struct Settings {
     pub in_posttrans: bool,
     /// `TRANSACTIONAL_UPDATE`: a snapshot is being changed, in a chroot of its own.
     pub transactional: bool,
-    /// `SKIP_REGENERATE_INITRD_ALL`: the marker `all` is not served.
+    /// `SKIP_REGENERATE_INITRD_ALL`: the marker `all` is not served, others are.
     pub skip_all: bool,
     /// Never build: a guest in rpm's process.
     pub markers_only: bool,
     /// Programs of a root that is not the caller's own may be run, in it.
     pub run_in_root: bool,
-    /// `INITRD_GENERATOR`; where it is not set, `/etc/sysconfig/bootloader` says.
+    /// `INITRD_GENERATOR`, for where `/etc/sysconfig/bootloader` does not set it.
     pub generator: Option<String>,
     /// Other programs in place of the tools' own, by the variables that each tool names.
     pub programs: BTreeMap<Tool, OsString>,

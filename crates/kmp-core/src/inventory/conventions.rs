@@ -51,7 +51,7 @@ impl Conventions {
     /// # Errors
     /// One of them cannot be listed.
     pub fn external(&self, root: &Root, release: &str) -> Result<Vec<(Box<str>, String)>, Problem> {
-        let modules = self.depmod.external_modules(root, release)?.into_iter();
+        let modules = super::depmod_d::external_modules(&self.depmod, root, release)?.into_iter();
         let wins = |m: &FoundModule| {
             let link = Path::new(WEAK_UPDATES).join(m.path.file_name().unwrap_or_default());
             self.depmod.compare(release, &m.path, &link) == Ordering::Less

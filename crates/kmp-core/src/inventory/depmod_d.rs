@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! depmod.d(5), read as depmod reads it: of two modules of one name, which one is loaded.
+//! The files of depmod.d(5). What they mean is in `kmod_index::depmod_d`.
 
-use std::cmp::Ordering;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-use regex_lite::Regex;
+use kmod_index::depmod_d::Config;
 
 use super::{FoundModule, kernels};
 use crate::conf_d::DropIns;
 use crate::problem::Problem;
 use crate::root::Root;
-use crate::tree::IN_TREE;
 
 /// depmod.d(5)'s files.
 pub const DEPMOD_D: DropIns = DropIns::of(&[
@@ -26,274 +20,33 @@ pub const DEPMOD_D: DropIns = DropIns::of(&[
 /// Larger ones are not read.
 const LIMIT: u64 = 1 << 20;
 
-/// What all files say, in their order.
-#[derive(Clone, Debug, Default)]
-pub struct DepmodConfig {
-    /// Words of `search` lines: directories below the kernel's own, `built-in`, `external`.
-    search: Vec<String>,
-    overrides: Vec<Override>,
-    externals: Vec<External>,
+/// Reads all files below `root`.
+///
+/// # Errors
+/// One of them cannot be read: then which module is loaded is not known.
+pub fn load(root: &Root) -> Result<Config, Problem> {
+    let found = DEPMOD_D.find(root);
+    if let Some((path, e)) = found.unread.first() {
+        return Err(Problem::unreadable(root.display(path), e));
+    }
+    let mut config = Config::default();
+    for path in found.files {
+        // What is no file is left to depmod to complain of.
+        let text = root.read_if_there(&path, LIMIT);
+        if let Some(text) = text.map_err(|e| Problem::unreadable(root.display(&path), &e))? {
+            config.read(&String::from_utf8_lossy(&text));
+        }
+    }
+    Ok(config)
 }
 
-/// `override MODULE KERNEL DIRECTORY`.
-#[derive(Clone, Debug)]
-struct Override {
-    kernels: Kernels,
-    /// The module's path below the kernel's directory, without what follows its name.
-    path: PathBuf,
-}
-
-/// A directory of an `external KERNEL DIRECTORY...` line.
-#[derive(Clone, Debug)]
-struct External {
-    kernels: Kernels,
-    dir: PathBuf,
-}
-
-/// Which kernels a line is for.
-#[derive(Clone, Debug)]
-enum Kernels {
-    All,
-    Matching(Regex),
-    /// An expression that is none.
-    None,
-}
-
-impl Kernels {
-    fn parse(word: &str) -> Self {
-        match word {
-            "*" => Self::All,
-            _ => extended(word).and_then(|e| Regex::new(&e).ok()).map_or(Self::None, Self::Matching),
-        }
-    }
-
-    fn has(&self, release: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Matching(expression) => expression.is_match(release),
-            Self::None => false,
-        }
-    }
-}
-
-impl DepmodConfig {
-    /// Reads all files below `root`.
-    ///
-    /// # Errors
-    /// One of them cannot be read: then which module is loaded is not known.
-    pub fn load(root: &Root) -> Result<Self, Problem> {
-        let found = DEPMOD_D.find(root);
-        if let Some((path, e)) = found.unread.first() {
-            return Err(Problem::unreadable(root.display(path), e));
-        }
-        let mut config = Self::default();
-        for path in found.files {
-            // What is no file is left to depmod to complain of.
-            let text = root.read_if_there(&path, LIMIT);
-            if let Some(text) = text.map_err(|e| Problem::unreadable(root.display(&path), &e))? {
-                config.read(&String::from_utf8_lossy(&text));
-            }
-        }
-        Ok(config)
-    }
-
-    /// Takes in the text of one file.
-    pub fn read(&mut self, text: &str) {
-        for line in lines(text).iter().filter(|line| !line.starts_with('#')) {
-            let words: Vec<&str> = line.split([' ', '\t']).filter(|w| !w.is_empty()).collect();
-            match words.as_slice() {
-                ["search", order @ ..] => self.search.extend(order.iter().map(|w| (*w).into())),
-                ["override", module, kernels, dir, ..] => self.overrides.push(Override {
-                    kernels: Kernels::parse(kernels),
-                    path: format!("{dir}/{module}").into(),
-                }),
-                ["external", kernels, dirs @ ..] => {
-                    let kernels = Kernels::parse(kernels);
-                    let external = |dir: &&str| External { kernels: kernels.clone(), dir: (*dir).into() };
-                    self.externals.extend(dirs.iter().map(external));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Which of two modules of one name is loaded in the kernel `release`: by their paths below its directory, or
-    /// absolute ones below a directory that is external. `Less`: the first. `Equal`: the one that depmod sees first, or
-    /// nothing is configured.
-    pub fn compare(&self, release: &str, first: &Path, second: &Path) -> Ordering {
-        let (one, two) = (without_suffix(first), without_suffix(second));
-        // The line that was read last is looked at first.
-        for line in self.overrides.iter().rev().filter(|line| line.kernels.has(release)) {
-            // Byte for byte: `a//b` is no other spelling of `a/b` here.
-            if line.path.as_os_str() == one.as_os_str() {
-                return Ordering::Less;
-            }
-            if line.path.as_os_str() == two.as_os_str() {
-                return Ordering::Greater;
-            }
-        }
-        if self.search.is_empty() {
-            return Ordering::Equal;
-        }
-        self.rank(release, first).cmp(&self.rank(release, second))
-    }
-
-    /// Where the kernel's own module of a link's name is, as far as an `override` line names it; otherwise just below
-    /// `kernel/`.
-    pub fn likely_in_tree(&self, release: &str, link: &Path) -> PathBuf {
-        let link = without_suffix(link);
-        let name = link.file_name().unwrap_or_default();
-        let lines = self.overrides.iter().rev().filter(|line| line.kernels.has(release));
-        let mut paths = lines.map(|line| &line.path);
-        let named = paths.find(|path| path.starts_with(IN_TREE) && path.file_name() == Some(name));
-        named.cloned().unwrap_or_else(|| Path::new(IN_TREE).join(name))
-    }
-
-    /// The place of a path's directory in the search order: smaller wins.
-    fn rank(&self, release: &str, path: &Path) -> (usize, usize) {
-        let position = |word: &str| self.search.iter().position(|w| w == word);
-        let listed = self.search.iter().enumerate().find_map(|(place, word)| {
-            if word == "external" {
-                let mut dirs = self.externals.iter().filter(|e| e.kernels.has(release));
-                return dirs.position(|e| path.starts_with(&e.dir)).map(|at| (place, at));
-            }
-            (word != "built-in" && path.starts_with(word)).then_some((place, 0))
-        });
-        listed.unwrap_or((position("built-in").unwrap_or(usize::MAX), 0))
-    }
-
-    /// The modules of a kernel that are in external directories, which depmod lists by their absolute paths.
-    ///
-    /// # Errors
-    /// One of these directories cannot be listed.
-    pub fn external_modules(&self, root: &Root, release: &str) -> Result<Vec<FoundModule>, Problem> {
-        let dirs = self.externals.iter().filter(|e| e.kernels.has(release) && e.dir.is_absolute());
-        let mut problems = Vec::new();
-        let modules = dirs.flat_map(|external| kernels::modules_below(root, &external.dir, &mut problems));
-        let modules = modules.collect();
-        problems.into_iter().find(|p| p.is_unread).map_or(Ok(modules), Err)
-    }
-}
-
-/// The lines of a file. A backslash takes the end of a line away, and is itself lost before anything else.
-fn lines(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        let (c, is_quoted) = match c {
-            '\\' => match chars.next() {
-                Some(next) => (next, true),
-                None => break,
-            },
-            c => (c, false),
-        };
-        match (c, is_quoted, lines.last_mut()) {
-            ('\n', true, _) => {}
-            ('\n', false, _) => lines.push(String::new()),
-            (c, _, Some(line)) => line.push(c),
-            (_, _, None) => {}
-        }
-    }
-    lines
-}
-
-/// A path up to the first dot of its file's name.
-fn without_suffix(path: &Path) -> PathBuf {
-    let file = path.file_name().unwrap_or_default().as_bytes();
-    let name = file.split(|b| *b == b'.').next().unwrap_or_default();
-    path.with_file_name(OsStr::from_bytes(name))
-}
-
-/// A POSIX extended regular expression in the syntax of the crate; `None`: it cannot be said there.
-fn extended(text: &str) -> Option<String> {
-    let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '[' => bracket(&mut chars, &mut out)?,
-            '\\' => match chars.next()? {
-                c @ ('w' | 'W' | 's' | 'S' | 'b' | 'B') => out.extend(['\\', c]),
-                // A back reference.
-                c if c.is_ascii_digit() => return None,
-                c if c.is_ascii_punctuation() => out.extend(['\\', c]),
-                c => out.push(c),
-            },
-            // With nothing to repeat, it stands for itself.
-            '*' | '+' | '?' if out.is_empty() || out.ends_with(['(', '|', '^']) && !out.ends_with("\\(") => {
-                out.extend(['\\', c]);
-            }
-            c => out.push(c),
-        }
-    }
-    Some(out)
-}
-
-/// What follows a `[`, in which a backslash is no more than itself.
-fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Option<()> {
-    out.push('[');
-    if chars.next_if_eq(&'^').is_some() {
-        out.push('^');
-    }
-    let mut is_first = true;
-    loop {
-        match chars.next()? {
-            ']' if !is_first => break,
-            '[' if chars.peek() == Some(&':') => {
-                out.push('[');
-                loop {
-                    let c = chars.next()?;
-                    out.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
-            }
-            '[' if matches!(chars.peek(), Some('.' | '=')) => return None,
-            '-' => out.push('-'),
-            c if c.is_ascii_punctuation() => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-        is_first = false;
-    }
-    out.push(']');
-    Some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn matches(expression: &str, release: &str) -> bool {
-        Kernels::parse(expression).has(release)
-    }
-
-    #[test]
-    fn kernels_are_matched_by_extended_regular_expressions_anywhere_in_the_release() {
-        for (expression, release, expected) in [
-            ("*", "anything", true),
-            ("5.14.0-70", "5.14.0-70.el9.x86_64", true),
-            ("^5.14.0-(70|162)[.]el9", "5.14.0-162.el9.x86_64", true),
-            ("^5.14.0-(70|162)[.]el9", "5.14.0-1620.el9.x86_64", false),
-            ("5.14.0-*", "4.18.0", false),
-            ("5.14.0-*", "5.14.0", true),
-            ("*.x86_64", "5.14.0.x86_64", false),
-            ("[[:digit:]]+-default$", "6.4.0-1-default", true),
-            ("[^[:digit:]]-default$", "6.4.0-1-default", false),
-            ("[]a]b", "]b", true),
-            (r"[\.]x", r"\x", true),
-            ("[&&]", "&", true),
-            ("6.4{2}", "6.44", true),
-            ("el(8|9)?$", "5.el9", true),
-            ("(", "(", false),
-            ("[", "[", false),
-            (r"(a)\1", "aa", false),
-        ] {
-            assert_eq!(matches(expression, release), expected, "{expression} {release}");
-        }
-    }
-
-    #[test]
-    fn a_backslash_is_lost_and_joins_lines() {
-        assert_eq!(lines("a \\\nb\nc\\.d\\\\e\nf\\"), ["a b", "c.d\\e", "f"]);
-    }
+/// The modules of a kernel that are in external directories, which depmod lists by their absolute paths.
+///
+/// # Errors
+/// One of these directories cannot be listed.
+pub fn external_modules(config: &Config, root: &Root, release: &str) -> Result<Vec<FoundModule>, Problem> {
+    let mut problems = Vec::new();
+    let dirs = config.external_dirs(release);
+    let modules = dirs.flat_map(|dir| kernels::modules_below(root, dir, &mut problems)).collect();
+    problems.into_iter().find(|p| p.is_unread).map_or(Ok(modules), Err)
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Stamp;
 use super::kernels::{FoundModule, Release};
+use super::signing::MachineSigning;
 use crate::abi::{
     Kernel, KernelConfig, Malformed, Module, ModuleFault, NotSymvers, Rebuild, SymbolTable, Traits,
     builtin_names, name,
@@ -39,7 +40,7 @@ pub type LoadedUsers = HashMap<Box<str>, Vec<(Box<str>, LoadedModule)>>;
 const TEXT_LIMIT: u64 = 64 << 20;
 
 /// How many in-tree modules are tried before a kernel's own properties are given up.
-const SAMPLES: usize = 5;
+pub(crate) const SAMPLES: usize = 5;
 
 /// Reads modules and kernels, and keeps what it has read for as long as the files stay the same.
 pub struct Loader<'a> {
@@ -49,6 +50,8 @@ pub struct Loader<'a> {
     kernels: HashMap<PathBuf, (Option<Stamp>, LoadedKernel)>,
     /// For a release directory and the name of an in-tree module: its users.
     users: HashMap<(PathBuf, Box<str>), Vec<User>>,
+    /// What the machine says of signatures, once it was looked at.
+    signing: Option<MachineSigning>,
     progress: Option<&'a (dyn Fn(&str) + Sync)>,
     problems: Vec<Problem>,
     has_raced: bool,
@@ -73,6 +76,7 @@ impl<'a> Loader<'a> {
             modules: HashMap::new(),
             kernels: HashMap::new(),
             users: HashMap::new(),
+            signing: None,
             progress,
             problems: Vec::new(),
             has_raced: false,
@@ -181,7 +185,9 @@ impl<'a> Loader<'a> {
             self.show(&release.dir);
             read_kernel(self.root, self.workers, release)
         });
-        for ((release, stamp), (kernel, problems)) in wanted.into_iter().zip(read) {
+        let signing = self.signing.get_or_insert_with(|| MachineSigning::load(self.root));
+        for ((release, stamp), (mut kernel, problems)) in wanted.into_iter().zip(read) {
+            kernel.signing = signing.of(&kernel.release, &kernel.config);
             let unread = problems.iter().find(|p| p.is_unread).cloned();
             self.problems.extend(problems);
             let loaded = LoadedKernel { kernel: Arc::new(kernel), unread };
@@ -445,7 +451,8 @@ fn read_kernel(root: &Root, workers: &dyn Workers, release: &Release) -> (Kernel
             HashSet::new()
         }
     };
-    (Kernel { release: release.release.clone(), traits, symbols, config, builtin }, problems)
+    let kernel = Kernel { traits, config, builtin, ..Kernel::of_symbols(release.release.clone(), symbols) };
+    (kernel, problems)
 }
 
 fn rebuild(

@@ -15,6 +15,7 @@ pub(crate) mod load;
 mod modules_dirs;
 mod ownership;
 mod packages;
+mod signing;
 mod unpackaged;
 mod weak_updates;
 
@@ -27,13 +28,15 @@ use librpm_rt::Librpm;
 pub use blacklist::Blacklist;
 pub use boots::nothing_boots;
 pub use conventions::Conventions;
-pub use depmod_d::{DEPMOD_D, DepmodConfig};
+pub use depmod_d::DEPMOD_D;
 use dkms::Dkms;
 pub use driver::Driver;
 pub use index_due::stale;
 pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
 pub use kind::{Kind, Maker};
+pub use kmod_index::depmod_d::Config as DepmodConfig;
+pub(crate) use load::SAMPLES;
 pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,
@@ -42,7 +45,8 @@ pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
-pub use weak_updates::{Item, ItemKind};
+pub use signing::MachineSigning;
+pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};
 use crate::config::Config;
@@ -109,7 +113,7 @@ impl Inventory {
         problems.extend(distribution_unknown.as_ref().map(|unknown| unknown.problem(root)));
         let dirs = ModulesDirs::find(root)?;
         let asked = asked.iter().filter(|_| dialect.takes_unpackaged()).filter_map(|p| dirs.canonical(p));
-        let depmod = DepmodConfig::load(root)?;
+        let depmod = depmod_d::load(root)?;
         let conventions =
             Conventions { dialect, distribution_unknown, asked: asked.collect(), depmod, config };
         let releases = releases(root, &dirs, workers, &mut problems)?;

@@ -4,10 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Ownership, module_name};
+use super::{ModulesDirs, Ownership, module_name};
 use crate::problem::Problem;
 use crate::root::{DirEntry, FileType, Root, is_fault};
-use crate::tree::OWN_PREFIX;
+use crate::tree::{OWN_PREFIX, WEAK_UPDATES};
 
 /// Something in `weak-updates/` that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,21 @@ pub enum ItemKind {
     Link(PathBuf),
     /// Anything else.
     File,
+}
+
+/// What all kernels' `weak-updates/` hold.
+pub type AllItems = Vec<(PathBuf, Vec<Item>)>;
+
+/// What they hold now, to be compared with what they hold later. `None`: that cannot be read.
+pub fn all_items(root: &Root) -> Option<AllItems> {
+    let mut problems = Vec::new();
+    let releases = ModulesDirs::find(root).ok()?.releases(root, &mut problems).ok()?;
+    let of = |(_, dir): (String, PathBuf)| {
+        let items = scan(root, &dir.join(WEAK_UPDATES), &mut problems).unwrap_or_default();
+        (dir, items)
+    };
+    let all = releases.into_iter().map(of).filter(|(_, items)| !items.is_empty()).collect();
+    problems.is_empty().then_some(all)
 }
 
 pub(super) fn scan(root: &Root, dir: &Path, problems: &mut Vec<Problem>) -> Option<Vec<Item>> {

@@ -13,12 +13,11 @@ const CHECKS: &str = "/run/kmp/check-initrd";
 const WISHES: &str = "/run/kmp/needs-initrd";
 
 /// The lines of a check: depmod's index was to change; links, or third-party modules of the kernel's own,
-/// were to come or go; the name of a module of the kernel's own that came.
+/// were to come or go.
 const INDEX: &str = "index";
 const LINKS: &str = "links";
-const MODULE: &str = "module ";
 
-/// Names of modules are short, and a kernel has some thousands.
+/// A line for each run that was cut short.
 const LIMIT: u64 = 1 << 20;
 
 /// What has to be compared with a kernel's initrd.
@@ -28,8 +27,6 @@ pub struct Check {
     pub note: Note,
     /// Did links, or third-party modules of the kernel's own, change?
     pub links_changed: bool,
-    /// Modules of the kernel's own that came, `_` for `-`.
-    pub modules: Vec<String>,
 }
 
 /// Notes that a kernel's initrd has to be compared with what there is. Returns that together with what was
@@ -37,11 +34,8 @@ pub struct Check {
 ///
 /// # Errors
 /// The system's; `InvalidInput` for what is no release.
-pub fn check(root: &Root, release: &str, links_changed: bool, modules: &[String]) -> io::Result<Check> {
-    let mut text = format!("{}\n", if links_changed { LINKS } else { INDEX });
-    for name in modules.iter().filter(|name| !name.contains('\n')) {
-        text += &format!("{MODULE}{name}\n");
-    }
+pub fn check(root: &Root, release: &str, links_changed: bool) -> io::Result<Check> {
+    let text = format!("{}\n", if links_changed { LINKS } else { INDEX });
     let note = note(root, Path::new(CHECKS), release, &text)?;
     read(root, note)
 }
@@ -63,8 +57,7 @@ fn read(root: &Root, note: Note) -> io::Result<Check> {
     // In doubt more is looked at: a note without a line was cut short.
     let text = text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
     let links_changed = text.is_empty() || text.lines().any(|line| line == LINKS);
-    let modules = text.lines().filter_map(|line| line.strip_prefix(MODULE)).map(Into::into).collect();
-    Ok(Check { note, links_changed, modules })
+    Ok(Check { note, links_changed })
 }
 
 /// The initrd needs nothing, or a marker asks for it.
@@ -104,17 +97,17 @@ mod tests {
         let root = Root::open(tmp.path()).unwrap();
         let noted = || {
             let checks = checks(&root).unwrap();
-            checks.into_iter().map(|c| (c.note.name, c.links_changed, c.modules)).collect::<Vec<_>>()
+            checks.into_iter().map(|c| (c.note.name, c.links_changed)).collect::<Vec<_>>()
         };
         assert!(noted().is_empty());
-        check(&root, "6.4-default", false, &["one".into()]).unwrap();
-        assert_eq!(noted(), [("6.4-default".into(), false, vec!["one".into()])]);
-        check(&root, "6.4-default", true, &["two".into()]).unwrap();
-        assert_eq!(noted(), [("6.4-default".into(), true, vec!["one".into(), "two".into()])]);
+        check(&root, "6.4-default", false).unwrap();
+        assert_eq!(noted(), [("6.4-default".into(), false)]);
+        check(&root, "6.4-default", true).unwrap();
+        assert_eq!(noted(), [("6.4-default".into(), true)]);
         checks(&root).unwrap().iter().for_each(|c| settle_check(&root, c));
         assert!(noted().is_empty());
         // Killed between the file and its first line.
         std::fs::write(tmp.path().join("run/kmp/check-initrd/6.5-default"), "").unwrap();
-        assert_eq!(noted(), [("6.5-default".into(), true, vec![])]);
+        assert_eq!(noted(), [("6.5-default".into(), true)]);
     }
 }

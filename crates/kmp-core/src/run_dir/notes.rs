@@ -25,6 +25,13 @@ pub struct Note {
     seen: Stat,
 }
 
+impl Note {
+    /// Was a file changed after the note was left? Not if both times are the same.
+    pub fn is_older_than(&self, file: &Stat) -> bool {
+        self.seen.ctime_ns < file.ctime_ns
+    }
+}
+
 /// Leaves the note `name` in the directory `path`, which is made, too, and adds `text` to it.
 pub(crate) fn note(root: &Root, path: &Path, name: &str, text: &str) -> io::Result<Note> {
     if name.is_empty() || name.starts_with('.') || name.contains('/') {

@@ -5,9 +5,10 @@
 //! The plugin makes `transaction` before a scriptlet runs, holds a lock on it as long as it lives, so that no
 //! crash leaves a false sign, and removes it at the end. A scriptlet of kmp's that finds it locked leaves
 //! `requests/PID`, whose text is the request, for people; the plugin removes all of them when it does the
-//! work.
+//! work. A request that ends with `--no-initramfs` wants no initrd for what it reports.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use nix::fcntl::{OFlag, openat};
@@ -24,8 +25,14 @@ pub const VARIABLE: &str = "KMP_TRANSACTION";
 /// them.
 pub const MORE: &str = "more";
 
+/// The last word of a request that wants no initrd.
+pub const NO_INITRD: &str = "--no-initramfs";
+
 const TRANSACTION: &str = "transaction";
 const REQUESTS: &str = "requests";
+
+/// The length of a request is that of a command line with a release in it.
+const LIMIT: u64 = 4096;
 
 /// What rpm's plugin holds of `/run/kmp` during a transaction. It stays the same directory whether rpm is
 /// chrooted or not.
@@ -62,9 +69,33 @@ impl Mark {
         self.held.is_some()
     }
 
-    /// Takes away what scriptlets have noted. True if there was something.
-    pub fn take_requests(&self) -> bool {
-        self.directory.as_ref().is_some_and(take_requests)
+    /// Takes away what scriptlets have noted.
+    pub fn take_requests(&self) -> Requests {
+        self.directory.as_ref().map(take_requests).unwrap_or_default()
+    }
+}
+
+/// What scriptlets have asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Requests {
+    /// Nothing.
+    #[default]
+    None,
+    /// Links, and each time no initrd.
+    WithoutInitrds,
+    /// Links, and the initrds that they make necessary.
+    WithInitrds,
+}
+
+impl Requests {
+    /// Of both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, one) | (one, Self::None) => one,
+            (Self::WithoutInitrds, Self::WithoutInitrds) => Self::WithoutInitrds,
+            _ => Self::WithInitrds,
+        }
     }
 }
 
@@ -77,14 +108,30 @@ impl Drop for Mark {
     }
 }
 
-fn take_requests(directory: &RunDir) -> bool {
+fn take_requests(directory: &RunDir) -> Requests {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let Ok(requests) = openat(directory, REQUESTS, flags, Mode::empty()).map(Dir::from) else { return false };
-    let taken = |name: &Path| unlinkat(&requests, name, UnlinkatFlags::NoRemoveDir).is_ok();
-    let names = requests.entries().unwrap_or_default();
-    let count = names.iter().filter(|entry| taken(entry.name.as_ref())).count();
+    let Ok(requests) = openat(directory, REQUESTS, flags, Mode::empty()).map(Dir::from) else {
+        return Requests::None;
+    };
+    let mut taken = Requests::None;
+    for entry in requests.entries().unwrap_or_default() {
+        let is_ours = unlink_read(&requests, entry.name.as_ref());
+        taken = taken.and(is_ours.unwrap_or_default());
+    }
     let _ = unlinkat(directory, REQUESTS, UnlinkatFlags::RemoveDir);
-    count > 0
+    taken
+}
+
+/// Takes a request away. What it says is in its few bytes; one that cannot be read asks for everything.
+fn unlink_read(requests: &Dir, name: &Path) -> Option<Requests> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let mut text = String::new();
+    if let Ok(file) = openat(requests, name, flags, Mode::empty()) {
+        let _ = File::from(file).take(LIMIT).read_to_string(&mut text);
+    }
+    unlinkat(requests, name, UnlinkatFlags::NoRemoveDir).ok()?;
+    let declines = text.split_whitespace().next_back() == Some(NO_INITRD);
+    Some(if declines { Requests::WithoutInitrds } else { Requests::WithInitrds })
 }
 
 /// Notes a scriptlet's request, if the plugin is there to serve it; false: it is for the caller to do the
@@ -103,7 +150,7 @@ pub fn request(root: &Root, request: &[&str], asking: Option<&str>, touched: &[S
         wish(root, asking)?;
     }
     for release in touched {
-        check(root, release, true, &[])?;
+        check(root, release, true)?;
     }
     let requests = RunDir::at(root, &Path::new(DIRECTORY).join(REQUESTS), true)?;
     let Some(requests) = requests else { return Ok(false) };
@@ -130,6 +177,20 @@ mod tests {
     const KREL: &str = "6.4.0-1-default";
 
     #[test]
+    fn one_that_wants_initrds_is_enough() {
+        use Requests::{None, WithInitrds, WithoutInitrds};
+        for (one, other, both) in [
+            (None, None, None),
+            (None, WithoutInitrds, WithoutInitrds),
+            (WithoutInitrds, WithoutInitrds, WithoutInitrds),
+            (WithoutInitrds, WithInitrds, WithInitrds),
+            (None, WithInitrds, WithInitrds),
+        ] {
+            assert_eq!((one.and(other), other.and(one)), (both, both));
+        }
+    }
+
+    #[test]
     fn a_request_is_noted_while_the_mark_is_held_and_not_before_or_after() {
         let tmp = tempfile::tempdir().unwrap();
         let root = Root::open(tmp.path()).unwrap();
@@ -137,7 +198,7 @@ mod tests {
         assert!(!ask() && !tmp.path().join("run").exists());
 
         let mut mark = Mark::default();
-        assert!(!mark.is_announced() && !mark.take_requests());
+        assert!(!mark.is_announced() && mark.take_requests() == Requests::None);
         for _ in 0..2 {
             mark.announce(&root, &|remark| panic!("{remark}"));
             assert!(mark.is_announced());
@@ -152,8 +213,11 @@ mod tests {
         let wishes = super::super::wishes(&root).unwrap();
         assert_eq!(wishes.iter().map(|w| &*w.name).collect::<Vec<_>>(), [KREL]);
         assert_eq!(super::super::checks(&root).unwrap().len(), 1);
-        assert!(mark.take_requests() && !mark.take_requests());
+        assert_eq!((mark.take_requests(), mark.take_requests()), (Requests::WithInitrds, Requests::None));
         assert!(!tmp.path().join("run/kmp/requests").exists());
+
+        assert!(request(&root, &["weak-modules", "--add-modules", "", NO_INITRD], None, &[]).unwrap());
+        assert_eq!(mark.take_requests(), Requests::WithoutInitrds);
 
         drop(mark);
         assert!(!tmp.path().join("run/kmp/transaction").exists() && !ask());

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use crate::apply::InitrdMaker;
-use crate::initrd::{self, Request, System, compare};
+use crate::initrd::{self, Request, Snapshot, System, compare};
 use crate::inventory::{Ownership, Release};
 use crate::plan::Decision;
 use crate::printable;
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{self, Check, Lock, Note};
 use crate::survey::Survey;
-use crate::tree::WEAK_UPDATES;
+use crate::tree::{BOOT, WEAK_UPDATES};
 
 use super::{Index, KernelReport, ToCheck};
 
@@ -61,17 +61,15 @@ impl<'s> Initrds<'s> {
     /// are about to change, and whether links are. Returns what could not be noted.
     pub(super) fn note<'r>(&mut self, changing: impl Iterator<Item = (&'r Release, bool)>) -> Vec<Problem> {
         let changing: Vec<_> = changing.collect();
-        let Request { settings, kernel, package, in_tree, touched, .. } = self.request;
+        let Request { settings, kernel, package, touched, .. } = self.request;
         let (mut checks, mut wishes, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for release in self.survey.inventory.kernels() {
             let name = &release.release;
             let links_change = changing.iter().find(|(r, _)| r.release == *name).map(|(_, change)| *change);
-            let modules = in_tree.as_ref().filter(|(kernel, _)| kernel == name).map(|(_, names)| names);
             let is_touched = touched.contains(name);
-            if links_change.is_some() || is_touched || modules.is_some() {
+            if links_change.is_some() || is_touched {
                 let links_change = is_touched || links_change == Some(true);
-                let names = modules.map(Vec::as_slice).unwrap_or_default();
-                match run_dir::check(self.root, name, links_change, names) {
+                match run_dir::check(self.root, name, links_change) {
                     Ok(check) => checks.push(check),
                     Err(e) => failures.push((format!("the initrd of kernel {name} has to be looked at"), e)),
                 }
@@ -127,22 +125,22 @@ impl<'s> Initrds<'s> {
             .filter_map(|report| Some((self.choose(report)?, report)))
             .collect();
         let (mut asked, mut problems) = (Vec::new(), Vec::from_iter(self.noted.unread.clone()));
-        let maker = (!chosen.is_empty()).then(|| InitrdMaker::find(root, &request.settings, dry_run));
         let dialect = survey.inventory.conventions.dialect;
+        let maker =
+            (!chosen.is_empty()).then(|| InitrdMaker::find(root, &request.settings, dialect, dry_run));
         let distribution = survey.inventory.conventions.distribution_unknown.as_ref();
         let system = maker.as_ref().map(|maker| System::look(root, dialect, distribution, maker.missing()));
         for (chosen, report) in chosen {
             let (Some(maker), Some(system)) = (&maker, &system) else { break };
             let release = chosen.release;
             // What is there now is not what was there before links were changed.
-            let (release, mut modules) = if dry_run {
+            let (release, modules) = if dry_run {
                 (release.clone(), planned_modules(survey, release))
             } else {
                 let (release, _) = Release::scan(root, &release.release, &release.dir);
                 let modules = compare::on_disk(dialect, &release);
                 (release, modules)
             };
-            compare::count(&mut modules, &chosen.in_tree);
             let reason = system.assess(&release, &modules, chosen.whole, chosen.links_changed, chosen.forced);
             asked.push((maker.ask(&release, reason, dry_run), release, report));
         }
@@ -153,8 +151,10 @@ impl<'s> Initrds<'s> {
         }
         drop(lock);
         for (asked, release, report) in asked {
-            report.initrd = maker.as_ref().map(|maker| maker.serve(&release, asked));
+            report.initrd = maker.as_ref().map(|maker| maker.serve(&release, asked, Snapshot::Running));
         }
+        let stale = maker.as_ref().and_then(InitrdMaker::finish);
+        problems.extend(stale.map(|why| Problem::new(root.display(Path::new(BOOT)), why)));
         problems.extend(system.into_iter().flat_map(|system| system.problems));
         problems
     }
@@ -173,15 +173,12 @@ impl<'s> Initrds<'s> {
         let links_changed = request.touched.contains(name)
             || !report.changes.is_empty()
             || check.is_some_and(|check| check.links_changed);
-        let own = request.in_tree.as_ref().filter(|(kernel, _)| kernel == name).map(|(_, modules)| modules);
-        let is_changed = links_changed || own.is_some() || check.is_some() || report.index != Index::UpToDate;
-        let noted = check.map(|check| &check.modules);
+        let is_changed = links_changed || check.is_some() || report.index != Index::UpToDate;
         (is_changed || whole || wished || named).then(|| Chosen {
             release,
             whole,
             links_changed,
             forced: (wished || request.settings.forced).then_some(initrd::PACKAGE),
-            in_tree: own.into_iter().chain(noted).flatten().cloned().collect(),
         })
     }
 
@@ -205,7 +202,6 @@ struct Chosen<'s> {
     whole: bool,
     links_changed: bool,
     forced: Option<&'static str>,
-    in_tree: Vec<String>,
 }
 
 fn planned_modules(survey: &Survey, release: &Release) -> compare::Modules {

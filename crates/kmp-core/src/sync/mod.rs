@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The one thing that every entry point does: take stock, judge, plan, apply the difference, report.
 
+mod at_the_end;
 mod difference;
 mod initrd;
 mod report;
@@ -19,6 +20,7 @@ use crate::root::Root;
 use crate::run_dir::{DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey};
 
+pub use at_the_end::make_requested;
 use difference::{Difference, differences, index_alone};
 use initrd::{Initrds, Noted};
 use report::left_as_they_are;

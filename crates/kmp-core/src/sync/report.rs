@@ -137,6 +137,11 @@ impl SyncReport {
         self.survey.is_unread() || self.kernels.iter().any(KernelReport::failed)
     }
 
+    /// Did it fail in any part for the kernel `release`, or could something of it not be looked at?
+    pub fn failed_for(&self, release: &str) -> bool {
+        self.kernels.iter().any(|kernel| kernel.release == release && kernel.failed())
+    }
+
     /// KMPs that a kernel of their flavour does not get; not those of which it has another version.
     pub fn not_linked(&self, release: &str) -> Vec<NotLinked<'_>> {
         let kmps = &self.survey.inventory.kmps;
@@ -184,7 +189,7 @@ impl SyncReport {
             for (module, verdict) in kmp.modules.iter().zip(verdicts) {
                 let is_break = |w: &&Warning| matches!(w, Warning::Breaks { .. });
                 let names: Vec<&str> =
-                    verdict.warnings.iter().filter(is_break).map(Warning::module).collect();
+                    verdict.warnings.iter().filter(is_break).filter_map(Warning::module).collect();
                 if !names.is_empty() {
                     lines.push(format!(
                         "{nvr}: its {} takes the place of an in-tree module, beside which these in-tree modules do not load: {}",

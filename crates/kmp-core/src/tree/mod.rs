@@ -172,13 +172,22 @@ pub fn symvers_places(dir: &Path, release: &str) -> Vec<PathBuf> {
     own.into_iter().chain(boot).collect()
 }
 
-/// Where a kernel's initrd may be, by SUSE's and Red Hat's names.
-pub fn initrd_places(dir: &Path, release: &str) -> [PathBuf; 4] {
+/// Where a kernel's initrd may be, by the names that dracut gives it: SUSE's, Red Hat's, Debian's.
+pub fn initrd_places(dir: &Path, release: &str) -> [PathBuf; 5] {
     let boot = Path::new(BOOT);
     [
         boot.join(format!("initrd-{release}")),
         boot.join(format!("initramfs-{release}.img")),
+        boot.join(format!("initrd.img-{release}")),
         dir.join("initrd"),
-        dir.join("initramfs.img"),
+        dir.join(OF_IMAGE),
     ]
+}
+
+/// The initramfs that comes with a kernel in an image of ostree's, in the kernel's directory.
+const OF_IMAGE: &str = "initramfs.img";
+
+/// Is it the initramfs of an image of ostree's or bootc's? It is installed with the image, and copied to `/boot` by ostree.
+pub fn is_initrd_of_image(path: &Path) -> bool {
+    parts(path).is_some_and(|parts| parts.below == Path::new(OF_IMAGE))
 }

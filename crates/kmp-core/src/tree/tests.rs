@@ -92,7 +92,7 @@ fn modules_are_known_by_the_same_suffixes_everywhere() {
 #[test]
 fn file_attributes_name_the_files_that_dependencies_come_from() {
     let text = project("packaging/fileattrs/kmp_kernel.attr");
-    let line = text.lines().find_map(|line| line.strip_prefix("%__kmp_kernel_path")).unwrap().trim();
+    let line = text.lines().find_map(|line| line.strip_prefix("%_kmp_kernel_files")).unwrap().trim();
     let pattern = regex_lite::Regex::new(&line.replace("\\\\", "\\")).unwrap();
     let dir = Path::new(DIRECTORIES[0]).join("1-x");
     let mut paths: Vec<PathBuf> = MODULES_FILES.iter().map(|(name, _)| dir.join(name)).collect();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the fuzzer begins with: a few sound inputs for each target, made by the testkit and by the tools that make real ones.
 
+use kmp_core::index;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -93,6 +94,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "dracut_conf" => texts(DRACUT),
         "glob" => texts(GLOBS),
         "gzip" => packed(&["gzip -9", "gzip -1"]),
+        "index" => indexes(),
         "initrd" => ["cat", "gzip", "xz --check=crc32", "zstd -3", "lz4 -l", "lz4", "lzop", "bzip2"]
             .map(|packer| [&archive("newc")[..], &[0; 8], &pipe(packer, &archive("newc"))].concat())
             .into(),
@@ -239,4 +241,21 @@ fn pipe(script: &str, input: &[u8]) -> Vec<u8> {
         if output.status.success() { Ok(output.stdout) } else { Err(std::io::Error::other(said)) }
     };
     run().unwrap_or_else(|e| panic!("{script}: {e}"))
+}
+
+/// Files of depmod's in both orders of nodes.
+fn indexes() -> Vec<Vec<u8>> {
+    let facts = index::Facts {
+        aliases: [&b"fs-ext4"[..], b"fs-ext3", b"pci:v00001AF4d0000100[0-7]sv*"].map(Into::into).into(),
+        exports: [&b"ext4_mark"[..], b"ext4_fs"].map(Into::into).into(),
+        ..index::Facts::default()
+    };
+    let module = index::Module { path: b"kernel/fs/ext4.ko", facts: &facts };
+    let made = |version| {
+        let style = index::Style::of_kmod(version);
+        let config = index::depmod_d::Config::default();
+        index::Index::make(&[module], index::Lists::default(), &config, "6.4.0", style)
+    };
+    let files = [30, 34].into_iter().filter_map(|version| made(version).ok()).flat_map(|index| index.files);
+    files.filter(|(name, _)| name.ends_with(".bin")).map(|(_, bytes)| bytes).collect()
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Initrds that are needed: asked for by markers, and made by generators.
 
+mod boot_loader;
 mod markers;
 mod run_generator;
 
+use std::cell::Cell;
 use std::path::Path;
 
+pub use boot_loader::refresh;
 pub use markers::{ALL, MARKERS, mark, markers, unmark};
 pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
-use crate::initrd::{NoGenerator, Reason, Settings, places};
+use crate::dialect::Dialect;
+use crate::initrd::{Machines, NoGenerator, Reason, Settings, Snapshot, Wanted, places};
 use crate::inventory::Release;
 use crate::root::Root;
 use crate::run_dir::Note;
@@ -57,15 +61,17 @@ impl Asked {
 pub struct InitrdMaker<'a> {
     root: &'a Root,
     settings: &'a Settings,
+    dialect: Dialect,
     generator: Option<Result<Generator, NoGenerator>>,
+    has_made: Cell<bool>,
 }
 
 impl<'a> InitrdMaker<'a> {
     /// Where initrds may be made at once the generator is looked for, and, unless it is a dry run, asked whether it is in use.
-    pub fn find(root: &'a Root, settings: &'a Settings, dry_run: bool) -> Self {
+    pub fn find(root: &'a Root, settings: &'a Settings, dialect: Dialect, dry_run: bool) -> Self {
         let may_make = !settings.markers_only && settings.may_run_in(root);
         let generator = may_make.then(|| Generator::find(root, settings, dry_run));
-        Self { root, settings, generator }
+        Self { root, settings, dialect, generator, has_made: Cell::new(false) }
     }
 
     /// Why there is no generator, where there should be one.
@@ -85,16 +91,21 @@ impl<'a> InitrdMaker<'a> {
     }
 
     /// Makes the initrd that was asked for, where initrds are made at once.
-    pub fn serve(&self, release: &Release, asked: Asked) -> Fate {
+    pub fn serve(&self, release: &Release, asked: Asked, snapshot: Snapshot) -> Fate {
         let done = match asked.marker {
             None if asked.reason.needed() => Done::Due,
             None => Done::Nothing,
-            Some(marker) => self.make(release, marker),
+            Some(marker) => self.make(release, marker, snapshot),
         };
         Fate { reason: asked.reason, done }
     }
 
-    fn make(&self, release: &Release, marker: Result<Note, String>) -> Done {
+    /// After the last initrd: the boot loader is given what it has copies of. Returns why that failed.
+    pub fn finish(&self) -> Option<String> {
+        self.has_made.get().then(|| refresh(self.root).err()).flatten()
+    }
+
+    fn make(&self, release: &Release, marker: Result<Note, String>, snapshot: Snapshot) -> Done {
         let generator = match &self.generator {
             Some(Ok(generator)) if !self.settings.in_posttrans => generator,
             _ => return marker.map_or_else(Done::Failed, |_| Done::Marked),
@@ -103,11 +114,19 @@ impl<'a> InitrdMaker<'a> {
             return marker.map_or_else(Done::Failed, |_| Done::Marked);
         }
         let path = match places::find(self.root, &release.release, &release.dir) {
-            Ok(path) => path,
+            Ok(path) => path.filter(|_| self.dialect.replaces_initrds_in_place()),
             Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
         };
-        match generator.build(self.root, &release.release, path.as_deref()) {
+        let machines = match Machines::of(self.root, path.as_deref()) {
+            Ok(machines) => machines,
+            Err(problem) => {
+                return Done::Failed(format!("for what it is to be made is not known: {problem}"));
+            }
+        };
+        let wanted = Wanted { release: &release.release, path: path.as_deref(), snapshot, machines };
+        match generator.build(self.root, wanted) {
             Ok(said) => {
+                self.has_made.set(true);
                 if let Ok(marker) = marker {
                     unmark(self.root, &marker);
                 }

@@ -6,14 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::program::{self, Failure, With, find_in, last_lines};
-use crate::assignments::Assignments;
-use crate::initrd::{NoGenerator, Settings, Tool};
+use crate::initrd::{NoGenerator, Settings, Tool, Wanted, configured};
 use crate::printable;
-use crate::problem::Problem;
 use crate::root::{Root, is_fault};
-
-/// Where SUSE's boot loader tools are configured.
-const SYSCONFIG: &str = "/etc/sysconfig/bootloader";
 
 /// The longest time for a generator.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -42,8 +37,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Looks which it is: sdbootutil where it is in use, else the one that is configured, else dracut. Only sdbootutil itself can
-    /// say whether it is in use; `dry_run`: it is not asked, and counts where there is no other.
+    /// Looks which it is: the one that is configured, which has to be there; sdbootutil, which calls that one, where it is in
+    /// use. Only sdbootutil itself can say whether it is; `dry_run`: it is not asked.
     ///
     /// # Errors
     /// [`NoGenerator`].
@@ -58,28 +53,16 @@ impl Generator {
                 false => NoGenerator::Refused(printable(named), e.to_string()),
             })
         };
-        let sdbootutil =
-            find(&program(Tool::Sdbootutil))?.map(|program| Self { tool: Tool::Sdbootutil, program });
-        if let Some(sdbootutil) = sdbootutil.as_ref().filter(|_| !dry_run)
-            && run(root, &sdbootutil.program, &["is-installed"]).is_ok()
-        {
-            return Ok(sdbootutil.clone());
-        }
-        let configured = match &settings.generator {
-            Some(named) => Some(named.clone()),
-            None => configured(root)?,
-        };
-        let tool = match configured.as_deref() {
-            None => Tool::Dracut,
-            Some(word) => Tool::named(word).ok_or_else(|| NoGenerator::Unknown(printable(word.as_ref())))?,
-        };
+        let tool = configured(root, settings)?;
         let named = program(tool);
-        match find(&named)? {
-            Some(program) => Ok(Self { tool, program }),
-            None => {
-                sdbootutil.filter(|_| dry_run).ok_or_else(|| NoGenerator::NotInstalled(printable(&named)))
-            }
+        let found = find(&named)?.ok_or_else(|| NoGenerator::NotInstalled(printable(&named)))?;
+        if !dry_run
+            && let Some(program) = find(&program(Tool::Sdbootutil))?
+            && run(root, &program, &["is-installed".into()]).is_ok()
+        {
+            return Ok(Self { tool: Tool::Sdbootutil, program });
         }
+        Ok(Self { tool, program: found })
     }
 
     /// Does it make boot entries, too?
@@ -87,24 +70,23 @@ impl Generator {
         self.tool.makes_boot_entries()
     }
 
-    /// Makes the initrd of one kernel, anew at `path` if there is one. Returns what it said.
+    /// Makes the initrd of one kernel. Returns what it said.
     ///
     /// # Errors
     /// [`GeneratorError`].
-    pub fn build(&self, root: &Root, release: &str, path: Option<&Path>) -> Result<String, GeneratorError> {
-        let name = format!("initrd-{release}");
-        let path = path.map_or_else(|| Path::new("/boot").join(&name), Path::to_path_buf);
-        let path = path.to_string_lossy();
-        self.run(root, &self.tool.arguments(release, &path, &name), format!("the initrd of kernel {release}"))
+    pub fn build(&self, root: &Root, wanted: Wanted<'_>) -> Result<String, GeneratorError> {
+        let what = format!("the initrd of kernel {}", wanted.release);
+        self.run(root, &self.tool.arguments(wanted), what)
     }
 
     /// Makes the initrds of all kernels, if it can do so by itself: `None` otherwise, then each has to be asked for.
     pub fn build_all(&self, root: &Root) -> Option<Result<String, GeneratorError>> {
         let arguments = self.tool.arguments_for_all()?;
-        Some(self.run(root, arguments, "the initrds of all kernels".into()))
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        Some(self.run(root, &arguments, "the initrds of all kernels".into()))
     }
 
-    fn run(&self, root: &Root, arguments: &[&str], what: String) -> Result<String, GeneratorError> {
+    fn run(&self, root: &Root, arguments: &[String], what: String) -> Result<String, GeneratorError> {
         run(root, &self.program, arguments).map_err(|failure| GeneratorError {
             program: self.program.display().to_string(),
             what,
@@ -118,20 +100,9 @@ impl Generator {
 }
 
 /// Runs a program of `root`, in `root`.
-fn run(root: &Root, program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+fn run(root: &Root, program: &Path, arguments: &[String]) -> Result<String, Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     program::run(program.as_os_str(), &arguments, With { root: Some(root), files: None, limit: LIMIT })
-}
-
-/// `INITRD_GENERATOR` of `/etc/sysconfig/bootloader`.
-fn configured(root: &Root) -> Result<Option<String>, NoGenerator> {
-    let text = root.read_if_there(Path::new(SYSCONFIG), 1 << 20);
-    let unread =
-        |e| NoGenerator::Unread(Problem::unreadable(root.display(Path::new(SYSCONFIG)), &e).to_string());
-    let Some(text) = text.map_err(unread)? else { return Ok(None) };
-    let mut read = Assignments::default();
-    read.read(&String::from_utf8_lossy(&text));
-    Ok(Some(read.get("INITRD_GENERATOR").trim().to_string()).filter(|name| !name.is_empty()))
 }
 
 /// Runs a program of the caller's that looks after the initrd of `release` in place of ours. Returns what it said.

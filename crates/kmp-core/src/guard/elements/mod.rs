@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! An rpm transaction, collected package by package, for the guard. Reads packages that come: `payload.rs`, `in_tree.rs`.
+//! An rpm transaction, collected package by package, for the guard. Reads packages that come: `payload.rs`, `kernel_parts.rs`, `in_tree.rs`.
 
 mod contents;
 pub(super) mod in_tree;
+mod kernel_parts;
 mod payload;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -16,10 +17,10 @@ use rpm_meta::Dependency;
 
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
-use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable};
+use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, ModulesDirs, Package, SymversError, parse_symvers};
+use crate::inventory::{Kind, MachineSigning, ModulesDirs, Package, SymversError, parse_symvers};
 use crate::tree;
 
 /// Gathers what a transaction brings and takes away.
@@ -40,6 +41,8 @@ pub struct Elements {
     budget: Budget,
     /// What goes because of packages that come as updates: a name, with versions where only some do.
     updated: Vec<Dependency>,
+    /// What the machine says of signatures.
+    signing: MachineSigning,
 }
 
 /// What the packages of one kernel say of it.
@@ -48,6 +51,8 @@ struct Parts {
     capabilities: Vec<(String, String)>,
     symvers: Option<SymbolTable>,
     config: Option<KernelConfig>,
+    traits: Traits,
+    builtin: Option<HashSet<Box<str>>>,
     in_tree: HashSet<Box<str>>,
     packages: BTreeSet<String>,
     is_whole: bool,
@@ -69,6 +74,7 @@ impl Elements {
             kernel_files: Vec::new(),
             budget: Budget::transaction(),
             updated: Vec::new(),
+            signing: MachineSigning::default(),
         }
     }
 
@@ -286,9 +292,11 @@ impl Elements {
                 capability::table(capabilities.filter_map(|(n, v)| SymbolCapability::parse(n, v)))
             });
             let config = parts.config.unwrap_or_default();
-            // What it has built in is no loss, and looked at where one is feared (`in_tree.rs`).
-            let kernel = Kernel { config, ..Kernel::of_symbols(release, symbols) };
-            let Parts { in_tree, packages, is_whole, .. } = parts;
+            // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
+            let builtin = parts.builtin.unwrap_or_default();
+            let Parts { in_tree, packages, is_whole, traits, .. } = parts;
+            let signing = self.signing.of(&release, &config);
+            let kernel = Kernel { config, traits, builtin, signing, ..Kernel::of_symbols(release, symbols) };
             IncomingKernel { kernel, in_tree, packages, is_whole }
         });
         Transaction {

@@ -2,6 +2,7 @@
 //! Which drivers a transaction loses: in worlds made by hand; `packages.rs` and `own_modules.rs` with real packages and rpm, for
 //! what is read of them.
 
+mod kernel_parts;
 mod lines;
 mod own_modules;
 mod packages;

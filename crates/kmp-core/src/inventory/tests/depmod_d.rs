@@ -76,7 +76,7 @@ fn the_module_that_wins_is_the_one_that_depmod_lists() {
     for text in &configs {
         let mut config = DepmodConfig::default();
         config.read(text);
-        let external = config.external_modules(&open(&root), KREL);
+        let external = crate::inventory::depmod_d::external_modules(&config, &open(&root), KREL);
         // In the root they are elsewhere.
         assert!(external.unwrap().is_empty());
         let absolute = root.join("ext/q/foo-bar.ko");
@@ -99,7 +99,7 @@ fn files_go_by_their_names_and_hide_those_of_later_directories() {
     files.write("run/depmod.d/30-c.conf", "search weak-updates\n");
     files.write("etc/depmod.d/.hidden.conf", "search weak-updates\n");
     files.write("etc/depmod.d/00.txt", "search weak-updates\n");
-    let config = DepmodConfig::load(&open(&files)).unwrap();
+    let config = crate::inventory::depmod_d::load(&open(&files)).unwrap();
     let wins = |link: &str| config.compare(KREL, Path::new(link), Path::new("kernel/foo.ko")).is_lt();
     assert!(wins("weak-updates/foo/foo.ko.xz") && !wins("weak-updates/bar/foo.ko"));
 }

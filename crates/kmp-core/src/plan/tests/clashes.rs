@@ -79,18 +79,22 @@ fn a_package_with_one_module_twice_is_not_linked() {
     assert_eq!(clash_with(&plan.decisions[id(0)]), "another of the same package");
 }
 
+/// Each loads without the other. A user gets what the first by name exports.
 #[test]
-fn of_two_packages_with_one_export_the_first_by_name_is_linked() {
+fn two_packages_with_one_export_are_both_linked() {
     for turn in [false, true] {
         let mut kmps = [
             Installed::new("b-kmp-default", 1, &[driver("b").export("f", 1)]),
-            Installed::new("a-kmp-default", 1, &[driver("a").export("f", 1)]),
+            Installed::new("a-kmp-default", 1, &[driver("a").export("f", 2)]),
+            Installed::new("of-a-kmp-default", 1, &[driver("of_a").need("f", 2)]),
+            Installed::new("of-b-kmp-default", 1, &[driver("of_b").need("f", 1)]),
         ];
         if turn {
             kmps.reverse();
         }
         let plan = place().plan(&mut kmps);
-        assert_eq!(linked(&plan, &kmps), [("a-kmp-default", 1)]);
+        let expected = ["a-kmp-default", "b-kmp-default", "of-a-kmp-default"].map(|name| (name, 1));
+        assert_eq!(linked(&plan, &kmps), expected);
     }
 }
 

@@ -140,7 +140,7 @@ fn what_breaks_an_in_tree_module_gives_way_only_for_a_driver_that_needs_it() {
     let plan = site.plan(&mut kmps);
     assert_eq!(linked(&plan, &kmps), [("bus-kmp-default", 2), ("w-kmp-default", 2)]);
     assert_eq!(rules(&plan.verdicts[id(0)]), [[]]);
-    assert_eq!(plan.verdicts[id(0)][0].warnings[0].module(), "sub");
+    assert_eq!(plan.verdicts[id(0)][0].warnings[0].module(), Some("sub"));
 
     // Where in-tree modules are spared, it is not linked at all.
     site.spares_in_tree = true;

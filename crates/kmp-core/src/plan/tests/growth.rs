@@ -73,12 +73,18 @@ fn a_chain_of_dependencies() {
     }
 }
 
-/// Where so many export one symbol that not all can be tried beside the others, trying ends.
+/// Where so many export one symbol, each of a version that only its own user takes, that not all can be tried beside the
+/// others, trying ends.
 #[test]
 fn a_quarrel_of_very_many_ends() {
     let site = place();
-    let mut installed: Vec<Installed> =
-        (0..1000).map(|i| kmp("m", i, 1, site.driver(name("m", i, "")).export("shared", 1))).collect();
+    let pair = |i: usize| {
+        let version = u32::try_from(i).unwrap();
+        let exporter = site.driver(name("m", i, "")).export("shared", version);
+        let user = site.driver(name("u", i, "")).need("shared", version);
+        Installed::new(name("m", i, "-kmp-default"), 1, &[exporter, user])
+    };
+    let mut installed: Vec<Installed> = (0..1000).map(pair).collect();
     installed.extend((0..1000).map(|i| kmp("n", i, 1, site.driver(name("n", i, "")).need("printk", 1))));
     let steps = steps_of(|| plan(&site, installed, 1001));
     assert!(steps < 5_000_000, "{steps}");

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! `modules.alias`, `modules.softdep`, `modules.weakdep`: what modules say of themselves, in their order.
+
+use crate::style::Style;
+use crate::trie::Writer;
+use crate::{Named, Unsure};
+
+/// `modules.alias`.
+pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
+    let mut text = b"# Aliases extracted from modules themselves.\n".to_vec();
+    for module in modules {
+        for alias in &module.facts.aliases {
+            line(&mut text, b"alias", alias, &module.name);
+        }
+    }
+    text
+}
+
+/// `modules.alias.bin`: modules by pattern. A pattern with a bracket too many, or too few, is left out.
+pub fn binary(modules: &[Named<'_>], style: Style) -> Result<Vec<u8>, Unsure> {
+    let mut writer = Writer::default();
+    for (place, module) in (0_u32..).zip(modules) {
+        for pattern in module.facts.aliases.iter().filter_map(|alias| normalised(alias)) {
+            writer.insert(pattern, place, &module.name);
+        }
+    }
+    writer.finish(style)
+}
+
+/// `modules.softdep`.
+pub fn softdeps(modules: &[Named<'_>]) -> Vec<u8> {
+    let mut text = b"# Soft dependencies extracted from modules themselves.\n".to_vec();
+    for module in modules {
+        for other in &module.facts.softdeps {
+            line(&mut text, b"softdep", &module.name, other);
+        }
+    }
+    text
+}
+
+/// `modules.weakdep`.
+pub fn weakdeps(modules: &[Named<'_>]) -> Vec<u8> {
+    let mut text = b"# Weak dependencies extracted from modules themselves.\n".to_vec();
+    for module in modules {
+        for other in &module.facts.weakdeps {
+            line(&mut text, b"weakdep", &module.name, other);
+        }
+    }
+    text
+}
+
+fn line(text: &mut Vec<u8>, word: &[u8], first: &[u8], second: &[u8]) {
+    for part in [word, b" ", first, b" ", second, b"\n"] {
+        text.extend_from_slice(part);
+    }
+}
+
+/// A pattern as it is looked up: with `_` for `-`, but for what stands in brackets.
+pub fn normalised(pattern: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(pattern.len());
+    let mut bytes = pattern.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'-' => out.push(b'_'),
+            b']' => return None,
+            b'[' => {
+                out.push(byte);
+                loop {
+                    let byte = bytes.next()?;
+                    out.push(byte);
+                    if byte == b']' {
+                        break;
+                    }
+                }
+            }
+            byte => out.push(byte),
+        }
+    }
+    Some(out)
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! `modules.symbols`: who exports a symbol.
+
+use crate::style::Style;
+use crate::trie::Writer;
+use crate::{Named, Owners, Unsure, hash};
+
+/// Buckets of depmod's table of symbols.
+const BUCKETS: u32 = 2048;
+
+/// Who exports each symbol. Of several modules the last one counts.
+pub fn owners<'a>(modules: &[Named<'a>]) -> Owners<'a> {
+    let mut owners = Owners::new();
+    for (place, module) in (0..).zip(modules) {
+        owners.extend(module.facts.exports.iter().map(|symbol| (&**symbol, place)));
+    }
+    owners
+}
+
+/// `modules.symbols`, in the order of depmod's table.
+pub fn text(modules: &[Named<'_>], owners: &Owners<'_>) -> Vec<u8> {
+    let mut symbols: Vec<(&[u8], u32)> = owners.iter().map(|(symbol, owner)| (*symbol, *owner)).collect();
+    hash::sort(&mut symbols, BUCKETS, |(symbol, _)| symbol);
+    let mut text = b"# Aliases for symbols, used by symbol_request().\n".to_vec();
+    for (symbol, owner) in symbols {
+        for part in [b"alias symbol:", symbol, b" ", &modules[owner as usize].name, b"\n"] {
+            text.extend_from_slice(part);
+        }
+    }
+    text
+}
+
+/// `modules.symbols.bin`.
+pub fn binary(modules: &[Named<'_>], owners: &Owners<'_>, style: Style) -> Result<Vec<u8>, Unsure> {
+    let mut writer = Writer::default();
+    for (symbol, owner) in owners {
+        writer.insert([b"symbol:", *symbol].concat(), *owner, &modules[*owner as usize].name);
+    }
+    writer.finish(style)
+}
