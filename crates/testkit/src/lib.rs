@@ -34,6 +34,7 @@ mod rpmbuild;
 mod skip;
 mod symvers;
 mod tools;
+mod uki;
 
 pub use arch::Arch;
 pub use compress::{Compression, compress};
@@ -50,6 +51,7 @@ pub use root::{TestRoot, run_rpm, same_tree};
 pub use skip::{has_other_users, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, copy_program, depmod, modinfo, run};
+pub use uki::unified_image;
 
 /// Writes a file, and the directories above it.
 pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) {
