@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use testkit::run;
@@ -14,6 +15,8 @@ use crate::support::*;
 const CONTENTS: &str = "
 kmp                /etc/kmp.conf                                               100644
 kmp                /etc/kmp.conf.d                                              40755
+kmp                /run/kmp                                                     40755
+kmp                /run/regenerate-initrd                                       40755
 kmp                /usr/bin/kmp                                                100755
 kmp                /usr/lib/depmod.d                                            40755
 kmp                /usr/lib/depmod.d/kmp.conf                                  100644
@@ -175,6 +178,47 @@ fn what_is_compiled_comes_with_its_licence() {
     }
 }
 
+/// The lock file knows what is linked in: the packages say it of themselves, as distributions ask for it.
+#[test]
+fn what_is_linked_in_is_among_the_provides_and_in_the_licence() {
+    let lock =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).unwrap();
+    for name in NAMES {
+        let provides = query(package(name, 1), "[%{PROVIDES} %{PROVIDEVERSION}\n]");
+        let bundled = provides.iter().filter_map(|line| line.strip_prefix("bundled(crate("));
+        let bundled: Vec<(&str, &str)> = bundled.map(|rest| rest.split_once(")) ").unwrap()).collect();
+        let licence = query(package(name, 1), "%{LICENSE}\n").remove(0);
+        if ["kmp", "libkmp1", "rpm-plugin-kmp"].contains(name) {
+            assert!(bundled.len() > 20, "{name}: {bundled:?}");
+            for word in ["LGPL-2.1-or-later", "MIT", "BSD-3-Clause", "(Apache-2.0 OR MIT)"] {
+                assert!(licence.contains(word), "{name}: {licence}");
+            }
+            assert!(provides.iter().any(|p| p.starts_with("bundled(zstd) ")), "{name}: {provides:?}");
+        } else {
+            assert!(bundled.is_empty() && licence == "LGPL-2.1-or-later", "{name}: {bundled:?} {licence}");
+        }
+        for (krate, version) in bundled {
+            let entry = format!("name = \"{krate}\"\nversion = \"{}\"\n", version.replace('~', "-"));
+            assert!(lock.contains(&entry), "{name}: {krate} {version} is not in Cargo.lock");
+        }
+    }
+}
+
+/// Directories may be shared, files not.
+#[test]
+fn no_file_is_in_two_packages() {
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for name in NAMES {
+        for line in query(package(name, 1), "[%{FILENAMES}\t%{FILEMODES:octal}\n]") {
+            let (path, mode) = line.split_once('\t').unwrap();
+            if !mode.starts_with("40") {
+                let other = owners.insert(path.into(), name);
+                assert_eq!(other, None, "{path} is in {name} and in another");
+            }
+        }
+    }
+}
+
 /// `cargo xtask install` lays out the same as the packages have, and nothing else.
 #[test]
 fn the_chore_lays_out_what_the_packages_have() {
@@ -222,7 +266,15 @@ fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, Str
 fn names_and_dependencies_are_those_that_others_ask_for() {
     let provides = |name: &str| query(package(name, 1), "[%{PROVIDES}\n]");
     let requires = |name: &str| query(package(name, 1), "[%{REQUIRES}\n]");
-    assert!(provides("kmp-scriptlets").contains(&"suse-kernel-rpm-scriptlets".into()));
+    for name in ["suse-kernel-rpm-scriptlets", "sdbootutil-rpm-scriptlets"] {
+        assert!(provides("kmp-scriptlets").contains(&name.into()), "{name}");
+    }
+    // A package that asks for a path finds it, though it is a ghost.
+    let owns =
+        |name: &str, path: &str| query(package(name, 1), "[%{FILENAMES}\n]").contains(&path.to_string());
+    assert!(owns("kmp-weak-modules", "/usr/sbin/weak-modules"));
+    assert!(owns("kmp-weak-modules2", "/usr/lib/module-init-tools/weak-modules2"));
+    assert!(owns("kmp-scriptlets", "/usr/lib/module-init-tools/kernel-scriptlets/rpm-post"));
     assert!(provides("kmp-weak-modules2").contains(&"weak-modules2".into()));
     assert!(
         provides("libkmp1").iter().any(|p| p.starts_with("libkmp.so.1(KMP_1.0)")),

@@ -33,6 +33,7 @@ mod root;
 mod rpmbuild;
 mod symvers;
 mod tools;
+mod uki;
 
 pub use arch::Arch;
 pub use compress::{Compression, compress};
@@ -48,6 +49,7 @@ pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, copy_program, depmod, modinfo, run};
+pub use uki::unified_image;
 
 /// Writes a file, and the directories above it.
 pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) {

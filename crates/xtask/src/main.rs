@@ -12,6 +12,7 @@ mod index;
 mod install;
 mod install_tree;
 mod judge;
+mod linked;
 mod plugin;
 mod privilege;
 mod releases;
@@ -50,6 +51,8 @@ enum Chore {
     /// Write kmp.h from the items and comments of libkmp's sources.
     Header,
     Rpm(rpm::Arguments),
+    /// Write into kmp.spec, and into a list, what is linked into each package, and its licence.
+    Spec,
     /// Run a program, and print what it took: for the benchmark.
     #[command(name = "_measure", hide = true)]
     Measure {
@@ -79,6 +82,7 @@ impl Chore {
             Self::Install(tree) => install_tree::run(tree),
             Self::Header => header::run(),
             Self::Rpm(arguments) => rpm::run(arguments),
+            Self::Spec => linked::run(),
             Self::Measure { words } => bench::measure::run(words),
             Self::Inflate { list } => bench::measure::inflate(list),
         }
