@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The real zypper, in throwaway roots with a repository on disk; systemd's kernel-install, and images of ostree's.
+//! The real zypper and dnf, in throwaway roots with a repository on disk; systemd's kernel-install, and images of ostree's.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
 /// Tests in both of libzypp's modes. Only newer versions have the second: `cargo xtask releases` runs it there.
@@ -30,6 +30,8 @@ mod system;
 mod broken;
 mod image;
 mod kernel_install;
+mod managers;
 mod originals;
 mod stopped;
 mod updates;
+mod whole_updates;

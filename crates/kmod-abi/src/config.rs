@@ -27,8 +27,9 @@ pub struct KernelConfig {
     pub live_patches: Option<bool>,
     /// `CONFIG_STRICT_MODULE_RWX`: sections that are writable and executable are not accepted.
     pub strict_rwx: Option<bool>,
-    /// `CONFIG_SMP`: per-cpu data is taken from a reserve.
-    pub smp: Option<bool>,
+    /// How many bytes of per-cpu data there are for all modules together, on machines that have a reserve for them
+    /// (`PERCPU_MODULE_RESERVE`; of `CONFIG_SMP`).
+    pub percpu_reserve: Option<u64>,
     /// `CONFIG_DEBUG_INFO_BTF_MODULES` without `CONFIG_MODULE_ALLOW_BTF_MISMATCH`: `.BTF` has to go with the kernel's.
     pub strict_btf: bool,
     /// The sources are Red Hat's (`CONFIG_RHEL_DIFFERENCES` is named, on or off).
@@ -43,10 +44,10 @@ impl KernelConfig {
             extended_versions: Some(false),
             live_patches: Some(false),
             strict_rwx: Some(false),
-            smp: Some(false),
             ..Self::default()
         };
         let (mut btf_modules, mut btf_mismatch_allowed) = (false, false);
+        let (mut smp, mut profiling) = (false, false);
         for line in text.split(|b| *b == b'\n') {
             let line = line.trim_ascii();
             let named = line.strip_prefix(b"# ").unwrap_or(line);
@@ -67,12 +68,15 @@ impl KernelConfig {
                 }
                 b"CONFIG_LIVEPATCH=y" => config.live_patches = Some(true),
                 b"CONFIG_STRICT_MODULE_RWX=y" => config.strict_rwx = Some(true),
-                b"CONFIG_SMP=y" => config.smp = Some(true),
+                b"CONFIG_SMP=y" => smp = true,
+                b"CONFIG_MEM_ALLOC_PROFILING=y" => profiling = true,
                 b"CONFIG_DEBUG_INFO_BTF_MODULES=y" => btf_modules = true,
                 b"CONFIG_MODULE_ALLOW_BTF_MISMATCH=y" => btf_mismatch_allowed = true,
                 _ => {}
             }
         }
+        // With profiling the counters of modules are there, too, and the reserve was larger in some releases.
+        config.percpu_reserve = smp.then_some(if profiling { 64 << 10 } else { 8 << 10 });
         config.strict_btf = btf_modules && !btf_mismatch_allowed;
         config
     }

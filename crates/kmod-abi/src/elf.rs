@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
 
+mod relocations;
+mod validity;
+
 use std::collections::HashMap;
 use std::fmt;
 
 use object::elf;
 use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, Sym};
-use object::{Endian, Endianness, SectionIndex};
+use object::{Endian, Endianness, ReadRef, SectionIndex};
 
 use crate::Malformed;
 use crate::budget::{Budget, Exceeded};
 use kmp_steps as steps;
+use relocations::Checked;
+use validity::Layout;
 
 /// What a module must share with a kernel before anything else is looked at: class, byte order and
 /// machine of the ELF header (`elf_check_arch` and the header checks of `kernel/module/main.c`).
@@ -22,6 +27,9 @@ pub struct Arch {
     pub big_endian: bool,
     /// `e_machine`, for example 62 for x86-64.
     pub machine: u16,
+    /// The version of the ABI where a machine has several that loaders tell apart: of ppc64 1 or 2 (`module_elf_check_arch`);
+    /// 0 for others.
+    pub abi: u8,
 }
 
 impl Arch {
@@ -51,8 +59,10 @@ impl fmt::Display for Arch {
             (elf::EM_386, _) => "i386",
             (elf::EM_AARCH64, false) => "aarch64",
             (elf::EM_ARM, false) => "arm",
-            (elf::EM_PPC64, false) => "ppc64le",
-            (elf::EM_PPC64, true) => "ppc64",
+            (elf::EM_PPC64, false) if self.abi == 2 => "ppc64le",
+            (elf::EM_PPC64, true) if self.abi == 1 => "ppc64",
+            (elf::EM_PPC64, false) => return write!(f, "ppc64le (ABI version {})", self.abi),
+            (elf::EM_PPC64, true) => return write!(f, "ppc64 (ABI version {})", self.abi),
             (elf::EM_PPC, true) => "ppc",
             (elf::EM_S390, _) => "s390x",
             (elf::EM_RISCV, false) => "riscv",
@@ -74,7 +84,12 @@ pub(super) enum Place {
     Common,
     Section(usize),
     Other,
+    /// In no section that there is.
+    Invalid,
 }
+
+/// The kernel's own.
+const SHN_LIVEPATCH: elf::SymbolSection = elf::SymbolSection(0xff20);
 
 /// One entry of `.symtab`.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +144,8 @@ pub(super) struct Object<'d> {
     /// By their number in the file.
     pub sections: Vec<Section<'d>>,
     pub symbols: Vec<Symbol<'d>>,
+    /// What of its sections the loader looks at beside the contents of some.
+    pub layout: Layout<'d>,
     relocations: HashMap<usize, Vec<Relocation>>,
     /// For a name the place of the first of that name in `sections`.
     by_name: HashMap<&'d [u8], usize>,
@@ -164,9 +181,9 @@ impl<'d> Object<'d> {
         if !data.starts_with(b"\x7fELF") {
             return Err(Malformed::NotElf);
         }
-        match data.get(4) {
-            Some(&1) => parse::<elf::FileHeader32<Endianness>>(data, relocated, kinds),
-            Some(&2) => parse::<elf::FileHeader64<Endianness>>(data, relocated, kinds),
+        match validity::class_and_order(data, kinds) {
+            Some((1, endian)) => parse::<elf::FileHeader32<Endianness>>(data, endian, relocated, kinds),
+            Some((2, endian)) => parse::<elf::FileHeader64<Endianness>>(data, endian, relocated, kinds),
             _ => Err(Malformed::Elf("neither 32-bit nor 64-bit ELF".into())),
         }
     }
@@ -215,33 +232,44 @@ impl<'d> Object<'d> {
 
 fn parse<'d, H: FileHeader<Endian = Endianness>>(
     data: &'d [u8],
+    endian: Endianness,
     relocated: Relocated<'_>,
     kinds: &[elf::FileType],
 ) -> Result<Object<'d>, Malformed> {
     let budget = Budget::module(data.len());
     let text = |what: &str, e: object::read::Error| Malformed::Elf(format!("{what}: {e}"));
-    let header = H::parse(data).map_err(|e| text("bad ELF header", e))?;
-    let endian = header.endian().map_err(|e| text("bad ELF header", e))?;
+    let header: &H = data.read_at(0).map_err(|()| Malformed::Elf("the ELF header is cut".into()))?;
     let kind = header.e_type(endian);
     if !kinds.contains(&kind) {
         let wanted = if kinds == [elf::ET_REL] { "a relocatable object" } else { "a kernel's image" };
         return Err(Malformed::Elf(format!("not {wanted} (ELF type {})", kind.0)));
     }
+    let machine = header.e_machine(endian).0;
     let arch = Arch {
         is_64: header.is_type_64(),
         big_endian: endian.is_big_endian(),
-        machine: header.e_machine(endian).0,
+        machine,
+        abi: validity::abi(machine, header.e_flags(endian).0),
     };
 
     let table = header
         .sections(endian, data)
         .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
+    let layout = if kinds == [elf::ET_REL] {
+        validity::check(header, endian, data, &table)?
+    } else {
+        Layout::default()
+    };
     let loaded = table.iter().filter(|s| s.sh_flags(endian).contains(elf::SHF_ALLOC)).count();
     budget.read(table.len() * size_of::<H::SectionHeader>())?;
     let (mut sections, mut by_name) = (Vec::new(), HashMap::new());
     sections.try_reserve_exact(loaded).map_err(Exceeded::from)?;
     by_name.try_reserve(loaded).map_err(Exceeded::from)?;
     for (index, section) in table.enumerate() {
+        // Nothing of it has a meaning but its type.
+        if section.sh_type(endian) == elf::SHT_NULL {
+            continue;
+        }
         // The loader refuses a file with any section that reaches past its end.
         let contents = section
             .data(endian, data)
@@ -275,10 +303,12 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
             elf::SHN_COMMON => Place::Common,
             elf::SHN_XINDEX => match symtab.symbol_section(endian, symbol, index) {
                 Ok(Some(SectionIndex(i))) => Place::Section(i),
-                _ => Place::Other,
+                _ => Place::Invalid,
             },
-            i if i.0 < elf::SHN_LORESERVE => Place::Section(i.0.into()),
-            _ => Place::Other,
+            // Symbols of live patches, which these resolve themselves.
+            SHN_LIVEPATCH => Place::Other,
+            i if i.0 < elf::SHN_LORESERVE && usize::from(i.0) < table.len() => Place::Section(i.0.into()),
+            _ => Place::Invalid,
         };
         let name =
             symbol.name(endian, strings).map_err(|e| text(&format!("bad name of symbol {}", index.0), e))?;
@@ -291,7 +321,10 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         });
     }
 
-    let mut object = Object { arch, sections, symbols, relocations: HashMap::new(), by_name, budget };
+    let mut object = Object { arch, sections, symbols, layout, relocations: HashMap::new(), by_name, budget };
+    if kinds == [elf::ET_REL] {
+        object.layout.bad_relocation = Checked::of(&object).find_bad(endian, data, &table)?;
+    }
     for section in table.iter() {
         steps::count(1);
         let target = section.sh_info(endian) as usize;

@@ -53,7 +53,8 @@ impl Facts {
                 _ => {}
             }
         }
-        let basic: Vec<(&[u8], u32)> = basic_versions(&object)?.into_iter().flatten().collect();
+        let basic = basic_versions(&object)?.into_iter().flatten();
+        let basic: Vec<(&[u8], u32)> = basic.map(|(name, crc)| (name, crc as u32)).collect();
         let extended: Vec<(&[u8], u32)> = extended_versions(&object)?.into_iter().flatten().collect();
         let known: std::collections::HashSet<&[u8]> = basic.iter().map(|(name, _)| *name).collect();
         let more = extended.into_iter().filter(|(name, _)| !known.contains(name));

@@ -41,8 +41,11 @@ impl fmt::Display for Release {
 pub enum Feature {
     /// Users of a proprietary module's symbols count as proprietary (`inherit_taint`).
     InheritsTaint,
-    /// The size of `struct module` is compared (`elf_validity_check`).
+    /// The size of `struct module` is compared, and it, `.modinfo` and the symbol table may be there once only
+    /// (`elf_validity_check`).
     StructSize,
+    /// `.modinfo` is read even if it is not loaded (`elf_validity_cache_index_info`).
+    AnyModinfo,
     /// `__version_ext_crcs` and `__version_ext_names` are read (`CONFIG_EXTENDED_MODVERSIONS`).
     ExtendedVersions,
     /// `module:` namespaces name the modules that may use a symbol (`EXPORT_SYMBOL_FOR_MODULES`).
@@ -57,7 +60,7 @@ impl Feature {
         match self {
             Feature::InheritsTaint => Release::new(5, 9),
             Feature::StructSize => Release::new(6, 4),
-            Feature::ExtendedVersions => Release::new(6, 14),
+            Feature::ExtendedVersions | Feature::AnyModinfo => Release::new(6, 14),
             Feature::ModuleNamespaces => Release::new(6, 16),
             Feature::ExportFlags => Release::new(7, 1),
         }
@@ -69,7 +72,7 @@ impl Kernel {
     /// as a current one.
     pub fn has(&self, feature: Feature) -> bool {
         let shown = match feature {
-            Feature::InheritsTaint => false,
+            Feature::InheritsTaint | Feature::AnyModinfo => false,
             Feature::ModuleNamespaces => self.symbols.has_module_namespaces(),
             // Its own exports show which form they have.
             Feature::ExportFlags => match self.traits.has_export_flags {

@@ -61,7 +61,7 @@ pub use judge::rule;
 pub use judge::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
 pub use kernel::{Enforced, Kernel, Signing, Traits, builtin_names};
 pub use loaded::loaded_parts;
-pub use module::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
+pub use module::{Crcs, Malformed, Module, Need, Offer, Sections, SignatureState, Supported};
 pub use rebuild::Rebuild;
 pub use symbols::{Export, Licensing, SymbolTable, SymbolTableBuilder};
 pub use symvers::NotSymvers;

@@ -17,6 +17,7 @@ pub(crate) use versions::{basic_versions, extended_versions};
 
 use crate::budget::{self, Budget};
 use crate::elf::{Arch, Object, Relocated};
+use crate::feature::Release;
 use crate::modinfo;
 use crate::signature::{self, Signature, SignatureError};
 
@@ -31,6 +32,42 @@ pub enum SignatureState {
     Broken(SignatureError),
 }
 
+/// What a module's sections are like where it depends on the kernel what follows from that. The default is a sound module's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sections {
+    /// Is its only `.modinfo` not loaded?
+    pub modinfo_not_loaded: bool,
+    /// Which section, or kind of sections, there is more than one of that should be one.
+    pub repeated: Option<&'static str>,
+    /// The first section that is both writable and executable.
+    pub writable_code: Option<Box<str>>,
+    /// The size of its per-cpu data in bytes.
+    pub percpu: u64,
+    /// Why one of its relocations cannot be applied by any kernel until [`KNOWN`](Self::KNOWN), as a clause.
+    pub bad_relocation: Option<Box<str>>,
+}
+
+impl Sections {
+    /// The last release of Linux whose relocations are known.
+    pub const KNOWN: Release = Release::new(7, 3);
+
+    fn of(object: &Object<'_>) -> Self {
+        let layout = &object.layout;
+        let repeated = [
+            (layout.modinfos, ".modinfo"),
+            (layout.this_modules, ".gnu.linkonce.this_module"),
+            (layout.symbol_tables, "symbol table"),
+        ];
+        Self {
+            modinfo_not_loaded: layout.modinfos > 0 && object.section(b".modinfo").is_none(),
+            repeated: repeated.into_iter().find(|(count, _)| *count > 1).map(|(_, what)| what),
+            writable_code: layout.writable_code.map(|name| modinfo::text(name).into()),
+            percpu: layout.percpu,
+            bad_relocation: layout.bad_relocation.as_deref().map(Box::from),
+        }
+    }
+}
+
 /// A kernel module, read from the bytes of an inflated `.ko` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
@@ -38,6 +75,8 @@ pub struct Module {
     pub name: Box<str>,
     /// Is that the name of its file, for want of one in `.modinfo` (Linux before 4.14)?
     pub is_named_by_file: bool,
+    /// The name in its `struct module`, if one is found there: it counts once the module is loaded.
+    pub struct_name: Option<Box<str>>,
     /// Class, byte order and machine.
     pub arch: Arch,
     /// The whole `vermagic`, release first.
@@ -70,6 +109,8 @@ pub struct Module {
     pub supported: Supported,
     /// Size of `.gnu.linkonce.this_module` in bytes.
     pub struct_size: u64,
+    /// What its sections are like where it depends on the kernel what follows from that.
+    pub sections: Sections,
     /// Built with the kernel (`intree=Y`).
     pub is_in_tree: bool,
     /// A live patch (`livepatch=Y`).
@@ -99,7 +140,10 @@ impl Module {
             Malformed::Refused("no struct module in it (section .gnu.linkonce.this_module)".into())
         })?;
 
-        let mut module = Self { struct_size: this_module.size, signature, ..Self::empty(object.arch) };
+        let sections = Sections::of(&object);
+        let mut module =
+            Self { struct_size: this_module.size, sections, signature, ..Self::empty(object.arch) };
+        module.struct_name = struct_name(this_module.data, object.arch).map(Box::from);
         module.read_modinfo(&object, file)?;
         let versions = module.read_versions(&object)?;
         module.read_needs(&object, &versions)?;
@@ -115,6 +159,7 @@ impl Module {
         Self {
             name: "".into(),
             is_named_by_file: false,
+            struct_name: None,
             arch,
             vermagic: None,
             license: None,
@@ -133,6 +178,7 @@ impl Module {
             is_in_tree: false,
             is_live_patch: false,
             struct_size: 0,
+            sections: Sections::default(),
             signature: SignatureState::Unsigned,
             is_declared: false,
         }
@@ -143,14 +189,14 @@ impl Module {
         needs: impl IntoIterator<Item = (Box<str>, u32)>,
         offers: impl IntoIterator<Item = (Box<str>, u32)>,
     ) -> Self {
-        let crcs = |crc| Crcs { basic: Some(crc), extended: Some(crc) };
+        let crcs = |crc| Crcs { basic: Some(crc), extended: Some(crc), is_overlong: false };
         let mut module = Self {
             // Whatever it is: that it does not load for its licence is not known.
             license: Some("GPL".into()),
             has_versions: true,
             has_extended_versions: true,
             is_declared: true,
-            ..Self::empty(Arch { is_64: true, big_endian: false, machine: 0 })
+            ..Self::empty(Arch { is_64: true, big_endian: false, machine: 0, abi: 0 })
         };
         for (symbol, crc) in needs {
             if &*symbol == "module_layout" {
@@ -161,7 +207,13 @@ impl Module {
         }
         module.offers = offers
             .into_iter()
-            .map(|(symbol, crc)| Offer { symbol, crc: Some(crc), gpl: false, namespace: None })
+            .map(|(symbol, crc)| Offer {
+                symbol,
+                crc: Some(crc),
+                gpl: false,
+                namespace: None,
+                is_misplaced: false,
+            })
             .collect();
         module
     }
@@ -170,7 +222,7 @@ impl Module {
     ///
     /// Not driverloader and lve: whatever they say, the kernel counts them as proprietary (`module_augment_kernel_taints`).
     pub fn is_gpl(&self) -> bool {
-        if matches!(&*self.name, "driverloader" | "lve") {
+        if matches!(self.own_name(), "driverloader" | "lve") {
             return false;
         }
         matches!(
@@ -186,6 +238,11 @@ impl Module {
         )
     }
 
+    /// The name that it has once it is loaded.
+    pub fn own_name(&self) -> &str {
+        self.struct_name.as_deref().unwrap_or(&self.name)
+    }
+
     /// How much memory it takes, in bytes.
     pub fn memory(&self) -> u64 {
         let text = |text: &str| text.len() + 16;
@@ -195,6 +252,16 @@ impl Module {
         let texts = texts.map(|t| size_of::<Box<str>>() + text(t));
         (size_of::<Self>() + needs.chain(self.offers.iter().map(offer)).chain(texts).sum::<usize>()) as u64
     }
+}
+
+/// `struct module` begins with a state, a list and the name. Where the kernel's build has put its fields into a random order
+/// something else is there: what does not look like a name is none.
+fn struct_name(data: &[u8], arch: Arch) -> Option<&str> {
+    let long = if arch.is_64 { 8 } else { 4 };
+    let name = data.get(3 * long..3 * long + 64 - long)?;
+    let name = std::str::from_utf8(until_nul(name)).ok().filter(|name| name.len() < 64 - long)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
 /// Pays for keeping a `T` with a symbol's name.

@@ -65,7 +65,7 @@ impl Rebuild {
         }
         let by = self.paths.len();
         self.paths.push(path.into());
-        for Offer { symbol, crc, gpl, namespace } in &module.offers {
+        for Offer { symbol, crc, gpl, namespace, .. } in &module.offers {
             let exported = Exported { crc: *crc, gpl: *gpl, namespace: namespace.clone(), by };
             self.exported.insert(symbol.clone(), exported);
         }

@@ -104,6 +104,7 @@ pub struct ModuleBuilder {
     pub(crate) versions: Versions,
     pub(crate) crc_style: CrcStyle,
     pub(crate) export_flags: bool,
+    pub(crate) unsorted: bool,
     pub(crate) strip: Strip,
     pub(crate) struct_module_size: Option<usize>,
     pub(crate) sections: Vec<(Vec<u8>, Vec<u8>, bool)>,
@@ -128,6 +129,7 @@ impl ModuleBuilder {
             versions: Versions::default(),
             crc_style: CrcStyle::default(),
             export_flags: false,
+            unsorted: false,
             strip: Strip::default(),
             struct_module_size: Some(STRUCT_MODULE_SIZE),
             sections: Vec::new(),
@@ -305,6 +307,12 @@ impl ModuleBuilder {
         self
     }
 
+    /// Whether tables of exports are left in the order of the calls; the kernel's linker script sorts them by name.
+    pub fn unsorted_exports(mut self, unsorted: bool) -> Self {
+        self.unsorted = unsorted;
+        self
+    }
+
     /// Which local symbols are left.
     pub fn strip(mut self, strip: Strip) -> Self {
         self.strip = strip;
@@ -370,7 +378,11 @@ impl ModuleBuilder {
     /// # Panics
     /// When a name is too long for a record of `__versions`.
     pub fn build(&self) -> Vec<u8> {
-        let mut bytes = crate::elf::write(self);
+        let mut module = self.clone();
+        if !module.unsorted {
+            module.exports.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let mut bytes = crate::elf::write(&module);
         if let Some(pkcs7) = &self.signature {
             bytes.extend(signature_trailer(pkcs7));
         }

@@ -98,7 +98,8 @@ rules! {
     Malformed => Row {
         function: "elf_validity_cache_copy",
         file: MAIN,
-        ..row("malformed", Kind::Loader, Settled::Never, "the file is a module of sound sections, tables and symbols")
+        switch: "CONFIG_STRICT_MODULE_RWX=y takes no writable code, CONFIG_LIVEPATCH=n no live patch",
+        ..row("malformed", Kind::Loader, Settled::Never, "the file is a module of sound sections, tables, relocations and symbols")
     };
     /// Other class, byte order or machine.
     Architecture => Row {

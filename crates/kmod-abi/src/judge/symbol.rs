@@ -97,9 +97,12 @@ impl World<'_> {
                 return Some(Reason { wanted, ..Reason::on(Rule::UnknownCrc, symbol, detail).by(exporter) });
             }
             if let (Some(w), Some(o)) = (wanted, crc)
-                && w != o
+                && (w != o || self.is_overlong(module, need.crcs))
             {
-                let detail = format!("{symbol} was {w:#010x} when it was built, {exporter} has {o:#010x}");
+                let detail = match w == o {
+                    true => format!("{symbol} has more than 32 bits of version in its __versions"),
+                    false => format!("{symbol} was {w:#010x} when it was built, {exporter} has {o:#010x}"),
+                };
                 let reason = Reason::on(Rule::Crc, symbol, detail).by(exporter);
                 return Some(Reason { wanted, offered: crc, ..reason });
             }
@@ -123,9 +126,10 @@ impl World<'_> {
         if let Some(names) = namespace.strip_prefix("module:")
             && self.kernel.has(Feature::ModuleNamespaces)
         {
+            let own = name::normalized(module.own_name());
             return names.split(',').any(|pattern| match pattern.strip_suffix('*') {
-                Some(start) => module.name.starts_with(&name::normalized(start)),
-                None => *module.name == name::normalized(pattern),
+                Some(start) => own.starts_with(&name::normalized(start)),
+                None => own == name::normalized(pattern),
             });
         }
         module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok()

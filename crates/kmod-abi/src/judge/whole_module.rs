@@ -3,7 +3,10 @@
 
 use super::{Candidate, Reason, Rule, Warning, World};
 use crate::signature::Signature;
-use crate::{Export, Feature, Module, SignatureState};
+use crate::{Export, Feature, Module, Release, Sections, SignatureState};
+
+/// `EM_X86_64`.
+const X86_64: u16 = 62;
 
 impl World<'_> {
     /// The rules that concern no single symbol.
@@ -19,6 +22,7 @@ impl World<'_> {
             let detail = format!("built for {}, the kernel is for {arch}", module.arch);
             reasons.push(Reason::new(Rule::Architecture, detail));
         }
+        reasons.extend(self.sections(module));
         reasons.extend(self.vermagic(module));
         if let Some(size) = kernel.traits.struct_size
             && size != module.struct_size
@@ -41,6 +45,41 @@ impl World<'_> {
         reasons.extend(self.layout(module));
         reasons.extend(self.export_form(module));
         reasons
+    }
+
+    /// What is wrong with sections to this kernel.
+    fn sections(&self, module: &Module) -> Option<Reason> {
+        let (kernel, sections) = (self.kernel, &module.sections);
+        let malformed = |detail: String| Some(Reason::new(Rule::Malformed, detail));
+        if let Some(what) = sections.repeated.filter(|_| kernel.has(Feature::StructSize)) {
+            return malformed(format!("it has more than one {what}"));
+        }
+        // module_enforce_rwx_sections
+        if let Some(name) =
+            sections.writable_code.as_deref().filter(|_| kernel.config.strict_rwx == Some(true))
+        {
+            return malformed(format!("its section {name} is both writable and executable"));
+        }
+        // percpu_modalloc; PERCPU_MODULE_RESERVE, of which other modules have used some.
+        if kernel.config.percpu_reserve.is_some_and(|reserve| sections.percpu > reserve)
+            && module.arch.machine == X86_64
+        {
+            let size = sections.percpu;
+            return malformed(format!(
+                "its per-cpu data has {size} bytes, more than the kernel has for all modules"
+            ));
+        }
+        // Of a newer kernel it is not known which relocations it knows.
+        if let Some(why) = sections.bad_relocation.as_deref()
+            && Release::of(&kernel.release).is_none_or(|release| release <= Sections::KNOWN)
+        {
+            return malformed(why.into());
+        }
+        // check_modinfo_livepatch
+        if module.is_live_patch && kernel.config.live_patches == Some(false) {
+            return malformed("it is a live patch, and the kernel takes none (CONFIG_LIVEPATCH)".into());
+        }
+        None
     }
 
     /// `module_sig_check`.
@@ -101,7 +140,7 @@ impl World<'_> {
 
     /// kmod goes by the name of the file, the kernel by the module's own (`mod_sysfs_init`).
     pub(super) fn built_in(&self, candidate: &Candidate<'_>) -> Option<Reason> {
-        let names = [candidate.name, &candidate.module.name];
+        let names = [candidate.name, candidate.module.own_name()];
         let name = names.into_iter().find(|name| self.kernel.builtin.contains(*name))?;
         let detail = format!("the kernel has {name} built in, so that no module of that name is ever loaded");
         Some(Reason::new(Rule::BuiltIn, detail))
@@ -111,7 +150,8 @@ impl World<'_> {
     /// versions alone do not count here (`info->index.vers`).
     fn vermagic(&self, module: &Module) -> Option<Reason> {
         let ours = self.kernel.traits.vermagic.as_deref()?;
-        let Some(theirs) = module.vermagic.as_deref() else {
+        let is_seen = !module.sections.modinfo_not_loaded || self.kernel.has(Feature::AnyModinfo);
+        let Some(theirs) = module.vermagic.as_deref().filter(|_| is_seen) else {
             let detail = "has no vermagic".to_string();
             return (!self.kernel.config.force_load).then(|| Reason::new(Rule::Vermagic, detail));
         };

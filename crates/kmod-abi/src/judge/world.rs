@@ -85,7 +85,7 @@ impl<'a> World<'a> {
             if candidate.role == Role::Inert || *by_name.entry(candidate.name).or_insert(i) != i {
                 continue;
             }
-            let seen = |offer: &&Offer| sees(kernel, candidate.module, offer);
+            let seen = |offer: &&Offer| !offer.is_misplaced && sees(kernel, candidate.module, offer);
             for offer in candidate.module.offers.iter().filter(seen) {
                 offers.entry(&*offer.symbol).or_insert((i, offer));
             }
@@ -216,6 +216,12 @@ impl<'a> World<'a> {
     /// Is the module's record of versions one that this kernel reads?
     pub(super) fn versions_count(&self, module: &Module) -> bool {
         module.has_versions || (module.has_extended_versions && self.kernel.has(Feature::ExtendedVersions))
+    }
+
+    /// Has the record of a version that this kernel reads too many bits to equal any?
+    pub(super) fn is_overlong(&self, module: &Module, crcs: Crcs) -> bool {
+        let reads_basic = !(module.has_extended_versions && self.kernel.has(Feature::ExtendedVersions));
+        reads_basic && crcs.is_overlong
     }
 
     pub(super) fn wanted(&self, module: &Module, crcs: Crcs) -> Option<u32> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The symbols that a module exports.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 use super::{Malformed, keep_symbol, until_nul};
 use crate::budget::Exceeded;
@@ -20,6 +21,8 @@ pub struct Offer {
     pub gpl: bool,
     /// `EXPORT_SYMBOL_NS`; `None` for no namespace.
     pub namespace: Option<Box<str>>,
+    /// Its place in its table is one where kernels do not look for it, as the table is not sorted: nobody can use it.
+    pub is_misplaced: bool,
 }
 
 /// Sections whose relocations say where exports are, for modules without local symbols.
@@ -95,6 +98,7 @@ pub(crate) fn read<'d>(object: &Object<'d>) -> Result<Exports<'d>, Malformed> {
         tables.insert(section.index, table);
     }
     let mut found: Vec<(&[u8], Offer)> = Vec::new();
+    let mut places: Vec<(usize, u64, &[u8])> = Vec::new();
     let mut namespaces: HashMap<&[u8], Box<str>> = HashMap::new();
     for symbol in &object.symbols {
         if let Some(name) = symbol.name.strip_prefix(b"__ksymtab_") {
@@ -103,9 +107,15 @@ pub(crate) fn read<'d>(object: &Object<'d>) -> Result<Exports<'d>, Malformed> {
             {
                 keep_symbol::<(&[u8], Offer)>(&object.budget, name)?;
                 let gpl = table.gpl || table.flags.is_gpl_at(symbol.value);
-                let offer =
-                    Offer { symbol: modinfo::text(name).into(), crc: table.crc, gpl, namespace: None };
+                let offer = Offer {
+                    symbol: modinfo::text(name).into(),
+                    crc: table.crc,
+                    gpl,
+                    namespace: None,
+                    is_misplaced: false,
+                };
                 found.push((name, offer));
+                places.push((index, symbol.value, name));
             }
         } else if let Some(name) = symbol.name.strip_prefix(b"__crc_") {
             let crc = match symbol.place {
@@ -114,7 +124,7 @@ pub(crate) fn read<'d>(object: &Object<'d>) -> Result<Exports<'d>, Malformed> {
                     Some(crc) => Crc { value: crc.into(), absolute: false },
                     None => continue,
                 },
-                Place::Undefined | Place::Common | Place::Other => continue,
+                Place::Undefined | Place::Common | Place::Other | Place::Invalid => continue,
             };
             object.budget.keep_with::<(&[u8], Crc)>(0)?;
             exports.crcs.push((name, crc));
@@ -136,14 +146,39 @@ pub(crate) fn read<'d>(object: &Object<'d>) -> Result<Exports<'d>, Malformed> {
         exports.offers = by_relocations(object, &tables, &crcs)?;
         return Ok(exports);
     }
+    let misplaced = misplaced(&mut places);
     found.sort_unstable_by_key(|(name, _)| *name);
     let offers = found.into_iter().map(|(name, mut offer)| {
         offer.crc = crcs.get(name).copied().or(offer.crc);
         offer.namespace = namespaces.remove(name);
+        offer.is_misplaced = misplaced.contains(name);
         offer
     });
     exports.offers = offers.collect();
     Ok(exports)
+}
+
+/// Which exports the kernel does not find, as it looks for them by halves (`find_exported_symbol_in_section`) in tables that are
+/// not sorted. Sorts `places`: table, place in it and name.
+fn misplaced<'d>(places: &mut [(usize, u64, &'d [u8])]) -> HashSet<&'d [u8]> {
+    let mut misplaced = HashSet::new();
+    places.sort_unstable();
+    for table in places.chunk_by(|a, b| a.0 == b.0).filter(|table| !table.is_sorted_by_key(|entry| entry.2)) {
+        for (_, _, name) in table {
+            let mut rest = table;
+            while let Some((_, _, middle)) = rest.get(rest.len() / 2) {
+                rest = match name.cmp(middle) {
+                    Ordering::Equal => break,
+                    Ordering::Less => &rest[..rest.len() / 2],
+                    Ordering::Greater => &rest[rest.len() / 2 + 1..],
+                };
+            }
+            if rest.is_empty() {
+                misplaced.insert(*name);
+            }
+        }
+    }
+    misplaced
 }
 
 fn is_gpl_table(name: &[u8]) -> bool {
@@ -205,6 +240,7 @@ fn by_relocations(
                     crc: crcs.get(name).copied().or(in_table),
                     gpl: tables.get(&table.index).is_some_and(|t| t.gpl || t.flags.is_gpl(index)),
                     namespace: namespace.map(|n| modinfo::text(n).into()),
+                    is_misplaced: false,
                 });
             }
             index += 1;

@@ -18,7 +18,14 @@ pub enum Supported {
 
 impl Module {
     pub(super) fn read_modinfo(&mut self, object: &Object<'_>, file: &str) -> Result<(), Malformed> {
-        let section = object.contents(b".modinfo")?.unwrap_or_default();
+        // The first that is loaded; where none is, the only one.
+        let section = match object.contents(b".modinfo")? {
+            Some(loaded) => loaded,
+            None => {
+                object.budget.read(object.layout.modinfo.len())?;
+                object.layout.modinfo
+            }
+        };
         for (key, value) in modinfo::entries(section) {
             if matches!(key, b"name" | b"vermagic" | b"license" | b"import_ns" | b"alias") {
                 object.budget.keep_with::<Box<str>>(value.len())?;

@@ -34,6 +34,13 @@ impl Module {
                         "common symbol {name}: compile with -fno-common"
                     )));
                 }
+                // Kernels before 5.13 read what lies there.
+                Place::Invalid => {
+                    let name = modinfo::text(&symbol.name[..symbol.name.len().min(64)]);
+                    return Err(Malformed::Refused(format!(
+                        "symbol {name} is in a section that is not there"
+                    )));
+                }
                 Place::Undefined if !object.arch.is_made_up(symbol.name) => {
                     let name = strip_dot(object.arch, symbol.name);
                     keep_symbol::<Need>(&object.budget, name)?;

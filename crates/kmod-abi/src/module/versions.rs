@@ -14,6 +14,8 @@ pub struct Crcs {
     pub basic: Option<u32>,
     /// From `__version_ext_crcs`, by `__version_ext_names`.
     pub extended: Option<u32>,
+    /// Is more than 32 bits of the one from `__versions` used? Then it is no symbol's.
+    pub is_overlong: bool,
 }
 
 impl Module {
@@ -28,7 +30,11 @@ impl Module {
             versions.try_reserve(records.size_hint().0).map_err(Exceeded::from)?;
             // The loader takes the first record of a name.
             for (name, crc) in records {
-                versions.entry(undot(name)).or_default().basic.get_or_insert(crc);
+                let known = versions.entry(undot(name)).or_default();
+                if known.basic.is_none() {
+                    known.basic = Some(crc as u32);
+                    known.is_overlong = crc > u64::from(u32::MAX);
+                }
             }
         }
         if let Some(records) = extended_versions(object)? {
@@ -46,11 +52,11 @@ impl Module {
 /// The records of `__versions`, in order: `struct modversion_info`, an unsigned long and a name, 64 bytes.
 pub(crate) fn basic_versions<'o, 'd>(
     object: &'o Object<'d>,
-) -> Result<Option<impl Iterator<Item = (&'d [u8], u32)> + use<'o, 'd>>, Malformed> {
+) -> Result<Option<impl Iterator<Item = (&'d [u8], u64)> + use<'o, 'd>>, Malformed> {
     let crc_size = if object.arch.is_64 { 8 } else { 4 };
     let Some(records) = object.contents(b"__versions")? else { return Ok(None) };
     Ok(Some(records.chunks_exact(64).map(move |record| {
-        let crc = object.ulong_at(record, 0).unwrap_or_default() as u32;
+        let crc = object.ulong_at(record, 0).unwrap_or_default();
         (until_nul(&record[crc_size..]), crc)
     })))
 }

@@ -9,6 +9,7 @@ mod in_tree;
 mod module;
 mod rebuild;
 mod rules;
+mod sections;
 mod symbols;
 mod symvers;
 mod versions;

@@ -7,7 +7,7 @@ use super::parse;
 use crate::{Crcs, Malformed, Module, Need, Offer, SignatureState, Supported};
 
 fn need(symbol: &str, weak: bool, crc: Option<u32>) -> Need {
-    Need { symbol: symbol.into(), weak, crcs: Crcs { basic: crc, extended: None } }
+    Need { symbol: symbol.into(), weak, crcs: Crcs { basic: crc, ..Crcs::default() } }
 }
 
 fn error(module: &ModuleBuilder) -> String {
@@ -30,6 +30,7 @@ fn offers() -> Vec<Offer> {
         symbol: symbol.into(),
         crc: Some(crc),
         gpl,
+        is_misplaced: false,
         namespace: namespace.map(Into::into),
     };
     vec![
@@ -114,14 +115,14 @@ fn extended_versions_alone_and_beside_basic_ones() {
         let alone = parse(&builder.clone().versions(Versions::Extended));
         assert!(!alone.has_versions && alone.has_extended_versions);
         let crcs: Vec<Crcs> = alone.needs.iter().map(|n| n.crcs).collect();
-        let extended = |crc| Crcs { basic: None, extended: Some(crc) };
+        let extended = |crc| Crcs { extended: Some(crc), ..Crcs::default() };
         assert_eq!(crcs, [extended(0x1234_5678), extended(2)], "{arch:?}");
         assert_eq!(alone.layout, extended(testkit::MODULE_LAYOUT_CRC));
 
         let both = parse(&builder.versions(Versions::Both));
         assert!(both.has_versions && both.has_extended_versions);
         let crcs: Vec<Crcs> = both.needs.iter().map(|n| n.crcs).collect();
-        let first = Crcs { basic: Some(0x1234_5678), extended: Some(0x1234_5678) };
+        let first = Crcs { basic: Some(0x1234_5678), extended: Some(0x1234_5678), is_overlong: false };
         assert_eq!(crcs, [first, extended(2)], "{arch:?}");
     }
 }

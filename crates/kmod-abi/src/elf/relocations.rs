@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Relocations that the kernel cannot apply, wherever it puts the module (`apply_relocate_add` in `arch/*/kernel/module.c`). What
+//! depends on addresses, such as whether a branch reaches its target, is not known here.
+
+use object::Endianness;
+use object::elf;
+use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, SectionTable};
+
+use super::{Object, Place};
+use crate::budget::Exceeded;
+use kmp_steps as steps;
+
+/// Of live patches, which apply these themselves.
+const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
+
+/// Sections that are not kept, so that nothing in them is changed (`rewrite_section_headers`).
+const NOT_KEPT: &[&[u8]] = &[b".modinfo", b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
+
+const R_X86_64_64: u32 = 1;
+const R_X86_64_32: u32 = 10;
+const R_X86_64_PC64: u32 = 24;
+
+/// What relocations are checked against.
+pub(super) struct Checked<'o, 'd>(&'o Object<'d>);
+
+impl<'o, 'd> Checked<'o, 'd> {
+    pub(super) fn of(object: &'o Object<'d>) -> Self {
+        Self(object)
+    }
+
+    /// The first relocation that cannot be applied, in words.
+    ///
+    /// # Errors
+    /// There is more of them than is to be read.
+    pub(super) fn find_bad<H: FileHeader<Endian = Endianness>>(
+        &self,
+        endian: Endianness,
+        data: &'d [u8],
+        table: &SectionTable<'d, H, &'d [u8]>,
+    ) -> Result<Option<String>, Exceeded> {
+        let machine = elf::Machine(self.0.arch.machine);
+        let Some(known) = known_types(machine) else { return Ok(None) };
+        let wants_addends = self.0.arch.is_64;
+        for section in table.iter() {
+            let kind = section.sh_type(endian);
+            if !matches!(kind, elf::SHT_REL | elf::SHT_RELA) {
+                continue;
+            }
+            let flags: u64 = section.sh_flags(endian).0;
+            let Some(of) = self.0.section_at(section.sh_info(endian) as usize) else { continue };
+            if flags & SHF_RELA_LIVEPATCH != 0 || NOT_KEPT.contains(&of.name) {
+                continue;
+            }
+            let place = |offset: u64| {
+                let name = String::from_utf8_lossy(&of.name[..of.name.len().min(64)]).into_owned();
+                format!("in {name} at {offset:#x}")
+            };
+            if wants_addends != (kind == elf::SHT_RELA) {
+                return Ok(Some(format!(
+                    "relocations {} are of a form that its machine does not have",
+                    place(0)
+                )));
+            }
+            if let Ok(Some((list, _))) = section.rel(endian, data) {
+                self.0.budget.read(size_of_val(list))?;
+                for entry in list {
+                    steps::count(1);
+                    let kind = entry.r_type(endian).0;
+                    if !known(kind) {
+                        let at = place(entry.r_offset(endian).into());
+                        return Ok(Some(format!(
+                            "the relocation {at} is of the type {kind}, which kernels do not know"
+                        )));
+                    }
+                }
+            }
+            let Ok(Some((list, _))) = section.rela(endian, data) else { continue };
+            self.0.budget.read(size_of_val(list))?;
+            for entry in list {
+                steps::count(1);
+                let kind = entry.r_type(endian, false).0;
+                let offset: u64 = entry.r_offset(endian).into();
+                if !known(kind) {
+                    let at = place(offset);
+                    return Ok(Some(format!(
+                        "the relocation {at} is of the type {kind}, which kernels do not know"
+                    )));
+                }
+                if machine != elf::EM_X86_64 || kind == 0 {
+                    continue;
+                }
+                let width = if matches!(kind, R_X86_64_64 | R_X86_64_PC64) { 8 } else { 4 };
+                let target =
+                    usize::try_from(offset).ok().and_then(|at| of.data.get(at..at.checked_add(width)?));
+                if target.is_some_and(|target| target.iter().any(|byte| *byte != 0)) {
+                    return Ok(Some(format!(
+                        "something stands where the relocation {} goes to",
+                        place(offset)
+                    )));
+                }
+                let symbol = entry.r_sym(endian, false) as usize;
+                if kind == R_X86_64_32 && self.is_in_module(symbol) {
+                    let at = place(offset);
+                    return Ok(Some(format!(
+                        "the relocation {at} has 32 bits for an address that has more (-mcmodel=kernel)"
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Is it at an address of the module, which are all in the upper half of 64 bits?
+    fn is_in_module(&self, symbol: usize) -> bool {
+        let place = self.0.symbols.get(symbol).map(|symbol| symbol.place);
+        let Some(Place::Section(index)) = place else { return false };
+        self.0.section_at(index).is_some_and(|section| section.name != b".data..percpu")
+    }
+}
+
+/// The types that kernels for a machine know, of those until 7.3; `None`: not known here.
+fn known_types(machine: elf::Machine) -> Option<fn(u32) -> bool> {
+    Some(match machine {
+        elf::EM_X86_64 => |kind| matches!(kind, 0 | 1 | 2 | 4 | 10 | 11 | 24),
+        elf::EM_386 => |kind| matches!(kind, 1 | 2 | 4),
+        elf::EM_AARCH64 => |kind| matches!(kind, 0 | 256..=280 | 282..=293 | 299),
+        elf::EM_PPC64 => |kind| {
+            matches!(
+                kind,
+                1 | 10 | 26 | 38 | 44 | 47 | 48 | 50 | 51 | 63 | 64 | 109 | 116 | 118 | 132 | 133 | 250 | 252
+            )
+        },
+        elf::EM_S390 => |kind| matches!(kind, 0..=8 | 13..=36 | 57..=59),
+        _ => return None,
+    })
+}
