@@ -7,6 +7,7 @@
 //! say the same.
 #![no_main]
 
+mod boot;
 mod memory;
 mod packages;
 mod packed;
@@ -21,6 +22,7 @@ type Target = fn(&[u8]);
 
 const TARGETS: &[(&str, Target)] = &[
     ("assignments", settings::assignments),
+    ("boot_entry", boot::boot_entry),
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
     ("command_line", packages::command_line),
@@ -30,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("deps", packages::deps),
     ("dracut_conf", settings::dracut_conf),
     ("glob", settings::glob),
+    ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
     ("index", tables::index),
     ("initrd", packed::initrd),
@@ -38,6 +41,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("kmp_conf", settings::kmp_conf),
     ("lz4", packed::lz4),
     ("lz4_legacy", packed::lz4_legacy),
+    ("lzma", packed::lzma),
     ("lzop", packed::lzop),
     ("modinfo", tables::modinfo),
     ("module", tables::module),
@@ -49,6 +53,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("symsets", packages::symsets),
     ("symvers", tables::symvers),
     ("system_map", tables::system_map),
+    ("unified_image", boot::unified_image),
     ("xz", packed::xz),
     ("zstd", packed::zstd),
 ];

@@ -39,6 +39,10 @@ pub fn xz(data: &[u8]) {
     unpack(Kind::Xz, data);
 }
 
+pub fn lzma(data: &[u8]) {
+    unpack(Kind::Lzma, data);
+}
+
 pub fn zstd(data: &[u8]) {
     unpack(Kind::Zstd, data);
 }

@@ -29,6 +29,12 @@ impl Add<&Figures> for Figures {
 }
 
 impl Figures {
+    /// Of one operation.
+    pub fn of(is_compared: bool, defect: Option<&'static str>) -> Self {
+        let agreements = usize::from(is_compared && defect.is_none());
+        Self { operations: 1, agreements, defects: defect.into_iter().collect() }
+    }
+
     /// In words.
     pub fn said(&self, original: Original, peers: &Peers) -> String {
         if peers.of(original).is_none() {
@@ -129,7 +135,7 @@ impl Case {
 
     fn link(&self, path: &str, origin: &str) -> String {
         let target = match self.original {
-            Original::WeakModules2 => format!("/usr/lib/modules/{origin}/{path}"),
+            Original::WeakModules2 | Original::Regenerate => format!("/usr/lib/modules/{origin}/{path}"),
             Original::WeakModules => format!("/lib/modules/{origin}/extra/{path}"),
         };
         format!("weak-updates/{path} -> {target}")
@@ -249,7 +255,7 @@ impl Case {
     #[track_caller]
     fn added(&mut self, package: &Package) {
         match self.original {
-            Original::WeakModules2 => self.call(&["--add-kmp", package.nvr()], ""),
+            Original::WeakModules2 | Original::Regenerate => self.call(&["--add-kmp", package.nvr()], ""),
             Original::WeakModules => {
                 let list = self.modules(package);
                 self.call(&["--add-modules"], &list)
@@ -260,7 +266,9 @@ impl Case {
     #[track_caller]
     fn removed(&mut self, package: &Package, list: &str) {
         match self.original {
-            Original::WeakModules2 => self.call(&["--remove-kmp", package.nvr()], list),
+            Original::WeakModules2 | Original::Regenerate => {
+                self.call(&["--remove-kmp", package.nvr()], list)
+            }
             Original::WeakModules => self.call(&["--remove-modules"], list),
         };
     }

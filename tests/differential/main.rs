@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! One list of operations for each case, run through ours and, where `KMP_PEER_WM2` and `KMP_PEER_WM` name them,
-//! through the original `weak-modules2` and `weak-modules`, on identical throwaway roots. After each operation links
+//! through the original `weak-modules2` and `weak-modules` (`KMP_PEER_SMT`: `regenerate-initrd-posttrans`), on identical throwaway roots. After each operation links
 //! (path and target), requests for an initrd and exit codes are compared; they may differ only where the
 //! case names a defect of the original. What ours has to do is written down in each case, too, so that
 //! without the originals nothing is skipped but the comparison.
@@ -11,6 +11,7 @@
 
 mod case;
 mod red_hat;
+mod regenerate;
 mod sides;
 mod suse;
 
@@ -22,7 +23,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use case::{Case, Figures};
 use sides::{Original, Peers};
 
-type Test = (Original, &'static str, fn(&mut Case));
+type Test<'p> = (Original, &'static str, Box<dyn Fn() -> Figures + Sync + 'p>);
+
+/// A case of `weak-modules2` or `weak-modules`.
+fn played<'p>(original: Original, peers: &'p Peers, (name, run): (&'static str, fn(&mut Case))) -> Test<'p> {
+    let play = move || {
+        let mut case = Case::new(original, peers);
+        run(&mut case);
+        case.figures()
+    };
+    (original, name, Box::new(play))
+}
 
 /// A case's name, with the original's: both have some of the same name.
 fn full(original: Original, case: &str) -> String {
@@ -40,9 +51,14 @@ fn main() -> ExitCode {
         false => wanted.iter().any(|w| case.contains(w.as_str())),
     };
     let peers = Peers::from_environment();
-    let all = suse::CASES.iter().map(|(name, run)| (Original::WeakModules2, *name, *run));
-    let all = all.chain(red_hat::CASES.iter().map(|(name, run)| (Original::WeakModules, *name, *run)));
-    let cases: Vec<Test> = all.filter(|(original, name, _)| is_wanted(&full(*original, name))).collect();
+    let all = suse::CASES.iter().map(|case| played(Original::WeakModules2, &peers, *case));
+    let all = all.chain(red_hat::CASES.iter().map(|case| played(Original::WeakModules, &peers, *case)));
+    let all = all.chain(regenerate::SCENARIOS.iter().map(|scenario| {
+        let peer = peers.of(Original::Regenerate);
+        let play = move || Figures::of(peer.is_some(), regenerate::check(scenario, peer));
+        (Original::Regenerate, scenario.name, Box::new(play) as Box<dyn Fn() -> Figures + Sync>)
+    }));
+    let cases: Vec<Test<'_>> = all.filter(|(original, name, _)| is_wanted(&full(*original, name))).collect();
     if given("--list") {
         // None is ignored.
         let listed = if given("--ignored") { &[][..] } else { &cases[..] };
@@ -60,21 +76,21 @@ fn main() -> ExitCode {
                     if alone {
                         println!("test {} ... ", full(*original, name));
                     }
-                    let mut case = Case::new(*original, &peers);
-                    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut case)));
+                    let outcome = catch_unwind(AssertUnwindSafe(run));
                     println!(
                         "{} {name} ... {}",
                         original.name(),
                         if outcome.is_ok() { "ok" } else { "FAILED" }
                     );
-                    results.lock().unwrap().push((*original, outcome.is_ok(), case.figures()));
+                    let (is_good, figures) = (outcome.is_ok(), outcome.unwrap_or_default());
+                    results.lock().unwrap().push((*original, is_good, figures));
                 }
             });
         }
     });
     let results = results.into_inner().unwrap();
     println!();
-    for original in [Original::WeakModules2, Original::WeakModules] {
+    for original in [Original::WeakModules2, Original::WeakModules, Original::Regenerate] {
         let of = || results.iter().filter(|(o, ..)| *o == original);
         let figures = of().fold(Figures::default(), |sum, (.., figures)| sum + figures);
         let failed = of().filter(|(_, good, _)| !good).count();

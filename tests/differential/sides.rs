@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use testkit::{Output, TestRoot, run};
 
-const KMP: &str = env!("CARGO_BIN_EXE_kmp");
+pub const KMP: &str = env!("CARGO_BIN_EXE_kmp");
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/differential/peer.sh");
 
 /// A script that ours takes the place of.
@@ -16,6 +16,7 @@ const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/differentia
 pub enum Original {
     WeakModules2,
     WeakModules,
+    Regenerate,
 }
 
 impl Original {
@@ -23,6 +24,7 @@ impl Original {
         match self {
             Self::WeakModules2 => "weak-modules2",
             Self::WeakModules => "weak-modules",
+            Self::Regenerate => "regenerate-initrd-posttrans",
         }
     }
 
@@ -31,6 +33,7 @@ impl Original {
         match self {
             Self::WeakModules2 => "KMP_PEER_WM2",
             Self::WeakModules => "KMP_PEER_WM",
+            Self::Regenerate => "KMP_PEER_SMT",
         }
     }
 }
@@ -39,6 +42,8 @@ impl Original {
 pub struct Peers {
     wm2: Option<PathBuf>,
     wm: Option<PathBuf>,
+    /// A directory: an unpacked suse-module-tools.
+    smt: Option<PathBuf>,
 }
 
 impl Peers {
@@ -47,16 +52,22 @@ impl Peers {
     pub fn from_environment() -> Self {
         let named = |original: Original| {
             let path = PathBuf::from(std::env::var_os(original.variable()).filter(|v| !v.is_empty())?);
-            assert!(path.is_file(), "{} names {}, which is no file", original.variable(), path.display());
+            let is_right = if original == Original::Regenerate { path.is_dir() } else { path.is_file() };
+            assert!(is_right, "{} names {}, which is not there", original.variable(), path.display());
             Some(path)
         };
-        Self { wm2: named(Original::WeakModules2), wm: named(Original::WeakModules) }
+        Self {
+            wm2: named(Original::WeakModules2),
+            wm: named(Original::WeakModules),
+            smt: named(Original::Regenerate),
+        }
     }
 
     pub fn of(&self, original: Original) -> Option<&Path> {
         match original {
             Original::WeakModules2 => self.wm2.as_deref(),
             Original::WeakModules => self.wm.as_deref(),
+            Original::Regenerate => self.smt.as_deref(),
         }
     }
 }
@@ -85,6 +96,7 @@ impl Side {
         let id = match original {
             Original::WeakModules2 => "opensuse-leap",
             Original::WeakModules => "rhel",
+            Original::Regenerate => "opensuse-tumbleweed",
         };
         root.write("etc/os-release", format!("ID={id}\n"));
         root.write("etc/fstab", "");
@@ -115,6 +127,7 @@ impl Side {
                     Original::WeakModules2 => {
                         command.arg("--run-in-root").arg("--root").arg(self.root.path())
                     }
+                    Original::Regenerate => &mut command,
                     Original::WeakModules => {
                         command.arg("--basedir").arg(self.root.path()).arg("--no-initramfs")
                     }

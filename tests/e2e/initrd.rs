@@ -80,6 +80,12 @@ impl Machine {
 
     /// Writes an initrd with these modules, by their paths below the kernel's directory: packed by zstd.
     pub fn initrd(&self, krel: &str, modules: &[(&str, Vec<u8>)]) {
+        self.initrd_at(&format!("boot/initrd-{krel}"), "zstd -q", krel, modules);
+    }
+
+    /// The same at another path, packed by another program.
+    pub fn initrd_at(&self, path: &str, packer: &str, krel: &str, modules: &[(&str, Vec<u8>)]) {
+        self.root.write(path, "");
         let dir = self.root.home().join("initrd");
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
@@ -90,9 +96,9 @@ impl Machine {
             std::fs::write(path, bytes).unwrap();
         }
         let script = format!(
-            "cd '{}' && find . | cpio -o -H newc --quiet | zstd -q -f -o '{}'",
+            "cd '{}' && find . | cpio -o -H newc --quiet | {packer} > '{}'",
             dir.display(),
-            self.root.join(format!("boot/initrd-{krel}")).display()
+            self.root.join(path).display()
         );
         run(Command::new("sh").args(["-c", &script])).expect_success();
     }
@@ -227,8 +233,13 @@ fn a_module_that_goes_and_one_that_dracuts_configuration_wants() {
         format!("{}{}{OTHER}: no new initrd: the initrd is up to date\n", lacks(OLD), lacks(SAME))
     );
     root.write("etc/dracut.conf.d/foo.conf", "omit_drivers+=\" foo \"\n");
-    machine.initrd(SAME, &[(LINK, foo("2").1)]);
     good(root, &["initrd", "--dry-run"]);
+    // Made by another configuration, with another build: what it has is loaded.
+    machine.initrd(SAME, &[(LINK, foo("2").1)]);
+    let output = ends(root, &["initrd", "--dry-run"], 1);
+    assert!(
+        output.stdout.contains(&format!("{SAME}: a new initrd is needed: foo: the initrd has another build"))
+    );
     root.write("etc/dracut.conf.d/foo.conf", "");
     machine.initrd(SAME, &[(LINK, module)]);
     good(root, &["initrd", "--dry-run"]);
@@ -436,7 +447,7 @@ fn nothing_of_a_root_is_run_without_leave() {
     assert_eq!(output.status, Some(1), "{output}");
     assert!(output.stderr.contains("with --run-in-root only"), "{output}");
     assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![]));
-    good(root, &["initrd"]);
+    good(root, &["initrd", "--kernel", SAME]);
     let asked = "sdbootutil is-installed".to_string();
     let added = format!("sdbootutil --no-reuse-initrd --default-snapshot add-kernel {SAME}");
     assert_eq!((machine.markers(), machine.calls()), (vec![], vec![asked, added]));

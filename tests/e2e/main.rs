@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_names, reason = "a driver that only has to be there is called foo")]
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
+mod boot_entries;
 mod bugs_redhat;
 mod bugs_suse;
 mod check;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use testkit::run;
@@ -14,6 +15,8 @@ use crate::support::*;
 const CONTENTS: &str = "
 kmp                /etc/kmp.conf                                               100644
 kmp                /etc/kmp.conf.d                                              40755
+kmp                /run/kmp                                                     40755
+kmp                /run/regenerate-initrd                                       40755
 kmp                /usr/bin/kmp                                                100755
 kmp                /usr/lib/depmod.d                                            40755
 kmp                /usr/lib/depmod.d/kmp.conf                                  100644
@@ -93,8 +96,8 @@ libkmp-devel       /usr/share/man/man3/libkmp.3*                               1
 libkmp1            LIBDIR/libkmp.so.1                                          120777 libkmp.so.1.VERSION
 libkmp1            LIBDIR/libkmp.so.1.VERSION                                  100755
 rpm-plugin-kmp     /usr/lib/rpm/macros.d/macros.transaction_kmp                100644
-rpm-plugin-kmp     LIBDIR/rpm-plugins                                           40755
-rpm-plugin-kmp     LIBDIR/rpm-plugins/kmp.so                                   100755
+rpm-plugin-kmp     PLUGINDIR                                                    40755
+rpm-plugin-kmp     PLUGINDIR/kmp.so                                            100755
 rpm-plugin-kmp     /usr/lib/zypp                                                40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins                                        40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit                                 40755
@@ -106,6 +109,7 @@ rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       1
 fn rows() -> BTreeMap<(String, String), String> {
     let text = CONTENTS
         .replace("LIBDIR", &libdir())
+        .replace("PLUGINDIR", &plugindir())
         .replace("DOCDIR", &docdir())
         .replace("VERSION", env!("CARGO_PKG_VERSION"));
     let row = |line: &str| {
@@ -175,6 +179,47 @@ fn what_is_compiled_comes_with_its_licence() {
     }
 }
 
+/// The lock file knows what is linked in: the packages say it of themselves, as distributions ask for it.
+#[test]
+fn what_is_linked_in_is_among_the_provides_and_in_the_licence() {
+    let lock =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).unwrap();
+    for name in NAMES {
+        let provides = query(package(name, 1), "[%{PROVIDES} %{PROVIDEVERSION}\n]");
+        let bundled = provides.iter().filter_map(|line| line.strip_prefix("bundled(crate("));
+        let bundled: Vec<(&str, &str)> = bundled.map(|rest| rest.split_once(")) ").unwrap()).collect();
+        let licence = query(package(name, 1), "%{LICENSE}\n").remove(0);
+        if ["kmp", "libkmp1", "rpm-plugin-kmp"].contains(name) {
+            assert!(bundled.len() > 20, "{name}: {bundled:?}");
+            for word in ["LGPL-2.1-or-later", "MIT", "BSD-3-Clause", "(Apache-2.0 OR MIT)"] {
+                assert!(licence.contains(word), "{name}: {licence}");
+            }
+            assert!(provides.iter().any(|p| p.starts_with("bundled(zstd) ")), "{name}: {provides:?}");
+        } else {
+            assert!(bundled.is_empty() && licence == "LGPL-2.1-or-later", "{name}: {bundled:?} {licence}");
+        }
+        for (krate, version) in bundled {
+            let entry = format!("name = \"{krate}\"\nversion = \"{}\"\n", version.replace('~', "-"));
+            assert!(lock.contains(&entry), "{name}: {krate} {version} is not in Cargo.lock");
+        }
+    }
+}
+
+/// Directories may be shared, files not.
+#[test]
+fn no_file_is_in_two_packages() {
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for name in NAMES {
+        for line in query(package(name, 1), "[%{FILENAMES}\t%{FILEMODES:octal}\n]") {
+            let (path, mode) = line.split_once('\t').unwrap();
+            if !mode.starts_with("40") {
+                let other = owners.insert(path.into(), name);
+                assert_eq!(other, None, "{path} is in {name} and in another");
+            }
+        }
+    }
+}
+
 /// `cargo xtask install` lays out the same as the packages have, and nothing else.
 #[test]
 fn the_chore_lays_out_what_the_packages_have() {
@@ -182,7 +227,8 @@ fn the_chore_lays_out_what_the_packages_have() {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
     let destdir = place.path().join("tree");
     xtask
-        .args(["install", "--debug", "--libdir", &libdir(), "--docdir", &docdir(), "--destdir"])
+        .args(["install", "--debug", "--libdir", &libdir(), "--plugindir", &plugindir()])
+        .args(["--docdir", &docdir(), "--destdir"])
         .arg(&destdir);
     run(&mut xtask).expect_success();
     let mut found = BTreeMap::new();
@@ -222,7 +268,15 @@ fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, Str
 fn names_and_dependencies_are_those_that_others_ask_for() {
     let provides = |name: &str| query(package(name, 1), "[%{PROVIDES}\n]");
     let requires = |name: &str| query(package(name, 1), "[%{REQUIRES}\n]");
-    assert!(provides("kmp-scriptlets").contains(&"suse-kernel-rpm-scriptlets".into()));
+    for name in ["suse-kernel-rpm-scriptlets", "sdbootutil-rpm-scriptlets"] {
+        assert!(provides("kmp-scriptlets").contains(&name.into()), "{name}");
+    }
+    // A package that asks for a path finds it, though it is a ghost.
+    let owns =
+        |name: &str, path: &str| query(package(name, 1), "[%{FILENAMES}\n]").contains(&path.to_string());
+    assert!(owns("kmp-weak-modules", "/usr/sbin/weak-modules"));
+    assert!(owns("kmp-weak-modules2", "/usr/lib/module-init-tools/weak-modules2"));
+    assert!(owns("kmp-scriptlets", "/usr/lib/module-init-tools/kernel-scriptlets/rpm-post"));
     assert!(provides("kmp-weak-modules2").contains(&"weak-modules2".into()));
     assert!(
         provides("libkmp1").iter().any(|p| p.starts_with("libkmp.so.1(KMP_1.0)")),

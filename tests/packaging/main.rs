@@ -11,3 +11,4 @@ mod initrds;
 mod macros;
 mod peers;
 mod shapes;
+mod spec;

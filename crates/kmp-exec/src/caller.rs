@@ -140,7 +140,7 @@ fn listen(mut control: UnixStream, mut out: File, mut err: File) -> io::Result<O
     for fd in [out.as_fd(), err.as_fd()] {
         fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
-    let mut said = Said::default();
+    let (mut said, mut printed) = (Said::default(), Said::default());
     let (mut out_is_open, mut err_is_open) = (true, true);
     let mut record = [0; RECORD];
     let mut not_run = None;
@@ -154,7 +154,7 @@ fn listen(mut control: UnixStream, mut out: File, mut err: File) -> io::Result<O
             Err(errno) => return Err(errno.into()),
         }
         let is_ready = fds[0].any().unwrap_or(false);
-        out_is_open = out_is_open && drain(&mut out, |_| {})?;
+        out_is_open = out_is_open && drain(&mut out, |bytes| printed.add(bytes))?;
         err_is_open = err_is_open && drain(&mut err, |bytes| said.add(bytes))?;
         if !is_ready {
             continue;
@@ -176,12 +176,15 @@ fn listen(mut control: UnixStream, mut out: File, mut err: File) -> io::Result<O
             Kind::TimedOut => End::TimedOut,
             Kind::Stuck => End::Stuck,
         };
+        if out_is_open {
+            drain(&mut out, |bytes| printed.add(bytes))?;
+        }
         if err_is_open {
             drain(&mut err, |bytes| said.add(bytes))?;
         }
         return match not_run {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
-            None => Ok(Output { end, stderr: said.text() }),
+            None => Ok(Output { end, stderr: said.text(), stdout: printed.text() }),
         };
     }
 }

@@ -59,9 +59,10 @@ pub enum End {
 pub struct Output {
     /// How it ended.
     pub end: End,
-    /// What it wrote to stderr: at most [`KEPT`] bytes, and a line in the middle that says if some were left out. Its stdout
-    /// is discarded.
+    /// What it wrote to stderr: at most [`KEPT`] bytes, and a line in the middle that says if some were left out.
     pub stderr: Vec<u8>,
+    /// What it wrote to stdout, likewise.
+    pub stdout: Vec<u8>,
 }
 
 /// How many files can be passed to a program: the hard limit of open files, minus some for the program's own use.

@@ -31,8 +31,10 @@ pub mod packages;
 mod raw_elf;
 mod root;
 mod rpmbuild;
+mod skip;
 mod symvers;
 mod tools;
+mod uki;
 
 pub use arch::Arch;
 pub use compress::{Compression, compress};
@@ -46,8 +48,10 @@ pub use noise::Noise;
 pub use package::{Package, PackageBuilder};
 pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{TestRoot, run_rpm, same_tree};
+pub use skip::{has_other_users, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, copy_program, depmod, modinfo, run};
+pub use uki::unified_image;
 
 /// Writes a file, and the directories above it.
 pub(crate) fn write_file(path: &std::path::Path, bytes: &[u8]) {

@@ -53,8 +53,8 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d"];
+/// What is empty at first; those in `/run` are made at boot.
+const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[
@@ -86,6 +86,12 @@ pub struct Tree {
     /// Where libraries go.
     #[arg(long, value_name = "DIR", default_value = "/usr/lib64", value_parser = absolute)]
     libdir: PathBuf,
+    /// Where commands for administrators go; merged systems have them in /usr/bin.
+    #[arg(long, value_name = "DIR", default_value = "/usr/sbin", value_parser = absolute)]
+    sbindir: PathBuf,
+    /// Where rpm looks for plugins [default: rpm-plugins in --libdir].
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
+    plugindir: Option<PathBuf>,
     /// Where documentation goes.
     #[arg(long, value_name = "DIR", default_value = "/usr/share/doc", value_parser = absolute)]
     docdir: PathBuf,
@@ -95,6 +101,9 @@ pub struct Tree {
     /// Unoptimised.
     #[arg(long)]
     debug: bool,
+    /// Take what cargo has built already, instead of calling it.
+    #[arg(long)]
+    no_build: bool,
 }
 
 fn absolute(text: &str) -> Result<PathBuf, String> {
@@ -107,9 +116,11 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
     cargo.args((!tree.debug).then_some("--release"));
     let archive = plugin::Archive::lock()?;
-    let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
-    if !status.success() {
-        return Err("the build failed".into());
+    if !tree.no_build {
+        let status = cargo.status().map_err(|e| format!("cargo cannot be run: {e}"))?;
+        if !status.success() {
+            return Err("the build failed".into());
+        }
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from);
     let built = target.join(if tree.debug { "debug" } else { "release" });
@@ -126,7 +137,7 @@ pub fn run(tree: &Tree) -> Result<(), String> {
         tree.files(from, to, *mode)?;
     }
     for (link, target) in LINKS {
-        tree.link(Path::new(link), target)?;
+        tree.link(&tree.in_sbin(link), target)?;
     }
     let (whose, phases) = SCRIPTLETS;
     for (whose, phase) in whose.iter().flat_map(|w| phases.iter().map(move |p| (w, p))) {
@@ -211,8 +222,21 @@ impl Tree {
     }
 
     fn plugin(&self) -> Result<(), String> {
-        let built = plugin::build(plugin::Kind::Plain, if self.debug { "debug" } else { "release" })?;
-        self.file(&built, &self.libdir.join("rpm-plugins/kmp.so"), 0o755)
+        let profile = if self.debug { "debug" } else { "release" };
+        let built = match self.no_build {
+            true => plugin::link_built(profile)?,
+            false => plugin::build(plugin::Kind::Plain, profile)?,
+        };
+        let place = self.plugindir.clone().unwrap_or_else(|| self.libdir.join("rpm-plugins"));
+        self.file(&built, &place.join("kmp.so"), 0o755)
+    }
+
+    /// A path, with this system's directory for /usr/sbin.
+    fn in_sbin(&self, path: &str) -> PathBuf {
+        match Path::new(path).strip_prefix("/usr/sbin") {
+            Ok(name) => self.sbindir.join(name),
+            Err(_) => path.into(),
+        }
     }
 
     /// The command itself tells what a shell reads for it.

@@ -12,6 +12,7 @@ mod index;
 mod install;
 mod install_tree;
 mod judge;
+mod linked;
 mod plugin;
 mod privilege;
 mod releases;
@@ -42,7 +43,7 @@ enum Chore {
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
-    /// Run the tests of rpm's plugin inside of newer Debian releases.
+    /// Run the tests on newer Debian releases.
     Releases,
     Plugin(plugin::Arguments),
     Bench(bench::Arguments),
@@ -50,11 +51,18 @@ enum Chore {
     /// Write kmp.h from the items and comments of libkmp's sources.
     Header,
     Rpm(rpm::Arguments),
+    /// Write into kmp.spec, and into a list, what is linked into each package, and its licence.
+    Spec,
     /// Run a program, and print what it took: for the benchmark.
     #[command(name = "_measure", hide = true)]
     Measure {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
+    },
+    /// In the root of a release: run its tests.
+    #[command(name = "_inside", hide = true)]
+    Inside {
+        name: String,
     },
     /// Inflate the files of a list: the benchmark's baseline.
     #[command(name = "_inflate", hide = true)]
@@ -74,11 +82,13 @@ impl Chore {
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
             Self::Releases => releases::run(),
+            Self::Inside { name } => releases::inside::run(name),
             Self::Plugin(arguments) => plugin::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
             Self::Install(tree) => install_tree::run(tree),
             Self::Header => header::run(),
             Self::Rpm(arguments) => rpm::run(arguments),
+            Self::Spec => linked::run(),
             Self::Measure { words } => bench::measure::run(words),
             Self::Inflate { list } => bench::measure::inflate(list),
         }

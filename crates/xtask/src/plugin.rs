@@ -147,7 +147,20 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     }
     let archive = Archive::lock()?;
     call(&mut cargo)?;
+    let result = link(kind, profile, source, &target)?;
+    drop(archive);
+    Ok(result)
+}
 
+/// Links it with a libkmp that cargo has built already.
+pub fn link_built(profile: &str) -> Result<PathBuf, String> {
+    let source = install::project();
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
+    link(Kind::Plain, profile, &source, &target)
+}
+
+fn link(kind: Kind, profile: &str, source: &Path, target: &Path) -> Result<PathBuf, String> {
+    let faults = kind != Kind::Plain;
     // rpm wants the file to have the plugin's name; so the kinds have a directory each.
     let directory = target.join(profile).join(match kind {
         Kind::Plain => "rpm-plugin",
@@ -189,7 +202,6 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     ]);
     cc.args(LIBRARIES).arg("-o").arg(&unfinished);
     call(&mut cc)?;
-    drop(archive);
     std::fs::rename(&unfinished, &result).map_err(|e| format!("{}: {e}", result.display()))?;
     Ok(result)
 }

@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::dialect::Dialect;
+use kmp_core::initrd::boot::Boots;
 use kmp_core::initrd::{Machines, NoGenerator, Snapshot, System, Wanted, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
@@ -153,11 +154,11 @@ fn serve_each(
     for (release, (kernel, asking)) in &wanted {
         let place = match dialect.replaces_initrds_in_place() {
             true => places::find(&context.root, release, &kernel.dir),
-            false => Ok(None),
+            false => Ok(Boots::Missing),
         };
-        let place = place.and_then(|path| Ok((Machines::of(&context.root, path.as_deref())?, path)));
-        let made = place.map(|(machines, path)| {
-            let (path, snapshot) = (path.as_deref(), Snapshot::Default);
+        let place = place.and_then(|boots| Ok((Machines::of(&context.root, boots.replaceable())?, boots)));
+        let made = place.map(|(machines, boots)| {
+            let (path, snapshot) = (boots.replaceable(), Snapshot::Default);
             status_of(generator.build(&context.root, Wanted { release, path, snapshot, machines }))
         });
         match made {

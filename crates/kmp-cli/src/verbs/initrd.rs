@@ -88,6 +88,8 @@ pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
     let dialect = which.for_reading();
     let maker = InitrdMaker::find(&context.root, settings, dialect, false);
     let system = System::look(&context.root, dialect, which.unknown(), maker.missing());
+    let ask = |release: &str| maker.entry(release);
+    let system = system.asking(&ask);
     let (_, releases) = context.releases()?;
     let is_there = |r: &Release| r.is_kernel || r.unread.is_some();
     let is_noted = |r: &&Release| is_there(r) && (noted.check(r).is_some() || noted.wish(r).is_some());
@@ -112,6 +114,8 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let dialect = which.known().map_err(|unknown| unknown.to_string())?;
     let maker = InitrdMaker::find(&context.root, &settings, dialect, args.dry_run);
     let system = System::look(&context.root, dialect, None, maker.missing());
+    let ask = |release: &str| maker.entry(release);
+    let system = system.asking(&ask);
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
     let markers = apply::markers(&context.root).map_err(|p| p.to_string())?;
     let noted = Noted::read(context).map_err(|p| p.to_string())?;

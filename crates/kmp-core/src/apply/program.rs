@@ -55,8 +55,21 @@ pub(crate) struct With<'a, 'f> {
     pub(crate) limit: Duration,
 }
 
+/// What a program said.
+pub(crate) struct Output {
+    /// On stderr, for people: without what a terminal would obey.
+    pub(crate) said: String,
+    /// On stdout, as it is.
+    pub(crate) printed: Vec<u8>,
+}
+
 /// Runs a program to its end, with nothing on its stdin, and returns what it said on stderr.
 pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<String, Failure> {
+    output(named, arguments, with).map(|output| output.said)
+}
+
+/// Runs a program to its end, with nothing on its stdin.
+pub(crate) fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<Output, Failure> {
     let path = find(with.root, named).map_err(Failure::NotRun)?;
     let limit = variable(TIMEOUT_VARIABLE).and_then(|v| v.to_str()?.parse().ok()).filter(|s| *s > 0);
     let limit = limit.map_or(with.limit, Duration::from_secs);
@@ -79,7 +92,7 @@ pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> 
     let said = lines.join("\n");
     let program = printable(path.as_os_str());
     match output.end {
-        End::Exited(0) => Ok(said),
+        End::Exited(0) => Ok(Output { said, printed: output.stdout }),
         End::Exited(status) => Err(Failure::Ended(Some(status), format!("exit status: {status}"), said)),
         End::Killed(signal) => {
             Err(Failure::Ended(None, format!("{program} was killed by signal {signal}"), said))

@@ -74,6 +74,12 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// What is unpacked after this goes over it.
+    pub fn add(&mut self, later: Self) {
+        self.modules.extend(later.modules);
+        self.image = later.image.or(self.image.take());
+    }
+
     /// What `path`, one of [`Self::modules`], is in the end; `None` for a link that leads nowhere.
     pub fn resolve(&self, path: &Path) -> Option<&Archived> {
         let mut at = path.to_path_buf();

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Archived, Contents};
+use super::boot::{Boots, uki};
 use super::decide::{Compared, Present, State};
 use super::digest::Digest;
-use super::places;
 use crate::abi::name::module_name;
 use crate::dialect::Dialect;
 use crate::inventory::Release;
@@ -76,42 +76,40 @@ fn is_third_party(below: &Path) -> bool {
     !below.starts_with(IN_TREE)
 }
 
-/// Compares `modules` with what is in the kernel's initrd.
-pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &Modules) -> Present {
-    let path = match places::find(root, &release.release, &release.dir) {
-        Ok(Some(path)) => path,
-        Ok(None) => return Present::Missing,
-        Err(problem) => return Present::Unknown(problem.to_string()),
-    };
-    let fault =
-        |path: &Path, e: &io::Error| Present::Unknown(Problem::unreadable(root.display(path), e).to_string());
-    let unreadable = |why: String| Present::Unreadable(format!("{}: {why}", root.display(&path).display()));
+/// Compares `modules` with what is in the initrd that the kernel is booted with.
+pub fn with_initrd(
+    root: &Root,
+    dialect: Dialect,
+    release: &Release,
+    modules: &Modules,
+    boots: &Boots,
+) -> Present {
     let counting: BTreeSet<&str> =
         modules.iter().filter(|(_, m)| is_third_party(&m.below)).map(|(name, _)| &**name).collect();
     let wanted = |path: &Path| {
         path.starts_with(&release.release)
             && path.file_name().and_then(module_name).is_some_and(|name| counting.contains(name.as_str()))
     };
-    let file = match root.open_file(&path) {
-        Ok(file) => file,
-        Err(e) if is_fault(&e) => return fault(&path, &e),
-        Err(e) => return unreadable(e.to_string()),
-    };
-    let mut file = Watched { file, fault: None };
-    let read = archive::read(&mut file, &wanted);
-    if let Some(e) = &file.fault {
-        return fault(&path, e);
+    let mut contents = Contents::default();
+    for path in boots.files() {
+        match read_initrd(root, path, matches!(boots, Boots::Unified(_)), &wanted) {
+            Ok(more) => contents.add(more),
+            Err(present) => return present,
+        }
     }
-    let contents = match read {
-        Ok(contents) => contents,
-        Err(e) => return unreadable(e.to_string()),
-    };
-    if let Some(image) = &contents.image {
-        return unreadable(format!("a part of it is in {image}, which is not looked into"));
+    match boots {
+        Boots::Missing => return Present::Missing,
+        Boots::NoEntry => return Present::NoEntry,
+        Boots::Unclear(files) => {
+            let files: Vec<_> = files.iter().map(|file| root.display(file).display().to_string()).collect();
+            return Present::Unreadable(format!("no boot entry says which of {} it is", files.join(", ")));
+        }
+        Boots::Initrds(_) | Boots::Unified(_) => {}
     }
     let packed = of_kernel(dialect, &contents, &release.release);
     let of_initrd = packed.iter().filter(|(_, path)| is_third_party(path)).map(|(name, _)| name.as_str());
     let names: BTreeSet<&str> = counting.iter().copied().chain(of_initrd).collect();
+    let fault = |path: &Path, e: &io::Error| fault(root, path, e);
     let mut inflater = Inflater::new();
     let mut unread = None;
     let compared = names.into_iter().map(|name| {
@@ -137,6 +135,40 @@ pub fn with_initrd(root: &Root, dialect: Dialect, release: &Release, modules: &M
     unread.unwrap_or(Present::Read(compared))
 }
 
+fn fault(root: &Root, path: &Path, e: &io::Error) -> Present {
+    Present::Unknown(Problem::unreadable(root.display(path), e).to_string())
+}
+
+/// Reads one of the files that make up an initrd; `is_unified`: it is in a unified kernel image.
+fn read_initrd(
+    root: &Root,
+    path: &Path,
+    is_unified: bool,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> Result<Contents, Present> {
+    let unreadable = |why: String| Present::Unreadable(format!("{}: {why}", root.display(path).display()));
+    let failed = |e: io::Error| if is_fault(&e) { fault(root, path, &e) } else { unreadable(e.to_string()) };
+    let file = root.open_file(path).map_err(failed)?;
+    let section = match is_unified {
+        true => Some(uki::read(&file).map_err(failed)?.and_then(|unified| unified.initrd)),
+        false => None,
+    };
+    let mut file = Watched { file, fault: None };
+    let read = match section {
+        None => archive::read(&mut file, wanted),
+        Some(None) => return Err(unreadable("there is no .initrd in it".into())),
+        Some(Some(section)) => archive::read(uki::initrd(&mut file, section).map_err(failed)?, wanted),
+    };
+    if let Some(e) = &file.fault {
+        return Err(fault(root, path, e));
+    }
+    let contents = read.map_err(|e| unreadable(e.to_string()))?;
+    match &contents.image {
+        Some(image) => Err(unreadable(format!("a part of it is in {image}, which is not looked into"))),
+        None => Ok(contents),
+    }
+}
+
 /// A file that remembers that it could not be read.
 struct Watched {
     file: File,
@@ -150,6 +182,12 @@ impl Read for Watched {
             self.fault = Some(e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error));
         }
         read
+    }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

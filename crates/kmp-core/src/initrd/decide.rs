@@ -37,6 +37,8 @@ pub struct Compared {
 pub enum Present {
     /// None.
     Missing,
+    /// None, as the kernel has no boot entry.
+    NoEntry,
     /// One that cannot be read as a whole, and why.
     Unreadable(String),
     /// It, or a module that it is compared with, could not be looked at now, and why.
@@ -189,14 +191,13 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
     }
     let modules = match present() {
         Present::Missing if facts.dialect.makes_missing_initrds() => return Reason::Missing,
-        Present::Missing => return Reason::NotMissed,
+        Present::Missing | Present::NoEntry => return Reason::NotMissed,
         Present::Unreadable(why) => return Reason::Unreadable(why),
         Present::Unknown(why) => return Reason::Unknown(why),
         Present::Read(modules) => modules,
     };
     let mut changed: Vec<(String, Change)> = modules
         .into_iter()
-        .filter(|m| !facts.drivers.omitted.contains(&m.name))
         .filter_map(|m| Some((change(&m, facts)?, m.name)))
         .map(|(change, name)| (name, change))
         .collect();
@@ -207,6 +208,8 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
 fn change(module: &Compared, facts: &Facts<'_>) -> Option<Change> {
     match (&module.packed, &module.installed) {
         (State::Absent, State::Absent) => None,
+        // Only what is not there can be left out: it is loaded where the initrd has it, by whatever configuration that was made.
+        (State::Absent, _) if facts.drivers.omitted.contains(&module.name) => None,
         (State::Absent, _) if facts.drivers.wanted.contains(&module.name) => Some(Change::Lacking),
         (State::Absent, _) => {
             (facts.links_changed && facts.dialect.dracut_picks_new_modules()).then_some(Change::New)
@@ -335,6 +338,16 @@ mod tests {
         assert_eq!(decide(&facts(&drivers), || one(State::Absent, State::Absent)), Reason::Same);
         let mut drivers = Drivers::default();
         drivers.omitted.insert("foo".into());
-        assert_eq!(decide(&facts(&drivers), || one(digest("a"), digest("b"))), Reason::Same);
+        let mut facts = Facts { dialect: Dialect::RedHat, links_changed: true, ..facts(&drivers) };
+        assert_eq!(decide(&facts, || one(State::NotRead, State::Absent)), Reason::Same);
+        assert_eq!(decide(&facts, || one(digest("a"), digest("a"))), Reason::Same);
+        // The initrd was made by another configuration, and what it has is loaded.
+        facts.dialect = Dialect::Suse;
+        for (installed, change) in [(digest("b"), Change::Differs), (State::Absent, Change::Gone)] {
+            assert_eq!(
+                decide(&facts, || one(installed, digest("a"))),
+                Reason::Changed(vec![("foo".into(), change)])
+            );
+        }
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which kernels need a new initrd, and why.
 //!
-//! [`archive`] lists an initrd's modules, [`compare`] puts them beside those on disk, [`decide`] answers by the rules of
+//! [`boot`] knows which initrd a kernel is booted with, [`archive`] lists its modules, [`compare`] puts them beside those on disk, [`decide`] answers by the rules of
 //! `weak-modules2`. [`Request`] is how [`sync`](crate::sync) and the command ask; [`crate::apply`] makes what is needed.
 
 pub mod archive;
+pub mod boot;
 pub mod compare;
 mod cpio;
 pub mod decide;
@@ -14,8 +15,11 @@ mod generators;
 pub mod places;
 mod settings;
 
+use std::cell::OnceCell;
+use std::fmt;
 use std::path::Path;
 
+use boot::{Boots, Entries, Told};
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
@@ -46,16 +50,26 @@ pub struct Request {
     pub by_caller: bool,
 }
 
+/// Asks the boot loader's own program about a kernel; `None`: there is none that can be asked.
+pub type Ask<'a> = &'a dyn Fn(&str) -> Option<Told>;
+
 /// What all kernels of a root have in common.
-#[derive(Debug)]
 pub struct System<'a> {
     root: &'a Root,
     incomplete: Option<String>,
     unknown: Option<String>,
     drivers: Drivers,
     dialect: Dialect,
+    entries: OnceCell<Result<Entries, Problem>>,
+    ask: Option<Ask<'a>>,
     /// What of dracut's configuration was left out.
     pub problems: Vec<Problem>,
+}
+
+impl fmt::Debug for System<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("root", &self.root).finish_non_exhaustive()
+    }
 }
 
 impl<'a> System<'a> {
@@ -78,7 +92,22 @@ impl<'a> System<'a> {
         unknown = unknown.or(distribution.filter(|_| incomplete.is_none()).map(ToString::to_string));
         let drivers = Drivers::load(root, &mut problems);
         unknown = unknown.or(problems.iter().find(|p| p.is_unread).map(Problem::to_string));
-        Self { root, incomplete, unknown, drivers, dialect, problems }
+        Self { root, incomplete, unknown, drivers, dialect, entries: OnceCell::new(), ask: None, problems }
+    }
+
+    /// Has the boot loader's own program asked which initrd a kernel is booted with, before its entries are read.
+    #[must_use]
+    pub fn asking(self, ask: Ask<'a>) -> Self {
+        Self { ask: Some(ask), ..self }
+    }
+
+    /// What a kernel is booted with.
+    fn boots(&self, release: &Release) -> Result<Boots, Problem> {
+        if let Some(told) = self.ask.and_then(|ask| ask(&release.release)) {
+            return told.find(self.root);
+        }
+        let entries = self.entries.get_or_init(|| Entries::read(self.root)).as_ref().map_err(Clone::clone)?;
+        entries.find(self.root, &release.release, &release.dir)
     }
 
     /// Why this is no complete system, if so, and what to do then: it is a build root, or not installed yet. Red Hat's
@@ -127,7 +156,10 @@ impl<'a> System<'a> {
             links_changed,
             drivers: &self.drivers,
         };
-        decide::decide(&facts, || compare::with_initrd(self.root, self.dialect, release, modules))
+        decide::decide(&facts, || match self.boots(release) {
+            Ok(boots) => compare::with_initrd(self.root, self.dialect, release, modules, &boots),
+            Err(problem) => decide::Present::Unknown(problem.to_string()),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! Initrds that were requested in an rpm transaction, made at its end where nobody else makes them: packages of SUSE's
 //! kernels and drivers have a %posttrans for it, those of Red Hat count on `weak-modules`, whose work rpm's plugin does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::apply::{Done, Generator, MARKERS, markers, unmark};
 use crate::config;
@@ -36,15 +36,14 @@ pub fn make_requested(
         if !is_there {
             continue;
         }
-        let path = places::find(root, &marker.name, &dir)?;
-        if let Some(path) = &path
-            && root.metadata(path).is_ok_and(|initrd| marker.is_older_than(&initrd))
-        {
+        let boots = places::find(root, &marker.name, &dir)?;
+        let is_newer = |path: &PathBuf| root.metadata(path).is_ok_and(|initrd| marker.is_older_than(&initrd));
+        if boots.files().iter().any(is_newer) {
             unmark(root, &marker);
             continue;
         }
         let generator = generator.get_or_insert_with(|| Generator::find(root, settings, false));
-        let in_place = path.as_deref().filter(|_| dialect.replaces_initrds_in_place());
+        let in_place = boots.replaceable().filter(|_| dialect.replaces_initrds_in_place());
         let machines = Machines::of(root, in_place)?;
         let wanted = Wanted { release: &marker.name, path: in_place, snapshot: Snapshot::Running, machines };
         let made = match generator {

@@ -130,6 +130,8 @@ impl<'s> Initrds<'s> {
             (!chosen.is_empty()).then(|| InitrdMaker::find(root, &request.settings, dialect, dry_run));
         let distribution = survey.inventory.conventions.distribution_unknown.as_ref();
         let system = maker.as_ref().map(|maker| System::look(root, dialect, distribution, maker.missing()));
+        let ask = |release: &str| maker.as_ref().and_then(|maker| maker.entry(release));
+        let system = system.map(|system| system.asking(&ask));
         for (chosen, report) in chosen {
             let (Some(maker), Some(system)) = (&maker, &system) else { break };
             let release = chosen.release;

@@ -13,8 +13,10 @@ pub enum Kind {
     Plain,
     /// RFC 1952.
     Gzip,
-    /// The `.xz` format (not `.lzma`).
+    /// The `.xz` format.
     Xz,
+    /// The `.lzma` format, the one before `.xz`.
+    Lzma,
     /// RFC 8878.
     Zstd,
     /// LZ4's frame format.
@@ -36,6 +38,8 @@ impl Kind {
         match bytes {
             [0x1f, 0x8b, ..] => Kind::Gzip,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
+            // It has no magic number: the usual properties, and a dictionary of 64 KiB or more. The kernel looks at two bytes.
+            [0x5d, 0, 0, ..] => Kind::Lzma,
             // A frame, or a skippable frame before the first.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Kind::Zstd,
             [0x04, 0x22, 0x4d, 0x18, ..] => Kind::Lz4,
@@ -53,6 +57,7 @@ impl fmt::Display for Kind {
             Kind::Plain => "uncompressed",
             Kind::Gzip => "gzip",
             Kind::Xz => "xz",
+            Kind::Lzma => "lzma",
             Kind::Zstd => "zstd",
             Kind::Lz4 | Kind::Lz4Legacy => "lz4",
             Kind::Lzop => "lzop",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Decompresses `.gz`, `.xz` and `.zst`, and the other formats of initrds (lz4, lzop, bzip2). The format is recognised by the
+//! Decompresses `.gz`, `.xz` and `.zst`, and the other formats of initrds (lz4, lzop, bzip2, lzma). The format is recognised by the
 //! first bytes, never by a file's name. [`Inflater`] is for whole files in memory, [`stream()`] for one stream among others.
 //!
 //! Decompression is most of the cost of reading a kernel's modules, so output goes into one vector of the size that the data
@@ -105,7 +105,9 @@ impl Inflater {
             Kind::Xz => xz::whole(&bytes, &mut out)?,
             Kind::Zstd => self.zstd.whole(&bytes, &mut out)?,
             // No kernel packs its modules so; an image in an initrd may be.
-            Kind::Lz4 | Kind::Lz4Legacy | Kind::Lzop | Kind::Bzip2 => streams(kind, &bytes, &mut out)?,
+            Kind::Lzma | Kind::Lz4 | Kind::Lz4Legacy | Kind::Lzop | Kind::Bzip2 => {
+                streams(kind, &bytes, &mut out)?
+            }
         }
         if out.bytes.len() as u64 > limit {
             return Err(out.too_big());
@@ -143,6 +145,7 @@ pub fn stream<'r, R: Read>(kind: Kind, input: &'r mut Source<R>) -> io::Result<B
         Kind::Plain => Box::new(input),
         Kind::Gzip => Box::new(gzip::stream(input)?),
         Kind::Xz => Box::new(xz::stream(input)?),
+        Kind::Lzma => Box::new(xz::lzma_stream(input)?),
         Kind::Zstd => Box::new(zstd::stream(input)?),
         Kind::Lz4 => Box::new(lz4::stream(input)?),
         Kind::Lz4Legacy => Box::new(lz4::Legacy::open(input)?),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The `.xz` format, version 1.2.
+//! The `.xz` format, version 1.2, and the `.lzma` format before it.
 
 use std::io::{self, Read};
 
@@ -99,5 +99,11 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
 /// Unpacks one stream.
 pub(super) fn stream<'r, R: Read>(input: &'r mut Source<R>) -> io::Result<impl Read + use<'r, R>> {
     let decoder = lzma::Stream::new_stream_decoder(MEMORY, 0)?;
+    Ok(liblzma::bufread::XzDecoder::new_stream(input, decoder))
+}
+
+/// Unpacks one `.lzma` stream.
+pub(super) fn lzma_stream<'r, R: Read>(input: &'r mut Source<R>) -> io::Result<impl Read + use<'r, R>> {
+    let decoder = lzma::Stream::new_lzma_decoder(MEMORY)?;
     Ok(liblzma::bufread::XzDecoder::new_stream(input, decoder))
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use testkit::{
     Arch, Columns, Compression, CrcStyle, Export, KernelBuilder, ModuleBuilder, PackageBuilder, Strip,
-    Symvers, Versions, compress,
+    Symvers, Versions, compress, unified_image,
 };
 
 const KREL: &str = "6.4.0-1-default";
@@ -50,6 +50,13 @@ const COMMAND_LINES: &[&str] = &[
     "foo-1-1.noarch\ndnf\0swap\0[a-f]o?\0\\foo\0[]!x]*[^y\0",
 ];
 /// Two texts with a NUL between.
+const BOOT_ENTRIES: &[&str] = &[
+    "a+3-1\ntitle x\nsort-key s\nmachine-id 0123\nversion 5@6.4.0-1-default\nlinux /t/6.4.0-1-default/linux\n\
+     initrd /a $b /c\noptions root=x rootflags=rw,subvol=@/.snapshots/5/snapshot\n---\nb\nuki /EFI/Linux/x.efi\n",
+];
+const MENUS: &[&str] = &[
+    "menuentry 'a' {\n\tlinux\t/vmlinuz-6.4.0-1-default root=x\n\tinitrd /ucode.img /initrd-6.4.0-1-default $x\n}\n",
+];
 const GLOBS: &[&str] = &["foo-*-?\0foo-kmp-default-x", "*a*b*\0xaxbx"];
 const DEPMOD_D: &[&str] =
     &["6.4.0-1-default\0override foo 6.4.* weak-updates/x\nsearch updates extra weak-updates built-in\n"];
@@ -84,6 +91,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
     let packed = |command: &[&str]| command.iter().map(|command| pipe(command, &sample())).collect();
     match target {
         "assignments" => texts(SHELL),
+        "boot_entry" => texts(BOOT_ENTRIES),
         "bzip2" => packed(&["bzip2 -1"]),
         "capability" => texts(CAPABILITIES),
         "command_line" => texts(COMMAND_LINES),
@@ -93,9 +101,10 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "deps" => deps(),
         "dracut_conf" => texts(DRACUT),
         "glob" => texts(GLOBS),
+        "grub_cfg" => texts(MENUS),
         "gzip" => packed(&["gzip -9", "gzip -1"]),
         "index" => indexes(),
-        "initrd" => ["cat", "gzip", "xz --check=crc32", "zstd -3", "lz4 -l", "lz4", "lzop", "bzip2"]
+        "initrd" => ["cat", "gzip", "xz --check=crc32", "zstd -3", "lz4 -l", "lz4", "lzop", "lzma", "bzip2"]
             .map(|packer| [&archive("newc")[..], &[0; 8], &pipe(packer, &archive("newc"))].concat())
             .into(),
         "kernel_config" => texts(CONFIG),
@@ -103,6 +112,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "kmp_conf" => texts(KMP_CONF),
         "lz4" => packed(&["lz4 -9", "lz4 -1 -B4 -BD", "lz4 --content-size"]),
         "lz4_legacy" => packed(&["lz4 -l"]),
+        "lzma" => packed(&["lzma -0", "lzma -9"]),
         "lzop" => packed(&["lzop -1", "lzop -9"]),
         "modinfo" => {
             vec![b"name=foo\0license=GPL\0\0vermagic=6.4.0 SMP \0parm=a:b=c\0depends=x,y-z\0".to_vec()]
@@ -116,10 +126,21 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "symsets" => vec![symsets(), compress(&symsets(), Compression::Gz)],
         "symvers" => symvers(),
         "system_map" => texts(SYSTEM_MAP),
+        "unified_image" => vec![unified(&archive("newc")), unified(&pipe("gzip", &archive("newc")))],
         "xz" => packed(&["xz -0", "xz --check=crc32", "xz --check=sha256 --x86 --lzma2"]),
         "zstd" => packed(&["zstd -3", "zstd -1 --no-check", "zstd -19 --long=20"]),
         _ => Vec::new(),
     }
+}
+
+/// A unified kernel image.
+fn unified(initrd: &[u8]) -> Vec<u8> {
+    unified_image(&[
+        (".osrel", b"ID=test\n"),
+        (".uname", KREL.as_bytes()),
+        (".linux", b"MZ"),
+        (".initrd", initrd),
+    ])
 }
 
 /// Something that packs, and something that does not.

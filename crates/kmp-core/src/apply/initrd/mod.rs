@@ -13,6 +13,7 @@ pub use markers::{ALL, MARKERS, mark, markers, unmark};
 pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
 use crate::dialect::Dialect;
+use crate::initrd::boot::{Boots, Told};
 use crate::initrd::{Machines, NoGenerator, Reason, Settings, Snapshot, Wanted, places};
 use crate::inventory::Release;
 use crate::root::Root;
@@ -100,6 +101,13 @@ impl<'a> InitrdMaker<'a> {
         Fate { reason: asked.reason, done }
     }
 
+    /// What the generator knows of a kernel's boot entry, if it is one that makes entries: see [`Generator::entry`]. In a snapshot
+    /// that is being changed the entry does not exist yet.
+    pub fn entry(&self, release: &str) -> Option<Told> {
+        let generator = self.generator.as_ref()?.as_ref().ok()?;
+        generator.entry(self.root, release).filter(|_| !self.settings.transactional)
+    }
+
     /// After the last initrd: the boot loader is given what it has copies of. Returns why that failed.
     pub fn finish(&self) -> Option<String> {
         self.has_made.get().then(|| refresh(self.root).err()).flatten()
@@ -113,17 +121,21 @@ impl<'a> InitrdMaker<'a> {
         if self.settings.transactional && generator.makes_boot_entries() {
             return marker.map_or_else(Done::Failed, |_| Done::Marked);
         }
-        let path = match places::find(self.root, &release.release, &release.dir) {
-            Ok(path) => path.filter(|_| self.dialect.replaces_initrds_in_place()),
+        let boots = match self.dialect.replaces_initrds_in_place() {
+            true => places::find(self.root, &release.release, &release.dir),
+            false => Ok(Boots::Missing),
+        };
+        let boots = match boots {
+            Ok(boots) => boots,
             Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
         };
-        let machines = match Machines::of(self.root, path.as_deref()) {
+        let machines = match Machines::of(self.root, boots.replaceable()) {
             Ok(machines) => machines,
             Err(problem) => {
                 return Done::Failed(format!("for what it is to be made is not known: {problem}"));
             }
         };
-        let wanted = Wanted { release: &release.release, path: path.as_deref(), snapshot, machines };
+        let wanted = Wanted { release: &release.release, path: boots.replaceable(), snapshot, machines };
         match generator.build(self.root, wanted) {
             Ok(said) => {
                 self.has_made.set(true);

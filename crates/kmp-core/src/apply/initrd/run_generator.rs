@@ -6,12 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::program::{self, Failure, With, find_in, last_lines};
+use crate::initrd::boot::{self, Told};
 use crate::initrd::{NoGenerator, Settings, Tool, Wanted, configured};
 use crate::printable;
 use crate::root::{Root, is_fault};
 
 /// The longest time for a generator.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// The longest time for a question.
+const LIMIT_TO_ASK: Duration = Duration::from_secs(60);
+
+/// systemd's program that knows the boot partitions.
+const BOOTCTL: &str = "bootctl";
 
 /// A generator failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +77,36 @@ impl Generator {
         self.tool.makes_boot_entries()
     }
 
+    /// Asks sdbootutil for the initrds of a kernel's entry in the running snapshot, and bootctl for the partition that they are
+    /// in. `None`: it is another generator, or it does not answer; then the entries have to be read.
+    pub fn entry(&self, root: &Root, release: &str) -> Option<Told> {
+        if !self.makes_boot_entries() {
+            return None;
+        }
+        let arguments = ["--entry-keys=initrd", "show-entry", release];
+        let printed = match print(root, &self.program, &arguments) {
+            Ok(printed) => printed,
+            Err(failure) => {
+                let why = failure.message(self.program.as_os_str(), last_lines);
+                log::info!("the entry of kernel {release} is not known to {}: {why}", self.program.display());
+                return None;
+            }
+        };
+        let initrds: Vec<&str> = printed
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("initrd")?.trim()))
+            .filter(|i| !i.is_empty())
+            .collect();
+        let partition = (!initrds.is_empty())
+            .then(|| find_in(root, BOOTCTL.as_ref()).ok().flatten())
+            .flatten()
+            .and_then(|bootctl| print(root, &bootctl, &["--print-boot-path"]).ok())
+            .map(|printed| PathBuf::from(printed.trim()))
+            .filter(|partition| partition.is_absolute());
+        let places = initrds.iter().map(|initrd| boot::in_partitions(partition.as_deref(), initrd));
+        Some(Told { initrds: places.collect() })
+    }
+
     /// Makes the initrd of one kernel. Returns what it said.
     ///
     /// # Errors
@@ -103,6 +140,14 @@ impl Generator {
 fn run(root: &Root, program: &Path, arguments: &[String]) -> Result<String, Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     program::run(program.as_os_str(), &arguments, With { root: Some(root), files: None, limit: LIMIT })
+}
+
+/// What a program of `root` prints, run in `root`.
+fn print(root: &Root, program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let with = With { root: Some(root), files: None, limit: LIMIT_TO_ASK };
+    let output = program::output(program.as_os_str(), &arguments, with)?;
+    Ok(String::from_utf8_lossy(&output.printed).into_owned())
 }
 
 /// Runs a program of the caller's that looks after the initrd of `release` in place of ours. Returns what it said.
