@@ -8,9 +8,11 @@ use std::sync::Arc;
 use super::elf::File;
 use super::run::{self, Result};
 
+type Function = dyn Fn(&mut File) -> Result<()> + Send + Sync;
+
 /// A change to the bytes of a file.
 #[derive(Clone)]
-pub struct Change(Arc<dyn Fn(&mut File) -> Result<()> + Send + Sync>);
+pub struct Change(Arc<Function>);
 
 impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -20,7 +20,7 @@ const BASE: &str = "kj_base";
 
 /// The modules for a kernel.
 pub fn all(small: &Small) -> Vec<Spec> {
-    let mut specs = common::all(&small.kernel, &[small.kernel.clone()], &Replaced::default());
+    let mut specs = common::all(&small.kernel, std::slice::from_ref(&small.kernel), &Replaced::default());
     specs.push(common::spec("base", BASE, &[("KJ_BASE", "1")], vec![]));
     specs.extend(sources::all(small));
     specs.extend(elf::all());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Signatures: sound ones, and each of their fields wrong.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::copy;
 use crate::judge::cases::Spec;
@@ -75,13 +75,13 @@ fn without_keys() -> Vec<Spec> {
 
 /// Signed, and then changed: the module, the message, its record.
 fn signed(
-    tree: &PathBuf,
+    tree: &Path,
     set: &str,
     digest: &'static str,
     keys: Keys,
     change: impl Fn(&mut Parts) + Send + Sync + 'static,
 ) -> Spec {
-    let tree = tree.clone();
+    let tree = tree.to_path_buf();
     let edit = Edit::signature(move |file| {
         let bytes = signing::signed(&tree, keys, digest, &file.0)?;
         let mut parts = Parts::of(&bytes, file.0.len())?;
@@ -114,7 +114,7 @@ impl Parts {
     }
 }
 
-fn with_keys(tree: &PathBuf) -> Vec<Spec> {
+fn with_keys(tree: &Path) -> Vec<Spec> {
     let plain = |set: &str, digest, keys| signed(tree, set, digest, keys, |_| {});
     vec![
         plain("sound", "sha256", Keys::OfTheBuild),
@@ -132,7 +132,7 @@ fn with_keys(tree: &PathBuf) -> Vec<Spec> {
     ]
 }
 
-fn changed_afterwards(tree: &PathBuf) -> Vec<Spec> {
+fn changed_afterwards(tree: &Path) -> Vec<Spec> {
     let mut list = Vec::new();
     for (at, name) in
         ["algorithm", "digest", "type", "signer-length", "key-length", "pad-1", "pad-2", "pad-3"]
