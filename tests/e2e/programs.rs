@@ -47,11 +47,6 @@ fn index(root: &TestRoot, krel: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// In the namespace of an ordinary user there is but one.
-fn has_other_users() -> bool {
-    Command::new("setpriv").args(["--reuid=65534", "true"]).status().is_ok_and(|status| status.success())
-}
-
 #[test]
 fn a_program_is_named_by_a_plain_name_or_an_absolute_path() {
     let root = with_foo();
@@ -80,11 +75,10 @@ fn a_program_is_named_by_a_plain_name_or_an_absolute_path() {
 /// A command that has more rights than who called it, by its file, does not do what the caller's environment says.
 #[test]
 fn a_set_user_id_command_does_not_heed_the_environment() {
-    let root = with_foo();
-    if !has_other_users() {
-        eprintln!("not shown: there is no other user in this namespace");
+    if !testkit::has_other_users() {
         return;
     }
+    let root = with_foo();
     let command = root.home().join("kmp");
     testkit::copy_program(KMP.as_ref(), &command);
     fs::set_permissions(&command, PermissionsExt::from_mode(0o4755)).unwrap();
@@ -162,9 +156,8 @@ fn a_fifo_in_another_roots_depmod_d_is_left_out() {
     assert_eq!(indexed(&root, SAME), ["weak-updates/updates/foo.ko"]);
 }
 
-/// What depmod writes there is what it writes without all this, whoever runs it.
-#[test]
-fn the_index_of_another_root() {
+/// With a driver, and the index that kmp has depmod make for [`OLD`].
+fn indexed_root() -> (TestRoot, Vec<(String, Vec<u8>)>) {
     let root = with_foo();
     root.write("etc/depmod.d/order.conf", "search updates built-in weak-updates\n");
     root.write("usr/lib/depmod.d/order.conf", "# search built-in\n");
@@ -173,41 +166,57 @@ fn the_index_of_another_root() {
     assert!(expected.len() >= 9, "{expected:?}");
     let is_dep = |(name, bytes): &&(String, Vec<u8>)| name == "modules.dep" && !bytes.is_empty();
     assert!(expected.iter().any(|file| is_dep(&file)), "{expected:?}");
+    (root, expected)
+}
+
+/// This makes the same index once more.
+#[track_caller]
+fn anew((root, expected): &(TestRoot, Vec<(String, Vec<u8>)>), mut command: Command) {
+    fs::remove_file(root.join(format!("usr/lib/modules/{OLD}/modules.dep"))).unwrap();
+    let output: Output = run(&mut command);
+    assert_eq!(output.status, Some(0), "{output}");
+    assert_eq!(&index(root, OLD), expected, "{output}");
+}
+
+/// What depmod writes there is what it writes without all this, whoever runs it.
+#[test]
+fn the_index_of_another_root() {
+    let indexed = indexed_root();
+    let (root, expected) = &indexed;
     // The kernel's own modules and its KMP: no link leads out, so depmod can be shown all of it.
     root.depmod(OLD, &["-C".to_string(), root.join("etc/depmod.d").display().to_string()]).expect_success();
-    assert_eq!(index(&root, OLD), expected);
-    let anew = |mut command: Command| {
-        fs::remove_file(root.join(format!("usr/lib/modules/{OLD}/modules.dep"))).unwrap();
-        let output: Output = run(&mut command);
-        assert_eq!(output.status, Some(0), "{output}");
-        assert_eq!(index(&root, OLD), expected, "{output}");
-    };
+    assert_eq!(&index(root, OLD), expected);
     let shell = |text: &str| {
         let mut command = root.command("sh");
         command.args(["-c", text, "sh"]).arg(KMP).arg("--root").arg(root.path()).arg("sync");
         command
     };
     // Too few open files for the modules; no /proc; a caller that hears nothing of its children.
-    anew(shell("ulimit -n 72; exec \"$@\""));
-    anew(shell("exec env --ignore-signal=CHLD \"$@\""));
+    anew(&indexed, shell("ulimit -n 72; exec \"$@\""));
+    anew(&indexed, shell("exec env --ignore-signal=CHLD \"$@\""));
     let mut hidden = root.command("unshare");
     let hide = "mount -t tmpfs none /proc && exec \"$@\"";
     hidden.args(["-m", "sh", "-c", hide, "sh"]).arg(KMP).arg("--root").arg(root.path()).arg("sync");
-    anew(hidden);
-    // An ordinary user, whose the root is.
-    if has_other_users() {
-        run(root.command("chown").arg("-R").arg("65534:65534").arg(root.path())).expect_success();
-        fs::set_permissions(root.path().parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
-        // The build's own directory may not be nobody's to look into.
-        let program = root.join("kmp");
-        testkit::copy_program(KMP.as_ref(), &program);
-        let mut user = root.command("setpriv");
-        user.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        anew({
-            user.arg(program).arg("--root").arg(root.path()).arg("sync").env("TMPDIR", root.join("tmp"));
-            user
-        });
+    anew(&indexed, hidden);
+}
+
+/// The root is his.
+#[test]
+fn the_index_of_another_root_by_an_ordinary_user() {
+    if !testkit::has_other_users() {
+        return;
     }
+    let indexed = indexed_root();
+    let (root, _) = &indexed;
+    run(root.command("chown").arg("-R").arg("65534:65534").arg(root.path())).expect_success();
+    fs::set_permissions(root.path().parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
+    // The build's own directory may not be nobody's to look into.
+    let program = root.join("kmp");
+    testkit::copy_program(KMP.as_ref(), &program);
+    let mut user = root.command("setpriv");
+    user.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    user.arg(program).arg("--root").arg(root.path()).arg("sync").env("TMPDIR", root.join("tmp"));
+    anew(&indexed, user);
 }
 
 /// Thousands of modules are neither copied nor opened at once by kmp.

@@ -96,8 +96,8 @@ libkmp-devel       /usr/share/man/man3/libkmp.3*                               1
 libkmp1            LIBDIR/libkmp.so.1                                          120777 libkmp.so.1.VERSION
 libkmp1            LIBDIR/libkmp.so.1.VERSION                                  100755
 rpm-plugin-kmp     /usr/lib/rpm/macros.d/macros.transaction_kmp                100644
-rpm-plugin-kmp     LIBDIR/rpm-plugins                                           40755
-rpm-plugin-kmp     LIBDIR/rpm-plugins/kmp.so                                   100755
+rpm-plugin-kmp     PLUGINDIR                                                    40755
+rpm-plugin-kmp     PLUGINDIR/kmp.so                                            100755
 rpm-plugin-kmp     /usr/lib/zypp                                                40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins                                        40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit                                 40755
@@ -109,6 +109,7 @@ rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       1
 fn rows() -> BTreeMap<(String, String), String> {
     let text = CONTENTS
         .replace("LIBDIR", &libdir())
+        .replace("PLUGINDIR", &plugindir())
         .replace("DOCDIR", &docdir())
         .replace("VERSION", env!("CARGO_PKG_VERSION"));
     let row = |line: &str| {
@@ -226,7 +227,8 @@ fn the_chore_lays_out_what_the_packages_have() {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
     let destdir = place.path().join("tree");
     xtask
-        .args(["install", "--debug", "--libdir", &libdir(), "--docdir", &docdir(), "--destdir"])
+        .args(["install", "--debug", "--libdir", &libdir(), "--plugindir", &plugindir()])
+        .args(["--docdir", &docdir(), "--destdir"])
         .arg(&destdir);
     run(&mut xtask).expect_success();
     let mut found = BTreeMap::new();

@@ -38,7 +38,7 @@ fn it_is_on_with_its_package_and_off_without() {
     // This rpm has loaded what it removes.
     let output = rpm(&root, &["-e", "rpm-plugin-kmp"], &[]).expect_success();
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""), "{output}");
-    assert!(!root.exists(format!("{}/rpm-plugins/kmp.so", libdir())));
+    assert!(!root.exists(format!("{}/kmp.so", plugindir())));
     let output = rpm(&root, &["-i", "--nodeps"], &[new.path()]).expect_success();
     assert_eq!(output.stderr, "", "{output}");
     assert!(root.installed().contains(&new.nevra().to_string()));

@@ -83,6 +83,11 @@ pub fn libdir() -> String {
     run(Command::new("rpm").args(["--eval", "%{_libdir}"])).stdout.trim().into()
 }
 
+/// Where rpm looks for its plugins. Not below [`libdir`] on every distribution.
+pub fn plugindir() -> String {
+    run(Command::new("rpm").args(["--eval", "%{__plugindir}"])).stdout.trim().into()
+}
+
 pub fn docdir() -> String {
     run(Command::new("rpm").args(["--eval", "%{_defaultdocdir}"])).stdout.trim().into()
 }

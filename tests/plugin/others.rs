@@ -69,20 +69,10 @@ impl Drop for Attackers {
     }
 }
 
-/// Not in a user namespace with one user, who has no others to fear there.
-fn can_be_others() -> bool {
-    let other = ["--reuid=65534", "--regid=65534", "--clear-groups", "true"];
-    let can = Command::new("setpriv").args(other).status().is_ok_and(|s| s.success());
-    if !can {
-        eprintln!("NOT RUN: there are no other users here");
-    }
-    can
-}
-
 #[test]
 fn no_user_turns_the_veto_off() {
     let rounds = testkit::campaign::seed().map_or(3, |_| 50);
-    if !can_be_others() {
+    if !testkit::has_other_users() {
         return;
     }
     let root = site();
@@ -109,7 +99,7 @@ fn no_user_turns_the_veto_off() {
 
 #[test]
 fn what_others_have_made_before_is_taken_from_them() {
-    if !can_be_others() {
+    if !testkit::has_other_users() {
         return;
     }
     let root = site();

@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# enter.sh ROOT BASE LAYERS WORK NAME=VALUE... PROGRAM ARGUMENT...
+# enter.sh ROOT LAYERS WORK NAME=VALUE... PROGRAM ARGUMENT...
 #
-# Runs a program with ROOT as its "/", in namespaces that end with it. Its /usr is BASE's (the machine's or a chroot's),
-# below LAYERS (directories like /usr, separated by ":"; may be empty), below ROOT's own; only ROOT's is written to. No
-# modules are seen but ROOT's own, and of /etc, /var, /run and /dev nothing but what is in ROOT. WORK is an empty
-# directory beside ROOT.
+# Runs a program with ROOT as its "/", in namespaces that end with it. Its /usr is the machine's, below LAYERS
+# (directories like /usr, separated by ":"; may be empty), below ROOT's own; only ROOT's is written to. No modules
+# are seen but ROOT's own, and of /etc, /var, /run and /dev nothing but what is in ROOT. WORK is an empty directory
+# beside ROOT.
 set -eu
-root=$1 base=$2 layers=$3 work=$4
-shift 4
+root=$1 layers=$2 work=$3
+shift 3
 
 if [ -z "${KMP_ENTERED-}" ]; then
 	export KMP_ENTERED=1
-	exec unshare --mount --pid --fork --kill-child --propagation private -- "$0" "$root" "$base" "$layers" "$work" "$@"
+	exec unshare --mount --pid --fork --kill-child --propagation private -- "$0" "$root" "$layers" "$work" "$@"
 fi
 mkdir -p "$work/overlay" "$work/modules" "$root/dev" "$root/proc" "$root/usr/lib/modules"
 mount --bind "$root/usr/lib/modules" "$work/modules"
 mount -t overlay overlay "$root/usr" \
-	-o "lowerdir=${layers:+$layers:}$base/usr,upperdir=$root/usr,workdir=$work/overlay,userxattr"
+	-o "lowerdir=${layers:+$layers:}/usr,upperdir=$root/usr,workdir=$work/overlay,userxattr"
 mount --bind "$work/modules" "$root/usr/lib/modules"
 for device in null zero urandom; do
 	: >>"$root/dev/$device"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The real zypper, in throwaway roots with a repository on disk; systemd's kernel-install, and images of ostree's.
+//! The real zypper and dnf, in throwaway roots with a repository on disk; systemd's kernel-install, and images of ostree's.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
-/// Tests in both of libzypp's modes. Only newer versions have the second: `cargo xtask releases` runs it there.
+/// Tests in both of libzypp's modes. Only newer versions have the second.
 macro_rules! in_both_modes {
     ($($case:ident),* $(,)?) => {
         mod classic {
@@ -13,9 +13,10 @@ macro_rules! in_both_modes {
         }
         mod single {
             $(#[test]
-            #[ignore = "needs a libzypp that has zypp-rpm (17.27 or later): cargo xtask releases runs it there"]
             fn $case() {
-                super::$case(crate::support::Mode::Single);
+                if crate::support::has_single_mode() {
+                    super::$case(crate::support::Mode::Single);
+                }
             })*
         }
     };
@@ -26,10 +27,13 @@ macro_rules! in_both_modes {
 mod packages;
 mod support;
 mod system;
+use support as site;
 
 mod broken;
 mod image;
 mod kernel_install;
+mod managers;
 mod originals;
 mod stopped;
 mod updates;
+mod whole_updates;

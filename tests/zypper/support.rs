@@ -19,6 +19,15 @@ pub enum Mode {
     Single,
 }
 
+/// Does this libzypp know the [second](Mode::Single)? The test that asks is skipped if not.
+pub fn has_single_mode() -> bool {
+    let has = ["/usr/libexec/zypp/zypp-rpm", "/usr/lib/zypp/zypp-rpm"].iter().any(|p| Path::new(p).exists());
+    if !has {
+        testkit::skip("this libzypp has no zypp-rpm, which 17.27 and later have");
+    }
+    has
+}
+
 /// A system on which zypper works with the repository `/repo`.
 pub struct Site {
     pub system: System,
@@ -108,9 +117,11 @@ impl Site {
     /// The same, with variables.
     pub fn zypper_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut variables = variables.to_vec();
-        if self.mode == Mode::Single {
-            variables.push(("ZYPP_SINGLE_RPMTRANS", "1"));
-        }
+        // Which of them is the default depends on the version.
+        variables.push(match self.mode {
+            Mode::Classic => ("ZYPP_CLASSIC_RPMTRANS", "1"),
+            Mode::Single => ("ZYPP_SINGLE_RPMTRANS", "1"),
+        });
         let output = self.system.run(&variables, &[&["zypper", "--non-interactive"], arguments].concat());
         let is_single = output.stdout.contains("single_rpmtrans");
         assert_eq!(is_single, self.mode == Mode::Single, "this libzypp has no such mode: {output}");

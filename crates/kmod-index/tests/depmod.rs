@@ -225,11 +225,15 @@ impl Tree {
     /// Every file is the one that depmod writes.
     fn is_as_depmod_has_it(&self, depmod: &Depmod, what: &str) -> Result<(), Unsure> {
         let made = self.made(Style::of_kmod(depmod.version));
-        let wrote = depmod.index(self.dir.path());
         if let Err(Unsure::Cycle(_)) = &made {
-            assert!(!wrote, "{what}: kmod {} writes an index", depmod.version);
+            // kmod 34 takes all memory to describe some of the circles.
+            assert!(
+                depmod.version >= 34 || !depmod.index(self.dir.path()),
+                "{what}: an index in spite of a circle"
+            );
         }
         let made = made?;
+        let wrote = depmod.index(self.dir.path());
         assert!(wrote, "{what}: kmod {} writes nothing", depmod.version);
         for (name, bytes) in &made.files {
             let theirs = std::fs::read(self.kernel_dir().join(name)).unwrap();

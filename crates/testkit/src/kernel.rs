@@ -74,7 +74,7 @@ impl KernelBuilder {
             place: SymversPlace::default(),
             dir: ModulesDir::default(),
             config: Some(
-                "CONFIG_MODULES=y\nCONFIG_MODVERSIONS=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_SMP=y\n\
+                "CONFIG_BLK_DEV_INITRD=y\nCONFIG_MODULES=y\nCONFIG_MODVERSIONS=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_SMP=y\n\
                  # CONFIG_MODULE_SIG_FORCE is not set\n\
                  # CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS is not set\n"
                     .into(),

@@ -65,7 +65,9 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
     if installs_nothing() {
         let each =
             missing.iter().map(|need| format!("{} is not installed. {}", need.program, advice(need.program)));
-        return Err(each.collect::<Vec<_>>().join("\n"));
+        let mut each: Vec<String> = each.collect();
+        each.dedup();
+        return Err(each.join("\n"));
     }
     let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
     let Some(family) = family() else {

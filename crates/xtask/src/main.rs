@@ -43,7 +43,7 @@ enum Chore {
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
-    /// Run the tests of rpm's plugin inside of newer Debian releases.
+    /// Run the tests on newer Debian releases.
     Releases,
     Plugin(plugin::Arguments),
     Bench(bench::Arguments),
@@ -58,6 +58,11 @@ enum Chore {
     Measure {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
+    },
+    /// In the root of a release: run its tests.
+    #[command(name = "_inside", hide = true)]
+    Inside {
+        name: String,
     },
     /// Inflate the files of a list: the benchmark's baseline.
     #[command(name = "_inflate", hide = true)]
@@ -77,6 +82,7 @@ impl Chore {
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
             Self::Releases => releases::run(),
+            Self::Inside { name } => releases::inside::run(name),
             Self::Plugin(arguments) => plugin::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
             Self::Install(tree) => install_tree::run(tree),

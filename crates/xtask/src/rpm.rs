@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::install::{ensure, project, target};
+use crate::run;
 use testkit::packages::Use;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -114,6 +115,13 @@ fn call_rpmbuild(work: &Path, release: &str) -> Result<(), String> {
     for (name, value) in defines {
         rpmbuild.arg("--define").arg(format!("{name} {value}"));
     }
+    // rpm 4.20 and later build in a directory of their own for each package. The same for older ones: cargo has to build nothing
+    // anew where another release's rpm builds the same sources.
+    if !builds_in_a_directory_of_its_own() {
+        let directory = work.join(format!("BUILD/kmp-{VERSION}-build"));
+        fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+        rpmbuild.arg("--define").arg(format!("_builddir {}", directory.display()));
+    }
     // Where rpm itself did not come as its package, nor did the compiler.
     let known = Command::new("rpm").args(["--query", "--quiet", "rpm-build"]).stderr(Stdio::null()).status();
     if !known.is_ok_and(|status| status.success()) {
@@ -126,6 +134,14 @@ fn call_rpmbuild(work: &Path, release: &str) -> Result<(), String> {
         }
     }
     output(&mut rpmbuild).map(drop)
+}
+
+/// Since 4.20.
+fn builds_in_a_directory_of_its_own() -> bool {
+    let said = run::output("rpm", &["--version"]).unwrap_or_default();
+    let version = said.split_whitespace().next_back().unwrap_or_default();
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(4), Some(20))
 }
 
 fn collect(work: &Path, out: &Path) -> Result<(), String> {

@@ -38,3 +38,17 @@ pub fn finish(shown: &str, command: &mut Command) -> Result<(), String> {
         Err(e) => Err(install::cannot_run(command, &e)),
     }
 }
+
+/// What a program prints.
+///
+/// # Errors
+/// It cannot be run, or fails.
+pub fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|e| install::cannot_run(&command, &e))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}

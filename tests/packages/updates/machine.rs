@@ -70,11 +70,6 @@ impl Machine {
         root.write("etc/fstab", "");
         // They are needed to boot.
         root.write("etc/dracut.conf.d/boot.conf", "add_drivers+=\" kmp_hello bar \"\n");
-        // Another system's rpm may look elsewhere.
-        root.write(
-            "etc/rpm/macros",
-            format!("%_dbpath /var/lib/rpm\n%__plugindir {}/rpm-plugins\n", libdir()),
-        );
         machine.stand_in("usr/bin/dracut", GENERATOR);
         machine.stand_in(
             "usr/lib/bootloader/bootloader_entry",

@@ -3,8 +3,10 @@
 
 use std::cell::Cell;
 use std::ffi::{CString, c_int, c_void};
+use std::io::Write;
 use std::path::Path;
 
+use kmp_core::guest::Caller;
 use kmp_core::system_log::{self, SystemLog};
 
 use super::{Say, level};
@@ -32,11 +34,13 @@ pub(crate) struct Voice {
     has_warned: Cell<bool>,
     /// What happens to another root is no news of this system.
     is_other_root: bool,
+    /// Where rpm's log goes nobody sees it: messages go to standard error, too.
+    is_hidden: bool,
 }
 
 impl Voice {
     pub fn new(say: Say, context: *mut c_void) -> Self {
-        Self { say, context, has_warned: Cell::new(false), is_other_root: false }
+        Self { say, context, has_warned: Cell::new(false), is_other_root: false, is_hidden: false }
     }
 
     /// A transaction begins; `root`: whose, where that is known.
@@ -44,11 +48,23 @@ impl Voice {
         self.has_warned.set(false);
         if let Some(root) = root {
             self.is_other_root = root != Path::new("/");
+            self.is_hidden = Caller::of_this_process().hides_messages();
         }
     }
 
-    /// Says it in rpm's log alone.
+    /// Says it in rpm's log, and where that is seen by nobody on standard error, as rpm would.
     pub fn line(&self, level: Level, text: &str) {
+        let prefix = match level {
+            Level::Error => "error: ",
+            Level::Warning => "warning: ",
+            Level::Notice | Level::Info => "",
+        };
+        if self.is_hidden && level != Level::Info {
+            let text = shortened(c_text(text));
+            let line = [prefix.as_bytes(), b"kmp: ", text.as_bytes(), b"\n"].concat();
+            // Who has closed it does not want to know.
+            let _ = std::io::stderr().write_all(&line);
+        }
         if let Some(say) = self.say {
             say(self.context, level as c_int, shortened(c_text(text)).as_ptr());
         }

@@ -52,6 +52,12 @@ impl Caller {
                 || self.zypp_is_running.is_some() && self.program == "rpm")
     }
 
+    /// Does this program write rpm's messages to a file, so that nobody sees them who waits for it? dnf5 prints no more than that
+    /// the transaction failed.
+    pub fn hides_messages(&self) -> bool {
+        self.program == "dnf5"
+    }
+
     /// By whose command line it can be known whether somebody has asked for a package to be erased.
     pub fn command_line(&self) -> CommandLine {
         let process = self.zypp_is_running.as_deref().and_then(leading_number);

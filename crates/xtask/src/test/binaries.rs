@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The programs that cargo builds of the workspace's tests, and the tests in them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::install;
 use crate::run::cargo_command;
 
 /// A program of tests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Binary {
     /// Its crate's or, of a directory below `tests/`, its own.
     pub name: String,
@@ -57,6 +58,20 @@ pub fn build() -> Result<Vec<Binary>, String> {
     };
     let binaries: Vec<Binary> = artifacts.filter(|a| a.profile.test).filter_map(binary).collect();
     if binaries.is_empty() { Err("cargo has built no test".into()) } else { Ok(binaries) }
+}
+
+/// Writes them down for who is to run what was built here.
+pub fn keep(binaries: &[Binary], list: &Path) -> Result<(), String> {
+    let text = serde_json::to_string(binaries).map_err(|e| e.to_string())?;
+    let directory = list.parent().unwrap_or(Path::new("/"));
+    let written = fs::create_dir_all(directory).and_then(|()| fs::write(list, text));
+    written.map_err(|e| format!("{}: {e}", list.display()))
+}
+
+/// Those that [`keep`] wrote down.
+pub fn kept(list: &Path) -> Result<Vec<Binary>, String> {
+    let text = fs::read_to_string(list).map_err(|e| format!("{}: {e}", list.display()))?;
+    serde_json::from_str(&text).map_err(|e| format!("{}: {e}", list.display()))
 }
 
 impl Binary {

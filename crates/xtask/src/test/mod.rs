@@ -2,16 +2,17 @@
 //! `cargo xtask test`: every check and every test, side by side, whatever fails.
 
 pub mod binaries;
-mod pool;
-mod schedule;
-mod steps;
+pub mod pool;
+pub mod schedule;
+mod skipped;
+pub mod steps;
 mod times;
 
 use std::time::Instant;
 
 use testkit::packages::Use;
 
-use crate::install;
+use crate::{install, releases};
 use steps::{BENCH, STEPS, Step};
 
 /// Install what is needed, then run every check and test.
@@ -84,7 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         if let Some(why) = (step.run)()? {
             return Err(format!("not run: {why}"));
         }
-        times::print_slowest(&[step.name], 10);
+        let ran = releases::tested_by(step.name);
+        times::print_slowest(&ran, 10);
+        skipped::print(&ran);
         return Ok(());
     }
     if !run.is_empty() {
@@ -94,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         let parts: Vec<String> = tests.into_iter().cloned().collect();
         failed.extend(pool::named(&parts).err());
         times::print_slowest(&["named"], 10);
+        skipped::print(&["named"]);
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
@@ -102,11 +106,14 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
 fn side_by_side(steps: &[&'static Step], bench: bool) -> Result<Vec<String>, String> {
     let start = Instant::now();
     let options = if install::installs_nothing() { &["--no-install"][..] } else { &[] };
+    let ran: Vec<&str> = steps.iter().flat_map(|step| releases::tested_by(step.name)).collect();
+    skipped::forget(&ran);
     let mut outcomes = schedule::run(steps, options)?;
     if bench {
         outcomes.extend(schedule::run(&[&BENCH], options)?);
     }
     times::print_slowest(&["tests", "packages"], 10);
+    skipped::print(&ran);
     schedule::summary(&outcomes);
     println!("{:12} {:>5.0} s", "in all", start.elapsed().as_secs_f64());
     Ok(outcomes.iter().filter(|o| o.end.is_err()).map(|o| o.name.to_string()).collect())

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::binaries::{self, Binary};
 use super::steps::{self, End};
-use super::times;
+use super::{skipped, times};
 use crate::{install, privilege};
 
 /// The most tests in a group.
@@ -21,6 +21,9 @@ const MOST: usize = 8;
 
 /// Programs whose tests share what the first of them makes: one group each.
 const WHOLE: &[&str] = &["capi", "differential", "librpm", "packages", "zypper"];
+
+/// How `testkit::skip` begins a line.
+const SKIPPED: &str = "SKIPPED ";
 
 /// Tests of one program that run one after the other.
 struct Group<'b> {
@@ -31,6 +34,8 @@ struct Group<'b> {
 /// What came of a group.
 struct Report {
     times: Vec<(String, Duration)>,
+    /// The tests that showed nothing on this machine, and why: `testkit::skip`.
+    skipped: Vec<(String, String)>,
     /// What the program printed, where it failed.
     failed: Option<String>,
 }
@@ -44,22 +49,23 @@ pub fn build() -> Result<(), String> {
 pub fn tests() -> End {
     let mut binaries = binaries::build()?;
     binaries.retain(|binary| binary.name != "packages");
-    run_all(&binaries, "tests")
+    run_all(&binaries, "tests").map(|()| None)
 }
 
 /// Those of kmp's packages, which are built.
 pub fn packages() -> End {
     let mut binaries = binaries::build()?;
     binaries.retain(|binary| binary.name == "packages");
-    run_all(&binaries, "packages")
+    run_all(&binaries, "packages").map(|()| None)
 }
 
-fn run_all(binaries: &[Binary], step: &str) -> End {
+/// All tests of some programs; what they took is kept by the step's name.
+pub fn run_all(binaries: &[Binary], step: &str) -> Result<(), String> {
     let mut groups = Vec::new();
     for binary in binaries {
         groups.extend(grouped(binary, binary.tests()?));
     }
-    run(groups, step, &built()).map(|()| None)
+    run(groups, step, &built())
 }
 
 /// Runs the tests whose names have one of `parts` in them, and shows what they print.
@@ -154,8 +160,16 @@ fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) ->
             report.times.iter().map(|(test, took)| (times::key(&group.binary.name, test), *took))
         })
         .collect();
-    println!("{} of {count} tests run", measured.len());
+    let skipped: Vec<(String, String)> = reports
+        .iter()
+        .flat_map(|(group, report)| {
+            let of = |(test, why): &(String, String)| (times::key(&group.binary.name, test), why.clone());
+            report.skipped.iter().map(of)
+        })
+        .collect();
+    println!("{} of {count} tests run, {} of them skipped", measured.len(), skipped.len());
     times::write(step, &measured)?;
+    skipped::write(step, &skipped)?;
     let failed: Vec<&str> =
         reports.iter().filter(|(_, r)| r.failed.is_some()).map(|(g, _)| g.binary.name.as_str()).collect();
     match failed.is_empty() {
@@ -190,7 +204,7 @@ impl Group<'_> {
         let mut command = self.binary.command(namespace);
         command.args(["--exact", "--test-threads=1"]).args(&self.tests);
         command.envs(variables.iter().map(|(name, path)| (name, path)));
-        let failed = |why: String| Report { times: Vec::new(), failed: Some(why) };
+        let failed = |why: String| Report { times: Vec::new(), skipped: Vec::new(), failed: Some(why) };
         // One pipe for both, so that all stays in order.
         let (mut output, end) = match std::io::pipe() {
             Ok(pipe) => pipe,
@@ -216,7 +230,7 @@ impl Group<'_> {
             Ok(status) => Some(format!("{}{}: {status}", said(), self.binary.name)),
             Err(e) => Some(format!("{}{}: {e}", said(), self.binary.name)),
         };
-        Report { times, failed }
+        Report { times, skipped: seen.skipped, failed }
     }
 }
 
@@ -227,6 +241,7 @@ struct Seen {
     /// Up to here it has been looked through.
     at: usize,
     begun: Vec<(String, Instant)>,
+    skipped: Vec<(String, String)>,
     over: Option<Instant>,
 }
 
@@ -244,6 +259,13 @@ impl Seen {
                 if self.begun.last().is_none_or(|(last, _)| *last != name) {
                     self.begun.push((name, now));
                 }
+            }
+            if let Some(why) = line.strip_prefix(SKIPPED)
+                && end.is_some()
+                && let Some((test, _)) = self.begun.last()
+            {
+                let why = why.split_once(": ").map_or(why, |(_, why)| why);
+                self.skipped.push((test.clone(), why.into()));
             }
             if line.starts_with("test result:") || line == "failures:" {
                 self.over.get_or_insert(now);
@@ -276,8 +298,10 @@ mod tests {
         let mut seen = Seen::default();
         seen.take(b"\nrunning 2 tests\ntest a::b ... ", at(0));
         seen.take(b"said by a child\nok\ntest c - should panic ... ", at(100));
-        seen.take(b"ok\n\ntest result: ok. 2 passed", at(350));
+        seen.take(b"\nSKIPPED c: not he", at(300));
+        seen.take(b"re\nok\n\ntest result: ok. 2 passed", at(350));
         let expected = [("a::b", 100), ("c", 250)].map(|(n, ms)| (n.to_string(), Duration::from_millis(ms)));
         assert_eq!(seen.times(at(400)), expected);
+        assert_eq!(seen.skipped, [("c".to_string(), "not here".to_string())]);
     }
 }

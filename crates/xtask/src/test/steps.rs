@@ -49,7 +49,7 @@ pub const STEPS: &[Step] = &[
         .after(&["build"]),
     step("judge", "verdicts compared with those of booted kernels", || judge::check(false))
         .after(&["build", "kernels"]),
-    step("releases", "tests with the rpm of newer Debian releases", || releases::check(Some(&packages(1))))
+    step("releases", "tests on newer Debian releases as hosts", releases::check)
         .needs(&["rpms"])
         .after(&["build", "chroots"]),
     step("clippy", "its lints", || {
