@@ -133,17 +133,37 @@ fn another_check_is_asked_again() {
     assert!(dracuts(&root).is_empty());
 }
 
-/// Below another root an initramfs is made by that root's dracut, which runs only where that was said. It is requested, and
-/// the links are made.
+/// Below another root an initramfs is made by that root's dracut, as by the original; where others can change what would be
+/// run, only if that was said. Otherwise it is requested, and the links are made.
 #[test]
-fn nothing_of_a_root_is_run_without_leave() {
+fn nothing_that_others_can_change_is_run_without_leave() {
+    use std::os::unix::fs::{PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
-    let root = bootable();
+    let guarded = bootable();
+    let mut command = guarded.command(KMP);
+    command.arg0("weak-modules").arg("--basedir").arg(guarded.path()).arg("--add-modules").stdin(piped(FOO));
+    run(&mut command).expect_success();
+    assert_eq!(dracuts(&guarded), [made(EL_SAME), made(EL_OLD)]);
+
+    let writable = |root: &TestRoot| {
+        std::fs::set_permissions(root.join("usr/bin"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    };
+    let of_others = |root: &TestRoot| chown(root.join("usr"), Some(65534), None).unwrap();
+    let cases: [&dyn Fn(&TestRoot); 2] = [&writable, &of_others];
+    for spoil in cases {
+        let root = bootable();
+        spoil(&root);
+        requested_only(&root);
+    }
+}
+
+fn requested_only(root: &TestRoot) {
+    use std::os::unix::process::CommandExt;
     let mut command = root.command(KMP);
     command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--add-modules").stdin(piped(FOO));
     let output = run(&mut command).expect_success();
-    assert!(output.stderr.contains("only with --run-in-root") && dracuts(&root).is_empty(), "{output}");
-    assert_eq!(links(&root, EL_SAME), el_linked(&[("foo/foo", EL_OLD)]));
+    assert!(output.stderr.contains("only with --run-in-root") && dracuts(root).is_empty(), "{output}");
+    assert_eq!(links(root, EL_SAME), el_linked(&[("foo/foo", EL_OLD)]));
     for krel in [EL_OLD, EL_SAME] {
         assert!(root.exists(format!("run/regenerate-initrd/{krel}")), "{krel}: {output}");
     }

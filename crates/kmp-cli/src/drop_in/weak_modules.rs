@@ -3,6 +3,7 @@
 //!
 //! Whose links are made is for the root's dialect to decide, not the name: see [`kmp_core::config::dialect`].
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,7 +60,7 @@ struct Args {
     #[arg(long, value_name = "DIR", default_value = "/")]
     basedir: PathBuf,
     /// Allow programs of the system below --basedir to make an initramfs; they are run inside it, with chroot.
-    /// Without this option none is run
+    /// Without this option they are if nobody but root can write where they are
     #[arg(long)]
     run_in_root: bool,
     /// The program that builds an initramfs
@@ -141,11 +142,12 @@ fn run(args: &Args) -> Result<bool, String> {
     if can_wait && deferred::note(&args.basedir, &request, None, noted) {
         return Ok(false);
     }
-    let context = Context::open(&args.basedir)?.with_programs(args.run_in_root);
+    let run_in_root = args.run_in_root || (!args.dry_run && are_roots_programs(&args.basedir));
+    let context = Context::open(&args.basedir)?.with_programs(run_in_root);
     let environment = Settings::from_environment();
     let mut programs = environment.programs.clone();
     programs.extend(args.dracut.clone().map(|named| (Tool::Dracut, named.into())));
-    let settings = Settings { programs, run_in_root: args.run_in_root, ..environment };
+    let settings = Settings { programs, run_in_root, ..environment };
     find_dracut(args, &context, &settings)?;
     let kernel = match (mode, &args.kernel) {
         (Mode::AddModules | Mode::RemoveModules, _) => String::new(),
@@ -215,8 +217,20 @@ fn release_of(path: &Path) -> Option<String> {
     tree::parts(path)?.release.to_str().map(Into::into)
 }
 
-/// The original does nothing without a dracut that can be run. Neither does this, where it may be needed. Below another
-/// root none is run without leave: then an initramfs is requested there, and the links are made all the same.
+/// Can nobody but root change what would be run below `basedir`? The original runs that root's dracut whenever it is asked to
+/// work there, and who calls it builds an image. A directory that others can write in is left alone.
+fn are_roots_programs(basedir: &Path) -> bool {
+    ["", "usr", "usr/bin", "usr/sbin", "bin", "sbin"].into_iter().all(
+        |place| match std::fs::symlink_metadata(basedir.join(place)) {
+            Ok(found) if found.is_symlink() => true,
+            Ok(found) => found.uid() == 0 && found.mode() & 0o022 == 0,
+            Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+        },
+    )
+}
+
+/// The original does nothing without a dracut that can be run. Neither does this, where it may be needed. Below a root whose
+/// programs are not to be run an initramfs is requested, and the links are made all the same.
 fn find_dracut(args: &Args, context: &Context, settings: &Settings) -> Result<(), String> {
     if args.no_initramfs || args.check_initramfs_prog.is_some() {
         return Ok(());
