@@ -49,9 +49,11 @@ pub const STEPS: &[Step] = &[
         .after(&["build"]),
     step("judge", "verdicts compared with those of booted kernels", || judge::check(false))
         .after(&["build", "kernels"]),
-    step("releases", "tests on newer Debian releases as hosts", releases::check)
-        .needs(&["rpms"])
-        .after(&["build", "chroots"]),
+    step("releases", "tests on newer Debian releases as hosts", || {
+        releases::check(&releases::Arguments::default())
+    })
+    .needs(&["rpms"])
+    .after(&["build", "chroots"]),
     step("clippy", "its lints", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         cargo(&[], &arguments, &[])?;
