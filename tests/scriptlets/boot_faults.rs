@@ -74,7 +74,8 @@ fn a_read_only_boot_stops_nothing_else() {
             assert!(output.success() && output.stderr.contains(FAILED_POST), "{output}");
             assert_eq!(site.boot(), before);
             assert_eq!(site.linked(NEW), ["foo.ko"]);
-            assert_eq!(site.depmods(NEW), 1);
+            // Once more if rpm, whose order it is, puts the driver after the kernel.
+            assert!((1..=2).contains(&site.depmods(NEW)));
             let calls = site.calls();
             assert_eq!(calls.iter().filter(|c| c.starts_with("weak-modules2 [--add-kernel]")).count(), 2);
             assert_eq!(calls.iter().filter(|c| c.starts_with("bootloader_entry [add]")).count(), 2);

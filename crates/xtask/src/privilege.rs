@@ -21,6 +21,9 @@ const MOUNTED: &[&str] = &[
     "sh",
 ];
 
+/// The machine's own belongs to nobody known in a user namespace, so that kmp does not trust it.
+const OWN_VAR_TMP: &[&str] = &["sh", "-ec", r#"mount -t tmpfs -o mode=1777 tmpfs /var/tmp; exec "$@""#, "sh"];
+
 /// Is "/" a mount point? Also if nobody knows.
 fn root_is_mounted() -> bool {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return true };
@@ -45,9 +48,10 @@ pub fn namespace() -> Result<Vec<&'static str>, String> {
                 .into()),
         };
     }
-    let ways: [&[&'static str]; 2] = [&["unshare", "-Urm", "--map-auto"], &["unshare", "-Urm"]];
-    match ways.into_iter().find(|words| works(words)) {
-        Some(words) => Ok(words.to_vec()),
+    let ways: [&[&'static str]; 2] = [&["--map-auto"], &[]];
+    let mut ways = ways.into_iter().map(|way| [&["unshare", "-Urm"], way, OWN_VAR_TMP].concat());
+    match ways.find(|words| works(words)) {
+        Some(words) => Ok(words),
         None => Err("rpm needs the rights of root for a root of its own: run this as root, or allow user \
                       namespaces (unshare -Urm)"
             .into()),
