@@ -49,6 +49,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("os_release", settings::os_release),
     ("rpm_header", packages::rpm_header),
     ("signature", tables::signature),
+    ("squashfs", packed::squashfs),
     ("stomp", packages::stomp),
     ("symsets", packages::symsets),
     ("symvers", tables::symvers),

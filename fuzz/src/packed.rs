@@ -78,3 +78,22 @@ pub fn cpio(data: &[u8]) {
         initrd(data);
     }
 }
+
+/// An initrd that is a squashfs image, as a file of an archive.
+pub fn squashfs(data: &[u8]) {
+    let name = b"squashfs-root.img\0";
+    let header = |size: usize, name: usize| {
+        format!(
+            "070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{size:08x}{:08x}{:08x}{:08x}{:08x}{name:08x}{:08x}",
+            1, 0o100_644, 0, 0, 1, 0, 0, 0, 0, 0, 0
+        )
+    };
+    let padded = |mut bytes: Vec<u8>| {
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let mut archive = padded([header(data.len(), name.len()).as_bytes(), name].concat());
+    archive = padded([&archive[..], data].concat());
+    archive.extend(padded([header(0, 11).as_bytes(), b"TRAILER!!!\0"].concat()));
+    initrd(&archive);
+}

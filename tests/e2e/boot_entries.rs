@@ -171,6 +171,50 @@ fn sdbootutil_says_which() {
     writes_nothing(root, || good(root, &["initrd", "--dry-run", "--kernel", SAME]));
 }
 
+/// dracut's module `squash` puts most of an initrd into an image of squashfs, whose blocks are packed by one of these.
+#[test]
+fn most_of_it_in_an_image() {
+    let (machine, old, new) = updated();
+    let root = &machine.root;
+    let home = root.home().join("image");
+    let path = format!("boot/initrd-{SAME}");
+    for (packer, name) in [
+        ("gzip", "squash-root.img"),
+        ("xz", "squashfs-root.img"),
+        ("zstd", "squashfs-root.img"),
+        ("lz4", "squash-root.img"),
+        ("lzo", "squash-root.img"),
+    ] {
+        for (modules, expected) in [(&old, DIFFERS), (&new, SAME_BUILD)] {
+            let _ = std::fs::remove_dir_all(&home);
+            let tree = home.join("tree/usr/lib/modules").join(SAME);
+            let (link, module) = &modules[0];
+            std::fs::create_dir_all(tree.join(link).parent().unwrap()).unwrap();
+            std::fs::write(tree.join("foo.ko"), module).unwrap();
+            std::os::unix::fs::symlink("../../foo.ko", tree.join(link)).unwrap();
+            // Several blocks, a fragment, zeros, and what is no module.
+            let mut large = module.clone();
+            large.extend((0..200_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()));
+            large.resize(1_900_000, 0);
+            std::fs::create_dir_all(tree.join("kernel/drivers")).unwrap();
+            std::fs::write(tree.join("kernel/drivers/large.ko"), large).unwrap();
+            std::fs::write(home.join("tree/usr/lib/other"), "text").unwrap();
+            let script = format!(
+                "cd '{home}' && mkdir out && mksquashfs tree out/{name} -quiet -no-progress -comp {packer} && \
+                 cd out && echo {name} | cpio -o -H newc --quiet > '{place}'",
+                home = home.display(),
+                place = root.join(&path).display()
+            );
+            testkit::run(std::process::Command::new("sh").args(["-c", &script])).expect_success();
+            assert_eq!(reason(&machine), expected, "{packer}");
+        }
+    }
+    let image = root.join(&path);
+    let bytes = std::fs::read(&image).unwrap();
+    std::fs::write(&image, [&bytes[..bytes.len() / 2], &[0; 4096]].concat()).unwrap();
+    assert!(reason(&machine).starts_with("a new initrd is needed: the initrd cannot be read: "));
+}
+
 /// What is packed by any program that the kernel undoes.
 #[test]
 fn however_it_is_packed() {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use testkit::{Output, TestRoot, run};
+use testkit::{Output, PackageBuilder, TestRoot, run};
 
 use crate::support::*;
 
@@ -86,4 +86,27 @@ fn a_call_that_fails_leaves_a_command_and_the_original_and_is_reported() {
         assert_eq!(failed, output.stderr.contains("it leads where it led before"), "{output}");
         failed
     });
+}
+
+/// Where nothing is merged, the peer's name may be another than the one that kmp's package owns; rpm removes it with the peer.
+#[test]
+fn in_a_directory_of_its_own_nothing_is_left_of_a_package_that_went() {
+    let root = TestRoot::new();
+    fs::remove_file(root.join("sbin")).unwrap();
+    root.write("usr/bin/kmp", "kmp's\n");
+    root.mkdir("usr/sbin");
+    let peer =
+        PackageBuilder::new("module-init-tools", "1", "1").program("sbin/weak-modules", "original\n").build();
+    root.install(&[&peer]);
+    good(&root, &["divert", "weak-modules"]);
+    for name in ["sbin/weak-modules", "usr/sbin/weak-modules"] {
+        assert_eq!(root.read(name), "kmp's\n", "{name}");
+    }
+    // It is there still: so is what was put aside.
+    good(&root, &["divert", "weak-modules"]);
+    assert_eq!(root.read("sbin/weak-modules.distrib"), "original\n");
+    root.rpm(["-e", "module-init-tools"]).expect_success();
+    good(&root, &["divert", "weak-modules"]);
+    assert!(!root.exists("sbin/weak-modules.distrib") && !root.exists("sbin/weak-modules"));
+    assert_eq!(root.read("usr/sbin/weak-modules"), "kmp's\n");
 }

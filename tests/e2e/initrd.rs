@@ -648,3 +648,33 @@ fn the_real_dracut() {
     kmp("sync --no-initrd").expect_success();
     assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
 }
+
+/// The real dracut makes a unified kernel image, where it is configured to, and kmp looks into it.
+#[test]
+fn the_real_dracut_makes_a_unified_image() {
+    let machine = Machine::over_the_machine();
+    let root = &machine.root;
+    root.write(
+        "etc/dracut.conf.d/test.conf",
+        "hostonly=no\ndracutmodules='base'\nadd_drivers+=' foo '\nuefi=yes\nkernel_cmdline=quiet\n",
+    );
+    let kmp = |args: &str| machine.chrooted("", args);
+    let output = kmp("sync").expect_success();
+    assert!(
+        output.stdout.contains(&format!("{SAME}: a new initrd was made: there is no initrd\n")),
+        "{output}"
+    );
+    let images = std::fs::read_dir(root.join("boot/EFI/Linux"))
+        .or_else(|_| std::fs::read_dir(root.join("boot/efi/EFI/Linux")));
+    assert_eq!(images.unwrap().count(), 1);
+    assert!(!root.exists(format!("boot/initrd-{SAME}")) && !root.exists(format!("boot/initrd.img-{SAME}")));
+    let asked = format!("initrd --dry-run --kernel {SAME}");
+    let up_to_date = format!("{SAME}: no new initrd: the initrd is up to date\n");
+    assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+    root.update(&[&foo("2").0]);
+    kmp("sync --no-initrd").expect_success();
+    let output = kmp(&asked);
+    assert_eq!(output.stdout, format!("{SAME}: a new initrd is needed: foo: the initrd has another build\n"));
+    kmp(&format!("initrd --kernel {SAME}")).expect_success();
+    assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+}

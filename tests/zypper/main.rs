@@ -27,6 +27,7 @@ macro_rules! in_both_modes {
 mod packages;
 mod support;
 mod system;
+use support as site;
 
 mod broken;
 mod image;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The package managers, each on a system of its own distribution: what is asked of them, and by which words.
 
+use std::path::Path;
 use std::process::Command;
 
 use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run};
 
-use crate::packages::{self, kernel, make_executable, telling};
-use crate::support::{Mode, Site};
-use crate::system::{System, installed};
+use super::packages::{self, kernel, make_executable, telling};
+use super::site::{Mode, Site, goes_through};
+use super::system::{System, installed};
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,24 @@ pub enum Operation<'a> {
 use Operation::{DistroSync, Download, Install, Offline, Patch, PurgeKernels, Remove, Undo, Upgrade};
 
 impl Manager {
+    /// Is it there? The test that asks is skipped if not.
+    pub fn is_there(self) -> bool {
+        let (file, why) = match self {
+            Self::Zypper(Mode::Single) => return super::site::has_single_mode(),
+            Self::Zypper(Mode::Classic) | Self::Dnf => return true,
+            Self::DnfSystemUpgrade => (
+                "/usr/lib/python3/dist-packages/dnf-plugins/system_upgrade.py",
+                "this dnf has no system-upgrade, as that of Debian 13",
+            ),
+            Self::Dnf5 => ("/usr/bin/dnf5", "there is no dnf5"),
+        };
+        let is_there = Path::new(file).exists();
+        if !is_there {
+            testkit::skip(why);
+        }
+        is_there
+    }
+
     fn is_zypper(self) -> bool {
         matches!(self, Self::Zypper(_))
     }
@@ -143,8 +162,13 @@ impl Machine {
 
     /// Without.
     pub fn bare(by: Manager) -> Self {
+        Self::on(by, System::new(&[installed()]))
+    }
+
+    /// On a system that may have no kmp yet.
+    pub fn on(by: Manager, system: System) -> Self {
         let mode = if let Manager::Zypper(mode) = by { mode } else { Mode::Classic };
-        let site = Site::on(System::new(&[installed()]), mode);
+        let site = Site::on(system, mode);
         let root = site.root();
         if !by.is_zypper() {
             root.write(
@@ -227,7 +251,7 @@ impl Machine {
     /// It goes through, and kmp has nothing to say.
     #[track_caller]
     pub fn does(&self, operation: Operation<'_>) -> Output {
-        let output = crate::support::goes_through(self.ask(operation));
+        let output = goes_through(self.ask(operation));
         let said = said(&output);
         assert!(!said.contains("kmp:"), "{said}");
         assert!(!said.contains("scriptlet failed"), "{said}");

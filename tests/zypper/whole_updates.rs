@@ -11,48 +11,25 @@ use crate::managers::Operation::{
 };
 use crate::managers::{Machine, said};
 use crate::packages::depmods;
+use crate::support::Mode;
 
-/// Tests by each manager; what only dnf has is listed apart.
+/// Tests by each manager, as far as it is there; what only dnf has is listed apart.
 macro_rules! by_each_manager {
     ($($case:ident),* $(,)?; only dnf: $($of_dnf:ident),* $(,)?) => {
-        mod zypper {
+        by_each_manager!(zypper, Manager::Zypper(Mode::Classic), $($case),*);
+        by_each_manager!(single, Manager::Zypper(Mode::Single), $($case),*);
+        by_each_manager!(dnf, Manager::Dnf, $($case,)* $($of_dnf),*);
+        by_each_manager!(dnf5, Manager::Dnf5, $($case,)* $($of_dnf),*);
+    };
+    ($name:ident, $manager:expr, $($case:ident),*) => {
+        mod $name {
+            #[allow(unused_imports, reason = "the mode is zypper's")]
+            use super::{Manager, Mode};
             $(#[test]
             fn $case() {
-                super::$case(crate::managers::Manager::Zypper(crate::support::Mode::Classic));
-            })*
-        }
-        mod single {
-            $(#[test]
-            #[ignore = "needs a libzypp that has zypp-rpm (17.27 or later): cargo xtask releases runs it there"]
-            fn $case() {
-                super::$case(crate::managers::Manager::Zypper(crate::support::Mode::Single));
-            })*
-        }
-        mod dnf {
-            $(#[test]
-            fn $case() {
-                super::$case(crate::managers::Manager::Dnf);
-            })*
-            $(#[test]
-            fn $of_dnf() {
-                super::$of_dnf(crate::managers::Manager::Dnf);
-            })*
-            #[test]
-            #[ignore = "needs dnf's system-upgrade, which Debian 12 lacks: cargo xtask releases runs it in trixie"]
-            fn system_upgrade() {
-                super::an_upgrade_at_boot(crate::managers::Manager::DnfSystemUpgrade);
-            }
-        }
-        mod dnf5 {
-            $(#[test]
-            #[ignore = "needs dnf5, which Debian has in testing: cargo xtask releases runs it there"]
-            fn $case() {
-                super::$case(crate::managers::Manager::Dnf5);
-            })*
-            $(#[test]
-            #[ignore = "needs dnf5, which Debian has in testing: cargo xtask releases runs it there"]
-            fn $of_dnf() {
-                super::$of_dnf(crate::managers::Manager::Dnf5);
+                if $manager.is_there() {
+                    super::$case($manager);
+                }
             })*
         }
     };
@@ -207,6 +184,14 @@ fn what_was_done_is_undone(by: Manager) {
     let old_kernel = format!("kernel-core-{}", by.releases()[0].trim_end_matches(".x86_64"));
     machine.site.sh(&format!("rpm -e --nodeps --noplugins {old_kernel}")).expect_success();
     machine.is_stopped(Undo, &["kmod-foo-1.0-1", by.releases()[1]]);
+}
+
+/// By dnf's plugin for it.
+#[test]
+fn system_upgrade() {
+    if Manager::DnfSystemUpgrade.is_there() {
+        an_upgrade_at_boot(Manager::DnfSystemUpgrade);
+    }
 }
 
 /// As `dnf system-upgrade` and `dnf offline-distrosync` do it: all is downloaded first, and later, when nothing else runs, the

@@ -18,6 +18,8 @@ pub struct Traits {
     pub struct_size: Option<u64>,
     /// Do its exports have flags (`__kflagstab`)? `None`: the module that was read has no exports.
     pub has_export_flags: Option<bool>,
+    /// How many bytes of names the kernel's BTF has, by [`Btf::base_names`](crate::Btf::base_names).
+    pub btf_names: Option<u32>,
     /// The key that it was signed with, by [`Signature::key_id`](crate::signature::Signature::key_id).
     pub signed_by: Option<Box<str>>,
 }
@@ -30,6 +32,7 @@ impl Traits {
             vermagic: module.vermagic.clone(),
             struct_size: Some(module.struct_size),
             has_export_flags: (!module.offers.is_empty()).then_some(module.has_export_flags),
+            btf_names: module.sections.btf.as_ref().and_then(|btf| btf.base_names),
             signed_by: match &module.signature {
                 SignatureState::Signed(signature) => signature.key_id.as_deref().map(Box::from),
                 _ => None,

@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod btf;
 pub mod budget;
 pub mod capability;
 mod config;
@@ -51,6 +52,7 @@ pub mod signature;
 mod symbols;
 mod symvers;
 
+pub use btf::Btf;
 pub use config::KernelConfig;
 pub use elf::Arch;
 pub use facts::{Exported, Facts, image_exports};

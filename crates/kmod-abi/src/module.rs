@@ -15,7 +15,8 @@ pub use needs::Need;
 pub use versions::Crcs;
 pub(crate) use versions::{basic_versions, extended_versions};
 
-use crate::budget::{self, Budget};
+use crate::btf::Btf;
+use crate::budget::{self, Budget, Exceeded};
 use crate::elf::{Arch, Object, Relocated};
 use crate::feature::Release;
 use crate::modinfo;
@@ -43,6 +44,8 @@ pub struct Sections {
     pub writable_code: Option<Box<str>>,
     /// The size of its per-cpu data in bytes.
     pub percpu: u64,
+    /// Its BTF, if it has any that can be read.
+    pub btf: Option<Btf>,
     /// Why one of its relocations cannot be applied by any kernel until [`KNOWN`](Self::KNOWN), as a clause.
     pub bad_relocation: Option<Box<str>>,
 }
@@ -51,20 +54,22 @@ impl Sections {
     /// The last release of Linux whose relocations are known.
     pub const KNOWN: Release = Release::new(7, 3);
 
-    fn of(object: &Object<'_>) -> Self {
+    fn of(object: &Object<'_>) -> Result<Self, Exceeded> {
         let layout = &object.layout;
+        object.budget.read(layout.btf.len())?;
         let repeated = [
             (layout.modinfos, ".modinfo"),
             (layout.this_modules, ".gnu.linkonce.this_module"),
             (layout.symbol_tables, "symbol table"),
         ];
-        Self {
+        Ok(Self {
             modinfo_not_loaded: layout.modinfos > 0 && object.section(b".modinfo").is_none(),
             repeated: repeated.into_iter().find(|(count, _)| *count > 1).map(|(_, what)| what),
             writable_code: layout.writable_code.map(|name| modinfo::text(name).into()),
             percpu: layout.percpu,
+            btf: Btf::parse(layout.btf, object.arch.big_endian, layout.has_btf_base),
             bad_relocation: layout.bad_relocation.as_deref().map(Box::from),
-        }
+        })
     }
 }
 
@@ -140,7 +145,7 @@ impl Module {
             Malformed::Refused("no struct module in it (section .gnu.linkonce.this_module)".into())
         })?;
 
-        let sections = Sections::of(&object);
+        let sections = Sections::of(&object)?;
         let mut module =
             Self { struct_size: this_module.size, sections, signature, ..Self::empty(object.arch) };
         module.struct_name = struct_name(this_module.data, object.arch).map(Box::from);
@@ -250,7 +255,9 @@ impl Module {
         let needs = self.needs.iter().map(|n| size_of::<Need>() + text(&n.symbol));
         let texts = self.import_ns.iter().chain(&self.depends).chain(&self.aliases);
         let texts = texts.map(|t| size_of::<Box<str>>() + text(t));
-        (size_of::<Self>() + needs.chain(self.offers.iter().map(offer)).chain(texts).sum::<usize>()) as u64
+        let types = self.sections.btf.as_ref().map_or(0, Btf::memory);
+        (size_of::<Self>() + types + needs.chain(self.offers.iter().map(offer)).chain(texts).sum::<usize>())
+            as u64
     }
 }
 

@@ -161,7 +161,7 @@ int kmp_concerns(const char *path);
 
 /*
  * Adds a package file that is being installed. Its payload is read if necessary, so this gives the best verdicts.
- * Signatures are not checked. KMP_E_PACKAGE: it was not added; it can be described with kmp_transaction_add().
+ * Its own signature is not checked. KMP_E_PACKAGE: it was not added; it can be described with kmp_transaction_add().
  * KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
  */
 int kmp_transaction_add_file(kmp_transaction_t *transaction, const char *path);

@@ -133,7 +133,7 @@ fn concerns(path: &[u8]) -> bool {
 }
 
 /// Adds a package file that is being installed. Its payload is read if necessary, so this gives the best verdicts.
-/// Signatures are not checked. KMP_E_PACKAGE: it was not added; it can be described with kmp_transaction_add().
+/// Its own signature is not checked. KMP_E_PACKAGE: it was not added; it can be described with kmp_transaction_add().
 /// KMP_E_RPM, KMP_E_SPENT, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_transaction_add_file(transaction: *mut Transaction, path: *const c_char) -> c_int {

@@ -130,6 +130,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "chattr",             "e2fsprogs",       "e2fsprogs",    "e2fsprogs"),
     need(Use::Test,  "valgrind",           "valgrind libc6-dbg", "valgrind",  "valgrind"),
     need(Use::Test,  "dracut",             "dracut-core",     "dracut",       "dracut"),
+    // With the stub of unified kernel images, for dracut.
+    need(Use::Test,  "mksquashfs",         "squashfs-tools systemd-boot-efi", "squashfs systemd-boot", "squashfs-tools systemd-boot-unsigned"),
     need(Use::Test,  "gzip",               "gzip",            "gzip",         "gzip"),
     need(Use::Test,  "lz4",                "lz4",             "lz4",          "lz4"),
     need(Use::Test,  "lzop",               "lzop",            "lzop",         "lzop"),

@@ -20,6 +20,10 @@ pub(crate) struct Layout<'d> {
     pub modinfos: usize,
     /// How many `.gnu.linkonce.this_module`.
     pub this_modules: usize,
+    /// The contents of the first `.BTF`, loaded or not.
+    pub btf: &'d [u8],
+    /// Is there a `.BTF.base`?
+    pub has_btf_base: bool,
     /// How many symbol tables.
     pub symbol_tables: usize,
     /// A relocation that the kernel cannot apply, in words.
@@ -120,6 +124,10 @@ pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
                 return Err(refused("its struct module has no contents"));
             }
             layout.this_modules += 1;
+        } else if name.starts_with(b".BTF\0") && layout.btf.is_empty() {
+            layout.btf = section.data(endian, data).unwrap_or_default();
+        } else if name.starts_with(b".BTF.base\0") {
+            layout.has_btf_base = true;
         } else if name.starts_with(b".data..percpu\0") && is_loaded && layout.percpu == 0 {
             layout.percpu = section.sh_size(endian).into();
         }

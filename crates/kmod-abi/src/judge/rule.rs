@@ -201,6 +201,14 @@ rules! {
         file: MAIN,
         ..row("duplicate-export", Kind::Loader, Settled::ByExporter, "nobody who is loaded exports a symbol that the module exports")
     };
+    /// Its BTF is for another kernel's.
+    Btf => Row {
+        function: "btf_module_notify",
+        file: "kernel/bpf/btf.c",
+        first: Some(Release::new(5, 11)),
+        switch: "CONFIG_DEBUG_INFO_BTF_MODULES=y checks it, CONFIG_MODULE_ALLOW_BTF_MISMATCH=y lifts it",
+        ..row("btf", Kind::Loader, Settled::Never, "types for BPF programs (.BTF) go on where the kernel's end, or are not there")
+    };
     /// It needs a module that needs it.
     Cycle => Row {
         function: "resolve_symbol",

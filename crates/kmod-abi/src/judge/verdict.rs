@@ -74,6 +74,8 @@ pub enum Warning {
         /// The signer, or the key.
         signer: Box<str>,
     },
+    /// Its BTF was made for another kernel's, and this kernel refuses modules whose BTF has a fault: it is likely that it finds one.
+    Btf,
 }
 
 impl Warning {
@@ -84,6 +86,7 @@ impl Warning {
             Self::MayClash { .. } => "may-clash",
             Self::WeakNeed { .. } => "weak-need",
             Self::Signer { .. } => "signer",
+            Self::Btf => "btf",
         }
     }
 
@@ -93,7 +96,7 @@ impl Warning {
             Self::Breaks { user, .. } => Some(user),
             Self::MayClash { with, .. } => Some(with),
             Self::WeakNeed { module, .. } => Some(module),
-            Self::Signer { .. } => None,
+            Self::Signer { .. } | Self::Btf => None,
         }
     }
 }
@@ -112,6 +115,9 @@ impl fmt::Display for Warning {
             Self::Signer { signer } => write!(
                 f,
                 "signed by {signer}; the kernel takes only modules signed with a key that it knows, and whether it knows this one is not known"
+            ),
+            Self::Btf => f.write_str(
+                "its .BTF was made for another kernel's types; the kernel refuses it if it finds a type or a name that cannot be, which is likely",
             ),
         }
     }

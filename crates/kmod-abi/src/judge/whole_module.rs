@@ -2,6 +2,7 @@
 //! Rules about a module as a whole: architecture, vermagic, size of `struct module`, signature, versions at all.
 
 use super::{Candidate, Reason, Rule, Warning, World};
+use crate::btf::{self, Match};
 use crate::signature::Signature;
 use crate::{Export, Feature, Module, Release, Sections, SignatureState};
 
@@ -44,7 +45,25 @@ impl World<'_> {
         }
         reasons.extend(self.layout(module));
         reasons.extend(self.export_form(module));
+        if self.btf(module) == Match::No {
+            let detail =
+                "its .BTF was made for another kernel's types (remove the section, or build for this kernel)";
+            reasons.push(Reason::new(Rule::Btf, detail));
+        }
         reasons
+    }
+
+    /// `btf_module_notify`.
+    fn btf(&self, module: &Module) -> Match {
+        match (&module.sections.btf, self.kernel.traits.btf_names) {
+            (Some(own), Some(kernels)) if self.kernel.config.strict_btf => btf::matches(own, kernels),
+            _ => Match::Yes,
+        }
+    }
+
+    /// What is likely only: the kernel may find something wrong with its BTF.
+    pub(super) fn btf_warning(&self, module: &Module) -> Option<Warning> {
+        (self.btf(module) == Match::Unlikely).then_some(Warning::Btf)
     }
 
     /// What is wrong with sections to this kernel.

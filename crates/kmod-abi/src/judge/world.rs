@@ -161,6 +161,7 @@ impl<'a> World<'a> {
                 broken.extend(culprits.map(|p| (i, *p, reason.clone())));
             }
             let mut warnings: Vec<Warning> = self.key(candidate.module).into_iter().collect();
+            warnings.extend(self.btf_warning(candidate.module));
             self.exports(i, &mut reasons, &mut warnings);
             verdicts[i] = Verdict { reasons, warnings };
             pending.extend(uses.keys());

@@ -97,6 +97,7 @@ fn names_never_change() {
         "license",
         "namespace",
         "duplicate-export",
+        "btf",
         "cycle",
         "depends",
         "breaks",

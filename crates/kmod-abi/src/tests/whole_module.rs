@@ -4,7 +4,8 @@
 use testkit::{Arch, KernelBuilder};
 
 use super::{KREL, broken, judge, kernel, parse, reasons};
-use crate::{Enforced, Kernel, Module, Rule, Traits, Warning, builtin_names};
+use crate::btf::tests::{NAMES, btf};
+use crate::{Enforced, Kernel, KernelConfig, Module, Rule, Traits, Warning, builtin_names};
 
 /// The header checks, `elf_check_arch`.
 #[test]
@@ -135,4 +136,27 @@ fn a_module_that_the_kernel_has_built_in_is_never_loaded() {
     assert_eq!(broken(&kernel, &builder.driver("foo_bar")), [Rule::BuiltIn]);
     assert_eq!(broken(&kernel, &builder.driver("foo-bar")), [Rule::BuiltIn]);
     assert_eq!(broken(&kernel, &builder.driver("foo")), []);
+}
+
+/// `btf_module_notify`: types that go on where another kernel's end. Kernels that take such modules all the same are most.
+#[test]
+fn types_go_on_where_the_kernels_end() {
+    let builder = KernelBuilder::new(KREL);
+    let with = |base: u32| builder.driver("foo").section(".BTF", btf(base, NAMES, false));
+    let config = |text: &str| KernelConfig::parse(format!("CONFIG_MODVERSIONS=y\n{text}").as_bytes());
+    let mut kernel = kernel(&builder);
+    kernel.traits = Traits::of(&parse(&with(1000)));
+    let strict = "CONFIG_DEBUG_INFO_BTF_MODULES=y\n";
+    kernel.config = config(strict);
+    assert_eq!(broken(&kernel, &with(1000)), []);
+    assert_eq!(broken(&kernel, &builder.driver("foo")), []);
+    assert_eq!(broken(&kernel, &with(2000)), [Rule::Btf]);
+    let unlikely = judge(&kernel, &[with(998)]).remove(0);
+    assert!(unlikely.fits() && unlikely.warnings == [Warning::Btf]);
+    // A base of its own is another matter.
+    assert_eq!(broken(&kernel, &with(2000).section_not_loaded(".BTF.base", vec![1])), []);
+    for lenient in ["", &format!("{strict}CONFIG_MODULE_ALLOW_BTF_MISMATCH=y\n")] {
+        kernel.config = config(lenient);
+        assert_eq!(broken(&kernel, &with(2000)), []);
+    }
 }

@@ -96,20 +96,20 @@ pub fn put(root: &Root, rpm: Option<&Librpm>, what: Diverted) -> Vec<Result<Chan
             let why = |e| io::Error::other(format!("it would lead to {}: {e}", place.target));
             root.metadata(Path::new(place.target)).map_err(why)?;
         }
-        if there == There::Nothing && is_first {
-            place.link()?;
-            return Ok(Some(Change::Made(place.path())));
-        }
-        if there == There::Original {
-            place.put_aside()?;
-            return Ok(Some(Change::PutAside(place.path())));
-        }
-        let is_stale = place.has_original()? && rpm.is_some_and(|rpm| place.owned(rpm) == Some(false));
-        if there == There::Ours && is_stale {
+        // Its package is gone, whoever has removed the name or kept it.
+        let is_stale = there != There::Original
+            && place.has_original()?
+            && rpm.is_some_and(|rpm| place.owned(rpm) == Some(false));
+        if is_stale {
             place.remove(&place.aside)?;
-            return Ok(Some(Change::Dropped(place.path())));
         }
-        Ok(None)
+        match there {
+            There::Nothing if is_first => place.link()?,
+            There::Original => place.put_aside()?,
+            _ => return Ok(is_stale.then(|| Change::Dropped(place.path()))),
+        }
+        let change = if there == There::Original { Change::PutAside } else { Change::Made };
+        Ok(Some(change(place.path())))
     })
 }
 

@@ -112,6 +112,7 @@ fn cure_of(rule: Rule) -> Cure {
         | Rule::ModuleLayout
         | Rule::ExportForm
         | Rule::Crc
+        | Rule::Btf
         | Rule::Namespace
         | Rule::DuplicateExport => Cure::Rebuild,
         Rule::License => Cure::Licence,

@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cpio;
 use super::digest::Digest;
+use super::squashfs::{Image, Node};
 use crate::abi::name::module_name;
 use crate::tree::{self, IN_TREE};
 use crate::unpack::{Inflater, Kind, Source, stream};
@@ -38,8 +39,12 @@ const TARGET: u32 = 4096;
 /// Links followed before it counts as a loop.
 const LINKS: usize = 8;
 
-/// Images in which dracut can put a part of the initrd. They are not looked into.
-const IMAGES: &[&[u8]] = &[b"squash-root.img", b"squashfs-root.img", b"erofs-root.img"];
+/// Images in which dracut can put a part of the initrd: those of squashfs are looked into ([`super::squashfs`]).
+const SQUASHFS: &[&[u8]] = &[b"squash-root.img", b"squashfs-root.img"];
+const EROFS: &[u8] = b"erofs-root.img";
+
+/// The largest image, in bytes: it is held in memory. Initrds of this kind have some ten MiB.
+const IMAGE: u32 = 256 << 20;
 
 /// Why an initrd cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +74,7 @@ pub enum Archived {
 pub struct Contents {
     /// By their path below `/lib/modules` or `/usr/lib/modules`, which are one in an initrd.
     pub modules: BTreeMap<PathBuf, Archived>,
-    /// The name of an image in it that may hold more modules.
+    /// The name of an image in it that may hold more modules, and cannot be looked into.
     pub image: Option<String>,
 }
 
@@ -123,6 +128,7 @@ pub fn read(input: impl Read, wanted: &dyn Fn(&Path) -> bool) -> Result<Contents
         inflater: Inflater::new(),
         entries: 0,
         paths: 0,
+        of_images: UNPACKED,
     };
     let mut left = UNPACKED;
     let mut is_empty = true;
@@ -220,6 +226,8 @@ struct Reader<'w> {
     inflater: Inflater,
     entries: usize,
     paths: usize,
+    /// How much the files of images may still unpack to, in bytes.
+    of_images: u64,
 }
 
 impl Reader<'_> {
@@ -246,7 +254,10 @@ impl Reader<'_> {
         let path: PathBuf =
             Path::new(name).components().filter(|c| matches!(c, Component::Normal(_))).collect();
         let Some(file) = path.file_name() else { return Ok(()) };
-        if IMAGES.contains(&file.as_bytes()) {
+        if SQUASHFS.contains(&file.as_bytes()) && entry.kind == cpio::Kind::File {
+            return self.image(entry, source);
+        }
+        if file == OsStr::from_bytes(EROFS) {
             self.contents.image = Some(String::from_utf8_lossy(file.as_bytes()).into_owned());
         }
         let Some(path) = tree::parts_in_initrd(&path)
@@ -284,6 +295,36 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Takes the modules of a squashfs image.
+    fn image<R: Read>(&mut self, entry: &cpio::Entry, source: &mut Source<R>) -> io::Result<()> {
+        if entry.size > IMAGE {
+            let what = format!("it has an image of {} bytes", entry.size);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
+        let bytes = contents(entry, source)?;
+        let mut image = Image::open(&bytes)?;
+        for (path, node) in image.modules(&is_module)? {
+            let Some(path) = tree::parts_in_initrd(&path).map(Path::to_path_buf) else { continue };
+            self.paths += path.as_os_str().len();
+            if self.paths > PATHS {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has too many modules"));
+            }
+            let module = match node {
+                Node::Link(target) => Archived::Link(target),
+                Node::File(_) if !self.matters(&path) => Archived::NotRead,
+                Node::File(file) if file.size > MODULE.into() => {
+                    Archived::Broken(format!("it has {} bytes", file.size))
+                }
+                Node::File(file) => {
+                    let module = image.contents(&file, &mut self.of_images)?;
+                    self.digest(module)
+                }
+            };
+            self.contents.modules.insert(path, module);
+        }
+        Ok(())
+    }
+
     fn matters(&self, path: &Path) -> bool {
         let is_in_tree = path.components().nth(1).is_some_and(|c| c.as_os_str() == IN_TREE);
         !is_in_tree || (self.wanted)(path)
@@ -293,13 +334,22 @@ impl Reader<'_> {
         if entry.size > MODULE {
             return Ok(Archived::Broken(format!("it has {} bytes", entry.size)));
         }
-        let mut bytes = Vec::new();
-        source.take(entry.size.into()).read_to_end(&mut bytes)?;
-        if bytes.len() < entry.size as usize {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Digest::of(bytes, &mut self.inflater)
-            .map_or_else(|e| Archived::Broken(e.to_string()), Archived::File))
+        contents(entry, source).map(|bytes| self.digest(bytes))
+    }
+
+    fn digest(&mut self, module: Vec<u8>) -> Archived {
+        Digest::of(module, &mut self.inflater)
+            .map_or_else(|e| Archived::Broken(e.to_string()), Archived::File)
+    }
+}
+
+/// The contents of a file.
+fn contents<R: Read>(entry: &cpio::Entry, source: &mut Source<R>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(entry.size.into()).read_to_end(&mut bytes)?;
+    match bytes.len() < entry.size as usize {
+        true => Err(io::ErrorKind::UnexpectedEof.into()),
+        false => Ok(bytes),
     }
 }
 

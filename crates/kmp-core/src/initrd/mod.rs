@@ -14,6 +14,7 @@ pub mod dracut_conf;
 mod generators;
 pub mod places;
 mod settings;
+mod squashfs;
 
 use std::cell::OnceCell;
 use std::fmt;

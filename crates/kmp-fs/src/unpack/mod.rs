@@ -11,6 +11,7 @@
 //! To add a format: its row in `kind.rs`, a file beside `bzip2.rs`, and what the compiler then asks for in this one. For modules also
 //! kmod-abi's `name.rs`, the file attributes and the scriptlets: the table "To add" in ARCHITECTURE.md has all of it.
 
+mod block;
 mod bzip2;
 mod error;
 mod gzip;
@@ -30,6 +31,7 @@ use std::io::{self, Read};
 
 use output::Output;
 
+pub use block::BlockKind;
 pub use error::DecompressError;
 pub use kind::{Kind, SUFFIXES};
 pub use output::{RATIO, RATIO_LEAST};

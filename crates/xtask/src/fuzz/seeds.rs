@@ -122,6 +122,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "os_release" => texts(OS_RELEASE),
         "rpm_header" => packages(),
         "signature" => signed(),
+        "squashfs" => ["gzip", "xz", "zstd", "lz4", "lzo"].map(squashfs).into(),
         "stomp" => texts(FRAMES),
         "symsets" => vec![symsets(), compress(&symsets(), Compression::Gz)],
         "symvers" => symvers(),
@@ -131,6 +132,22 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "zstd" => packed(&["zstd -3", "zstd -1 --no-check", "zstd -19 --long=20"]),
         _ => Vec::new(),
     }
+}
+
+/// An image of squashfs, with modules and a link.
+fn squashfs(packer: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let modules = dir.path().join("usr/lib/modules").join(KREL).join("updates");
+    fs::create_dir_all(&modules).expect("a temporary directory");
+    for (number, module) in self::modules().into_iter().take(2).enumerate() {
+        fs::write(modules.join(format!("m{number}.ko")), module).expect("a temporary directory");
+    }
+    std::os::unix::fs::symlink("m0.ko", modules.join("link.ko")).expect("a temporary directory");
+    let image = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut command = Command::new("mksquashfs");
+    command.arg(dir.path()).arg(image.path()).args(["-noappend", "-quiet", "-no-progress", "-comp", packer]);
+    assert!(command.status().is_ok_and(|status| status.success()), "mksquashfs");
+    fs::read(image.path()).expect("mksquashfs has made it")
 }
 
 /// A unified kernel image.

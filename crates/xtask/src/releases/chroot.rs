@@ -36,10 +36,15 @@ impl Chroot {
         self.release.name
     }
 
+    /// What is installed there.
+    fn packages(&self) -> String {
+        packages() + self.release.also
+    }
+
     /// Makes sure that it is there and works, and says what is in it.
     pub fn provide(&self) -> Result<String, String> {
         let made = fs::read_to_string(self.directory.join(STAMP));
-        if made.is_ok_and(|made| made.trim() == packages())
+        if made.is_ok_and(|made| made.trim() == self.packages())
             && let Ok(has) = self.look()
         {
             return Ok(has);
@@ -77,7 +82,7 @@ impl Chroot {
         made?;
         // For the day on which the tests want more.
         let mut stamp = self.root("sh");
-        stamp.args(["-c", r#"echo "$1" >"$2""#, "sh", &packages()]).arg(unfinished.join(STAMP));
+        stamp.args(["-c", r#"echo "$1" >"$2""#, "sh", &self.packages()]).arg(unfinished.join(STAMP));
         finish("the chroot's stamp", &mut stamp)?;
         finish("mv", self.root("mv").arg(&unfinished).arg(&self.directory))
     }
@@ -93,7 +98,7 @@ impl Chroot {
             &format!("debootstrap {name} (see {})", log.display()),
             make.arg(place).stdout(Stdio::null()),
         )?;
-        let wanted = packages();
+        let wanted = self.packages();
         println!("$ (in {name}) apt-get install {wanted}");
         let mut apt = self.enter(place, &[], &[("DEBIAN_FRONTEND", "noninteractive".into())]);
         apt.args(["apt-get", "install", "-q", "-y", "--no-install-recommends"]).args(wanted.split(' '));

@@ -16,11 +16,18 @@ struct Release {
     name: &'static str,
     /// It changes from day to day, so that it may fail to be there for no fault of ours.
     moves: bool,
+    /// Packages that earlier releases do not have, or not beside zypper; each begins with a blank.
+    also: &'static str,
 }
 
 /// Those after the one with rpm 4.18.
-const RELEASES: &[Release] =
-    &[Release { name: "trixie", moves: false }, Release { name: "testing", moves: true }];
+const RELEASES: &[Release] = &[
+    Release { name: "trixie", moves: false, also: SYSTEM_UPGRADE },
+    Release { name: "testing", moves: true, also: " dnf5" },
+];
+
+/// dnf's upgrades at boot.
+const SYSTEM_UPGRADE: &str = " dnf-plugins-core python3-systemd";
 
 /// Run the tests on newer Debian releases as hosts.
 #[derive(clap::Args, Default)]

@@ -230,8 +230,12 @@ fn files_with_several_names_have_their_contents_once() {
 #[test]
 fn an_image_with_a_part_of_the_initrd_is_noticed() {
     let tree = Tree::new();
+    tree.write("erofs-root.img", b"");
+    assert_eq!(list(&tree.packed("zstd")).image.as_deref(), Some("erofs-root.img"));
+    // One of squashfs is looked into.
     tree.write("squash-root.img", b"hsqs");
-    assert_eq!(list(&tree.packed("zstd")).image.as_deref(), Some("squash-root.img"));
+    let error = read(&tree.packed("zstd")[..], &|_| true).unwrap_err().to_string();
+    assert!(error.contains("squashfs image: it is cut off"), "{error}");
 }
 
 #[test]
