@@ -21,9 +21,6 @@ const MOUNTED: &[&str] = &[
     "sh",
 ];
 
-/// The machine's own belongs to nobody known in a user namespace, so that kmp does not trust it.
-const OWN_VAR_TMP: &[&str] = &["sh", "-ec", r#"mount -t tmpfs -o mode=1777 tmpfs /var/tmp; exec "$@""#, "sh"];
-
 /// Is "/" a mount point? Also if nobody knows.
 fn root_is_mounted() -> bool {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return true };
@@ -49,7 +46,7 @@ pub fn namespace() -> Result<Vec<&'static str>, String> {
         };
     }
     let ways: [&[&'static str]; 2] = [&["--map-auto"], &[]];
-    let mut ways = ways.into_iter().map(|way| [&["unshare", "-Urm"], way, OWN_VAR_TMP].concat());
+    let mut ways = ways.into_iter().map(|way| [&["unshare", "-Urm"], way].concat());
     match ways.find(|words| works(words)) {
         Some(words) => Ok(words),
         None => Err("rpm needs the rights of root for a root of its own: run this as root, or allow user \
