@@ -117,7 +117,7 @@ int main(void)
 		fprintf(out, "FAILED: no /cases or no /dev/kmsg\n");
 		fflush(out);
 		sync();
-		reboot(RB_POWER_OFF);
+		reboot(RB_AUTOBOOT);
 	}
 	fprintf(out, "READY\n");
 	while (fgets(line, sizeof(line), cases)) {
@@ -138,7 +138,7 @@ int main(void)
 	if (tty >= 0)
 		tcdrain(tty);
 	sync();
-	reboot(RB_POWER_OFF);
+	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
 }

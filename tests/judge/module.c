@@ -6,6 +6,10 @@
  *   KJ_REF2     another
  *   KJ_IMPORT   a namespace to import
  *   KJ_LICENSE  the licence ["GPL"]
+ *   KJ_EXPORT2  another function to export
+ *   KJ_FAILS    its initialisation fails
+ *   KJ_BASE     what is to be changed by hand: exports of each form, data, parameters
+ *   KJ_PARAM, KJ_PERCPU, KJ_PERCPU_LARGE, KJ_LIVEPATCH, KJ_TABLE, KJ_LARGE: it has these; KJ_NO_INIT, KJ_NO_EXIT: not these
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -30,6 +34,75 @@ int KJ_EXPORT(void)
 	return 1;
 }
 KJ_KIND(KJ_EXPORT);
+#endif
+
+#ifdef KJ_EXPORT2
+int KJ_EXPORT2(void);
+int KJ_EXPORT2(void)
+{
+	return 2;
+}
+EXPORT_SYMBOL(KJ_EXPORT2);
+#endif
+
+#if defined(KJ_BASE) || defined(KJ_PARAM)
+static int kj_number = 3;
+module_param(kj_number, int, 0444);
+MODULE_PARM_DESC(kj_number, "A number");
+#endif
+
+#ifdef KJ_BASE
+int kj_base_function(void);
+int kj_base_function(void)
+{
+	pr_info("%d\n", kj_number);
+	return kj_number;
+}
+EXPORT_SYMBOL(kj_base_function);
+
+int kj_base_gpl(int a);
+int kj_base_gpl(int a)
+{
+	kfree(kmalloc(a, GFP_KERNEL));
+	return a;
+}
+EXPORT_SYMBOL_GPL(kj_base_gpl);
+
+/* Nobody refers to it. */
+int kj_base_unused(int a);
+int kj_base_unused(int a)
+{
+	return a * 2;
+}
+
+extern const void *kj_base_table[];
+const void *kj_base_table[] = { kj_base_function, kj_base_gpl, &kj_number };
+#endif
+
+#if defined(KJ_PERCPU) || defined(KJ_PERCPU_LARGE)
+#include <linux/percpu.h>
+#ifdef KJ_PERCPU_LARGE
+DEFINE_PER_CPU(char[256 * 1024], kj_percpu);
+#else
+DEFINE_PER_CPU(int, kj_percpu);
+#endif
+#endif
+
+#ifdef KJ_LIVEPATCH
+MODULE_INFO(livepatch, "Y");
+#endif
+
+#ifdef KJ_TABLE
+#include <linux/mod_devicetable.h>
+static const struct of_device_id kj_table[] = {
+	{ .compatible = "kj,device" },
+	{}
+};
+MODULE_DEVICE_TABLE(of, kj_table);
+#endif
+
+#ifdef KJ_LARGE
+char kj_large[1024 * 1024] = { 1 };
 #endif
 
 #if defined(KJ_REF) || defined(KJ_REF2)
@@ -61,19 +134,28 @@ MODULE_IMPORT_NS(KJ_IMPORT);
 
 static void *kj_memory;
 
+#ifndef KJ_NO_INIT
 static int __init kj_init(void)
 {
 	kj_memory = kmalloc(16, GFP_KERNEL);
 	pr_info("kj: loaded\n");
+#ifdef KJ_FAILS
+	kfree(kj_memory);
+	return -ENODEV;
+#else
 	return 0;
+#endif
 }
+module_init(kj_init);
+#endif
 
+#ifndef KJ_NO_EXIT
 static void __exit kj_exit(void)
 {
 	kfree(kj_memory);
 }
-
-module_init(kj_init);
 module_exit(kj_exit);
+#endif
+
 MODULE_LICENSE(KJ_LICENSE);
 MODULE_DESCRIPTION("A case for the judge");

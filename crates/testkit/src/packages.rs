@@ -42,7 +42,7 @@ impl Use {
 }
 
 /// One thing that is needed. It is there when `program` is found in PATH or an sbin directory, or when the
-/// distribution's Python can import what follows `python: `.
+/// distribution's Python can import what follows `python: `, or /usr/include has what follows `header: `.
 #[derive(Debug)]
 pub struct Need {
     pub program: &'static str,
@@ -167,4 +167,14 @@ pub const NEEDS: &[Need] = &[
     need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),
     need(Use::Judge, "cpio",               "cpio",            "cpio",         "cpio"),
     need(Use::Judge, "xz",                 "xz-utils",        "xz",           "xz"),
+    // To build small kernels, and to sign modules for them.
+    need(Use::Judge, "ld",                 "binutils",        "binutils",     "binutils"),
+    need(Use::Judge, "flex",               "flex",            "flex",         "flex"),
+    need(Use::Judge, "bison",              "bison",           "bison",        "bison"),
+    need(Use::Judge, "bc",                 "bc",              "bc",           "bc"),
+    need(Use::Judge, "perl",               "perl-base",       "perl-base",    "perl-interpreter"),
+    need(Use::Judge, "pahole",             "pahole",          "dwarves",      "dwarves"),
+    need(Use::Judge, "openssl",            "openssl",         "openssl",      "openssl"),
+    need(Use::Judge, "header: gelf.h",     "libelf-dev",      "libelf-devel", "elfutils-libelf-devel"),
+    need(Use::Judge, "header: openssl/cms.h", "libssl-dev",   "libopenssl-devel", "openssl-devel"),
 ];

@@ -108,6 +108,9 @@ fn missing(uses: &[Use]) -> Vec<&'static Need> {
 }
 
 fn is_there(program: &str) -> bool {
+    if let Some(header) = program.strip_prefix("header: ") {
+        return Path::new("/usr/include").join(header).is_file();
+    }
     match program.strip_prefix("python: ") {
         None => find(program).is_some(),
         // Another Python in PATH would not find the distribution's modules.

@@ -24,6 +24,8 @@ pub struct Machine {
     pub root: PathBuf,
     /// More for the kernel's command line.
     pub arguments: &'static str,
+    /// How often it may be booted: a module can bring it down.
+    pub most_boots: usize,
 }
 
 /// What the kernel said to one module.
@@ -69,11 +71,16 @@ pub struct Job<'a> {
     pub set: &'a Set,
     /// What depmod says that the modules need.
     pub deps: &'a Deps,
+    /// Only this one of the modules, and what it needs, as modprobe would load it; otherwise all.
+    pub only: Option<&'a Path>,
 }
 
 impl Job<'_> {
-    fn id(&self) -> String {
-        format!("{}@{}", self.set.name, self.set.built_for)
+    /// Of the set; with the module's name where it is loaded without the others.
+    pub fn id(&self) -> String {
+        let of_set = format!("{}@{}", self.set.name, self.set.built_for);
+        self.only
+            .map_or(of_set.clone(), |file| format!("{of_set}/{}", cases::name_of(&file.to_string_lossy())))
     }
 }
 
@@ -132,7 +139,7 @@ fn script(job: &Job<'_>, machine: &Machine, own: &Deps, archive: &mut Archive) -
         |text: &mut String, kind: char, name: &str, file: &Path, archive: &mut Archive| -> Result<()> {
             if done.insert(name.to_string()) {
                 let path = match kind {
-                    'M' => format!("m/{}/{name}.ko", job.id().replace('@', "/")),
+                    'M' => format!("m/{}/{}/{name}.ko", job.set.name, job.set.built_for),
                     _ => format!("d/{name}.ko"),
                 };
                 archive.put(&path, 0o100_644, &inflated(file)?);
@@ -140,7 +147,7 @@ fn script(job: &Job<'_>, machine: &Machine, own: &Deps, archive: &mut Archive) -
             }
             Ok(())
         };
-    for file in &job.set.files {
+    for file in job.set.files.iter().filter(|file| job.only.is_none_or(|only| only == *file)) {
         let name = cases::name_of(&file.to_string_lossy());
         for need in by_name.get(&name).map_or(&[][..], |(_, needs)| needs) {
             let needed = cases::name_of(need);
@@ -152,7 +159,8 @@ fn script(job: &Job<'_>, machine: &Machine, own: &Deps, archive: &mut Archive) -
         add(&mut text, 'M', &name, file, archive)?;
     }
     // Whoever uses an in-tree module that is replaced must still load.
-    let replaced: HashSet<&String> = names.keys().collect();
+    let loaded = |name: &&String| job.only.is_none_or(|o| cases::name_of(&o.to_string_lossy()) == **name);
+    let replaced: HashSet<&String> = names.keys().filter(loaded).collect();
     let mut users: Vec<&String> = own
         .iter()
         .filter(|(user, needs)| {
@@ -172,6 +180,16 @@ fn script(job: &Job<'_>, machine: &Machine, own: &Deps, archive: &mut Archive) -
     Ok(text)
 }
 
+/// Builds the program that each machine runs.
+///
+/// # Errors
+/// There is no C compiler.
+pub fn build_init(places: &Places) -> Result<()> {
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-static", "-O2", "-o"]).arg(places.work().join("init"));
+    run::output(compiler.arg(places.sources.join("init.c"))).map(drop)
+}
+
 /// Boots `machine` as often as it takes to hear what it says to every set.
 ///
 /// # Errors
@@ -184,10 +202,11 @@ pub fn hear(places: &Places, machine: &Machine, jobs: &[Job<'_>]) -> Result<(Wor
     let mut boots = 0;
     while !open.is_empty() {
         boots += 1;
-        if boots > 8 {
+        if boots > machine.most_boots {
             return Err(format!(
-                "{}: booted 8 times, and {} sets are still not heard",
+                "{}: booted {} times, and {} sets are still not heard",
                 machine.label,
+                machine.most_boots,
                 open.len()
             )
             .into());
@@ -268,15 +287,17 @@ fn boot(places: &Places, machine: &Machine, jobs: &[&Job<'_>], own: &Deps, numbe
         let told = fs::read_to_string(dir.join("qemu")).unwrap_or_default();
         return Err(format!("{} {how}; see {}\n{tail:#?}\n{told}", machine.label, console.display()).into());
     }
+    let alone = jobs.iter().any(|job| job.only.is_some());
     Ok(Heard {
-        words: parse(&heard, &String::from_utf8_lossy(&fs::read(&console).unwrap_or_default())),
+        words: parse(&heard, &String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()), alone),
         console,
     })
 }
 
 /// Reads what the machine wrote. A set whose end is missing brought the machine down: what was being
-/// loaded then counts as heard if the loader's own trace of it is on the console.
-fn parse(results: &str, console: &str) -> Words {
+/// loaded then counts as heard if the loader's own trace of it is on the console. `alone`: each set finds a kernel that has
+/// no other module, or it is not heard.
+fn parse(results: &str, console: &str, alone: bool) -> Words {
     let mut words = Words::new();
     let mut set = String::new();
     let mut modules: BTreeMap<String, Word> = BTreeMap::new();
@@ -299,7 +320,7 @@ fn parse(results: &str, console: &str) -> Words {
         match (kind, fields.as_slice()) {
             ("B", [id]) => {
                 set = (*id).to_string();
-                (stale, current) = (false, None);
+                (stale, current) = (alone && !stuck.is_empty(), None);
                 modules.clear();
                 users.clear();
                 failed.clear();
@@ -325,7 +346,7 @@ fn parse(results: &str, console: &str) -> Words {
                     _ => continue,
                 };
                 let Some(word) = word else { continue };
-                word.loads |= traced(rest, name);
+                word.loads |= traced(rest, name) || rest.starts_with(INIT_RAN);
                 word.log.push(rest.to_string());
             }
             ("X", [name]) => drop(stuck.insert((*name).to_string())),
@@ -365,6 +386,9 @@ fn parse(results: &str, console: &str) -> Words {
     }
     words
 }
+
+/// What each of our own modules logs when its own code runs, for kernels without tracepoints.
+const INIT_RAN: &str = "kj: ";
 
 const EEXIST: i32 = 17;
 

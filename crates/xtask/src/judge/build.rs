@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::cases::{self, Replaced, Spec};
+use super::cases::{self, Spec};
 use super::edit;
 use super::fetch::{self, Fetched, Places};
 use super::run::{self, Result};
@@ -41,13 +41,20 @@ fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
     let mut make = Command::new("make");
     make.arg("-s").arg("-j2").arg("-C").arg(&kernel.headers).arg(format!("M={}", dir.display()));
     // What nothing exports, and users of names that are too long, shall be built all the same.
-    // BTF would take pahole.
-    make.args(["KBUILD_MODPOST_WARN=1", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]);
+    make.args(["KBUILD_MODPOST_WARN=1", "modules"]);
+    // BTF takes pahole, and the kernel's own.
+    if !kernel.headers.join("vmlinux").exists() {
+        make.arg("CONFIG_DEBUG_INFO_BTF_MODULES=");
+    }
     let log = dir.with_extension("log");
-    match run::within(Duration::from_secs(240), &mut make, &log)? {
+    match run::within(Duration::from_secs(1200), &mut make, &log)? {
         Some(status) if status.success() => Ok(()),
         how => {
             let said = fs::read_to_string(&log).unwrap_or_default();
+            if how.is_none() {
+                // What was half written would be in make's way.
+                fs::remove_dir_all(dir)?;
+            }
             let lines: Vec<&str> = said.lines().collect();
             let end = lines[lines.len().saturating_sub(15)..].join("\n");
             Err(format!("building the modules for {}: {how:?}\n{end}", kernel.release).into())
@@ -59,14 +66,13 @@ fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// They do not build: that is a fault of the judge.
-pub fn own(places: &Places, kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Result<Vec<Set>> {
-    let specs = cases::all(kernel, kernels, replaced);
+pub fn own(places: &Places, kernel: &Fetched, specs: &[Spec], moved: Option<&str>) -> Result<Vec<Set>> {
     let work = places.work();
     for apart in [false, true] {
         let dir = work.join(format!("build/{}-{apart}", kernel.release));
         fs::create_dir_all(&dir)?;
         let mut kbuild = String::new();
-        for spec in specs.iter().filter(|s| s.apart == apart && !s.is_copy()) {
+        for spec in specs.iter().filter(|s| s.apart == apart && s.copy_of.is_none()) {
             let define = |(k, v): &(&str, String)| match k.starts_with("KJ_REF") {
                 true => format!("#define {k} \"{v}\"\n"),
                 false => format!("#define {k} {v}\n"),
@@ -84,7 +90,7 @@ pub fn own(places: &Places, kernel: &Fetched, kernels: &[Fetched], replaced: &Re
     for spec in specs.iter().filter(|s| s.kept) {
         lay(&work, kernel, spec, &top)?;
     }
-    if let Some(name) = &replaced.moved {
+    if let Some(name) = moved {
         let dir = top.join("replace-moved");
         fs::create_dir_all(&dir)?;
         let file =
@@ -92,7 +98,7 @@ pub fn own(places: &Places, kernel: &Fetched, kernels: &[Fetched], replaced: &Re
         fs::copy(&file, dir.join(format!("{name}.ko")))?;
     }
     let mut names: Vec<String> = specs.iter().filter(|s| s.kept).map(|s| s.set.clone()).collect();
-    names.extend(replaced.moved.iter().map(|_| "replace-moved".to_string()));
+    names.extend(moved.iter().map(|_| "replace-moved".to_string()));
     names.dedup();
     names.iter().map(|n| Set::read(n, &kernel.release, &top.join(n), false)).collect()
 }
@@ -107,14 +113,14 @@ fn write_changed(path: &Path, text: &str) -> Result<()> {
 
 fn lay(work: &Path, kernel: &Fetched, spec: &Spec, top: &Path) -> Result<()> {
     // To compile every copy for itself would take minutes.
-    let from = if spec.is_copy() { cases::TEMPLATE } else { &spec.name };
+    let from = spec.copy_of.unwrap_or(&spec.name);
     let built = work.join(format!("build/{}-{}", kernel.release, spec.apart)).join(format!("{from}.ko"));
     let dir = top.join(&spec.set);
     fs::create_dir_all(&dir)?;
     let file = dir.join(format!("{}.ko", spec.name));
     run::output(Command::new("strip").arg("--strip-debug").arg("-o").arg(&file).arg(&built))?;
-    if spec.is_copy() {
-        edit::rename(&file, cases::TEMPLATE, &spec.name)?;
+    if from != spec.name {
+        edit::rename(&file, from, &spec.name)?;
     }
     edit::apply(&file, &spec.edits).map_err(|e| format!("{} of {}: {e}", spec.name, spec.set))?;
     Ok(())

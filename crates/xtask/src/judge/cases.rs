@@ -21,6 +21,8 @@ pub struct Spec {
     pub kept: bool,
     /// Built apart from the others (two exporters of one symbol do not build together).
     pub apart: bool,
+    /// A copy of this one.
+    pub copy_of: Option<&'static str>,
 }
 
 /// The in-tree modules that are replaced.
@@ -34,7 +36,8 @@ pub struct Replaced {
     pub leaf: Option<String>,
 }
 
-fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit>) -> Spec {
+/// A module that is kept.
+pub fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit>) -> Spec {
     Spec {
         set: set.into(),
         name: name.into(),
@@ -42,18 +45,12 @@ fn spec(set: &str, name: &str, defines: &[(&'static str, &str)], edits: Vec<Edit
         edits,
         kept: true,
         apart: false,
+        copy_of: (defines.is_empty() && name != TEMPLATE).then_some(TEMPLATE),
     }
 }
 
 /// What the modules that are nothing but edited copies are made from.
 pub const TEMPLATE: &str = "kj_template_of_the_edited_modules_with_a_name_of_55____";
-
-impl Spec {
-    /// Is it a copy of [`TEMPLATE`]?
-    pub fn is_copy(&self) -> bool {
-        self.defines.is_empty() && self.name != TEMPLATE
-    }
-}
 
 /// The first by name of the symbols that `wanted` is true of.
 fn first(table: &Symvers, wanted: impl Fn(&str) -> bool) -> Option<&str> {
@@ -84,12 +81,15 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     }
     list.push(spec("nobody", "kj_nobody", &[("KJ_REF", "kj_nowhere")], vec![]));
     list.push(spec("weak", "kj_weak", &[("KJ_REF", "kj_nowhere"), ("KJ_WEAK", "1")], vec![]));
-    list.push(spec(
-        "weak-bad-crc",
-        "kj_weak_crc",
-        &[("KJ_REF", "jiffies_to_msecs"), ("KJ_WEAK", "1")],
-        vec![Edit::BadCrc("jiffies_to_msecs")],
-    ));
+    // Newer kernels have it in a header.
+    if own.contains_key("jiffies_to_msecs") {
+        list.push(spec(
+            "weak-bad-crc",
+            "kj_weak_crc",
+            &[("KJ_REF", "jiffies_to_msecs"), ("KJ_WEAK", "1")],
+            vec![Edit::BadCrc("jiffies_to_msecs")],
+        ));
+    }
     list.push(spec("bad-crc", "kj_badcrc", &[], vec![Edit::BadCrc("_printk")]));
     list.push(spec("bad-layout", "kj_layout", &[], vec![Edit::BadCrc("module_layout")]));
     list.push(spec("no-layout-entry", "kj_nolayout", &[], vec![Edit::LoseEntry("module_layout")]));
@@ -102,7 +102,12 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     let replace = |from: &str, to: &str| Edit::Replace(from.into(), to.into());
     list.push(spec("no-vermagic", "kj_novermagic", &[], vec![replace("vermagic=", "vermagix=")]));
     list.push(spec("vermagic-flag", "kj_flag", &[], vec![replace("mod_unload ", "mod_reload ")]));
-    list.push(spec("vermagic-release", "kj_release", &[], vec![replace("vermagic=6.", "vermagic=7.")]));
+    list.push(spec(
+        "vermagic-release",
+        "kj_release",
+        &[],
+        vec![replace(&format!("vermagic={}", &kernel.release[..1]), "vermagic=9")],
+    ));
 
     // Licences.
     list.push(spec("proprietary", "kj_prop", &[("KJ_LICENSE", "\"Proprietary\"")], vec![]));
@@ -145,7 +150,10 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     let unsaid = || replace("import_ns=", "import_nx=");
     list.push(spec("namespace", "kj_ns_not", &import, vec![unsaid()]));
     list.push(spec("namespace", "kj_ns_other", &import, vec![replace("import_ns=KJ_NS", "import_ns=KJ_XX")]));
-    let named = |s: &str| builtin(own, s) && !own[s].3.is_empty() && everywhere(s);
+    // A namespace of modules cannot be imported.
+    let named = |s: &str| {
+        builtin(own, s) && !own[s].3.is_empty() && !own[s].3.starts_with("module:") && everywhere(s)
+    };
     if let Some(s) = first(own, named) {
         let namespace = own[s].3.clone();
         for (name, edits) in [("kj_nsvm", vec![]), ("kj_nsvm_not", vec![unsaid()])] {

@@ -12,6 +12,7 @@ use super::boot::{Deps, Machine, Word, read_deps};
 use super::build::Set;
 use super::cases;
 use super::fetch::{Fetched, PATH};
+use super::own::{Kind, Known};
 use super::run::{self, Result};
 
 /// What `kmp check` says of a module.
@@ -147,6 +148,8 @@ pub struct Cell {
     pub word: Word,
     /// Does depmod complain of it? `None` where depmod does not see it.
     pub depmod: bool,
+    /// That kmp does not agree with the kernel is known.
+    pub known: Option<&'static Known>,
 }
 
 impl Cell {
@@ -198,7 +201,9 @@ impl Cell {
             let after =
                 |words: &str| line.split_once(words).map(|(_, r)| r.split([' ', ')']).next().unwrap_or(""));
             let holds = if let Some(symbol) = after("disagrees about version of symbol ") {
+                // The kernel looks for module_layout before all others.
                 has(&["crc", "module-layout"], Some(symbol))
+                    || symbol == "module_layout" && has(&["crc"], None)
             } else if let Some(symbol) = after("uses symbol (").filter(|_| line.contains("does not import")) {
                 has(&["namespace"], Some(symbol))
             } else if let Some(symbol) = after("exports duplicate symbol ") {
@@ -210,6 +215,7 @@ impl Cell {
             } else if let Some(symbol) = after("Unknown symbol ") {
                 // The error that follows repeats what was said before: -22 wrong version or namespace.
                 has(&["unknown-symbol", "license", "depends", "crc", "namespace"], Some(symbol))
+                    || has(&["cycle"], None)
             } else {
                 continue;
             };
@@ -221,10 +227,18 @@ impl Cell {
         // Without a line, there is the error's number.
         told || match self.word.errno {
             8 => has(
-                &["malformed", "architecture", "vermagic", "no-version", "struct-size", "signature"],
+                &[
+                    "malformed",
+                    "architecture",
+                    "vermagic",
+                    "no-version",
+                    "struct-size",
+                    "signature",
+                    "export-form",
+                ],
                 None,
             ),
-            74 | 129 | 126 | 1 => has(&["signature", "malformed"], None),
+            74 | 129 | 126 | 1 => has(&["signature", "malformed", "namespace"], None),
             _ => !self.opinion.reasons.is_empty(),
         }
     }
@@ -273,6 +287,10 @@ pub struct Figures {
     pub unheard: usize,
     /// Refused by a rule that Debian's kernels have for themselves.
     pub debians_own: usize,
+    /// kmp does not agree, on purpose.
+    pub deliberate: usize,
+    /// kmp does not agree, and should.
+    pub gaps: usize,
 }
 
 impl Table {
@@ -309,7 +327,13 @@ impl Table {
                 } else {
                     figures.pairs += 1;
                     figures.loads += usize::from(theirs);
-                    if let Err(how) = cell.agreed() {
+                    if let Some(known) = cell.known {
+                        *(match known.kind {
+                            Kind::Deliberate => &mut figures.deliberate,
+                            Kind::Gap => &mut figures.gaps,
+                        }) += 1;
+                        mark = if known.kind == Kind::Deliberate { '=' } else { 'g' };
+                    } else if let Err(how) = cell.agreed() {
                         figures.disagreed += 1;
                         mark = '!';
                         quarrels

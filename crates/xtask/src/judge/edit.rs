@@ -3,8 +3,22 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use super::elf::File;
 use super::run::{self, Result};
+
+type Function = dyn Fn(&mut File) -> Result<()> + Send + Sync;
+
+/// A change to the bytes of a file.
+#[derive(Clone)]
+pub struct Change(Arc<Function>);
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Change")
+    }
+}
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -27,8 +41,29 @@ pub enum Edit {
     Objcopy(Vec<String>),
     /// Something at the end of the file.
     Append(Vec<u8>),
+    /// Fields of the file, by hand.
+    Elf(Change),
+    /// The file's end, where a signature is.
+    Signature(Change),
     /// Compressed by this program, with this suffix.
     Compress(&'static str, &'static str),
+}
+
+impl Edit {
+    /// Changes fields of a file.
+    pub fn elf(change: impl Fn(&mut File) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self::Elf(Change(Arc::new(change)))
+    }
+
+    /// Changes a file's end, or what its signature is of.
+    pub fn signature(change: impl Fn(&mut File) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self::Signature(Change(Arc::new(change)))
+    }
+
+    /// Is the signature what it is about?
+    pub fn is_of_signature(&self) -> bool {
+        matches!(self, Self::Signature(_) | Self::Append(_) | Self::Compress(..))
+    }
 }
 
 /// Where a section of a little-endian 64-bit ELF file is: its header, its contents.
@@ -138,6 +173,12 @@ pub fn apply(path: &Path, edits: &[Edit]) -> Result<std::path::PathBuf> {
             }
             Edit::Append(what) => {
                 bytes.extend_from_slice(what);
+                changed = 1;
+            }
+            Edit::Elf(change) | Edit::Signature(change) => {
+                let mut file = File(bytes);
+                (change.0)(&mut file)?;
+                bytes = file.0;
                 changed = 1;
             }
             Edit::Objcopy(args) => {

@@ -10,7 +10,7 @@ use std::process::Command;
 use super::run::{self, Result};
 
 /// Where everything is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Places {
     /// `downloads/judge`.
     pub top: PathBuf,
@@ -262,7 +262,11 @@ fn inflate(modules: &Path, plain: &Path) -> Result<()> {
     run::output(Command::new("depmod").env("PATH", PATH).arg("-b").arg(plain).arg(release)).map(drop)
 }
 
-fn symvers(path: &Path) -> Result<Symvers> {
+/// Reads `Module.symvers`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn symvers(path: &Path) -> Result<Symvers> {
     let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut table = Symvers::new();
     for line in text.lines() {

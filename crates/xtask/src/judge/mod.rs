@@ -10,7 +10,9 @@ mod build;
 mod cases;
 mod compare;
 mod edit;
+mod elf;
 mod fetch;
+mod own;
 mod run;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,8 @@ use build::Set;
 use compare::{Cell, Table};
 use fetch::{Fetched, Places};
 use run::Result;
+
+use testkit::packages::Use;
 
 use crate::privilege;
 use crate::run::cargo;
@@ -39,10 +43,17 @@ pub struct Arguments {
     /// For work on the judge itself: our own modules and a few others, nothing in-tree.
     #[arg(long)]
     quick: bool,
+    /// Build small kernels and judge on them instead: those that the tests take, all, or some by name.
+    #[arg(long, value_name = "KERNEL", num_args = 0.., conflicts_with = "quick")]
+    own: Option<Vec<String>>,
 }
 
 pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
-    match check(arguments.quick)? {
+    let ended = match &arguments.own {
+        None => check(arguments.quick)?,
+        Some(names) => check_own(&own::choose(names)?)?,
+    };
+    match ended {
         None => Ok(()),
         Some(why) => Err(format!("not run: {why}")),
     }
@@ -50,9 +61,8 @@ pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
 
 /// Runs the judge. Gives why it was not run: outside CI, where there is no archive to take kernels from.
 pub fn check(quick: bool) -> std::result::Result<Option<String>, String> {
-    let in_ci = std::env::var_os("CI").is_some_and(|v| v == "true");
     match cannot() {
-        Some(why) if in_ci => Err(format!("{why}; in CI it must not be skipped")),
+        Some(why) if in_ci() => Err(format!("{why}; in CI it must not be skipped")),
         Some(why) => Ok(Some(why)),
         None => match judge(quick) {
             Ok(true) => Ok(None),
@@ -60,6 +70,27 @@ pub fn check(quick: bool) -> std::result::Result<Option<String>, String> {
             Err(e) => Err(e.to_string()),
         },
     }
+}
+
+/// Judges on small kernels that are built here; gives why some or all were not.
+pub fn check_own(variants: &[&'static own::Variant]) -> std::result::Result<Option<String>, String> {
+    crate::install::ensure(&[Use::Judge])?;
+    match own::judge(variants) {
+        Ok((true, missing)) => Ok(missing),
+        Ok((false, _)) => Err("kmp and a kernel do not agree; see the table above".into()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// The same, on those that each run of the tests takes.
+pub fn check_small() -> std::result::Result<Option<String>, String> {
+    check_own(&own::choose(&[])?)
+}
+
+/// Builds these kernels; gives why some were not.
+pub fn build_small() -> std::result::Result<Option<String>, String> {
+    let (_, missing) = own::provide(&own::choose(&[])?).map_err(|e| e.to_string())?;
+    Ok((!missing.is_empty()).then(|| missing.join("; ")))
 }
 
 /// Downloads what the judge needs.
@@ -78,6 +109,10 @@ fn kernels(places: &Places) -> Result<Vec<Fetched>> {
     let releases = fetch::choose()?;
     fetch::tools(&fetch::compilers(&releases)?)?;
     all(releases.iter().map(|r| fetch::kernel(places, r)).collect())
+}
+
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|v| v == "true")
 }
 
 fn cannot() -> Option<String> {
@@ -152,10 +187,7 @@ fn judge(quick: bool) -> Result<bool> {
     }
 
     clock.say("building modules");
-    let init = work.join("init");
-    run::output(
-        Command::new("gcc").args(["-static", "-O2", "-o"]).arg(&init).arg(places.sources.join("init.c")),
-    )?;
+    boot::build_init(&places)?;
     let replaced = cases::choose_replaced(&kernels);
     clock.say(&format!("replaced: {replaced:?}"));
     // A kernel that shares every export with one before it would get the same modules.
@@ -165,10 +197,11 @@ fn judge(quick: bool) -> Result<bool> {
             different.push(kernel);
         }
     }
-    let mut sets: Vec<Set> = all(run::each(&different, |k| build::own(&places, k, &kernels, &replaced)))?
-        .into_iter()
-        .flatten()
-        .collect();
+    let built = run::each(&different, |kernel| {
+        let specs = cases::all(kernel, &kernels, &replaced);
+        build::own(&places, kernel, &specs, replaced.moved.as_deref())
+    });
+    let mut sets: Vec<Set> = all(built)?.into_iter().flatten().collect();
     let own = sets.iter().filter(|s| s.built_for == kernels[0].release).map(|s| s.files.len()).sum::<usize>();
 
     if !quick {
@@ -267,6 +300,7 @@ fn machines(places: &Places, kernels: &[Fetched]) -> Result<Vec<Machine>> {
             kernel: k.clone(),
             root: places.root.clone(),
             arguments: "",
+            most_boots: 8,
         })
         .collect();
     let kernel = kernels[0].clone();
@@ -280,7 +314,7 @@ fn machines(places: &Places, kernels: &[Fetched]) -> Result<Vec<Machine>> {
     fs::remove_file(&config)?;
     fs::write(&config, text.replace("# CONFIG_MODULE_SIG_FORCE is not set", "CONFIG_MODULE_SIG_FORCE=y"))?;
     let label = format!("{} sig_enforce", kernel.release);
-    machines.push(Machine { label, kernel, root, arguments: "module.sig_enforce=1" });
+    machines.push(Machine { label, kernel, root, arguments: "module.sig_enforce=1", most_boots: 8 });
     Ok(machines)
 }
 
@@ -309,7 +343,7 @@ fn column(places: &Places, program: &Path, machine: &Machine, sets: &[Set], cloc
         .iter()
         .map(|set| {
             let (_, deps) = &trees[&(set.built_for.clone(), set.dkms)];
-            Job { set, deps }
+            Job { set, deps, only: None }
         })
         .collect();
     let (words, boots) = boot::hear(places, machine, &jobs)?;
@@ -334,7 +368,7 @@ fn column(places: &Places, program: &Path, machine: &Machine, sets: &[Set], cloc
             }
             let plain = file.file_name().map(|n| n.to_string_lossy().trim_end_matches(".gz").to_string());
             let below = format!("updates/{}/{}", set.name, plain.unwrap_or_default());
-            let cell = Cell { opinion, word, depmod: !complaints.contains_key(&below) };
+            let cell = Cell { opinion, word, depmod: !complaints.contains_key(&below), known: None };
             column.insert((set.name.clone(), name, set.built_for.clone()), cell);
         }
     }

@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         arguments.names.iter().partition(|name| steps::find(name).is_some());
     let all = arguments.names.is_empty();
     let is_chosen = |step: &&Step| chosen.iter().any(|name| *name == step.name);
-    let is_judge = |step: &&Step| ["kernels", "judge"].contains(&step.name);
+    let is_judge = |step: &&Step| ["kernels", "judge", "small kernels", "small judge"].contains(&step.name);
     let mut run: Vec<&'static Step> =
         STEPS.iter().filter(|s| is_chosen(s) || (all && !(arguments.no_judge && is_judge(s)))).collect();
     let needed: Vec<&str> = run.iter().flat_map(|step| step.needs).copied().collect();
@@ -124,7 +124,8 @@ fn tools(steps: &[&Step]) -> Result<(), String> {
     let mut uses = vec![Use::Demo, Use::Test];
     let has = |name: &str| steps.iter().any(|step| step.name == name);
     uses.extend(has("rpms").then_some(Use::Rpm));
-    uses.extend(has("judge").then_some(Use::Judge));
+    let judged = has("judge") || has("small kernels") || has("small judge");
+    uses.extend(judged.then_some(Use::Judge));
     install::ensure(&uses)?;
     // Now, for apt does one thing at a time; the step itself says what it misses.
     if has("chroots") {

@@ -39,6 +39,7 @@ pub const STEPS: &[Step] = &[
         pool::build()?;
         done(plugin::build(plugin::Kind::Faults, "debug").map(drop))
     }),
+    step("small kernels", "kernels of our own for the judge, compiled", judge::build_small),
     step("rpms", "kmp's own packages, in two releases", || {
         rpm::make(&packages(1), "1")?;
         done(rpm::make(&packages(2), "2"))
@@ -49,6 +50,8 @@ pub const STEPS: &[Step] = &[
         .after(&["build"]),
     step("judge", "verdicts compared with those of booted kernels", || judge::check(false))
         .after(&["build", "kernels"]),
+    step("small judge", "verdicts compared with those of small kernels", judge::check_small)
+        .after(&["build", "small kernels"]),
     step("releases", "tests on newer Debian releases as hosts", releases::check)
         .needs(&["rpms"])
         .after(&["build", "chroots"]),

@@ -28,6 +28,7 @@ pub const PACKERS: &[&str] = &[
     "lzop -9",
     "lzop -1",
     "bzip2 -1",
+    "lzma -1",
 ];
 
 /// Runs a shell command in `dir` with `input`; its output.
@@ -59,6 +60,12 @@ impl Tree {
         let path = self.0.path().join("root").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
+    }
+
+    /// As `mksquashfs OPTIONS` makes an image of it.
+    pub fn squashfs(&self, options: &str) -> Vec<u8> {
+        let script = format!("mksquashfs root image -quiet -no-progress {options} >&2; cat image; rm image");
+        pipe(self.0.path(), &script, b"")
     }
 
     fn link(&self, path: &str, target: &str) {
