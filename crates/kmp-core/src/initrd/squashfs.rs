@@ -30,6 +30,10 @@ const DEPTH: usize = 40;
 /// The longest target of a link, in bytes: PATH_MAX.
 const TARGET: u32 = 4096;
 
+/// A file has at most this many times the bytes of its image, and this many bytes in any case: blocks of zeros take none.
+const RATIO: u64 = 64;
+const RATIO_LEAST: u64 = 16 << 20;
+
 /// In the size of a block of a file: it is not packed.
 const PLAIN_BLOCK: u32 = 1 << 24;
 
@@ -167,6 +171,9 @@ impl<'b> Image<'b> {
 
     /// The contents of a file. `left`: how much all may still unpack to, in bytes.
     pub(super) fn contents(&mut self, file: &FileNode, left: &mut u64) -> io::Result<Vec<u8>> {
+        if file.size > RATIO_LEAST.max(RATIO.saturating_mul(self.bytes.len() as u64)) {
+            return Err(damaged(format!("a file is said to have {} bytes", file.size)));
+        }
         *left = left
             .checked_sub(file.size)
             .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to too much"))?;

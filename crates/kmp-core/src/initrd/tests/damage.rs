@@ -110,3 +110,11 @@ fn damaged_images_never_panic() {
         }
     }
 }
+
+#[test]
+fn zeros_that_take_no_place_cost_little_memory() {
+    let tree = small();
+    tree.write(&format!("lib/modules/{KREL}/updates/large.ko"), &vec![0; 20 << 20]);
+    let error = look_into(&tree.squashfs("-b 1M")).unwrap_err().to_string();
+    assert!(error.contains("a file is said to have 20971520 bytes"), "{error}");
+}
