@@ -132,11 +132,14 @@ impl Shape {
 
     fn spec(&self, workshop: &Workshop) -> String {
         let template = workshop.path("SOURCES/theirs");
+        // rpm 4.20 and later do not know %_builddir yet where these use it.
+        let build = workshop.path("BUILD");
+        std::fs::create_dir_all(&build).unwrap();
         format!(
             "%define kmp_template_name {}\nName: acme\nVersion: 2.0\nRelease: 4\nSummary: Drivers\n\
              License: GPL-2.0-only\nSource10: kmod-preamble\n{}\n%description\nDrivers.\n",
             template.display(),
-            self.call.replace("EL", EL)
+            self.call.replace("EL", EL).replace("%_builddir", build.to_str().unwrap())
         )
     }
 }

@@ -27,7 +27,7 @@ fn parsed(macros: &str, options: &[&str]) -> String {
     run_rpm(rpmspec.arg("--parse").args(options).arg(&file)).expect_success().stdout
 }
 
-/// The lines between this line and the next section; to `%prep` that of `%build` belongs, whose line rpm 4.18 leaves out.
+/// The lines between this line and the next section; to `%prep` those of `%build` belong, whose line rpm 4.18 leaves out.
 fn section<'s>(spec: &'s str, heading: &str) -> Vec<&'s str> {
     let mut lines = spec.lines().skip_while(|line| line.trim_end() != heading);
     assert!(lines.next().is_some(), "there is no {heading}");
@@ -43,7 +43,8 @@ fn section<'s>(spec: &'s str, heading: &str) -> Vec<&'s str> {
         "%filetr",
         "%trans",
     ];
-    lines.take_while(|line| !ends.iter().any(|end| line.starts_with(end))).filter(|l| !l.is_empty()).collect()
+    let is_end = |line: &str, end: &str| line.starts_with(end) && !(heading == "%prep" && end == "%build");
+    lines.take_while(|line| !ends.iter().any(|end| is_end(line, end))).filter(|l| !l.is_empty()).collect()
 }
 
 #[test]

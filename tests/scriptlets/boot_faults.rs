@@ -68,11 +68,14 @@ fn a_read_only_boot_stops_nothing_else() {
             let frozen = "mount --bind $R/boot $R/boot && mount -o remount,ro,bind $R/boot";
             let packages = [package(OLD), kmp("foo", "1", &old), package(NEW)];
             let before = site.boot();
-            let output = site.rpm_between(frozen, "true", &["-i"], &packages.iter().collect::<Vec<_>>());
+            // rpm counts no space of what cannot be written to.
+            let install = ["-i", "--ignoresize"];
+            let output = site.rpm_between(frozen, "true", &install, &packages.iter().collect::<Vec<_>>());
             assert!(output.success() && output.stderr.contains(FAILED_POST), "{output}");
             assert_eq!(site.boot(), before);
             assert_eq!(site.linked(NEW), ["foo.ko"]);
-            assert_eq!(site.depmods(NEW), 1);
+            // Once more if rpm, whose order it is, puts the driver after the kernel.
+            assert!((1..=2).contains(&site.depmods(NEW)));
             let calls = site.calls();
             assert_eq!(calls.iter().filter(|c| c.starts_with("weak-modules2 [--add-kernel]")).count(), 2);
             assert_eq!(calls.iter().filter(|c| c.starts_with("bootloader_entry [add]")).count(), 2);

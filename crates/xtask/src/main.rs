@@ -43,8 +43,7 @@ enum Chore {
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
-    /// Run the tests on newer Debian releases.
-    Releases,
+    Releases(releases::Arguments),
     Plugin(plugin::Arguments),
     Bench(bench::Arguments),
     Install(install_tree::Tree),
@@ -63,6 +62,8 @@ enum Chore {
     #[command(name = "_inside", hide = true)]
     Inside {
         name: String,
+        #[arg(long)]
+        all: bool,
     },
     /// Inflate the files of a list: the benchmark's baseline.
     #[command(name = "_inflate", hide = true)]
@@ -81,8 +82,8 @@ impl Chore {
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
-            Self::Releases => releases::run(),
-            Self::Inside { name } => releases::inside::run(name),
+            Self::Releases(arguments) => releases::run(arguments),
+            Self::Inside { name, all } => releases::inside::run(name, *all),
             Self::Plugin(arguments) => plugin::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
             Self::Install(tree) => install_tree::run(tree),

@@ -112,7 +112,7 @@ impl Chroot {
     }
 
     /// Runs the tests on it.
-    pub fn test(&self) -> Result<(), String> {
+    pub fn test(&self, all: bool) -> Result<(), String> {
         let toolchain = run::output("rustc", &["--print", "sysroot"])?;
         let toolchain = PathBuf::from(toolchain.trim());
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
@@ -142,6 +142,7 @@ impl Chroot {
             .collect();
         let mut command = self.enter(&self.directory, &places, &variables);
         command.arg(std::env::current_exe().map_err(|e| e.to_string())?).args(["_inside", self.name()]);
+        command.args(all.then_some("--all"));
         finish(&format!("the tests on {}", self.name()), &mut command)
     }
 

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::RELEASES;
 use crate::rpm;
 use crate::test::{binaries, pool, schedule, steps};
 
@@ -17,15 +18,49 @@ pub fn log(name: &str, what: &str) -> PathBuf {
 }
 
 /// Test programs that run none of the machine's programs, and load none of its libraries but the C library.
-const LEFT_OUT: &[&str] = &["kmod_abi", "kmp_steps", "rpm_meta", "xtask"];
+const PURE: &[&str] = &[
+    "depmod",
+    "kmod_abi",
+    "kmod_index",
+    "kmp",
+    "kmp_capi",
+    "kmp_core",
+    "kmp_exec",
+    "kmp_fs",
+    "kmp_steps",
+    "librpm_rt",
+    "rpm_meta",
+    "testkit",
+    "xtask",
+];
 
-/// Builds kmp's packages there, and runs the tests.
-pub fn run(name: &str) -> Result<(), String> {
+/// Tests of what kmp does by itself, whatever the machine has, that take long: hostile input, and each system call in its turn.
+const LONG: &[(&str, &str)] = &[
+    ("e2e", "hostile_budgets::"),
+    ("e2e", "hostile_fuzz::"),
+    ("e2e", "hostile_modules::"),
+    ("e2e", "hostile_paths::"),
+    ("e2e", "killed::"),
+    ("e2e", "read_faults::"),
+    ("plugin", "budgets::"),
+    ("plugin", "read_faults::"),
+];
+
+/// What is run on a release that changes from day to day: what is closest to rpm, zypper and dnf.
+const CLOSEST: &[&str] = &["librpm", "packages", "plugin", "rpm", "tools", "zypper"];
+
+/// Builds kmp's packages there, and runs the tests; `all`: also those that do not depend on the machine.
+pub fn run(name: &str, all: bool) -> Result<(), String> {
     // What is compiled is there already, if rpmbuild finds it in the same place.
     for release in [1, 2] {
         rpm::make(&steps::packages(release), &release.to_string())?;
     }
+    let moves = RELEASES.iter().any(|release| release.name == name && release.moves);
     let mut binaries = binaries::kept(&list())?;
-    binaries.retain(|binary| !LEFT_OUT.contains(&binary.name.as_str()));
-    pool::run_all(&binaries, name)
+    binaries.retain(|binary| all || !PURE.contains(&binary.name.as_str()));
+    binaries.retain(|binary| all || !moves || CLOSEST.contains(&binary.name.as_str()));
+    let is_long = |program: &str, test: &str| {
+        LONG.iter().any(|(long, start)| *long == program && test.starts_with(start))
+    };
+    pool::run_some(&binaries, name, |program, test| all || !is_long(program, test))
 }

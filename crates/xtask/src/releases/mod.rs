@@ -29,8 +29,19 @@ const RELEASES: &[Release] = &[
 /// dnf's upgrades at boot.
 const SYSTEM_UPGRADE: &str = " dnf-plugins-core python3-systemd";
 
-pub fn run() -> Result<(), String> {
-    match check()? {
+/// Run the tests on newer Debian releases as hosts.
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// Also those tests that do not depend on the machine.
+    #[arg(long)]
+    all: bool,
+    /// Only on this one.
+    #[arg(value_name = "RELEASE", value_parser = RELEASES.iter().map(|r| r.name).collect::<Vec<_>>())]
+    release: Option<String>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    match check(arguments)? {
         None => Ok(()),
         Some(why) => Err(format!("not run: {why}")),
     }
@@ -40,8 +51,9 @@ pub fn run() -> Result<(), String> {
 ///
 /// # Errors
 /// A test that failed; in CI also a release that cannot be had, if it is one that stays as it is.
-pub fn check() -> Result<Option<String>, String> {
-    let (chroots, not_run) = chroots()?;
+pub fn check(arguments: &Arguments) -> Result<Option<String>, String> {
+    let (mut chroots, not_run) = chroots()?;
+    chroots.retain(|chroot| arguments.release.as_deref().is_none_or(|name| name == chroot.name()));
     if chroots.is_empty() {
         return Ok(Some(not_run.join("; ")));
     }
@@ -50,7 +62,7 @@ pub fn check() -> Result<Option<String>, String> {
     let mut failed = Vec::new();
     for chroot in &chroots {
         println!("\n=== {}", chroot.name());
-        failed.extend(chroot.test().err());
+        failed.extend(chroot.test(arguments.all).err());
     }
     match failed.is_empty() {
         true => Ok((!not_run.is_empty()).then(|| not_run.join("; "))),

@@ -59,11 +59,21 @@ pub fn packages() -> End {
     run_all(&binaries, "packages").map(|()| None)
 }
 
-/// All tests of some programs; what they took is kept by the step's name.
-pub fn run_all(binaries: &[Binary], step: &str) -> Result<(), String> {
+fn run_all(binaries: &[Binary], step: &str) -> Result<(), String> {
+    run_some(binaries, step, |_, _| true)
+}
+
+/// Those tests of some programs that are wanted, by the names of both; what they took is kept by the step's name.
+pub fn run_some(
+    binaries: &[Binary],
+    step: &str,
+    is_wanted: impl Fn(&str, &str) -> bool,
+) -> Result<(), String> {
     let mut groups = Vec::new();
     for binary in binaries {
-        groups.extend(grouped(binary, binary.tests()?));
+        let mut tests = binary.tests()?;
+        tests.retain(|test| is_wanted(&binary.name, test));
+        groups.extend(grouped(binary, tests));
     }
     run(groups, step, &built())
 }
