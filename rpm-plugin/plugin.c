@@ -47,8 +47,7 @@ static uint32_t flags_of(rpmts ts)
     uint32_t flags = librpm.rpmtsFlags(ts);
     uint32_t no_scripts = RPMTRANS_FLAG_NOSCRIPTS | RPMTRANS_FLAG_NOPOST | RPMTRANS_FLAG_NOPOSTTRANS;
 
-    return ((flags & RPMTRANS_FLAG_TEST) != 0 ? KMP_TEST_ONLY : 0) |
-           ((flags & no_scripts) != 0 ? KMP_NO_SCRIPTS : 0);
+    return ((flags & RPMTRANS_FLAG_TEST) != 0 ? KMP_TEST_ONLY : 0) | ((flags & no_scripts) != 0 ? KMP_NO_SCRIPTS : 0);
 }
 
 static rpmRC tsm_pre(rpmPlugin plugin, rpmts ts)

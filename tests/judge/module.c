@@ -9,7 +9,8 @@
  *   KJ_EXPORT2  another function to export
  *   KJ_FAILS    its initialisation fails
  *   KJ_BASE     what is to be changed by hand: exports of each form, data, parameters
- *   KJ_PARAM, KJ_PERCPU, KJ_PERCPU_LARGE, KJ_LIVEPATCH, KJ_TABLE, KJ_LARGE: it has these; KJ_NO_INIT, KJ_NO_EXIT: not these
+ *   KJ_PARAM, KJ_PERCPU, KJ_PERCPU_LARGE, KJ_LIVEPATCH, KJ_TABLE, KJ_LARGE: it has these; KJ_NO_INIT, KJ_NO_EXIT: not
+ * these
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -76,7 +77,7 @@ int kj_base_unused(int a)
 }
 
 extern const void *kj_base_table[];
-const void *kj_base_table[] = { kj_base_function, kj_base_gpl, &kj_number };
+const void *kj_base_table[] = {kj_base_function, kj_base_gpl, &kj_number};
 #endif
 
 #if defined(KJ_PERCPU) || defined(KJ_PERCPU_LARGE)
@@ -94,15 +95,12 @@ MODULE_INFO(livepatch, "Y");
 
 #ifdef KJ_TABLE
 #include <linux/mod_devicetable.h>
-static const struct of_device_id kj_table[] = {
-	{ .compatible = "kj,device" },
-	{}
-};
+static const struct of_device_id kj_table[] = {{.compatible = "kj,device"}, {}};
 MODULE_DEVICE_TABLE(of, kj_table);
 #endif
 
 #ifdef KJ_LARGE
-char kj_large[1024 * 1024] = { 1 };
+char kj_large[1024 * 1024] = {1};
 #endif
 
 #if defined(KJ_REF) || defined(KJ_REF2)

@@ -158,12 +158,15 @@ fn changes(name: &str, arguments: &str) -> bool {
 pub fn add_generator(root: &TestRoot) {
     root.add_program("/bin/busybox", "/bin/busybox");
     let script = "#!/bin/busybox sh\n\
-        # dracut -f IMAGE KREL\n\
+        # dracut [OPTION]... -f IMAGE KREL, or -f --kver KREL, where it chooses the image itself\n\
         set -eo pipefail\n\
-        cd /usr/lib/modules/\"$3\"\n\
+        while [ \"$1\" != -f ]; do shift; done\n\
+        krel=$3 image=$2\n\
+        [ \"$image\" != --kver ] || image=/boot/initrd-$krel\n\
+        cd /usr/lib/modules/\"$krel\"\n\
         list=$(/bin/busybox find . -name '*.ko' ! -path './kernel/*')\n\
         cd /\n\
-        for module in $list; do echo \"usr/lib/modules/$3/${module#./}\"; done | /bin/busybox cpio -o -L -H newc > \"$2\"\n";
+        for module in $list; do echo \"usr/lib/modules/$krel/${module#./}\"; done | /bin/busybox cpio -o -L -H newc > \"$image\"\n";
     root.write("usr/bin/dracut", script);
     make_executable(&root.join("usr/bin/dracut"));
     root.write("etc/fstab", "");
