@@ -202,7 +202,7 @@ pub fn project() -> PathBuf {
 
 /// Where cargo puts what it builds.
 pub fn target() -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
+    let program = crate::run::this_program().unwrap_or_default();
     let found = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
     found.map_or_else(|| project().join("target"), Path::to_path_buf)
 }

@@ -59,7 +59,7 @@ pub fn namespace() -> Result<Vec<&'static str>, String> {
 pub fn again(arguments: &[&str]) -> Result<Option<()>, String> {
     let words = namespace()?;
     let Some((first, rest)) = words.split_first() else { return Ok(None) };
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let program = crate::run::this_program()?;
     let status = Command::new(first).args(rest).arg(program).args(arguments).status();
     match status {
         Ok(status) if status.success() => Ok(Some(())),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Runs cargo and other programs for the chores, with what they say left to be seen.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::install;
@@ -25,6 +26,17 @@ pub fn cargo_command(before: &[&str], arguments: &[&str]) -> Command {
         }
     }
     command
+}
+
+/// This program's file. Where cargo has put a newer one in its place meanwhile, Linux adds a word to the path; then it is that
+/// one.
+///
+/// # Errors
+/// There is no `/proc`.
+pub fn this_program() -> Result<PathBuf, String> {
+    let path = std::env::current_exe().map_err(|e| format!("this program's path is not known: {e}"))?;
+    let replaced = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(replaced.unwrap_or(path))
 }
 
 /// Runs a command to its end.

@@ -12,7 +12,7 @@ use super::lines::kernel_package;
 use super::packages::{kernel as plain_kernel, make_executable};
 use super::site::{Mode, Site, goes_through};
 use super::system::System;
-use crate::support::{libdir, package, wanted};
+use crate::support::{package, wanted};
 
 pub const FIRST: &str = "6.4.0-1-default";
 /// Fits the drivers of [`FIRST`].

@@ -30,7 +30,7 @@ pub struct Run {
 /// Runs a command below [`run`], so that the peak memory is its own. `command` has program, arguments and
 /// environment.
 pub fn measured(command: &Command) -> Result<Run, String> {
-    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let this = crate::run::this_program()?;
     let mut outer = Command::new(this);
     outer.arg("_measure").arg(command.get_program()).args(command.get_args()).env_clear();
     for (name, value) in command.get_envs() {
@@ -82,7 +82,7 @@ pub fn inflate(list: &Path) -> Result<(), String> {
 pub fn depmod_link(dir: &Path) -> Result<PathBuf, String> {
     let link = dir.join("depmod");
     let _ = fs::remove_file(&link);
-    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let this = crate::run::this_program()?;
     std::os::unix::fs::symlink(this, &link).map_err(|e| format!("{}: {e}", link.display()))?;
     Ok(link)
 }

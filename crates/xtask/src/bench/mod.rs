@@ -105,7 +105,7 @@ fn check(
     let list = base.join("files");
     let lines: String = files.iter().map(|f| format!("{}\n", f.display())).collect();
     std::fs::write(&list, lines).map_err(|e| e.to_string())?;
-    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let this = run::this_program()?;
     let mut inflate = root.command(this);
     inflate.arg("_inflate").arg(&list);
     let check = command(root, kmp, &["check"]);

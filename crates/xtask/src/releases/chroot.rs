@@ -141,7 +141,7 @@ impl Chroot {
             .chain(GIT.iter().map(|(name, value)| (*name, (*value).into())))
             .collect();
         let mut command = self.enter(&self.directory, &places, &variables);
-        command.arg(std::env::current_exe().map_err(|e| e.to_string())?).args(["_inside", self.name()]);
+        command.arg(run::this_program()?).args(["_inside", self.name()]);
         command.args(all.then_some("--all"));
         finish(&format!("the tests on {}", self.name()), &mut command)
     }
