@@ -24,6 +24,8 @@ pub struct Opinion {
     pub reasons: Vec<(String, String, String)>,
     /// In-tree modules that it breaks.
     pub breaks: BTreeSet<String>,
+    /// Modules that export what it exports, and are not needed with it.
+    pub may_clash: BTreeSet<String>,
 }
 
 impl Opinion {
@@ -66,9 +68,11 @@ pub fn kmp(program: &Path, root: &Path, releases: &[&str], what: &[&Path]) -> Re
             let fits = module["fits"].as_bool().ok_or("kmp's JSON has no fits")?;
             let key = (text(&kernel["release"]), PathBuf::from(text(&module["path"])));
             let warnings = module["warnings"].as_array().map_or(&[][..], Vec::as_slice);
-            let breaks =
-                warnings.iter().filter(|w| w["kind"] == "breaks").map(|w| text(&w["module"])).collect();
-            opinions.insert(key, Opinion { fits, reasons, breaks });
+            let of_kind = |kind: &str| {
+                warnings.iter().filter(|w| w["kind"] == kind).map(|w| text(&w["module"])).collect()
+            };
+            let (breaks, may_clash) = (of_kind("breaks"), of_kind("may-clash"));
+            opinions.insert(key, Opinion { fits, reasons, breaks, may_clash });
         }
     }
     Ok(opinions)
@@ -159,6 +163,9 @@ impl Cell {
         if self.debians_own() {
             return Ok(());
         }
+        if !self.word.loads && self.opinion.fits && self.clashed() {
+            return Ok(());
+        }
         if self.opinion.accepts() != kernel {
             let said = |fits| if fits { "compatible" } else { "incompatible" };
             return Err(format!(
@@ -179,6 +186,19 @@ impl Cell {
             return Ok(());
         }
         Err("both refuse it, but for other reasons".into())
+    }
+
+    /// Refused for an export of a module that happens to be loaded here, and of which kmp warns: whether it is loaded a verdict
+    /// cannot know.
+    fn clashed(&self) -> bool {
+        self.word.log.iter().any(|line| {
+            let owner = line
+                .split_once("exports duplicate symbol ")
+                .and_then(|(_, rest)| rest.split_once("(owned by "));
+            owner.is_some_and(|(_, owner)| {
+                self.opinion.may_clash.contains(owner.trim_end().trim_end_matches(')'))
+            })
+        })
     }
 
     /// Refused for an entry of `__versions` that is missing. Debian's kernels do that by a patch of their
