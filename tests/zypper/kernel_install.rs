@@ -91,6 +91,7 @@ fn what_fails_is_reported_and_stops_nothing() {
     }
     // A kernel without modules is none of ours.
     let system = site();
+    plugin(&system.root, "50-dracut.install", "");
     system.root.write("boot/other", "");
     let output = kernel_install(&system, &["add", "1-other", "/boot/other"]).expect_success();
     assert_eq!(output.stderr, "", "{output}");
