@@ -161,6 +161,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Rpm,   "gzip",               "gzip",            "gzip",         "gzip"),
     need(Use::Rpm,   "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
     need(Use::Rpm,   "find-debuginfo",     "debugedit",       "debugedit",    "debugedit"),
+    need(Use::Rpm,   "file",               "file",            "file",         "file"),
     need(Use::Releases, "debootstrap",     "debootstrap",     "debootstrap",  "debootstrap"),
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),

@@ -55,7 +55,6 @@ pub const STEPS: &[Step] = &[
     step("releases", "tests on newer Debian releases as hosts", || {
         releases::check(&releases::Arguments::default())
     })
-    .needs(&["rpms"])
     .after(&["build", "chroots"]),
     step("clippy", "its lints", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
