@@ -10,7 +10,8 @@ use crate::support::{NEW, OLD, depmods, kernel, link, rpm_env, site, telling};
 fn breaking(then: &str) -> Package {
     let dir = format!("/usr/lib/modules/{NEW}/weak-updates");
     let looks = format!("[ -e {} ] && echo seen >> /looked", link(NEW, "bar"));
-    telling(&kernel(NEW, 8)).scriptlet("posttrans", &format!("{looks}; cd {dir} || exit 1\n{then}")).build()
+    let script = format!("{looks}; set -e; cd {dir}\n{then}\necho done >> /done");
+    telling(&kernel(NEW, 8)).scriptlet("posttrans", &script).build()
 }
 
 fn links(root: &TestRoot, krel: &str) -> Vec<String> {
@@ -19,7 +20,11 @@ fn links(root: &TestRoot, krel: &str) -> Vec<String> {
 
 #[track_caller]
 fn goes_through(root: &TestRoot, package: &Package) {
+    for program in ["/bin/ln", "/bin/rm"] {
+        root.add_program(program, program);
+    }
     rpm_env(root, &[("KMP_POLICY", "warn")], &["-i"], &[package]).expect_success();
+    assert!(root.exists("done"), "the scriptlet failed");
     assert_eq!(root.read("looked"), "seen\n", "the links were not made right before");
 }
 
