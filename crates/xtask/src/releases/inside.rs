@@ -49,6 +49,10 @@ const LONG: &[(&str, &str)] = &[
 /// What is run on a release that changes from day to day: what is closest to rpm, zypper and dnf.
 const CLOSEST: &[&str] = &["librpm", "plugin", "rpm", "tools", "zypper"];
 
+/// Tests of libzypp's classic mode, by the beginnings of their names, or parts. That of testing (17.38) carries out each commit
+/// in one transaction, whatever is asked for.
+const CLASSIC: &[&str] = &["broken::", "::classic::", "whole_updates::zypper::"];
+
 /// Tests of kmp's packages, which that release's rpmbuild makes first: it compiles for minutes.
 const OF_PACKAGES: &str = "packages";
 
@@ -64,5 +68,10 @@ pub fn run(name: &str, all: bool) -> Result<(), String> {
     let is_long = |program: &str, test: &str| {
         LONG.iter().any(|(long, start)| *long == program && test.starts_with(start))
     };
-    pool::run_some(&binaries, name, |program, test| all || !is_long(program, test))
+    let is_classic = |program: &str, test: &str| {
+        moves && program == "zypper" && CLASSIC.iter().any(|part| test.contains(part))
+    };
+    pool::run_some(&binaries, name, |program, test| {
+        (all || !is_long(program, test)) && !is_classic(program, test)
+    })
 }
