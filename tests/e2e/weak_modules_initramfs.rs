@@ -55,19 +55,22 @@ fn wm_with_initramfs(root: &TestRoot, args: &[&str], list: &str) -> testkit::Out
 }
 
 fn wm_with_initramfs_command(root: &TestRoot, args: &[&str], list: &str) -> Command {
+    let mut command = wm_below(root);
+    command.arg("--run-in-root").args(args).stdin(piped(list));
+    command
+}
+
+/// `weak-modules --basedir ROOT`, as image builds call it.
+fn wm_below(root: &TestRoot) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = root.command(KMP);
-    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--run-in-root").args(args);
-    command.stdin(piped(list));
+    command.arg0("weak-modules").arg("--basedir").arg(root.path());
     command
 }
 
 /// The kernels that dracut ran for since it was asked last, sorted.
 fn dracuts(root: &TestRoot) -> Vec<String> {
-    let log = root.join("dracut.log");
-    let text = std::fs::read_to_string(&log).unwrap_or_default();
-    let _ = std::fs::remove_file(log);
-    let mut runs: Vec<String> = text.lines().map(Into::into).collect();
+    let mut runs = root.take_lines("dracut.log");
     runs.sort();
     runs
 }
@@ -138,11 +141,8 @@ fn another_check_is_asked_again() {
 #[test]
 fn nothing_that_others_can_change_is_run_without_leave() {
     use std::os::unix::fs::{PermissionsExt, chown};
-    use std::os::unix::process::CommandExt;
     let guarded = bootable();
-    let mut command = guarded.command(KMP);
-    command.arg0("weak-modules").arg("--basedir").arg(guarded.path()).arg("--add-modules").stdin(piped(FOO));
-    run(&mut command).expect_success();
+    run(wm_below(&guarded).arg("--add-modules").stdin(piped(FOO))).expect_success();
     assert_eq!(dracuts(&guarded), [made(EL_SAME), made(EL_OLD)]);
 
     let writable = |root: &TestRoot| {
@@ -158,10 +158,7 @@ fn nothing_that_others_can_change_is_run_without_leave() {
 }
 
 fn requested_only(root: &TestRoot) {
-    use std::os::unix::process::CommandExt;
-    let mut command = root.command(KMP);
-    command.arg0("weak-modules").arg("--basedir").arg(root.path()).arg("--add-modules").stdin(piped(FOO));
-    let output = run(&mut command).expect_success();
+    let output = run(wm_below(root).arg("--add-modules").stdin(piped(FOO))).expect_success();
     assert!(output.stderr.contains("only with --run-in-root") && dracuts(root).is_empty(), "{output}");
     assert_eq!(links(root, EL_SAME), el_linked(&[("foo/foo", EL_OLD)]));
     for krel in [EL_OLD, EL_SAME] {

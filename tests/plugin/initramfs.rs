@@ -43,10 +43,7 @@ fn site() -> TestRoot {
 
 /// What dracut was asked for since the last look, sorted.
 fn dracuts(root: &TestRoot) -> Vec<String> {
-    let log = root.join("dracut.log");
-    let text = std::fs::read_to_string(&log).unwrap_or_default();
-    let _ = std::fs::remove_file(log);
-    let mut runs: Vec<String> = text.lines().map(Into::into).collect();
+    let mut runs = root.take_lines("dracut.log");
     runs.sort();
     runs
 }

@@ -3,7 +3,7 @@
 
 use crate::style::Style;
 use crate::trie::Writer;
-use crate::{Named, Unsure};
+use crate::{Facts, Named, Unsure};
 
 /// `modules.alias`.
 pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
@@ -29,22 +29,23 @@ pub fn binary(modules: &[Named<'_>], style: Style) -> Result<Vec<u8>, Unsure> {
 
 /// `modules.softdep`.
 pub fn softdeps(modules: &[Named<'_>]) -> Vec<u8> {
-    let mut text = b"# Soft dependencies extracted from modules themselves.\n".to_vec();
-    for module in modules {
-        for other in &module.facts.softdeps {
-            line(&mut text, b"softdep", &module.name, other);
-        }
-    }
-    text
+    dependencies(modules, "Soft", b"softdep", |facts| &facts.softdeps)
 }
 
 /// `modules.weakdep`.
 pub fn weakdeps(modules: &[Named<'_>]) -> Vec<u8> {
-    let mut text = b"# Weak dependencies extracted from modules themselves.\n".to_vec();
+    dependencies(modules, "Weak", b"weakdep", |facts| &facts.weakdeps)
+}
+
+fn dependencies(
+    modules: &[Named<'_>],
+    kind: &str,
+    word: &[u8],
+    of: impl Fn(&Facts) -> &Vec<Box<[u8]>>,
+) -> Vec<u8> {
+    let mut text = format!("# {kind} dependencies extracted from modules themselves.\n").into_bytes();
     for module in modules {
-        for other in &module.facts.weakdeps {
-            line(&mut text, b"weakdep", &module.name, other);
-        }
+        of(module.facts).iter().for_each(|other| line(&mut text, word, &module.name, other));
     }
     text
 }

@@ -113,6 +113,14 @@ impl TestRoot {
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
+    /// The lines of a log, which is removed; none where it is not there.
+    pub fn take_lines(&self, path: impl AsRef<Path>) -> Vec<String> {
+        let path = self.join(path);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        text.lines().map(Into::into).collect()
+    }
+
     /// Whether something is there; a dangling link is.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.join(path).symlink_metadata().is_ok()

@@ -90,7 +90,6 @@ fn node(
             text.push(0);
         }
     }
-    let place = |out: &Vec<u8>| u32::try_from(out.len()).map_err(|_| Unsure::TooMany);
     let mut before = None;
     if style.parents_first {
         before = Some(out.len());
@@ -101,16 +100,8 @@ fn node(
         let at = table.start + 4 * usize::from(child[0].0[end] - children[0][0].0[end]);
         text[at..at + 4].copy_from_slice(&offset.to_be_bytes());
     }
-    let offset = match before {
-        Some(at) => {
-            out[at..at + text.len()].copy_from_slice(&text);
-            u32::try_from(at).map_err(|_| Unsure::TooMany)?
-        }
-        None => {
-            let at = place(out)?;
-            out.extend_from_slice(&text);
-            at
-        }
-    };
-    Ok(offset | parts)
+    let offset = before.unwrap_or(out.len());
+    out.resize(out.len().max(offset + text.len()), 0);
+    out[offset..offset + text.len()].copy_from_slice(&text);
+    Ok(u32::try_from(offset).map_err(|_| Unsure::TooMany)? | parts)
 }
