@@ -8,7 +8,7 @@ use super::given::{Given, Use};
 use super::incoming::Transaction;
 use super::itself::Itself;
 use super::kernels::{Expected, Role, Will, kernels_after, may_work, works};
-use super::outlook::{Outlook, outlook};
+use super::outlook::{Outlook, leave_out_built_for_others, outlook};
 use super::remedy::{Remedy, remedy};
 use crate::abi::Reason;
 use crate::dialect::Kinship;
@@ -100,6 +100,7 @@ pub fn foresee(survey: &Survey, transaction: &Transaction, given: &Given<'_>) ->
             outlook(survey, transaction, &after, kernel, is_newest(kernel, &kernels), expected, &result)
         })
         .collect();
+    leave_out_built_for_others(&mut outlooks);
     outlooks.sort_by(|a, b| vercmp(&b.release, &a.release));
     Foreseen { lost: result, kernels: outlooks }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What each kernel will have after a transaction, driver by driver. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::after::{After, Source};
 use super::incoming::Transaction;
 use super::kernels::{Role, Will, may_work, works};
 use super::lost::{Lost, Weight};
-use crate::abi::{Reason, Warning};
+use crate::abi::{Reason, Verdict, Warning};
 use crate::ids::{AfterId, KmpId};
 use crate::inventory::Package;
 use crate::plan::Decision;
@@ -77,6 +77,20 @@ impl Outlook {
     }
 }
 
+/// Of a version that comes and works with a kernel it is no news that it does not with others that keep theirs.
+pub(super) fn leave_out_built_for_others(kernels: &mut [Outlook]) {
+    let drivers = kernels.iter().flat_map(|k| &k.drivers);
+    let comes = drivers.filter(|d| matches!(d.fate, Fate::Comes(_))).map(|d| d.nvr.clone());
+    let comes: HashSet<String> = comes.collect();
+    for kernel in kernels {
+        let stay: HashSet<String> =
+            kernel.drivers.iter().filter(|d| d.fate == Fate::Stays).map(|d| d.package.clone()).collect();
+        kernel.drivers.retain(|d| {
+            !(matches!(d.fate, Fate::Fails(_)) && comes.contains(&d.nvr) && stay.contains(&d.package))
+        });
+    }
+}
+
 /// Puts together what becomes of the drivers of one kernel.
 pub(super) fn outlook(
     survey: &Survey,
@@ -90,7 +104,7 @@ pub(super) fn outlook(
     let mut drivers: BTreeMap<&str, Prospect> = BTreeMap::new();
     let comes = |source: Source| matches!(source, Source::Incoming(_));
     let prospect = |id: AfterId, fate: Fate| {
-        let of = |verdict: &crate::abi::Verdict| verdict.warnings.clone();
+        let of = |verdict: &Verdict| verdict.warnings.clone();
         let breaks = kernel.plan.verdicts(id).iter().flat_map(of).filter_map(|warning| match warning {
             Warning::Breaks { user, reason } => Some((user.to_string(), reason.detail)),
             _ => None,
@@ -148,17 +162,18 @@ pub(super) fn outlook(
         let (package, nvr) = (package.clone(), installed.package.nvr());
         drivers.insert(driver, Prospect { package, nvr, modules, fate, breaks: Vec::new() });
     }
-    for (id, _) in after.each().filter(|(_, source)| comes(*source)) {
-        let driver = after.kmp(id).package;
-        if *kernel.plan.decision(id) == Decision::DoesNotFit && !drivers.contains_key(driver) {
-            let reasons = kernel.plan.verdicts(id).iter().flat_map(|v| &v.reasons).cloned().collect();
-            drivers.insert(driver, prospect(id, Fate::Fails(reasons)));
-        }
-    }
-    Outlook {
-        release: kernel.release.into(),
-        role: kernel.role,
-        boots_next,
-        drivers: drivers.into_values().collect(),
-    }
+    let fails = |(id, source): &(AfterId, Source)| {
+        comes(*source)
+            && matches!(kernel.plan.decision(*id), Decision::DoesNotFit | Decision::Superseded(_))
+            && !kernel.plan.verdicts(*id).iter().all(Verdict::fits)
+            && drivers.get(after.kmp(*id).package).is_none_or(|d| d.fate == Fate::Stays)
+    };
+    let fails = after.each().filter(fails).map(|(id, _)| {
+        let reasons = kernel.plan.verdicts(id).iter().flat_map(|v| &v.reasons).cloned().collect();
+        prospect(id, Fate::Fails(reasons))
+    });
+    let fails: Vec<Prospect> = fails.collect();
+    let mut drivers: Vec<Prospect> = drivers.into_values().chain(fails).collect();
+    drivers.sort_by(|a, b| a.package.cmp(&b.package));
+    Outlook { release: kernel.release.into(), role: kernel.role, boots_next, drivers }
 }

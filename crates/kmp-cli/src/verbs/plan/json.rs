@@ -2,6 +2,7 @@
 //! The form of `kmp plan --json`.
 
 use kmp_core::guard::{self, Action, Fate, Outlook, Planned, Prospect, Role, Weight};
+use kmp_core::state::State;
 use serde::Serialize;
 
 use super::{Initrd, finding, initrd};
@@ -55,8 +56,8 @@ struct Driver {
     package: String,
     /// The names of its modules.
     modules: Vec<String>,
-    /// What becomes of it. `comes`: with these packages. `goes`: it is erased, as asked for. `incompatible`: it comes, and does
-    /// not work. `lost`: it works now, and will not. `to-be-made`: it is built on this machine. `in-kernel`: the
+    /// What becomes of it. `comes`: with these packages. `goes`: it is erased, as asked for. `refused`: it comes, and does
+    /// not work. `unread`: not known, as something could not be read. `lost`: it works now, and will not. `to-be-made`: it is built on this machine. `in-kernel`: the
     /// kernel has it itself.
     #[cfg_attr(test, schemars(extend("enum" = STATES)))]
     state: &'static str,
@@ -91,8 +92,16 @@ struct Broken {
 
 /// The words for states.
 #[cfg(test)]
-const STATES: &[&str] =
-    &["stays", "comes", "goes", "unknown", "incompatible", "lost", "to-be-made", "in-kernel"];
+const STATES: &[&str] = &[
+    "stays",
+    "comes",
+    "goes",
+    State::Unread.word(),
+    State::Refused.word(),
+    "lost",
+    "to-be-made",
+    "in-kernel",
+];
 
 pub fn print(planned: &Planned) -> Result<(), String> {
     let kernels = planned.judged.kernels.iter().filter(|k| k.is_concerned());
@@ -164,8 +173,8 @@ fn state(fate: &Fate) -> &'static str {
         Fate::Stays => "stays",
         Fate::Comes(_) => "comes",
         Fate::Goes => "goes",
-        Fate::Unknown(_) => "unknown",
-        Fate::Fails(_) => "incompatible",
+        Fate::Unknown(_) => State::Unread.word(),
+        Fate::Fails(_) => State::Refused.word(),
         Fate::Lost(lost) if lost.weight > Weight::None => "lost",
         Fate::Lost(lost) if lost.made_by.is_some() => "to-be-made",
         Fate::Lost(_) => "in-kernel",
