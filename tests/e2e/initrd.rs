@@ -725,10 +725,16 @@ fn a_generator_that_makes_nothing_has_failed() {
             std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
         }
         let output = ends(root, &["initrd", "--kernel", SAME], 2);
-        let failed = format!("/usr/bin/dracut could not make the initrd of kernel {SAME}: it ended without an error, but ");
+        let failed = format!(
+            "/usr/bin/dracut could not make the initrd of kernel {SAME}: it ended without an error, but "
+        );
         assert!(output.stderr.contains(&failed) && output.stderr.contains(why), "{script}: {output}");
         assert!(!output.stdout.contains("was made"), "{script}: {output}");
-        assert_eq!((machine.markers(), machine.calls()), (vec![SAME.to_string()], vec![made(SAME)]), "{script}");
+        assert_eq!(
+            (machine.markers(), machine.calls()),
+            (vec![SAME.to_string()], vec![made(SAME)]),
+            "{script}"
+        );
         // For who serves requests, one or all, as well.
         assert_eq!(machine.posttrans(&[]).status, Some(1), "{script}");
         assert_eq!(machine.markers(), [SAME], "{script}");

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use testkit::{Output, Package, TestRoot, makes_empty_initrds, run, run_rpm};
 
-pub use crate::calls::{dracut, entry};
 use crate::calls::noting;
+pub use crate::calls::{dracut, entry};
 use crate::packages::OLD;
 use crate::support::{bare, depmods, make_executable};
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Tests: the man pages say what the command line, the configuration and the environment take, and nothing else.
 
+mod words;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,11 +61,16 @@ fn no_page_has_an_option_a_variable_or_a_setting_twice() {
         for section in page.split("\n.SH ").flat_map(|section| section.split("\n.SS ")) {
             let heading = section.lines().next().unwrap_or_default();
             let mut seen = BTreeSet::new();
-            let is_operand = |w: &String| w.starts_with('-') || w.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+            let is_operand =
+                |w: &String| w.starts_with('-') || w.chars().all(|c| c.is_ascii_uppercase() || c == '_');
             let keys = |w: &String| heading.contains("SETTINGS") || is_operand(w);
             for subject in subjects(section).into_iter().filter(keys) {
                 let is_value = ["DIR", "FILE", "NAME", "KERNEL", "PROGRAM"].contains(&subject.as_str());
-                assert!(is_value || seen.insert(subject.clone()), "{}: {heading}: {subject} twice", path.display());
+                assert!(
+                    is_value || seen.insert(subject.clone()),
+                    "{}: {heading}: {subject} twice",
+                    path.display()
+                );
             }
         }
     }

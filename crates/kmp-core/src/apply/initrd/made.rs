@@ -86,8 +86,7 @@ impl Kernel<'_> {
             return Err(format!("{shown} is the one that was there before"));
         }
         let is_elsewhere = tool.makes_boot_entries() && snapshot == Snapshot::Default;
-        self.contents(tool, &boots, has_new && is_elsewhere)
-            .map_err(|why| format!("{shown}: {why}"))
+        self.contents(tool, &boots, has_new && is_elsewhere).map_err(|why| format!("{shown}: {why}"))
     }
 
     /// Does an initrd hold what it should? `of_another`: it may be one of a snapshot whose modules are not seen from here; then

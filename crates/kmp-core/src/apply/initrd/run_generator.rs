@@ -9,9 +9,7 @@ use super::super::program::{self, Failure, With, find_in, last_lines};
 use super::made::{Files, Kernel};
 use crate::dialect::Dialect;
 use crate::initrd::boot::{self, Boots, Told};
-use crate::initrd::{
-    DEFAULT_SNAPSHOT, Machines, NoGenerator, Settings, Snapshot, Tool, Wanted, configured,
-};
+use crate::initrd::{DEFAULT_SNAPSHOT, Machines, NoGenerator, Settings, Snapshot, Tool, Wanted, configured};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, is_fault};
