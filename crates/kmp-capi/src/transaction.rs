@@ -381,6 +381,9 @@ impl Transaction {
         }
         report.entries.extend(guard::block(&judged, &tools, may_stop).iter().map(|line| {
             let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
+            if let Some(command) = &line.command {
+                entry = entry.advice(command);
+            }
             entry.policy = policy_of(line.action);
             entry
         }));

@@ -175,7 +175,8 @@ impl Plugin {
                         policy::WARN => Level::Warning,
                         _ => Level::Notice,
                     };
-                    self.voice.everywhere(level, &entry.text());
+                    let command = entry.advised();
+                    self.voice.message(level, &entry.text(), command.as_deref());
                 }
                 kind::PROBLEM => self.voice.fault("not taken into account", &entry.text()),
                 _ => {}

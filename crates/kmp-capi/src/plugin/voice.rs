@@ -65,13 +65,18 @@ impl Voice {
 
     /// Says it in rpm's log, and where that is seen by nobody on standard error, as rpm would.
     pub fn line(&self, level: Level, text: &str) {
+        self.with_command(level, text, None);
+    }
+
+    /// The same of a text that may end with a line to type, which is not broken.
+    fn with_command(&self, level: Level, text: &str, command: Option<&str>) {
         let prefix = match level {
             Level::Error => "error: ",
             Level::Warning => "warning: ",
             Level::Notice | Level::Info => "",
         };
         let prefix = format!("{prefix}kmp: ");
-        let text = if self.is_watched { shown(&prefix, text) } else { shortened(c_text(text)) };
+        let text = if self.is_watched { shown(&prefix, text, command) } else { shortened(c_text(text)) };
         if self.is_hidden && level != Level::Info {
             let line = [prefix.as_bytes(), text.as_bytes(), b"\n"].concat();
             // Who has closed it does not want to know.
@@ -101,6 +106,12 @@ impl Voice {
         self.system(level, text);
     }
 
+    /// Says it in both, with the line to type that the text may end with.
+    pub fn message(&self, level: Level, text: &str, command: Option<&str>) {
+        self.with_command(level, text, command);
+        self.system(level, text);
+    }
+
     /// Says that something of ours did not work: the first time as a warning, then for those who want to know
     /// all.
     pub fn fault(&self, what: &str, why: &str) {
@@ -115,9 +126,9 @@ impl Voice {
 }
 
 /// A text as a terminal shows it behind `prefix`, which is not in it.
-fn shown(prefix: &str, text: &str) -> CString {
+fn shown(prefix: &str, text: &str, command: Option<&str>) -> CString {
     let text = shortened(c_text(text));
-    let lines = guard::wrapped(prefix, &text.to_string_lossy());
+    let lines = guard::wrapped(prefix, &text.to_string_lossy(), command);
     let lines = lines.join("\n");
     CString::new(lines.strip_prefix(prefix).unwrap_or(&lines)).unwrap_or(text)
 }

@@ -137,5 +137,5 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
 fn keep_the_old_kernel(lost: &Lost, tools: &Tools) -> Option<(String, String)> {
     let helps = lost.role == Role::Comes && lost.remedy != Remedy::EraseAlone && lost.remedy != Remedy::Keep;
     let command = || tools.manager.keep_kernel(lost.kernel_package.as_deref());
-    helps.then(|| ("or keep the old kernel until there is one".to_string(), command()))
+    helps.then(|| ("or keep the old kernel".to_string(), command()))
 }

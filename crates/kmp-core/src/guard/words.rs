@@ -7,17 +7,14 @@ use super::advice::advice;
 use super::kernels::Role;
 use super::lost::{Lost, Weight};
 use super::machine::Judged;
-use super::manager::{Manager, Tools};
+use super::manager::Tools;
 use super::policy::{Action, Finding};
 
 /// The most lines that are said of one transaction, on a terminal of [`COLUMNS`].
 pub const LINES: usize = 12;
 
-/// The columns that lines are wrapped at.
-pub const COLUMNS: usize = 80;
-
-/// What rpm writes before the first line of a message at most; the other lines are indented.
-const PREFIX: &str = "warning: kmp: ";
+/// The columns that lines are wrapped at: 80 less what dnf writes before each line (`RPM: `).
+pub const COLUMNS: usize = 75;
 
 /// How many symbols, modules or packages a line names.
 pub(super) const NAMED: usize = 3;
@@ -32,17 +29,46 @@ pub struct Line {
     pub action: Action,
     /// The message; on a terminal it may take more than one line.
     pub text: String,
+    /// The line to type at the end of the message, if there is one.
+    pub command: Option<String>,
 }
 
-/// A text as it is shown on a terminal behind `prefix`: broken between words, never inside of one.
-pub fn wrapped(prefix: &str, text: &str) -> Vec<String> {
+impl Line {
+    fn new(action: Action, text: String) -> Self {
+        Self { action, text, command: None }
+    }
+
+    fn with_command(action: Action, text: &str, command: String) -> Self {
+        Self { action, text: format!("{text}: {command}"), command: Some(command) }
+    }
+
+    /// How many lines of a terminal it takes.
+    fn rows(&self) -> usize {
+        let prefix = match self.action {
+            Action::Stop => "error: kmp: ",
+            Action::Warn => "warning: kmp: ",
+            Action::Say => "kmp: ",
+        };
+        wrapped(prefix, &self.text, self.command.as_deref()).len()
+    }
+}
+
+/// Stands for a blank in a line to type, which is never broken.
+const NO_BREAK: char = '\u{a0}';
+
+/// A text as it is shown on a terminal behind `prefix`: broken between words, never inside of one, nor inside of the line to type
+/// at its end.
+pub fn wrapped(prefix: &str, text: &str, command: Option<&str>) -> Vec<String> {
+    let command = command.filter(|command| text.ends_with(command)).unwrap_or_default();
+    let before = &text[..text.len() - command.len()];
+    let text = format!("{before}{}", command.replace(' ', NO_BREAK.encode_utf8(&mut [0; 4])));
     let options = Options::new(COLUMNS)
         .initial_indent(prefix)
         .subsequent_indent("    ")
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(Into::into).collect()
+    textwrap::wrap(&text, options).into_iter().map(|line| line.replace(NO_BREAK, " ")).collect()
 }
 
 /// The block: how many drivers are lost; the drivers, those first that the transaction is stopped for; what helps; and the ways
@@ -60,7 +86,7 @@ pub fn block(judged: &Judged, tools: &Tools, may_stop: bool) -> Vec<Line> {
         for reasons in (1..=NAMED).rev() {
             for shown in (1..=sorted.len()).rev() {
                 let lines = parts.with_drivers(&sorted, shown, reasons);
-                let rows: usize = lines.iter().map(|line| wrapped(PREFIX, &line.text).len()).sum();
+                let rows: usize = lines.iter().map(Line::rows).sum();
                 // To name more drivers says more than to name more reasons of one.
                 if rows <= LINES && (shown == sorted.len() || reasons == 1) {
                     return lines;
@@ -87,67 +113,78 @@ struct Parts {
     next_boot: Option<Line>,
     /// Where there is more.
     more: Option<Line>,
+    /// The command that has all of it, if `more` is that.
+    plan: Option<String>,
 }
 
 impl Parts {
     fn of(judged: &Judged, sorted: &[Finding], loudest: Action, tools: &Tools) -> Self {
-        let line = |action: Action, text: String| Line { action, text };
         let about =
             |release: &str| sorted.iter().filter(|f| f.lost.kernel == release).map(|f| f.action).max();
         let summaries = judged.kernels.iter().filter_map(|kernel| {
             let action = about(&kernel.release)?;
-            (action > Action::Say).then(|| line(action, kernel.summary()))
+            (action > Action::Say).then(|| Line::new(action, kernel.summary()))
         });
-        let advice = advice(sorted, tools).into_iter().map(|advice| line(advice.action, advice.to_string()));
+        let advice = advice(sorted, tools)
+            .into_iter()
+            .map(|advice| Line::with_command(advice.action, &advice.text, advice.command));
         let first = &sorted[0].lost;
         let stopped = sorted.iter().filter(|f| f.action == Action::Stop).count();
         let them = if stopped == 1 { "it" } else { "them" };
-        let again = (stopped > 0).then(|| {
-            let text = match (&tools.again, tools.manager) {
-                (Some(command), _) => format!("to go on without {them}: KMP_POLICY=warn {command}"),
-                (None, Manager::Zypper | Manager::Dnf) => {
-                    format!("to go on without {them}, do the same again after: export KMP_POLICY=warn")
-                }
-            };
-            line(Action::Stop, text)
+        let again = (stopped > 0).then(|| match &tools.again {
+            Some(command) => Line::with_command(
+                Action::Stop,
+                &format!("nothing has changed for the next boot; to go on without {them}"),
+                format!("KMP_POLICY=warn {command}"),
+            ),
+            None => Line::with_command(
+                Action::Stop,
+                &format!("nothing has changed for the next boot; to go on without {them}, do the same after"),
+                "export KMP_POLICY=warn".into(),
+            ),
         });
         let boots = judged.kernels.iter().find(|k| k.boots_next && about(&k.release).is_some());
-        let next_boot = match (loudest, boots.and_then(|kernel| kernel.next_boot())) {
-            (Action::Stop, _) => {
-                Some("nothing was changed: the next boot is as it would have been".to_string())
-            }
-            (Action::Warn, Some(next)) => Some(format!("next boot: {next}")),
-            _ => None,
-        };
-        let more = match (&first.kernel_file, first.role) {
-            (Some(file), Role::Comes) => {
-                let file = crate::printable(file.as_os_str());
-                Some(format!("every driver and reason: kmp plan {file}"))
-            }
+        let next_boot =
+            (loudest == Action::Warn).then(|| boots.and_then(|kernel| kernel.next_boot())).flatten();
+        let plan =
+            first.kernel_file.as_ref().map(|file| format!("kmp plan {}", crate::printable(file.as_os_str())));
+        let more = match (&plan, first.role) {
+            (Some(plan), Role::Comes) => Some(Line::with_command(loudest, "all reasons", plan.clone())),
             (None, Role::Comes) => None,
             _ if first.reasons.is_empty() => None,
-            _ => Some(format!("every symbol: kmp explain {} --kernel {}", first.package, first.kernel)),
+            _ => {
+                let command = format!("kmp explain {} --kernel {}", first.package, first.kernel);
+                Some(Line::with_command(loudest, "each symbol", command))
+            }
         };
         Self {
             summaries: summaries.collect(),
             advice: advice.collect(),
             again,
-            next_boot: next_boot.map(|text| line(loudest, text)),
-            more: more.filter(|_| loudest > Action::Say).map(|text| line(loudest, text)),
+            next_boot: next_boot.map(|next| Line::new(loudest, format!("next boot: {next}"))),
+            more: more.filter(|_| loudest > Action::Say),
+            plan,
         }
     }
 
     /// All lines, with so many drivers, and so many reasons of each.
     fn with_drivers(&self, sorted: &[Finding], shown: usize, reasons: usize) -> Vec<Line> {
-        let driver = |f: &Finding| Line { action: f.action, text: f.lost.line_with(reasons) };
+        let driver = |f: &Finding| Line::new(f.action, f.lost.line_with(reasons));
         let mut lines: Vec<Line> = self.summaries.clone();
         lines.extend(sorted[..shown].iter().map(driver));
+        let mut more = self.more.clone();
         if let Some(next) = sorted.get(shown) {
             let count = sorted.len() - shown;
             let drivers = if count == 1 { "driver" } else { "drivers" };
-            lines.push(Line { action: next.action, text: format!("... and {count} more {drivers}") });
+            match (&mut more, &self.plan) {
+                (Some(more), Some(plan)) => {
+                    let text = format!("{count} more {drivers}, and all reasons");
+                    *more = Line::with_command(more.action, &text, plan.clone());
+                }
+                _ => lines.push(Line::new(next.action, format!("... and {count} more {drivers}"))),
+            }
         }
-        lines.extend(self.advice.iter().chain(&self.next_boot).chain(&self.again).chain(&self.more).cloned());
+        lines.extend(self.advice.iter().chain(&self.next_boot).chain(&self.again).chain(&more).cloned());
         lines
     }
 

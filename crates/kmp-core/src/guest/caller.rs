@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::{again, named};
 
@@ -73,11 +74,12 @@ impl Caller {
     pub fn is_watched(&self) -> bool {
         let process = self.zypp_is_running.as_deref().and_then(leading_number);
         let process = process.map_or_else(|| "self".into(), |process| process.to_string());
+        // By the device, as its name may be out of sight: consoles and serial lines, pseudo terminals.
         let is_terminal = |number| {
-            let file = std::fs::read_link(format!("/proc/{process}/fd/{number}")).unwrap_or_default();
-            ["/dev/pts/", "/dev/tty", "/dev/console", "/dev/hvc"]
-                .iter()
-                .any(|dir| file.to_string_lossy().starts_with(dir))
+            std::fs::metadata(format!("/proc/{process}/fd/{number}")).is_ok_and(|file| {
+                let major = (file.rdev() >> 8) & 0xfff;
+                file.file_type().is_char_device() && matches!(major, 4 | 5 | 136..=143 | 204 | 229)
+            })
         };
         is_terminal(1) && is_terminal(2)
     }

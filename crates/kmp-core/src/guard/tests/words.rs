@@ -58,7 +58,7 @@ fn said(findings: Vec<(Lost, Action)>) -> Vec<String> {
 }
 
 fn rows(lines: &[String]) -> usize {
-    lines.iter().map(|line| wrapped("warning: kmp: ", line).len()).sum()
+    lines.iter().map(|line| wrapped("error: kmp: ", line, None).len()).sum()
 }
 
 #[test]
@@ -73,10 +73,9 @@ fn a_line_names_driver_kernel_reasons_and_what_it_matters_for() {
             "kernel 6.4.0-2-default: 0 of 1 driver stays, 1 lost: foo",
             "foo-1-1 (foo, loaded now) does not work with the new kernel 6.4.0-2-default: a; b; c; and 1 more",
             "install a foo built for it in the same transaction: zypper install kernel-default foo",
-            "or keep the old kernel until there is one: zypper addlock kernel-default",
-            "nothing was changed: the next boot is as it would have been",
-            "to go on without it: KMP_POLICY=warn zypper in kernel-default",
-            "every driver and reason: kmp plan /tmp/k.rpm",
+            "or keep the old kernel: zypper addlock kernel-default",
+            "nothing has changed for the next boot; to go on without it: KMP_POLICY=warn zypper in kernel-default",
+            "all reasons: kmp plan /tmp/k.rpm",
         ]
     );
     one.needed_for.holds_root = true;
@@ -105,7 +104,7 @@ fn a_warning_names_the_version_and_the_kernel_that_has_the_driver() {
             format!(
                 "foo-2-1 (foo) does not work with kernel {OLD}: a; foo-1-1, which does, would go; kernel {NEW} has the driver"
             ),
-            format!("every symbol: kmp explain foo --kernel {OLD}"),
+            format!("each symbol: kmp explain foo --kernel {OLD}"),
         ]
     );
     let own = Lost { instead: vec!["bar".into()], ..lost("foo", "a", Weight::None) };
@@ -162,7 +161,7 @@ fn advice_is_given_once_for_all_that_share_it() {
         said(26),
         [
             "install builds of p00, p01, p02 and 23 more for it in the same transaction: zypper update",
-            "or keep the old kernel until there is one: zypper addlock kernel-default",
+            "or keep the old kernel: zypper addlock kernel-default",
         ]
     );
 }
