@@ -51,7 +51,7 @@ fn the_message_is_short_however_much_has_changed() {
     assert!(!output.success(), "{output}");
     assert_eq!(state(&root), before);
     let lines: Vec<&str> = output.stderr.lines().filter(|l| l.starts_with("error: kmp: ")).collect();
-    assert_eq!(lines[0], format!("error: kmp: kernel {NEW}: 0 of 1 driver stays, 1 lost: big-kmp-default"));
+    assert_eq!(lines[0], format!("error: kmp: kernel {NEW}: 2 of 3 drivers stay, 1 lost: big-kmp-default"));
     let lines = &lines[1..];
     assert!(
         lines[0].starts_with("error: kmp: big-kmp-default-1.0_k6.4.0_2-1 (m0, m1, m2 and 2 more)"),

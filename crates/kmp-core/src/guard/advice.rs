@@ -9,7 +9,7 @@ use super::lost::{Lost, Weight};
 use super::manager::Tools;
 use super::policy::{Action, Finding};
 use super::remedy::Remedy;
-use super::words::listed;
+use super::words::{NAMED, listed};
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,11 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
     let mut packages: Vec<&str> = group.iter().map(|lost| lost.package.as_str()).collect();
     packages.sort_unstable();
     packages.dedup();
-    let named = listed(packages.iter().map(ToString::to_string));
+    // Who they are was said before.
+    let named = match packages.len() {
+        0..=NAMED => listed(packages.iter().map(ToString::to_string)),
+        many => format!("all {many}"),
+    };
     let nvrs = listed(group.iter().map(|lost| lost.nvr.clone()));
     let (manager, kernel, is_one) = (tools.manager, &first.kernel, packages.len() == 1);
     let a = if is_one { format!("a {named}") } else { format!("builds of {named}") };
@@ -82,9 +86,8 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
         Remedy::Keep => (format!("keep {nvrs}"), manager.keep(&packages)),
         Remedy::EraseAlone => (
             format!(
-                "keep {nvrs}; if you want {} gone, erase {} by name, in a transaction without kernels",
-                if is_one { "it" } else { "them" },
-                if is_one { "it" } else { "them" }
+                "keep {nvrs}; if you want {}, in a transaction without kernels",
+                if is_one { "it gone, erase it by its name" } else { "them gone, erase them by their names" }
             ),
             manager.remove(&packages),
         ),

@@ -160,7 +160,7 @@ fn advice_is_given_once_for_all_that_share_it() {
     assert_eq!(
         said(26),
         [
-            "install builds of p00, p01, p02 and 23 more for it in the same transaction: zypper update",
+            "install builds of all 26 for it in the same transaction: zypper update",
             "or keep the old kernel: zypper addlock kernel-default",
         ]
     );
