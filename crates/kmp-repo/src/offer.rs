@@ -37,12 +37,13 @@ impl Concern {
         if exports && is_named_kernel && !is_named_driver {
             return Self::Kernel;
         }
+        let concerns_modules = || {
+            has_modules
+                || needs(package).next().is_some()
+                || package.capabilities(Role::Supplements).any(|c| c.name.contains("modalias("))
+        };
         // A kernel's own modules in a package of their own (kernel-default-extra) are no drivers that an update looks for.
-        let is_driver = is_named_driver
-            || (has_modules && !is_named_kernel)
-            || needs(package).next().is_some()
-            || package.capabilities(Role::Supplements).any(|c| c.name.contains("modalias("));
-        if is_driver && !(is_named_kernel && !is_named_driver) { Self::Driver } else { Self::Nothing }
+        if is_named_driver || (!is_named_kernel && concerns_modules()) { Self::Driver } else { Self::Nothing }
     }
 }
 

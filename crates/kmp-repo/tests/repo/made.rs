@@ -15,19 +15,19 @@ use testkit::{Package, PackageBuilder, TestRoot, run};
 pub fn built() -> &'static [Package] {
     static BUILT: OnceLock<Vec<Package>> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let kernel = |release: &str, foo: &str| {
+        let kernel = |release: &str, crc: &str| {
             PackageBuilder::new("kernel-default", "6.4.0", release)
                 .source("kernel-source")
                 .provides(&format!("kernel-uname-r = 6.4.0-{release}-default"))
                 .provides("ksym(default:module_layout) = 1")
-                .provides(&format!("ksym(default:foo) = {foo}"))
+                .provides(&format!("ksym(default:foo) = {crc}"))
                 .provides("multiversion(kernel)")
         };
-        let nic = |version: &str, foo: &str| {
+        let nic = |version: &str, crc: &str| {
             PackageBuilder::new("nic-kmp-default", version, "1.1")
                 .provides("kmod(nic.ko)")
                 .requires("ksym(default:module_layout) = 1")
-                .requires(&format!("ksym(default:foo) = {foo}"))
+                .requires(&format!("ksym(default:foo) = {crc}"))
                 .tag("Supplements", "modalias(kernel-default:pci:v00001234d*sv*sd*bc*sc*i*)")
                 .tag("Vendor", "Nics & <Co> \"GmbH\"")
         };
