@@ -112,16 +112,16 @@ impl Page {
         self.wrap(indent, behind, text).iter().for_each(|line| self.line(line));
     }
 
-    /// The same in a colour.
-    pub fn coloured(&mut self, colour: Colour, indent: usize, text: &str) {
-        for line in self.wrap(indent, 0, text) {
-            self.line(self.paint(colour, line));
-        }
-    }
-
     /// How many lines there are.
     pub fn lines(&self) -> usize {
         self.text.lines().count()
+    }
+
+    /// The same at the beginning of the line, in a colour.
+    pub fn wrapped_in(&mut self, colour: Colour, text: &str) {
+        for line in self.wrap(0, 0, text) {
+            self.line(self.paint(colour, line));
+        }
     }
 
     /// A line, or some. Whatever names are in it, nothing but our own colours steers the terminal.

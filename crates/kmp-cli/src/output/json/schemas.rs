@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::verbs::{explain, initrd, status, sync};
+use crate::verbs::{explain, initrd, plan, status, sync};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -27,10 +27,10 @@ pub fn places() -> Vec<&'static str> {
 }
 
 fn text<K: JsonSchema>(verb: &str) -> String {
-    of_document::<Document<K>>(verb)
+    whole::<Document<K>>(verb)
 }
 
-fn of_document<D: JsonSchema>(verb: &str) -> String {
+fn whole<D: JsonSchema>(verb: &str) -> String {
     let mut schema = schema_for!(D);
     schema.insert("title".into(), format!("kmp {verb} --json").into());
     format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())
@@ -40,8 +40,9 @@ fn of_document<D: JsonSchema>(verb: &str) -> String {
 fn schemas_are_those_of_what_is_printed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let all = [
-        ("status", of_document::<status::Document>("status")),
+        ("status", whole::<status::Document>("status")),
         ("check", text::<Modules>("check")),
+        ("plan", whole::<plan::Plan>("plan")),
         ("explain", text::<explain::Kernel>("explain")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),

@@ -57,7 +57,7 @@ pub struct Report<'s> {
 pub fn draw(page: &mut Page, report: &Report<'_>) {
     let colour = if report.is_good { Colour::Green } else { Colour::Bold };
     for (at, line) in report.verdict.iter().enumerate() {
-        page.coloured(if at == 0 { colour } else { Colour::Plain }, 0, line);
+        page.wrapped_in(if at == 0 { colour } else { Colour::Plain }, line);
     }
     let (faults, hidden_faults) = fitting(page, report);
     let mut hidden = hidden_faults > 0;
