@@ -195,7 +195,9 @@ fn the_index_of_another_root() {
     anew(&indexed, shell("ulimit -n 72; exec \"$@\""));
     anew(&indexed, shell("exec env --ignore-signal=CHLD \"$@\""));
     if fs::metadata("/").unwrap().uid() != 0 {
-        testkit::skip("in a user namespace without root's own user nobody knows without /proc whose directories are safe");
+        testkit::skip(
+            "in a user namespace without root's own user nobody knows without /proc whose directories are safe",
+        );
         return;
     }
     let mut hidden = root.command("unshare");

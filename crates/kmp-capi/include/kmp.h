@@ -94,6 +94,13 @@ int kmp_open(const char *root, uint32_t flags, kmp_t **out);
 void kmp_close(kmp_t *kmp);
 
 /*
+ * The installed kernels, in the order of versions: a finding of kind KMP_KERNEL for each, with its release, and its directory
+ * (inside the root) as the path. Reads no package and no module.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD. KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_kernels(kmp_t *kmp, kmp_report_t **out);
+
+/*
  * Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
  *
  * names: module files and directories of them (a name with a "/", or that ends as a module's does; paths are those
@@ -314,6 +321,7 @@ int kmp_builds_drivers(const char *path);
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
+#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
 
 /* States of findings. */
 #define KMP_NONE 0u         /* the kind has no state */
@@ -331,6 +339,7 @@ int kmp_builds_drivers(const char *path);
 #define KMP_NEW_KERNEL 30u  /* the kernel comes with the transaction */
 #define KMP_OLD_KERNEL 31u  /* the kernel stays */
 #define KMP_HAS_ITSELF 32u  /* the kernel comes with the transaction, and has modules of its own for the same devices */
+#define KMP_RUNNING 50u     /* the kernel runs now */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -394,6 +403,36 @@ int kmp_report_reason(const kmp_report_t *report, size_t finding, size_t reason,
 
 /* Frees a report, with all strings that came from it. */
 void kmp_report_free(kmp_report_t *report);
+
+/*
+ * The report as a JSON document in one line, with words in place of numbers. Its schema is
+ * crates/kmp-capi/doc/report.schema.json in the sources. Never NULL; "" for NULL. The text belongs to the report.
+ */
+const char *kmp_report_json(const kmp_report_t *report);
+
+/*
+ * The word for a kind of findings: "module" for KMP_MODULE, "not-linked" for KMP_NOT_LINKED; "" for an unknown number.
+ * Never NULL; static.
+ */
+const char *kmp_kind_name(uint32_t kind);
+
+/*
+ * The word for a state: "compatible" for KMP_COMPATIBLE, "none" for KMP_NONE; "" for an unknown number.
+ * Never NULL; static.
+ */
+const char *kmp_state_name(uint32_t state);
+
+/*
+ * The name of a rule, as kmp_reason has it. Rules are counted from 0, in the order in which a kernel's loader checks
+ * them; "" after the last. A later version may have other numbers, names stay. Never NULL; static.
+ */
+const char *kmp_rule_name(size_t number);
+
+/*
+ * What the rule of this name asks for, in words: a clause without a full stop; "" for an unknown name and for NULL.
+ * Never NULL; static.
+ */
+const char *kmp_rule_words(const char *name);
 
 #ifdef __cplusplus
 }

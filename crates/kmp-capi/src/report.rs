@@ -2,6 +2,7 @@
 //! Reports: lists of findings, which own every string that is given out.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -32,6 +33,8 @@ pub mod kind {
     pub const INITRD: u32 = 7;
     /// a line of the message to the user about a transaction: KMP_NONE
     pub const MESSAGE: u32 = 8;
+    /// an installed kernel: KMP_RUNNING, KMP_NONE
+    pub const KERNEL: u32 = 9;
 }
 
 /// States of findings.
@@ -66,6 +69,8 @@ pub mod state {
     pub const OLD_KERNEL: u32 = 31;
     /// the kernel comes with the transaction, and has modules of its own for the same devices
     pub const HAS_ITSELF: u32 = 32;
+    /// the kernel runs now
+    pub const RUNNING: u32 = 50;
 }
 
 /// Policies.
@@ -151,25 +156,25 @@ growing!(Reason, last: detail: *const c_char);
 pub(crate) struct Entry {
     pub kind: u32,
     pub state: u32,
-    release: Option<CString>,
-    package: Option<CString>,
-    module: Option<CString>,
-    path: Option<CString>,
-    text: CString,
-    advice: Option<CString>,
-    reasons: Vec<Why>,
+    pub release: Option<CString>,
+    pub package: Option<CString>,
+    pub module: Option<CString>,
+    pub path: Option<CString>,
+    pub text: CString,
+    pub advice: Option<CString>,
+    pub reasons: Vec<Why>,
     pub policy: u32,
     pub loaded: bool,
 }
 
 #[derive(Debug)]
-struct Why {
-    rule: CString,
-    symbol: Option<CString>,
-    wanted: Option<u32>,
-    offered: Option<u32>,
-    exporter: Option<CString>,
-    detail: CString,
+pub(crate) struct Why {
+    pub rule: CString,
+    pub symbol: Option<CString>,
+    pub wanted: Option<u32>,
+    pub offered: Option<u32>,
+    pub exporter: Option<CString>,
+    pub detail: CString,
 }
 
 impl Entry {
@@ -228,6 +233,8 @@ impl Entry {
 pub struct Report {
     pub(crate) verdict: c_int,
     pub(crate) entries: Vec<Entry>,
+    /// Of [`kmp_report_json`](crate::kmp_report_json), once somebody has asked for it.
+    pub(crate) json: OnceCell<CString>,
 }
 
 impl Report {

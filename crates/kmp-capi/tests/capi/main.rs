@@ -8,3 +8,4 @@ mod both;
 mod header;
 mod library;
 mod plugin;
+mod python;
