@@ -101,6 +101,28 @@ void kmp_close(kmp_t *kmp);
 int kmp_kernels(kmp_t *kmp, kmp_report_t **out);
 
 /*
+ * How each installed KMP stands in each kernel of its flavour, kernel by kernel in the order of versions: findings of kind
+ * KMP_DRIVER. For a third-party module that no package owns a finding of kind KMP_MODULE.
+ * kernel: a release; NULL: all installed kernels.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_WARN if something is to be done, by kmp_sync() or by
+ * people, else KMP_VERDICT_GOOD.
+ * KMP_E_NO_KERNEL, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_status(kmp_t *kmp, const char *kernel, kmp_report_t **out);
+
+/*
+ * Explains symbol by symbol how modules and a kernel go together: for each module a finding of kind KMP_MODULE, followed by one
+ * of kind KMP_SYMBOL for each symbol that it needs. The one reason of such a finding has the symbol, the version that the
+ * module was built with, the version that is exported and who exports it; its rule is "" if none is broken.
+ *
+ * name: a module file, the name of an installed KMP or of a third-party module. kernel: a release.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything is compatible, else
+ * KMP_VERDICT_WARN.
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT (as for a package file).
+ */
+int kmp_explain(kmp_t *kmp, const char *name, const char *kernel, kmp_report_t **out);
+
+/*
  * Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
  *
  * names: module files and directories of them (a name with a "/", or that ends as a module's does; paths are those
@@ -313,33 +335,42 @@ void kmp_plugin_fault(kmp_plugin_t *plugin, const char *what, const char *why);
 int kmp_builds_drivers(const char *path);
 
 /* Kinds of findings, and the states that each may have. */
-#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN */
+#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
-#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE */
+#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
 #define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
+#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD */
+#define KMP_SYMBOL 11u    /* a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 
 /* States of findings. */
-#define KMP_NONE 0u         /* the kind has no state */
-#define KMP_COMPATIBLE 1u   /* the kernel would load it */
-#define KMP_INCOMPATIBLE 2u /* the kernel would refuse it */
-#define KMP_UNKNOWN 3u      /* something could not be read, so it is not known whether it is compatible */
-#define KMP_ADDED 10u       /* its links were made */
-#define KMP_REPLACED 11u    /* the links now lead to another version */
-#define KMP_REMOVED 12u     /* its links were removed */
-#define KMP_REPAIRED 13u    /* missing or wrong links were corrected */
-#define KMP_DANGLING 14u    /* a dangling link was removed */
-#define KMP_DONE 20u        /* depmod ran, an initrd was requested */
-#define KMP_DUE 21u         /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd has to be requested */
-#define KMP_FAILED 22u      /* it could not be done; the finding's text says why */
-#define KMP_NEW_KERNEL 30u  /* the kernel comes with the transaction */
-#define KMP_OLD_KERNEL 31u  /* the kernel stays */
-#define KMP_HAS_ITSELF 32u  /* the kernel comes with the transaction, and has modules of its own for the same devices */
-#define KMP_RUNNING 50u     /* the kernel runs now */
+#define KMP_NONE 0u        /* the kind has no state */
+#define KMP_COMPATIBLE 1u  /* the kernel would load it */
+#define KMP_REFUSED 2u     /* the kernel would refuse it */
+#define KMP_UNREAD 3u      /* something could not be read, so it is not known whether it is compatible */
+#define KMP_ADDED 10u      /* its links were made */
+#define KMP_REPLACED 11u   /* the links now lead to another version */
+#define KMP_REMOVED 12u    /* its links were removed */
+#define KMP_REPAIRED 13u   /* missing or wrong links were corrected */
+#define KMP_DANGLING 14u   /* a dangling link was removed */
+#define KMP_DONE 20u       /* depmod ran, an initrd was requested */
+#define KMP_DUE 21u        /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd has to be requested */
+#define KMP_FAILED 22u     /* it could not be done; the finding's text says why */
+#define KMP_NEW_KERNEL 30u /* the kernel comes with the transaction */
+#define KMP_OLD_KERNEL 31u /* the kernel stays */
+#define KMP_HAS_ITSELF 32u /* the kernel comes with the transaction, and has modules of its own for the same devices */
+#define KMP_NATIVE 40u     /* built for this kernel, in its own directory, and loads */
+#define KMP_LINKED 41u     /* built for another kernel, loads in this one, and is linked */
+#define KMP_UNLINKED 42u   /* would load, but not all of its links are there */
+#define KMP_UNUSED 43u     /* another build of the same driver serves this kernel */
+#define KMP_DECLINED 44u   /* not to be linked into this kernel, as kmp.conf or its package says */
+#define KMP_CLASH 45u      /* not linked: a module of that name is there already */
+#define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */
+#define KMP_RUNNING 50u    /* the kernel runs now */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -354,8 +385,8 @@ int kmp_builds_drivers(const char *path);
 /* A finding. Strings that do not apply are NULL. Strings belong to the report: do not free them. */
 struct kmp_finding {
 	size_t size;         /* set by the caller */
-	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_MESSAGE */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_HAS_ITSELF */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_SYMBOL */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_RUNNING */
 	const char *release; /* the kernel's release */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */
@@ -367,10 +398,10 @@ struct kmp_finding {
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
 };
 
-/* Why a module is incompatible. Strings as in kmp_finding. */
+/* Why a module is refused, or what is known of a symbol. Strings as in kmp_finding. */
 struct kmp_reason {
 	size_t size;          /* set by the caller */
-	const char *rule;     /* "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL */
+	const char *rule;     /* "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL */
 	const char *symbol;   /* the symbol concerned */
 	uint32_t has_wanted;  /* 1 if `wanted` is set, else 0 */
 	uint32_t wanted;      /* the version (CRC) of the symbol that the module was built with */

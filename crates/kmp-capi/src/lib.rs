@@ -44,6 +44,7 @@ mod panic;
 mod plugin;
 mod report;
 mod ret;
+mod status;
 mod sync;
 mod transaction;
 
@@ -62,6 +63,7 @@ pub use report::{
     Finding, Reason, Report, kind, kmp_report_count, kmp_report_free, kmp_report_get, kmp_report_reason,
     kmp_report_verdict, policy, state, verdict,
 };
+pub use status::{kmp_explain, kmp_status};
 pub use sync::{kmp_sync, sync_flag};
 pub use transaction::{
     Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_fd,

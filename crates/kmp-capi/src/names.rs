@@ -21,14 +21,16 @@ const KINDS: &[(u32, &CStr)] = &[
     (kind::INITRD, c"initrd"),
     (kind::MESSAGE, c"message"),
     (kind::KERNEL, c"kernel"),
+    (kind::DRIVER, c"driver"),
+    (kind::SYMBOL, c"symbol"),
 ];
 
 /// As [`KINDS`]. Those that the engine has as well have its words.
 const STATES: &[(u32, &CStr)] = &[
     (state::NONE, c"none"),
     (state::COMPATIBLE, c"compatible"),
-    (state::INCOMPATIBLE, c"incompatible"),
-    (state::UNKNOWN, c"unknown"),
+    (state::REFUSED, c"refused"),
+    (state::UNREAD, c"unread"),
     (state::ADDED, c"added"),
     (state::REPLACED, c"replaced"),
     (state::REMOVED, c"removed"),
@@ -40,6 +42,13 @@ const STATES: &[(u32, &CStr)] = &[
     (state::NEW_KERNEL, c"new-kernel"),
     (state::OLD_KERNEL, c"old-kernel"),
     (state::HAS_ITSELF, c"has-itself"),
+    (state::NATIVE, c"native"),
+    (state::LINKED, c"linked"),
+    (state::UNLINKED, c"unlinked"),
+    (state::UNUSED, c"unused"),
+    (state::DECLINED, c"declined"),
+    (state::CLASH, c"clash"),
+    (state::BROKEN, c"broken"),
     (state::RUNNING, c"running"),
 ];
 
@@ -115,4 +124,17 @@ pub extern "C" fn kmp_rule_words(name: *const c_char) -> *const c_char {
         let rule = rules().iter().find(|(known, _)| name == Some(known.as_c_str()));
         rule.map_or(c"".as_ptr(), |(_, words)| words.as_ptr())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kmp_core::state::State;
+
+    #[test]
+    fn states_of_the_engine_have_its_words() {
+        for state in State::ALL {
+            assert_eq!(of_state(crate::report::of_state(*state)), state.word());
+        }
+    }
 }

@@ -10,6 +10,7 @@ use std::ptr::null;
 
 use kmp_core::abi;
 use kmp_core::problem::Problem;
+use kmp_core::state::State;
 
 use crate::arg::{self, growing};
 use crate::error::{Error, c_text, code};
@@ -17,13 +18,13 @@ use crate::ret;
 
 /// Kinds of findings, and the states that each may have.
 pub mod kind {
-    /// a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN
+    /// a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     pub const MODULE: u32 = 1;
     /// what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     pub const CHANGE: u32 = 2;
     /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
-    /// a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE
+    /// a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
@@ -35,6 +36,10 @@ pub mod kind {
     pub const MESSAGE: u32 = 8;
     /// an installed kernel: KMP_RUNNING, KMP_NONE
     pub const KERNEL: u32 = 9;
+    /// how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD
+    pub const DRIVER: u32 = 10;
+    /// a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
+    pub const SYMBOL: u32 = 11;
 }
 
 /// States of findings.
@@ -44,9 +49,9 @@ pub mod state {
     /// the kernel would load it
     pub const COMPATIBLE: u32 = 1;
     /// the kernel would refuse it
-    pub const INCOMPATIBLE: u32 = 2;
+    pub const REFUSED: u32 = 2;
     /// something could not be read, so it is not known whether it is compatible
-    pub const UNKNOWN: u32 = 3;
+    pub const UNREAD: u32 = 3;
     /// its links were made
     pub const ADDED: u32 = 10;
     /// the links now lead to another version
@@ -69,8 +74,38 @@ pub mod state {
     pub const OLD_KERNEL: u32 = 31;
     /// the kernel comes with the transaction, and has modules of its own for the same devices
     pub const HAS_ITSELF: u32 = 32;
+    /// built for this kernel, in its own directory, and loads
+    pub const NATIVE: u32 = 40;
+    /// built for another kernel, loads in this one, and is linked
+    pub const LINKED: u32 = 41;
+    /// would load, but not all of its links are there
+    pub const UNLINKED: u32 = 42;
+    /// another build of the same driver serves this kernel
+    pub const UNUSED: u32 = 43;
+    /// not to be linked into this kernel, as kmp.conf or its package says
+    pub const DECLINED: u32 = 44;
+    /// not linked: a module of that name is there already
+    pub const CLASH: u32 = 45;
+    /// a module of its package is missing or is no valid module
+    pub const BROKEN: u32 = 46;
     /// the kernel runs now
     pub const RUNNING: u32 = 50;
+}
+
+/// The constant for a state of the engine's.
+pub(crate) fn of_state(state: State) -> u32 {
+    match state {
+        State::Native => state::NATIVE,
+        State::Linked => state::LINKED,
+        State::Unlinked => state::UNLINKED,
+        State::Unused => state::UNUSED,
+        State::Declined => state::DECLINED,
+        State::Clash => state::CLASH,
+        State::Refused => state::REFUSED,
+        State::Broken => state::BROKEN,
+        State::Unread => state::UNREAD,
+        State::Compatible => state::COMPATIBLE,
+    }
 }
 
 /// Policies.
@@ -101,9 +136,9 @@ pub mod verdict {
 pub struct Finding {
     /// set by the caller
     pub size: usize,
-    /// a kind: KMP_MODULE ... KMP_MESSAGE
+    /// a kind: KMP_MODULE ... KMP_SYMBOL
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_HAS_ITSELF
+    /// a state: KMP_NONE ... KMP_RUNNING
     pub state: u32,
     /// the kernel's release
     pub release: *const c_char,
@@ -126,13 +161,13 @@ pub struct Finding {
 }
 growing!(Finding, last: loaded: u32);
 
-/// Why a module is incompatible. Strings as in kmp_finding.
+/// Why a module is refused, or what is known of a symbol. Strings as in kmp_finding.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reason {
     /// set by the caller
     pub size: usize,
-    /// "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL
+    /// "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL
     pub rule: *const c_char,
     /// the symbol concerned
     pub symbol: *const c_char,
@@ -216,15 +251,20 @@ impl Entry {
     }
 
     pub fn reasons<'r>(self, reasons: impl IntoIterator<Item = &'r abi::Reason>) -> Self {
-        let why = |r: &abi::Reason| Why {
-            rule: c_text(r.rule.as_str()),
-            symbol: r.symbol.as_deref().map(c_text),
-            wanted: r.wanted,
-            offered: r.offered,
-            exporter: r.exporter.as_deref().map(c_text),
-            detail: c_text(&r.detail),
-        };
-        Self { reasons: reasons.into_iter().map(why).collect(), ..self }
+        Self { reasons: reasons.into_iter().map(Why::from).collect(), ..self }
+    }
+}
+
+impl From<&abi::Reason> for Why {
+    fn from(reason: &abi::Reason) -> Self {
+        Self {
+            rule: c_text(reason.rule.as_str()),
+            symbol: reason.symbol.as_deref().map(c_text),
+            wanted: reason.wanted,
+            offered: reason.offered,
+            exporter: reason.exporter.as_deref().map(c_text),
+            detail: c_text(&reason.detail),
+        }
     }
 }
 

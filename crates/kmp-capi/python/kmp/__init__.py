@@ -6,7 +6,7 @@ Which modules would the installed kernels refuse, and why?
     import kmp
 
     for finding in kmp.System().check():
-        if finding.state == kmp.State.INCOMPATIBLE:
+        if finding.state == kmp.State.REFUSED:
             print(finding.text)
             for reason in finding.reasons:
                 print("   ", reason.rule, reason.symbol, reason.detail)
@@ -208,6 +208,14 @@ class System:
     def check(self, names=(), kernel=None):
         """Judges modules, package files or installed packages; none named: all installed KMPs. kmp_check()."""
         return Report(_make(_lib.kmp_check, self._handle, *_names(names), _bytes(kernel)))
+
+    def status(self, kernel=None):
+        """How each installed KMP stands in each kernel, or in one: kmp_status()."""
+        return Report(_make(_lib.kmp_status, self._handle, _bytes(kernel)))
+
+    def explain(self, name, kernel):
+        """What each symbol of a module, or of a KMP's modules, gets in a kernel: kmp_explain()."""
+        return Report(_make(_lib.kmp_explain, self._handle, _bytes(name), _bytes(kernel)))
 
     def sync(self, dry_run=False, depmod=True, wait=True):
         """Corrects the links of all kernels: kmp_sync()."""

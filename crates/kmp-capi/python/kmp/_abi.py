@@ -96,15 +96,17 @@ class Removal(Number):
 class Kind(Number):
     """Kinds of findings, and the states that each may have."""
 
-    MODULE = 1  # a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN
+    MODULE = 1  # a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     CHANGE = 2  # what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     DEPMOD = 3  # depmod: KMP_DONE, KMP_DUE, KMP_FAILED
-    NOT_LINKED = 4  # a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE
+    NOT_LINKED = 4  # a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN
     LOST = 5  # a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     PROBLEM = 6  # something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED
     INITRD = 7  # a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED
     MESSAGE = 8  # a line of the message to the user about a transaction: KMP_NONE
     KERNEL = 9  # an installed kernel: KMP_RUNNING, KMP_NONE
+    DRIVER = 10  # how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD
+    SYMBOL = 11  # a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
 
 
 class State(Number):
@@ -112,8 +114,8 @@ class State(Number):
 
     NONE = 0  # the kind has no state
     COMPATIBLE = 1  # the kernel would load it
-    INCOMPATIBLE = 2  # the kernel would refuse it
-    UNKNOWN = 3  # something could not be read, so it is not known whether it is compatible
+    REFUSED = 2  # the kernel would refuse it
+    UNREAD = 3  # something could not be read, so it is not known whether it is compatible
     ADDED = 10  # its links were made
     REPLACED = 11  # the links now lead to another version
     REMOVED = 12  # its links were removed
@@ -125,6 +127,13 @@ class State(Number):
     NEW_KERNEL = 30  # the kernel comes with the transaction
     OLD_KERNEL = 31  # the kernel stays
     HAS_ITSELF = 32  # the kernel comes with the transaction, and has modules of its own for the same devices
+    NATIVE = 40  # built for this kernel, in its own directory, and loads
+    LINKED = 41  # built for another kernel, loads in this one, and is linked
+    UNLINKED = 42  # would load, but not all of its links are there
+    UNUSED = 43  # another build of the same driver serves this kernel
+    DECLINED = 44  # not to be linked into this kernel, as kmp.conf or its package says
+    CLASH = 45  # not linked: a module of that name is there already
+    BROKEN = 46  # a module of its package is missing or is no valid module
     RUNNING = 50  # the kernel runs now
 
 
@@ -149,8 +158,8 @@ class Finding(Structure):
 
     _fields_ = [
         ("size", c_size_t),  # set by the caller
-        ("kind", c_uint32),  # a kind: KMP_MODULE ... KMP_MESSAGE
-        ("state", c_uint32),  # a state: KMP_NONE ... KMP_HAS_ITSELF
+        ("kind", c_uint32),  # a kind: KMP_MODULE ... KMP_SYMBOL
+        ("state", c_uint32),  # a state: KMP_NONE ... KMP_RUNNING
         ("release", c_char_p),  # the kernel's release
         ("package", c_char_p),  # NAME-VERSION-RELEASE
         ("module", c_char_p),  # the name; for a lost driver all names, separated by blanks
@@ -164,11 +173,11 @@ class Finding(Structure):
 
 
 class Reason(Structure):
-    """Why a module is incompatible. Strings as in kmp_finding."""
+    """Why a module is refused, or what is known of a symbol. Strings as in kmp_finding."""
 
     _fields_ = [
         ("size", c_size_t),  # set by the caller
-        ("rule", c_char_p),  # "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL
+        ("rule", c_char_p),  # "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL
         ("symbol", c_char_p),  # the symbol concerned
         ("has_wanted", c_uint32),  # 1 if `wanted` is set, else 0
         ("wanted", c_uint32),  # the version (CRC) of the symbol that the module was built with
@@ -187,6 +196,8 @@ FUNCTIONS = {
     "kmp_open": (c_int, [c_char_p, c_uint32, POINTER(c_void_p)]),
     "kmp_close": (None, [c_void_p]),
     "kmp_kernels": (c_int, [c_void_p, POINTER(c_void_p)]),
+    "kmp_status": (c_int, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "kmp_explain": (c_int, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "kmp_check": (c_int, [c_void_p, POINTER(c_char_p), c_size_t, c_char_p, POINTER(c_void_p)]),
     "kmp_sync": (c_int, [c_void_p, c_uint32, POINTER(c_void_p)]),
     "kmp_transaction_new": (c_int, [c_void_p, POINTER(c_void_p)]),

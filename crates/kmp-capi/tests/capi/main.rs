@@ -9,3 +9,4 @@ mod header;
 mod library;
 mod plugin;
 mod python;
+mod status;

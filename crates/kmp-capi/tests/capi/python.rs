@@ -2,7 +2,6 @@
 //! The Python module, on the library that was built.
 
 use std::mem::{offset_of, size_of};
-use std::process::Command;
 
 use kmp_capi::{Finding, Package, Reason};
 use testkit::{Output, TestRoot, run};
@@ -94,6 +93,9 @@ fn it_reports_what_c_reports() {
     let judge = format!("t = system.transaction()\nt.add_file({package:?})\nshow(t.judge())");
     same(&root, &["judge", "-", &format!("+{package}")], &judge);
     same(&root, &["sync", "dry"], "show(system.sync(dry_run=True))");
+    same(&root, &["kernels"], "show(system.kernels())");
+    same(&root, &["status"], "show(system.status())");
+    same(&root, &["explain", "foo", "6.4.0-2-default"], "show(system.explain('foo', '6.4.0-2-default'))");
     let kernels = "for k in system.kernels(): print(k.kind.name, k.state.name, k.release, k.path)";
     let said = python(&root, &["-c", &format!("{PRINT}\nsystem = kmp.System(sys.argv[-1])\n{kernels}")]);
     let line = |krel: &str| format!("KERNEL NONE {krel} /usr/lib/modules/{krel}\n");

@@ -17,8 +17,19 @@ use syn::{
 use crate::install::project;
 
 /// Whose public items the header has, in its order.
-const MODULES: &[&str] =
-    &["error", "handle", "kernels", "check", "sync", "transaction", "plugin", "report", "json", "names"];
+const MODULES: &[&str] = &[
+    "error",
+    "handle",
+    "kernels",
+    "status",
+    "check",
+    "sync",
+    "transaction",
+    "plugin",
+    "report",
+    "json",
+    "names",
+];
 
 const FIRST: &str = "/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Made of the library's sources by `cargo xtask header`: change it there. */
