@@ -74,10 +74,8 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
 
 /// The modules of a kernel that no package owns.
 pub fn loose<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<Loose<'s>> {
-    let own = survey.release(kernel).third_party.iter().zip(&kernel.plan.natives);
-    own.filter(|(m, _)| survey.inventory.owner(&m.path).is_none())
-        .map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict })
-        .collect()
+    let modules = survey.unpackaged_in(kernel);
+    modules.map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict }).collect()
 }
 
 /// A row for each driver. What works counts before what does not, among builds of one driver in one kernel.
