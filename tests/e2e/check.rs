@@ -40,7 +40,7 @@ fn every_installed_kmp_against_every_kernel() {
     assert_eq!(
         output.stdout,
         "foo  /usr/lib/modules/6.4.0-1-default/updates/foo.ko  (foo-kmp-default-1_k6.4.0_1-1)\n  \
-         6.4.0-1-default  compatible\n  6.4.0-2-default  compatible\n  6.4.0-3-default  incompatible\n      \
+         6.4.0-1-default  compatible\n  6.4.0-2-default  compatible\n  6.4.0-3-default  refused\n      \
          crc              changing was 0x00000007 when it was built, vmlinux has 0x00000008\n"
     );
     good(&root, &["check", "--kernel", SAME]);

@@ -32,7 +32,7 @@ fn a_table_with_the_verdict() {
         "mii_link_ok 0x00000005 0x00000005 drivers/net/mii GPL",
         "hidden 0x00000006 0x00000006 vmlinux [NS] GPL namespace",
         "maybe - - nobody (weak)",
-        "6.4.0-3-default: incompatible",
+        "6.4.0-3-default: refused",
     ] {
         assert!(lines.contains(&line.to_string()), "{line}: {output}");
     }

@@ -104,7 +104,7 @@ fn the_kernels_own_modules_elsewhere_are_in_tree() {
         let kmps = states["kernels"][kernel]["kmps"].as_array().unwrap().clone();
         kmps.into_iter().find(|k| k["package"] == user.nvr()).unwrap()["state"].clone()
     };
-    assert_eq!([state(0), state(1)], ["native", "incompatible"]);
+    assert_eq!([state(0), state(1)], ["native", "refused"]);
 }
 
 #[test]

@@ -369,7 +369,7 @@ fn unpackaged_modules_are_judged_and_never_linked() {
     let shown = kmp(&root, &["status"]).stdout;
     assert!(shown.contains("modules that no package owns\n"), "{shown}");
     assert!(shown.contains(&format!("/usr/lib/modules/{OLD}/extra/loose.ko  compatible\n")), "{shown}");
-    assert!(shown.contains("extra/wrong.ko  incompatible: "), "{shown}");
+    assert!(shown.contains("extra/wrong.ko  refused: "), "{shown}");
 }
 
 #[test]

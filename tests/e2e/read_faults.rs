@@ -275,7 +275,7 @@ impl Scenario {
     }
 }
 
-/// Verdicts that are neither those of an undisturbed run nor unknown.
+/// Verdicts that are neither those of an undisturbed run nor unread.
 fn other_verdicts(told: &str, right: &str) -> Vec<String> {
     fn verdicts(text: &str) -> BTreeMap<String, Value> {
         let document: Value = serde_json::from_str(text).unwrap_or_default();
@@ -292,7 +292,7 @@ fn other_verdicts(told: &str, right: &str) -> Vec<String> {
     }
     let right = verdicts(right);
     let told = verdicts(told);
-    let is_unknown = |verdict: &Value| verdict.is_null() || *verdict == "unknown";
+    let is_unknown = |verdict: &Value| verdict.is_null() || *verdict == "unread";
     let differs = told.iter().filter(|(what, verdict)| {
         !is_unknown(verdict) && right.get(*what).is_some_and(|right| right != *verdict)
     });

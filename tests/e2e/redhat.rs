@@ -182,7 +182,7 @@ fn status_check_and_explain_tell_of_both_kinds() {
     good(&root, &["sync"]);
     let status = json(&root, &["status"]);
     for package in [format!("dkms.ko-{EL_OLD}"), "kmod-foo-1-1".into()] {
-        for (krel, state) in [(EL_OLD, "native"), (EL_SAME, "linked"), (EL_OTHER, "incompatible")] {
+        for (krel, state) in [(EL_OLD, "native"), (EL_SAME, "linked"), (EL_OTHER, "refused")] {
             let kernels = status["kernels"].as_array().unwrap();
             let kernel = kernels.iter().find(|k| k["release"] == krel).unwrap();
             let kmps = kernel["kmps"].as_array().unwrap();

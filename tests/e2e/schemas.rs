@@ -54,6 +54,6 @@ fn what_is_printed_is_what_the_schemas_say() {
     // A validator that finds nothing would not be one.
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/sync.json");
     let mut wrong = Command::new("/usr/bin/python3");
-    wrong.args(["-c", VALIDATE]).arg(schema).arg(r#"{"version": 2, "kernels": [{"release": 7}]}"#);
+    wrong.args(["-c", VALIDATE]).arg(schema).arg(r#"{"version": 3, "kernels": [{"release": 7}]}"#);
     assert!(run(&mut wrong).stderr.contains("7 is not of type 'string'"));
 }

@@ -49,7 +49,7 @@ pub fn ends(root: &TestRoot, args: &[&str], status: i32) -> Output {
 pub fn json(root: &TestRoot, args: &[&str]) -> Value {
     let output = kmp(root, &[args, &["--json"]].concat());
     let value: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output}"));
-    assert_eq!(value["version"], 2, "{output}");
+    assert_eq!(value["version"], 3, "{output}");
     value
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run};
 
 use super::packages::{self, kernel, make_executable, telling};
-use super::site::{Mode, Site, goes_through};
+use super::site::{Mode, REFRESH, Site, goes_through};
 use super::system::{System, installed};
 
 /// A package manager.
@@ -181,7 +181,7 @@ impl Machine {
                  clean_requirements_on_remove=1\n",
             );
             root.write("etc/dnf/vars/releasever", "9\n");
-            let repository = "[repo]\nname=repo\nbaseurl=file:///repo\nmetadata_expire=0\ngpgcheck=0\n";
+            let repository = "[repo]\nname=repo\nbaseurl=file:///repo\ngpgcheck=0\n";
             root.write("etc/yum.repos.d/repo.repo", repository);
             root.write("usr/bin/dracut", "#!/bin/sh\necho \"$*\" >>/dracut.log\n");
             make_executable(&root.join("usr/bin/dracut"));
@@ -225,13 +225,15 @@ impl Machine {
         let words = self.by.words(operation);
         match self.by {
             Manager::Zypper(_) => self.site.zypper(&words),
-            Manager::Dnf => self.site.system.run(&[], &[&["dnf", "--assumeyes"], &words[..]].concat()),
+            Manager::Dnf => {
+                self.site.system.run(&[], &[&["dnf", "--assumeyes", REFRESH], &words[..]].concat())
+            }
             Manager::DnfSystemUpgrade => {
                 let dnf =
                     "dnf --assumeyes --setopt=plugins=1 --disableplugin=* --enableplugin=system-upgrade";
                 let line = match operation {
                     Offline => format!("{dnf} offline-distrosync reboot && {dnf} {}", words.join(" ")),
-                    _ => format!("{dnf} {}", words.join(" ")),
+                    _ => format!("{dnf} {REFRESH} {}", words.join(" ")),
                 };
                 let variables = [("DNF_SYSTEM_UPGRADE_NO_REBOOT", "1")];
                 self.site.system.run(&variables, &["sh", "-fc", &line])
@@ -243,7 +245,7 @@ impl Machine {
                     let line = "dnf5 --assumeyes offline reboot && dnf5 offline _execute";
                     return self.site.system.run(&variables, &["sh", "-c", line]);
                 }
-                self.site.system.run(&[], &[&["dnf5", "--assumeyes"], &words[..]].concat())
+                self.site.system.run(&[], &[&["dnf5", "--assumeyes", REFRESH], &words[..]].concat())
             }
         }
     }

@@ -34,6 +34,10 @@ pub struct Site {
     mode: Mode,
 }
 
+/// For dnf: look at the repository again. With `metadata_expire=0` alone, dnf 4.14 now and then takes what it has read in
+/// the same second for current.
+pub const REFRESH: &str = "--refresh";
+
 /// The commit plugin, as it is installed.
 pub const COMMIT_PLUGIN: &str = "usr/lib/zypp/plugins/commit/kmp";
 

@@ -306,31 +306,38 @@ void kmp_plugin_fault(kmp_plugin_t *plugin, const char *what, const char *why);
 int kmp_builds_drivers(const char *path);
 
 /* Kinds of findings, and the states that each may have. */
-#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN */
+#define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
-#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE */
+#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
 
 /* States of findings. */
-#define KMP_NONE 0u         /* the kind has no state */
-#define KMP_COMPATIBLE 1u   /* the kernel would load it */
-#define KMP_INCOMPATIBLE 2u /* the kernel would refuse it */
-#define KMP_UNKNOWN 3u      /* something could not be read, so it is not known whether it is compatible */
-#define KMP_ADDED 10u       /* its links were made */
-#define KMP_REPLACED 11u    /* the links now lead to another version */
-#define KMP_REMOVED 12u     /* its links were removed */
-#define KMP_REPAIRED 13u    /* missing or wrong links were corrected */
-#define KMP_DANGLING 14u    /* a dangling link was removed */
-#define KMP_DONE 20u        /* depmod ran, an initrd was requested */
-#define KMP_DUE 21u         /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd has to be requested */
-#define KMP_FAILED 22u      /* it could not be done; the finding's text says why */
-#define KMP_NEW_KERNEL 30u  /* the kernel comes with the transaction */
-#define KMP_OLD_KERNEL 31u  /* the kernel stays */
-#define KMP_HAS_ITSELF 32u  /* the kernel comes with the transaction, and has modules of its own for the same devices */
+#define KMP_NONE 0u        /* the kind has no state */
+#define KMP_COMPATIBLE 1u  /* the kernel would load it */
+#define KMP_REFUSED 2u     /* the kernel would refuse it */
+#define KMP_UNREAD 3u      /* something could not be read, so it is not known whether it is compatible */
+#define KMP_ADDED 10u      /* its links were made */
+#define KMP_REPLACED 11u   /* the links now lead to another version */
+#define KMP_REMOVED 12u    /* its links were removed */
+#define KMP_REPAIRED 13u   /* missing or wrong links were corrected */
+#define KMP_DANGLING 14u   /* a dangling link was removed */
+#define KMP_DONE 20u       /* depmod ran, an initrd was requested */
+#define KMP_DUE 21u        /* depmod has to run (a dry run, KMP_NO_DEPMOD), an initrd has to be requested */
+#define KMP_FAILED 22u     /* it could not be done; the finding's text says why */
+#define KMP_NEW_KERNEL 30u /* the kernel comes with the transaction */
+#define KMP_OLD_KERNEL 31u /* the kernel stays */
+#define KMP_HAS_ITSELF 32u /* the kernel comes with the transaction, and has modules of its own for the same devices */
+#define KMP_NATIVE 40u     /* built for this kernel, in its own directory, and loads */
+#define KMP_LINKED 41u     /* built for another kernel, loads in this one, and is linked */
+#define KMP_UNLINKED 42u   /* would load, but not all of its links are there */
+#define KMP_UNUSED 43u     /* another build of the same driver serves this kernel */
+#define KMP_DECLINED 44u   /* not to be linked into this kernel, as kmp.conf or its package says */
+#define KMP_CLASH 45u      /* not linked: a module of that name is there already */
+#define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -346,7 +353,7 @@ int kmp_builds_drivers(const char *path);
 struct kmp_finding {
 	size_t size;         /* set by the caller */
 	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_MESSAGE */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_HAS_ITSELF */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_BROKEN */
 	const char *release; /* the kernel's release */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */

@@ -4,10 +4,11 @@
 use std::ffi::{OsString, c_char, c_int};
 
 use kmp_core::check::{self, Line, Request};
+use kmp_core::state::State;
 
 use crate::error::Error;
 use crate::handle::Kmp;
-use crate::report::{Entry, Report, kind, state, verdict};
+use crate::report::{Entry, Report, kind, of_state, verdict};
 use crate::{arg, ret};
 
 /// How many reasons a line names.
@@ -57,10 +58,11 @@ pub extern "C" fn kmp_check(
 
 fn entry(line: &Line, release: &str) -> Entry {
     let reasons = &line.verdict.reasons;
-    let (state, word) = match () {
-        () if reasons.is_empty() => (state::COMPATIBLE, "is compatible with"),
-        () if line.verdict.is_unknown() => (state::UNKNOWN, "cannot be judged for"),
-        () => (state::INCOMPATIBLE, "is incompatible with"),
+    let state = State::of(&line.verdict);
+    let word = match state {
+        State::Compatible => "is compatible with",
+        State::Unread => "cannot be judged for",
+        _ => "is refused by",
     };
     let whose = line.package.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
     let what = match reasons.len() {
@@ -71,7 +73,7 @@ fn entry(line: &Line, release: &str) -> Entry {
             format!("{word} {release}: {}{more}", first.join("; "))
         }
     };
-    let entry = Entry::new(kind::MODULE, state, &format!("{}{whose} {what}", line.name));
+    let entry = Entry::new(kind::MODULE, of_state(state), &format!("{}{whose} {what}", line.name));
     let entry = entry.release(release).module(&line.name).path(&line.path).reasons(reasons);
     match &line.package {
         Some(nvr) => entry.package(nvr),

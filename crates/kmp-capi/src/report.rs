@@ -9,6 +9,7 @@ use std::ptr::null;
 
 use kmp_core::abi;
 use kmp_core::problem::Problem;
+use kmp_core::state::State;
 
 use crate::arg::{self, growing};
 use crate::error::{Error, c_text, code};
@@ -16,13 +17,13 @@ use crate::ret;
 
 /// Kinds of findings, and the states that each may have.
 pub mod kind {
-    /// a module's verdict for a kernel: KMP_COMPATIBLE, KMP_INCOMPATIBLE, KMP_UNKNOWN
+    /// a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     pub const MODULE: u32 = 1;
     /// what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     pub const CHANGE: u32 = 2;
     /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
-    /// a KMP that is not linked into a kernel of its flavour: KMP_INCOMPATIBLE
+    /// a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
@@ -41,9 +42,9 @@ pub mod state {
     /// the kernel would load it
     pub const COMPATIBLE: u32 = 1;
     /// the kernel would refuse it
-    pub const INCOMPATIBLE: u32 = 2;
+    pub const REFUSED: u32 = 2;
     /// something could not be read, so it is not known whether it is compatible
-    pub const UNKNOWN: u32 = 3;
+    pub const UNREAD: u32 = 3;
     /// its links were made
     pub const ADDED: u32 = 10;
     /// the links now lead to another version
@@ -66,6 +67,36 @@ pub mod state {
     pub const OLD_KERNEL: u32 = 31;
     /// the kernel comes with the transaction, and has modules of its own for the same devices
     pub const HAS_ITSELF: u32 = 32;
+    /// built for this kernel, in its own directory, and loads
+    pub const NATIVE: u32 = 40;
+    /// built for another kernel, loads in this one, and is linked
+    pub const LINKED: u32 = 41;
+    /// would load, but not all of its links are there
+    pub const UNLINKED: u32 = 42;
+    /// another build of the same driver serves this kernel
+    pub const UNUSED: u32 = 43;
+    /// not to be linked into this kernel, as kmp.conf or its package says
+    pub const DECLINED: u32 = 44;
+    /// not linked: a module of that name is there already
+    pub const CLASH: u32 = 45;
+    /// a module of its package is missing or is no valid module
+    pub const BROKEN: u32 = 46;
+}
+
+/// The constant for a state of the engine's.
+pub(crate) fn of_state(state: State) -> u32 {
+    match state {
+        State::Native => state::NATIVE,
+        State::Linked => state::LINKED,
+        State::Unlinked => state::UNLINKED,
+        State::Unused => state::UNUSED,
+        State::Declined => state::DECLINED,
+        State::Clash => state::CLASH,
+        State::Refused => state::REFUSED,
+        State::Broken => state::BROKEN,
+        State::Unread => state::UNREAD,
+        State::Compatible => state::COMPATIBLE,
+    }
 }
 
 /// Policies.
@@ -98,7 +129,7 @@ pub struct Finding {
     pub size: usize,
     /// a kind: KMP_MODULE ... KMP_MESSAGE
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_HAS_ITSELF
+    /// a state: KMP_NONE ... KMP_BROKEN
     pub state: u32,
     /// the kernel's release
     pub release: *const c_char,

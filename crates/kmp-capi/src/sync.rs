@@ -9,7 +9,7 @@ use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncRepo
 
 use crate::error::Error;
 use crate::handle::{Kmp, Shared, check_flags};
-use crate::report::{Entry, Report, kind, state, verdict};
+use crate::report::{Entry, Report, kind, of_state, state, verdict};
 use crate::{arg, ret};
 
 /// Flags of kmp_sync().
@@ -77,7 +77,7 @@ fn report(done: &SyncReport) -> Report {
         for missing in done.not_linked(&kernel.release) {
             let nvr = missing.kmp.package.nvr();
             let text = format!("{}: {missing}", kernel.release);
-            let entry = Entry::new(kind::NOT_LINKED, state::INCOMPATIBLE, &text);
+            let entry = Entry::new(kind::NOT_LINKED, of_state(missing.state), &text);
             let reasons = missing.verdicts.iter().flat_map(|v| &v.reasons);
             report.entries.push(entry.release(&kernel.release).package(&nvr).reasons(reasons));
         }

@@ -53,6 +53,7 @@ mod made;
 pub mod plan;
 pub mod problem;
 pub mod run_dir;
+pub mod state;
 pub mod survey;
 pub mod sync;
 pub mod system_log;

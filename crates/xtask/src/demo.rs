@@ -94,7 +94,7 @@ impl Demo {
         let updated = self.kmp(&["status"], 1);
         self.check(
             "status shows both, and the symbol",
-            ["linked", "incompatible", "usb_alert"].iter().all(|word| updated.stdout.contains(word)),
+            ["linked", "refused", "usb_alert"].iter().all(|word| updated.stdout.contains(word)),
         );
 
         head("Why not? Every reason, and symbol by symbol");

@@ -6,7 +6,7 @@ use testkit::{Output, Package};
 use super::names::Names;
 use super::peers::Peer;
 use crate::updates::machine::Machine;
-use crate::updates::site::{Mode, goes_through};
+use crate::updates::site::{Mode, REFRESH, goes_through};
 
 struct Managed {
     machine: Machine,
@@ -44,7 +44,7 @@ impl Managed {
     fn dnf(&self, verb: &str, names: &[&str]) -> Output {
         let line = format!(
             "dnf -q --assumeyes --releasever=9 --nogpgcheck --setopt=plugins=False --setopt=reposdir=/nonexistent \
-             --repofrompath=repo,/repo --setopt=metadata_expire=0 {verb} {}",
+             --repofrompath=repo,/repo {REFRESH} {verb} {}",
             names.join(" ")
         );
         self.machine.site.sh(&line)

@@ -113,7 +113,7 @@ fn python_prints_the_verdicts() {
     let lines = said.lines();
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].ends_with(" is compatible with 6.4.0-1-default"), "{said}");
-    assert!(lines[1].contains(" is incompatible with 6.4.0-2-default: changing was "), "{said}");
+    assert!(lines[1].contains(" is refused by 6.4.0-2-default: changing was "), "{said}");
 }
 
 #[test]

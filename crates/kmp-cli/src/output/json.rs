@@ -13,7 +13,7 @@ use serde::Serialize;
 #[cfg(test)]
 pub mod schemas;
 
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What `kmp VERB --json` prints, on one line.
 #[derive(Debug, Serialize)]
@@ -83,6 +83,9 @@ pub struct Module {
     pub path: String,
     /// Who owns it (`NAME-VERSION-RELEASE`).
     pub package: Option<String>,
+    /// The verdict; kmp(8) says what each word means.
+    #[cfg_attr(test, schemars(extend("enum" = ["compatible", "refused", "unread"])))]
+    pub state: &'static str,
     /// Would it load? Null: something could not be read, and it is not known.
     pub fits: Option<bool>,
     /// Every reason why it does not fit, or why it is not known.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use kmp_core::printable;
+use kmp_core::state::State;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -15,6 +16,18 @@ pub enum Colour {
     Bold,
     /// None.
     Plain,
+}
+
+impl Colour {
+    /// That of a state which matters. Where another build of the driver serves the kernel it is dim.
+    pub fn of(state: State) -> Self {
+        match state {
+            State::Native | State::Linked | State::Compatible => Self::Green,
+            State::Unlinked | State::Clash | State::Unread => Self::Yellow,
+            State::Refused | State::Broken => Self::Red,
+            State::Unused | State::Declined => Self::Dim,
+        }
+    }
 }
 
 const PLAIN: &str = "\x1b[0m";
@@ -69,6 +82,11 @@ impl Page {
             Colour::Plain => return text.to_string(),
         };
         format!("{code}{text}{PLAIN}")
+    }
+
+    /// The word for a state, in its colour.
+    pub fn state(&self, state: State) -> String {
+        self.paint(Colour::of(state), state)
     }
 
     /// A text in lines that fit the terminal, all behind `indent` blanks. A word that is longer is not cut.

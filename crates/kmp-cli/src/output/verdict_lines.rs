@@ -3,16 +3,13 @@
 
 use kmp_core::abi::Verdict;
 use kmp_core::printable;
+use kmp_core::state::State;
 
-use crate::output::terminal::{Colour, Page};
+use crate::output::terminal::Page;
 
 /// Draws the lines of a verdict; `head` stands before the word on the first of them.
 pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
-    let word = match () {
-        () if verdict.fits() => page.paint(Colour::Green, "compatible"),
-        () if verdict.is_unknown() => page.paint(Colour::Yellow, "unknown"),
-        () => page.paint(Colour::Red, "incompatible"),
-    };
+    let word = page.state(State::of(verdict));
     page.line(format!("{head}{word}"));
     let reasons = verdict.reasons.iter().map(|r| (r.rule.as_str(), r.detail.clone()));
     let warnings = verdict.warnings.iter().map(|w| (w.as_str(), w.to_string()));

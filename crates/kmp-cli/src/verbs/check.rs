@@ -6,6 +6,7 @@ use kmp_core::check::{Line, Request, check};
 use kmp_core::ids::{KernelId, List};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::printable;
+use kmp_core::state::State;
 use kmp_core::targets::{File, Targets, judge_together};
 
 use crate::args::Check;
@@ -93,6 +94,7 @@ fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]
                 name: l.name.clone(),
                 path: json::path(&l.path),
                 package: l.package.clone(),
+                state: State::of(&l.verdict).word(),
                 fits: json::fits(&l.verdict),
                 reasons: json::reasons(&l.verdict),
                 warnings: json::warnings(&l.verdict),

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
 use kmp_core::ids::{KmpId, ReleaseId};
 use kmp_core::printable;
+use kmp_core::state::State;
 use kmp_core::survey::Survey;
 use kmp_core::targets::Targets;
 use serde::Serialize;
@@ -146,6 +147,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
                 name: subject.name.into(),
                 path: subject.path.clone(),
                 package: subject.package.clone(),
+                state: State::of(verdict).word(),
                 fits: json::fits(verdict),
                 reasons: json::reasons(verdict),
                 warnings: json::warnings(verdict),

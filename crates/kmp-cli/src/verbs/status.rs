@@ -8,19 +8,18 @@ use std::path::Path;
 
 use kmp_core::abi::{Verdict, Warning};
 use kmp_core::ids::{Id, KmpId, List};
-use kmp_core::inventory::{InstalledKmp, Inventory, Kind, Maker, Ownership, Release};
-use kmp_core::plan::Decision;
+use kmp_core::inventory::{InstalledKmp, Inventory, Kind, Maker};
 use kmp_core::printable;
-use kmp_core::survey::{Survey, SurveyedKernel};
-use kmp_core::sync::first_reason;
+use kmp_core::state::State;
+use kmp_core::survey::{Place, Standing, Survey, SurveyedKernel};
 use serde::Serialize;
 
-use self::page::{Row, State};
+use self::page::{Row, Shown};
 use crate::args::Status;
 use crate::context::{Context, running_kernel};
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
-use crate::output::terminal::{Colour, Page};
+use crate::output::terminal::Page;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -49,10 +48,15 @@ struct Kmp {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(extend("enum" = ["trigger", "scriptlet", "dkms", "akmods", "unknown"])))]
     made_by: Option<&'static str>,
-    /// What the kernel has of it.
-    #[cfg_attr(test, schemars(extend("enum" = STATES)))]
+    /// How it stands in the kernel; kmp(8) says what each word means.
+    #[cfg_attr(test, schemars(extend("enum" = json::schemas::states())))]
     state: &'static str,
-    /// More of that, in words.
+    /// What the kernel has of it: its modules in its `own` directory, all or some of their links, or nothing.
+    #[cfg_attr(test, schemars(extend("enum" = json::schemas::places())))]
+    place: &'static str,
+    /// Is something to be done about it, by kmp or by people?
+    fault: bool,
+    /// Why, where the state alone does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// Every reason why a module of it does not fit.
@@ -61,30 +65,16 @@ struct Kmp {
     warnings: Vec<json::Warning>,
 }
 
-/// The words for states.
-#[cfg(test)]
-const STATES: &[&str] = &[
-    "native",
-    "linked",
-    "not-linked",
-    "superseded",
-    "clash",
-    "broken",
-    "declined",
-    "incompatible",
-    "unknown",
-];
-
 pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
     let survey = context.survey(&mut loader, &args.kernels.kernels)?;
     if let Some(unknown) = &survey.inventory.packages_unknown {
         return Err(format!("the installed KMPs cannot be listed: {unknown}"));
     }
-    let states: Vec<List<KmpId, Option<State>>> = survey.kernels.iter().map(|k| states(&survey, k)).collect();
+    let states: Vec<List<KmpId, Option<Shown>>> = survey.kernels.iter().map(|k| shown(&survey, k)).collect();
     let unpackaged: Vec<Vec<(&Path, &str, &Verdict)>> =
         survey.kernels.iter().map(|k| unpackaged(&survey, k)).collect();
-    let wrong = states.iter().flatten().flatten().any(|s| s.wrong)
+    let wrong = states.iter().flatten().flatten().any(|s| s.standing.is_fault)
         || unpackaged.iter().flatten().any(|(_, _, verdict)| !verdict.fits());
     if args.json {
         print_json(&survey, &states, &unpackaged)?;
@@ -100,94 +90,6 @@ pub fn run(context: &Context, args: &Status, quiet: bool) -> Result<Outcome, Str
     })
 }
 
-fn states(survey: &Survey, kernel: &SurveyedKernel) -> List<KmpId, Option<State>> {
-    let release = survey.release(kernel);
-    let kmps = &survey.inventory.kmps;
-    let plan = &kernel.plan;
-    let served: BTreeSet<&str> = kmps
-        .ids()
-        .filter(|k| matches!(plan.decisions[*k], Decision::Native | Decision::Link))
-        .map(|k| kmps[k].driver.name.as_str())
-        .collect();
-    let mut states = List::new();
-    // What is to be said of the newest version need not be said of all others.
-    let is_newest = |index: KmpId| {
-        let rival =
-            |k: &KmpId| kmps[*k].driver == kmps[index].driver && plan.decisions[*k] != Decision::OtherFlavour;
-        kmps.ids().take(index.place()).find(rival).is_none()
-    };
-    for (index, decision) in plan.decisions.each() {
-        let kmp = &kmps[index];
-        let verdicts = &plan.verdicts[index];
-        let misfit = verdicts.iter().any(|v| !v.fits());
-        let links = links_of(release, index);
-        let state = |word, cell, text, colour, wrong| {
-            Some(State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong })
-        };
-        let with = |state: Option<State>, detail: String| state.map(|s| State { detail: Some(detail), ..s });
-        let state_of_it = match decision {
-            Decision::OtherFlavour => None,
-            Decision::Native if verdicts.iter().any(Verdict::is_unknown) => with(
-                state("native", "unknown", "native, not read", Colour::Yellow, true),
-                first_reason(kmp, verdicts),
-            ),
-            Decision::Unknown => {
-                let text = if links > 0 {
-                    "linked, not known whether it is compatible"
-                } else {
-                    "not known whether it is compatible"
-                };
-                with(state("unknown", "unknown", text, Colour::Yellow, true), first_reason(kmp, verdicts))
-            }
-            Decision::Native if misfit => with(
-                state("native", "refused", "native, but would not load", Colour::Red, true),
-                first_reason(kmp, verdicts),
-            ),
-            Decision::Native => state("native", "native", "native", Colour::Green, false),
-            Decision::Link if links == kmp.modules.len() => {
-                state("linked", "linked", "linked", Colour::Green, false)
-            }
-            Decision::Link => {
-                state("not-linked", "unlinked", "compatible, but not linked", Colour::Yellow, true)
-            }
-            Decision::Superseded(by) => with(
-                state("superseded", "older", "superseded", Colour::Dim, false),
-                format!("by {}", kmps[*by].package.nvr()),
-            ),
-            Decision::Clash { module, with: other } => with(
-                state("clash", "clash", "not linked", Colour::Yellow, true),
-                format!("{module} is there already: {other}"),
-            ),
-            Decision::Broken => with(
-                state("broken", "broken", "broken", Colour::Red, true),
-                kmp.broken.clone().unwrap_or_default(),
-            ),
-            Decision::Declined(why) => {
-                with(state("declined", "declined", "not to be linked", Colour::Dim, false), why.clone())
-            }
-            Decision::DoesNotFit => {
-                let is_minor = served.contains(kmp.driver.name.as_str()) || !is_newest(index);
-                let colour = if is_minor { Colour::Dim } else { Colour::Red };
-                let text = if links > 0 { "incompatible, but linked" } else { "incompatible" };
-                with(
-                    state("incompatible", "refused", text, colour, !is_minor || links > 0),
-                    first_reason(kmp, verdicts),
-                )
-            }
-        };
-        states.push(
-            state_of_it
-                .map(|s| State { notes: if is_there(&s) { notes(verdicts) } else { Vec::new() }, ..s }),
-        );
-    }
-    states
-}
-
-/// Has the kernel the KMP, or should it?
-fn is_there(state: &State) -> bool {
-    ["native", "linked", "not-linked"].contains(&state.word)
-}
-
 /// What a KMP that is there does to others.
 fn notes(verdicts: &[Verdict]) -> Vec<String> {
     let warnings = || verdicts.iter().flat_map(|v| &v.warnings);
@@ -201,10 +103,15 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
     breaks.into_iter().chain(others.map(|text| printable(text.as_ref()))).collect()
 }
 
-/// How many of a KMP's links a kernel has.
-fn links_of(release: &Release, kmp: KmpId) -> usize {
-    let items = release.weak_updates.iter().flatten();
-    items.filter(|item| item.ownership == Ownership::Ours(kmp)).count()
+/// The standings of all KMPs in a kernel, with what is to be shown of each.
+fn shown(survey: &Survey, kernel: &SurveyedKernel) -> List<KmpId, Option<Shown>> {
+    let standings = survey.standings(kernel);
+    let with_notes = |(k, standing): (KmpId, &Option<Standing>)| {
+        let standing = standing.clone()?;
+        let notes = if standing.is_wanted() { notes(&kernel.plan.verdicts[k]) } else { Vec::new() };
+        Some(Shown { standing, notes })
+    };
+    standings.each().map(with_notes).collect()
 }
 
 fn unpackaged<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<(&'s Path, &'s str, &'s Verdict)> {
@@ -218,23 +125,25 @@ fn unpackaged<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<(&'s Pa
 
 fn print_json(
     survey: &Survey,
-    states: &[List<KmpId, Option<State>>],
+    states: &[List<KmpId, Option<Shown>>],
     unpackaged: &[Vec<(&Path, &str, &Verdict)>],
 ) -> Result<(), String> {
     let kmps = &survey.inventory.kmps;
     let mut kernels = Vec::new();
     for ((kernel, states), unpackaged) in survey.kernels.iter().zip(states).zip(unpackaged) {
-        let of_kmp = |(index, state): (KmpId, &Option<State>)| {
-            let state = state.as_ref()?;
+        let of_kmp = |(index, state): (KmpId, &Option<Shown>)| {
+            let Shown { standing, .. } = state.as_ref()?;
             Some(Kmp {
                 package: kmps[index].package.nvr(),
                 modules: kmps[index].modules.iter().map(|m| m.name.to_string()).collect(),
                 kind: kmps[index].kind.as_str(),
                 made_by: kmps[index].kind.maker().map(Maker::word),
-                state: state.word,
-                detail: state.detail.clone(),
+                state: standing.state.word(),
+                place: standing.place.word(),
+                fault: standing.is_fault,
+                detail: standing.detail.clone(),
                 reasons: kernel.plan.verdicts[index].iter().flat_map(json::reasons).collect(),
-                warnings: if is_there(state) {
+                warnings: if standing.is_wanted() {
                     kernel.plan.verdicts[index].iter().flat_map(json::warnings).collect()
                 } else {
                     Vec::new()
@@ -251,6 +160,7 @@ fn print_json(
                     name: name.to_string(),
                     path: json::path(path),
                     package: None,
+                    state: State::of(verdict).word(),
                     fits: json::fits(verdict),
                     reasons: json::reasons(verdict),
                     warnings: json::warnings(verdict),
@@ -262,7 +172,7 @@ fn print_json(
 }
 
 /// Older versions that no kernel has, or should have, and of which nothing is to be said.
-fn idle_versions(inventory: &Inventory, states: &[List<KmpId, Option<State>>]) -> BTreeSet<KmpId> {
+fn idle_versions(inventory: &Inventory, states: &[List<KmpId, Option<Shown>>]) -> BTreeSet<KmpId> {
     let kmps = &inventory.kmps;
     // Of several versions that have the same file only one has really brought it.
     let owns = |index: KmpId| kmps[index].modules.iter().any(|m| inventory.owner(&m.path) == Some(index));
@@ -271,7 +181,8 @@ fn idle_versions(inventory: &Inventory, states: &[List<KmpId, Option<State>>]) -
         |index: KmpId| index.place() > 0 && kmps[KmpId::at(index.place() - 1)].driver == kmps[index].driver;
     kmps.ids()
         .filter(|k| {
-            is_older(*k) && of(*k).all(|s| !s.wrong && !(is_there(s) && (s.word != "native" || owns(*k))))
+            let is_used = |s: &Shown| s.standing.is_wanted() && (s.standing.place != Place::Own || owns(*k));
+            is_older(*k) && of(*k).all(|s| !s.standing.is_fault && !is_used(s))
         })
         .collect()
 }
@@ -279,7 +190,7 @@ fn idle_versions(inventory: &Inventory, states: &[List<KmpId, Option<State>>]) -
 fn print<'s>(
     survey: &'s Survey,
     running: Option<String>,
-    states: &[List<KmpId, Option<State>>],
+    states: &[List<KmpId, Option<Shown>>],
     unpackaged: &[Vec<(&Path, &str, &Verdict)>],
 ) -> Result<(), String> {
     let mut page = Page::new();
@@ -320,15 +231,10 @@ fn print<'s>(
     }
     let mut lines = Vec::new();
     for (path, (_, verdict)) in loose {
+        let word = page.state(State::of(verdict));
         let fits = match verdict.reasons.first() {
-            None => page.paint(Colour::Green, "compatible"),
-            Some(reason) => {
-                let word = match verdict.is_unknown() {
-                    true => page.paint(Colour::Yellow, "unknown"),
-                    false => page.paint(Colour::Red, "incompatible"),
-                };
-                format!("{word}: {}", printable(reason.detail.as_ref()))
-            }
+            None => word,
+            Some(reason) => format!("{word}: {}", printable(reason.detail.as_ref())),
         };
         lines.push(format!("  {}  {fits}", printable(path.as_os_str())));
     }

@@ -81,12 +81,14 @@ impl From<&PackageChange> for Change {
 }
 
 /// A KMP that a kernel does not get.
-
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotLinked {
     /// `NAME-VERSION-RELEASE`.
     package: String,
+    /// Its state there.
+    #[cfg_attr(test, schemars(extend("enum" = ["refused", "clash", "broken"])))]
+    state: &'static str,
     /// Why not, in words.
     detail: String,
 }
@@ -307,7 +309,7 @@ fn print_json(report: &SyncReport) -> Result<(), String> {
         not_linked: report
             .not_linked(&kernel.release)
             .into_iter()
-            .map(|n| NotLinked { package: n.kmp.package.nvr(), detail: n.detail })
+            .map(|n| NotLinked { package: n.kmp.package.nvr(), state: n.state.word(), detail: n.detail })
             .collect(),
     };
     Document::print(report.kernels.iter().map(kernel).collect())

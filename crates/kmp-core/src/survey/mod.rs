@@ -2,7 +2,10 @@
 //! Stock taken, modules judged, links planned: all that can be said before anything is changed. Pure, but for `take.rs`, which
 //! takes the stock.
 
+mod standing;
 mod take;
+
+pub use standing::{Place, Standing};
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

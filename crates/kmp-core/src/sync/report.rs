@@ -13,6 +13,7 @@ use crate::inventory::InstalledKmp;
 use crate::plan::Decision;
 use crate::printable;
 use crate::run_dir::Check;
+use crate::state::State;
 use crate::survey::{Survey, SurveyedKernel};
 
 /// What happens to one package's links in one kernel. Packages are named `NAME-VERSION-RELEASE`.
@@ -119,6 +120,8 @@ pub struct NotLinked<'r> {
     pub id: KmpId,
     /// The KMP.
     pub kmp: &'r InstalledKmp,
+    /// The state that it has there: refused, clash or broken.
+    pub state: State,
     /// The first reason, and how many more there are.
     pub detail: String,
     /// The verdicts on its modules.
@@ -158,13 +161,15 @@ impl SyncReport {
             .filter(|(k, _)| self.survey.inventory.is_eligible(&kmps[*k]))
             .filter_map(|(k, decision)| {
                 let (kmp, verdicts) = (&kmps[k], kernel.plan.verdicts[k].as_slice());
-                let detail = match decision {
-                    Decision::DoesNotFit => first_reason(kmp, verdicts),
-                    Decision::Clash { module, with } => format!("{module} is there already: {with}"),
-                    Decision::Broken => kmp.broken.clone().unwrap_or_default(),
+                let (state, detail) = match decision {
+                    Decision::DoesNotFit => (State::Refused, first_reason(kmp, verdicts)),
+                    Decision::Clash { module, with } => {
+                        (State::Clash, format!("{module} is there already: {with}"))
+                    }
+                    Decision::Broken => (State::Broken, kmp.broken.clone().unwrap_or_default()),
                     _ => return None,
                 };
-                Some(NotLinked { id: k, kmp, detail, verdicts })
+                Some(NotLinked { id: k, kmp, state, detail, verdicts })
             })
             .collect()
     }

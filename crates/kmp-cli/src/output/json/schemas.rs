@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use kmp_core::abi::Rule;
+use kmp_core::state::State;
+use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
@@ -12,6 +14,16 @@ use crate::verbs::{explain, initrd, status, sync};
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
     Rule::ALL.iter().map(|rule| rule.as_str()).collect()
+}
+
+/// The words for the states of drivers.
+pub fn states() -> Vec<&'static str> {
+    State::ALL.iter().filter(|state| **state != State::Compatible).map(|state| state.word()).collect()
+}
+
+/// The words for what a kernel has of a driver.
+pub fn places() -> Vec<&'static str> {
+    Place::ALL.iter().map(|place| place.word()).collect()
 }
 
 fn text<K: JsonSchema>(verb: &str) -> String {

@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status` for people: a table of KMPs and kernels, and below it what is not as it should be.
 
+use kmp_core::state::State;
+use kmp_core::survey::{Place, Standing};
+
 use crate::output::terminal::{Colour, Page};
 
-/// How one KMP stands with one kernel.
-#[derive(Debug)]
-pub struct State {
-    /// For programs.
-    pub word: &'static str,
-    /// In the table; at most [`CELL`] columns.
-    pub cell: &'static str,
-    pub text: &'static str,
-    pub detail: Option<String>,
-    /// What it does to others, though nothing is wrong with itself.
+/// How one KMP stands with one kernel, and what it does to others, though nothing is wrong with itself.
+#[derive(Debug, PartialEq)]
+pub struct Shown {
+    pub standing: Standing,
     pub notes: Vec<String>,
-    pub colour: Colour,
-    /// Something to be done, by kmp or by people.
-    pub wrong: bool,
 }
 
-impl State {
-    fn says_the_same(&self, other: &Self) -> bool {
-        (self.text, &self.detail, &self.notes) == (other.text, &other.detail, &other.notes)
+impl Shown {
+    fn colour(&self) -> Colour {
+        match self.standing.state {
+            State::Refused if !self.standing.is_fault => Colour::Dim,
+            state => Colour::of(state),
+        }
+    }
+
+    /// What is said below the table.
+    fn text(&self) -> String {
+        let place = match self.standing.place {
+            Place::Own if self.standing.state != State::Native => ", and it is in the kernel's own directory",
+            Place::Links | Place::SomeLinks if self.standing.is_linked_wrongly() => ", but linked",
+            _ => "",
+        };
+        format!("{}{place}", self.standing.state)
     }
 }
 
 /// The widest word in the table.
-const CELL: usize = 8;
+const CELL: usize = State::WIDTH;
 const GAP: usize = 2;
 /// The least room for names, before kernels go to a table of their own below.
 const NAMES: usize = 40;
@@ -44,7 +51,7 @@ pub struct Kernel<'s> {
 #[derive(Debug)]
 pub struct Row<'s> {
     pub name: String,
-    pub states: Vec<Option<&'s State>>,
+    pub states: Vec<Option<&'s Shown>>,
 }
 
 /// Draws all of it. `lists`: what is to be said besides, lines with a heading each.
@@ -94,7 +101,7 @@ fn table(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) {
             let cells = cells_of(
                 page,
                 row.states[columns.clone()].iter().map(|state| match state {
-                    Some(state) => (state.cell.to_string(), state.colour),
+                    Some(state) => (state.standing.state.to_string(), state.colour()),
                     None => ("-".to_string(), Colour::Dim),
                 }),
             );
@@ -124,13 +131,13 @@ fn cells_of(page: &Page, cells: impl Iterator<Item = (String, Colour)>) -> Strin
 fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'static str> {
     let (mut can_be_linked, mut has_reasons) = (false, false);
     for row in rows {
-        let mut said: Vec<(&State, Vec<&str>)> = Vec::new();
+        let mut said: Vec<(&Shown, Vec<&str>)> = Vec::new();
         for (kernel, state) in kernels.iter().zip(&row.states) {
-            let Some(state) = state.filter(|s| s.wrong || !s.notes.is_empty()) else { continue };
-            can_be_linked |= state.word == "not-linked" || state.text.ends_with("is linked");
-            has_reasons |= state.detail.is_some() || !state.notes.is_empty();
+            let Some(state) = state.filter(|s| s.standing.is_fault || !s.notes.is_empty()) else { continue };
+            can_be_linked |= state.standing.state == State::Unlinked || state.standing.is_linked_wrongly();
+            has_reasons |= state.standing.detail.is_some() || !state.notes.is_empty();
             // Kernels of which the same is to be said go together.
-            match said.iter_mut().find(|(s, _)| s.says_the_same(state)) {
+            match said.iter_mut().find(|(s, _)| *s == state) {
                 Some((_, releases)) => releases.push(kernel.release),
                 None => said.push((state, vec![kernel.release])),
             }
@@ -147,8 +154,8 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
         for (state, releases) in said {
             let (last, others) = releases.split_last().unwrap_or((&"", &[]));
             others.iter().for_each(|release| page.line(format!("  {release}")));
-            page.line(format!("  {last}  {}", page.paint(state.colour, state.text)));
-            state.detail.iter().chain(&state.notes).for_each(|line| page.wrapped(4, line));
+            page.line(format!("  {last}  {}", page.paint(state.colour(), state.text())));
+            state.standing.detail.iter().chain(&state.notes).for_each(|line| page.wrapped(4, line));
         }
     }
     let sync = can_be_linked.then_some("kmp sync puts the links right.");
@@ -160,22 +167,16 @@ fn faults(page: &mut Page, kernels: &[Kernel<'_>], rows: &[Row<'_>]) -> Vec<&'st
 mod tests {
     use super::*;
 
-    static NATIVE: State = state("native", "native", "native", Colour::Green, false);
-    static LINKED: State = state("linked", "linked", "linked", Colour::Green, false);
+    static NATIVE: Shown = shown(State::Native, Place::Own, None);
+    static LINKED: Shown = shown(State::Linked, Place::Links, None);
 
-    const fn state(
-        word: &'static str,
-        cell: &'static str,
-        text: &'static str,
-        colour: Colour,
-        wrong: bool,
-    ) -> State {
-        State { word, cell, text, detail: None, notes: Vec::new(), colour, wrong }
+    const fn shown(state: State, place: Place, detail: Option<String>) -> Shown {
+        let is_fault = matches!(state, State::Refused);
+        Shown { standing: Standing { state, place, detail, is_fault }, notes: Vec::new() }
     }
 
-    fn incompatible(detail: &str) -> State {
-        let detail = Some(detail.to_string());
-        State { detail, ..state("incompatible", "refused", "incompatible", Colour::Red, true) }
+    fn refused(detail: &str) -> Shown {
+        shown(State::Refused, Place::Nowhere, Some(detail.to_string()))
     }
 
     fn kernels<'s>(releases: &[&'s str]) -> Vec<Kernel<'s>> {
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn a_table_and_what_is_wrong() {
         let detail = "cam: usb_alert was 0x1f3a0c11 when it was built, vmlinux has 0x5e9941d2 (and 1 more)";
-        let misfit = incompatible(detail);
+        let misfit = refused(detail);
         let states = vec![Some(&NATIVE), Some(&LINKED), Some(&misfit)];
         let rows = [
             Row { name: "cam-kmp-default-1.0_k6.4.0_150600.23.22-1".into(), states },
@@ -214,7 +215,7 @@ KMP                                        1         2         3
 cam-kmp-default-1.0_k6.4.0_150600.23.22-1  native    linked    refused
 
 cam-kmp-default-1.0_k6.4.0_150600.23.22-1
-  6.4.0-150600.23.30-default  incompatible
+  6.4.0-150600.23.30-default  refused
     cam: usb_alert was 0x1f3a0c11 when it was built, vmlinux has 0x5e9941d2 (and
     1 more)
 
@@ -230,7 +231,7 @@ kmp check has every reason, kmp explain each symbol.
 
     #[test]
     fn the_same_reason_is_given_once() {
-        let misfit = incompatible("gone");
+        let misfit = refused("gone");
         let rows = [Row { name: "foo".into(), states: vec![Some(&misfit), Some(&misfit), Some(&misfit)] }];
         let text = drawn(80, false, &kernels(&KERNELS), &rows);
         assert_eq!(text.matches("gone").count(), 1, "{text}");
@@ -241,7 +242,7 @@ kmp check has every reason, kmp explain each symbol.
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         let long = "nvidia-open-driver-G06-signed-cuda-kmp-64kb-570.124.06_k6.4.0_150600.23.38-0";
-        let misfit = incompatible(&["a reason that is long"; 9].join(" "));
+        let misfit = refused(&["a reason that is long"; 9].join(" "));
         for count in [1, 5, 40] {
             for releases in [&KERNELS[..], &KERNELS[..1], &[KERNELS, KERNELS, KERNELS].concat()] {
                 let states =
@@ -257,7 +258,9 @@ kmp check has every reason, kmp explain each symbol.
                         assert!(line.chars().count() <= width && !line.ends_with(' '), "{line:?}");
                     }
                     assert!(rows.iter().all(|r| text.contains(&r.name)), "{text}");
-                    let cells = text.matches("  linked").count() + text.matches("  refused").count();
+                    let cell = |l: &str| l.matches("  linked").count() + l.matches("  refused").count();
+                    let is_cell = |l: &&str| !l.starts_with("  6");
+                    let cells: usize = text.lines().filter(is_cell).map(cell).sum();
                     assert_eq!(cells, count * releases.len(), "{text}");
                 }
             }
@@ -266,7 +269,7 @@ kmp check has every reason, kmp explain each symbol.
 
     #[test]
     fn colours_change_nothing_but_colours() {
-        let misfit = incompatible("gone");
+        let misfit = refused("gone");
         let rows = [Row { name: "foo".into(), states: vec![Some(&NATIVE), None, Some(&misfit)] }];
         let plain = drawn(80, false, &kernels(&KERNELS), &rows);
         let mut coloured = drawn(80, true, &kernels(&KERNELS), &rows);
