@@ -19,6 +19,8 @@ pub use initrd::{
 };
 
 pub use index::forget;
+#[cfg(feature = "fuzz")]
+pub(crate) use index::fuzz as fuzz_index_cache;
 pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
 pub use read_only::is_read_only;
