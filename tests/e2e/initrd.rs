@@ -5,16 +5,23 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use testkit::{Compression, Output, Package, PackageBuilder, TestRoot, compress, run};
+use testkit::{Compression, Output, Package, PackageBuilder, TestRoot, compress, makes_empty_initrds, run};
 
 use crate::support::*;
 
-/// A complete system: kernels with images, and a dracut that takes note of its arguments, and makes an empty file.
+/// A complete system: kernels with images, and a dracut that takes note of its arguments, and makes initrds with nothing in them.
 pub struct Machine {
     pub root: TestRoot,
 }
 
-const DRACUT: &str = "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\n[ \"$2\" != --kver ] || echo made > \"/boot/initrd-$3\"\n";
+const DRACUT: &str =
+    "echo \"dracut $*\" >> /calls\n[ ! -e /broken ] || { echo no space left >&2; exit 7; }\n";
+
+/// A stand-in for a generator, by its name. Questions are not noted.
+fn noting(name: &str) -> String {
+    let note = format!("echo \"{name} $*\" >> /calls");
+    format!("case $* in *show-entry*) ;; *) {note} ;; esac\n{}", makes_empty_initrds())
+}
 
 impl Machine {
     fn new() -> Self {
@@ -22,7 +29,7 @@ impl Machine {
         let root = &machine.root;
         root.write("etc/fstab", "");
         root.add_program("/bin/sh", "/bin/sh");
-        machine.program("usr/bin/dracut", DRACUT);
+        machine.program("usr/bin/dracut", &format!("{DRACUT}{}", makes_empty_initrds()));
         machine
     }
 
@@ -324,11 +331,23 @@ fn a_system_that_is_not_complete() {
     std::fs::remove_file(root.join(".buildenv")).unwrap();
     std::fs::remove_file(root.join("usr/bin/dracut")).unwrap();
     assert!(machine.wm2(&[], &["--add-kernel", SAME]).stderr.contains("dracut is not installed"));
-    let output = good(root, &["initrd"]);
-    assert_eq!(output.stdout.matches("dracut is not installed").count(), 3, "{output}");
+    // Whether one is needed is said all the same, and what is in the way.
+    good(root, &["initrd"]);
+    std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
+    let output = ends(root, &["initrd", "--dry-run"], 1);
+    assert!(output.stdout.contains(&format!("{SAME}: a new initrd is needed: there is no initrd\n")));
+    assert_eq!(output.stderr, "kmp: warning: no initrd can be made: dracut is not installed\n");
+    let output = ends(root, &["initrd"], 2);
+    assert!(
+        output.stderr.contains(&format!(
+            "kernel {SAME} needs a new initrd (there is no initrd), but dracut is not installed\n"
+        )),
+        "{output}"
+    );
+    assert_eq!(machine.markers(), [SAME]);
     root.write("run/regenerate-initrd/all", "");
     machine.posttrans(&[]).expect_success();
-    assert_eq!(machine.markers(), ["all"]);
+    assert_eq!(machine.markers(), [SAME, "all"]);
 }
 
 /// boo#1212957, boo#1213822: a kernel without an initrd gets one, also where nothing else is to be done.
@@ -421,7 +440,7 @@ fn boo_1212957_in_tree_modules_that_come_or_go() {
 fn nothing_of_a_root_is_run_without_leave() {
     let machine = Machine::kernels();
     let root = &machine.root;
-    machine.program("usr/bin/sdbootutil", "echo \"sdbootutil $*\" >> /calls\n");
+    machine.program("usr/bin/sdbootutil", &noting("sdbootutil"));
     std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
     let every_verb = [
         &["initrd", "--dry-run"][..],
@@ -457,8 +476,8 @@ fn nothing_of_a_root_is_run_without_leave() {
 fn other_generators() {
     let machine = Machine::kernels();
     let root = &machine.root;
-    machine.program("usr/bin/mkosi-initrd", "echo \"mkosi-initrd $*\" >> /calls\n");
-    machine.program("opt/other", "echo \"other $*\" >> /calls\n");
+    machine.program("usr/bin/mkosi-initrd", &noting("mkosi-initrd"));
+    machine.program("opt/other", &noting("other"));
     let mkosi = |krel| format!("mkosi-initrd --kernel-version {krel} -O /boot -o initrd-{krel}");
     root.write("etc/sysconfig/bootloader", "# text\nINITRD_GENERATOR=\"mkosi\"\n");
     machine.wm2(&[], &["--add-kernel", SAME]);
@@ -479,7 +498,8 @@ fn other_generators() {
     assert!(output.stderr.contains("INITRD_GENERATOR is \"booster\""), "{output}");
     assert_eq!(machine.markers(), [SAME]);
     // sdbootutil goes over all, where it is in use; in a snapshot of transactional-update it has to wait.
-    let sdbootutil = "echo \"sdbootutil $*\" >> /calls\n";
+    // What it is asked is no matter here.
+    let sdbootutil = noting("sdbootutil").replace("echo \"sd", "[ $1 = --no-reuse-initrd ] && echo \"sd");
     machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 1\n{sdbootutil}"));
     assert_eq!(machine.posttrans(&[]).status, Some(1));
     machine.program("usr/bin/sdbootutil", &format!("[ \"$1\" != is-installed ] || exit 0\n{sdbootutil}"));
@@ -677,4 +697,74 @@ fn the_real_dracut_makes_a_unified_image() {
     assert_eq!(output.stdout, format!("{SAME}: a new initrd is needed: foo: the initrd has another build\n"));
     kmp(&format!("initrd --kernel {SAME}")).expect_success();
     assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
+}
+
+/// What a generator says of itself is not believed: it ends with 0, and there is no new initrd that the kernel could boot with.
+#[test]
+fn a_generator_that_makes_nothing_has_failed() {
+    let (one, old) = foo("1");
+    for (script, present, why) in [
+        ("exit 0", true, "is the one that was there before"),
+        ("exit 0", false, "there is none"),
+        (": > /boot/initrd-$3", true, "it cannot be read"),
+        ("echo made > /boot/initrd-$3", false, "it cannot be read"),
+        ("while read -r line; do :; done < /old > /elsewhere", true, "is the one that was there before"),
+        // Times alone are no new initrd: it has the build that was to be replaced.
+        ("exec /bin/cp /old /boot/initrd-$3", true, "foo: the initrd has another build"),
+    ] {
+        let machine = Machine::kernels();
+        let root = &machine.root;
+        root.install(&[&one]);
+        machine.initrd_at("old", "cat", SAME, &[(LINK, old.clone())]);
+        machine.initrd(SAME, &[(LINK, old.clone())]);
+        root.update(&[&foo("2").0]);
+        good(root, &["sync", "--no-initrd"]);
+        root.add_program("/bin/cp", "/bin/cp");
+        machine.program("usr/bin/dracut", &format!("echo \"dracut $*\" >> /calls\n{script}\n"));
+        if !present {
+            std::fs::remove_file(root.join(format!("boot/initrd-{SAME}"))).unwrap();
+        }
+        let output = ends(root, &["initrd", "--kernel", SAME], 2);
+        let failed = format!(
+            "/usr/bin/dracut could not make the initrd of kernel {SAME}: it ended without an error, but "
+        );
+        assert!(output.stderr.contains(&failed) && output.stderr.contains(why), "{script}: {output}");
+        assert!(!output.stdout.contains("was made"), "{script}: {output}");
+        assert_eq!(
+            (machine.markers(), machine.calls()),
+            (vec![SAME.to_string()], vec![made(SAME)]),
+            "{script}"
+        );
+        // For who serves requests, one or all, as well.
+        assert_eq!(machine.posttrans(&[]).status, Some(1), "{script}");
+        assert_eq!(machine.markers(), [SAME], "{script}");
+        let value = crate::support::json(root, &["--run-in-root", "initrd", "--kernel", SAME]);
+        assert_eq!(value["kernels"][0]["done"], "failed", "{script}: {value}");
+        root.write("run/regenerate-initrd/all", "");
+        assert_eq!(machine.posttrans(&[]).status, Some(1), "{script}");
+        assert_eq!(machine.markers(), [SAME, "all"], "{script}");
+        // One that does what it says: all is done.
+        machine.program("usr/bin/dracut", &format!("{DRACUT}{}", makes_empty_initrds()));
+        good(root, &["initrd"]);
+        assert!(machine.markers().is_empty(), "{script}");
+    }
+}
+
+/// sdbootutil names an initrd by its contents: one that is equal stays where it is. About another snapshot, of which nothing is
+/// known here, its word counts.
+#[test]
+fn an_equal_initrd_of_sdbootutil_is_new() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let entry = "*show-entry*) echo \"initrd /initrd-$3\";;";
+    for (entry, status) in [(entry, 0), ("*show-entry*) ;;", 1), ("*show-entry*) exit 1;;", 0)] {
+        machine.program(
+            "usr/bin/sdbootutil",
+            &format!("for last; do :; done\nall=$*\nset -- a b \"$last\"\ncase $all in\n{entry}\nesac\n"),
+        );
+        root.write(format!("run/regenerate-initrd/{SAME}"), "");
+        let output = machine.posttrans(&[]);
+        assert_eq!(output.status, Some(status), "{entry}: {output}");
+        assert_eq!(machine.markers().is_empty(), status == 0, "{entry}");
+    }
 }

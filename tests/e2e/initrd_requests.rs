@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Requests for initrds between runs: what one leaves, another finds.
 
+use testkit::makes_empty_initrds;
+
 use crate::initrd::{LINK, Machine, ends, foo, good, made};
 use crate::support::{OLD, OTHER, SAME, writes_nothing};
 
@@ -77,7 +79,7 @@ fn in_red_hats_dialect_changed_links_count_in_the_next_run() {
 #[test]
 fn a_marker_that_is_left_again_stays() {
     let machine = Machine::kernels();
-    let again = format!("echo made > \"$2\"\n: > /run/regenerate-initrd/{SAME}\n");
+    let again = format!("{}: > /run/regenerate-initrd/{SAME}\n", makes_empty_initrds());
     machine.program("usr/bin/dracut", &again);
     // Times are as coarse as the kernel's clock ticks.
     let slowly = format!("#!/bin/sh\nsleep 0.05\n{}", again);
@@ -87,7 +89,7 @@ fn a_marker_that_is_left_again_stays() {
     assert_eq!(machine.markers(), [SAME]);
     machine.posttrans(&[]).expect_success();
     assert_eq!(machine.markers(), [SAME]);
-    machine.program("usr/bin/dracut", "echo made > \"$2\"\n");
+    machine.program("usr/bin/dracut", &makes_empty_initrds());
     machine.posttrans(&[]).expect_success();
     assert!(machine.markers().is_empty());
 }

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use testkit::{TestRoot, run};
+use testkit::{TestRoot, makes_empty_initrds, run};
 
 use crate::support::*;
 
@@ -14,7 +14,7 @@ fn bootable() -> TestRoot {
     let root = red_hat();
     root.add_program("/bin/sh", "/bin/sh");
     root.write("etc/fstab", "");
-    executable(&root, "usr/bin/dracut", "#!/bin/sh\necho \"$@\" >> /dracut.log\n");
+    executable(&root, "usr/bin/dracut", &noting(""));
     let old = kernel(EL_OLD, 7);
     for krel in [EL_OLD, EL_SAME, LATER] {
         write(&kernel(krel, 7).file("vmlinuz", "image"), &root);
@@ -27,6 +27,11 @@ fn bootable() -> TestRoot {
 }
 
 const LATER: &str = "5.14.0-170.el9.x86_64";
+
+/// A dracut that takes notes, and makes an initramfs with nothing in it.
+fn noting(name: &str) -> String {
+    format!("#!/bin/sh\necho {name}\"$@\" >> /dracut.log\n{}", makes_empty_initrds())
+}
 
 fn executable(root: &TestRoot, path: &str, text: &str) {
     use std::os::unix::fs::PermissionsExt;
@@ -104,7 +109,7 @@ fn initramfs_of_kernels_whose_modules_changed() {
 #[test]
 fn another_dracut_and_another_check() {
     let root = bootable();
-    executable(&root, "opt/dracut", "#!/bin/sh\necho other \"$@\" >> /dracut.log\n");
+    executable(&root, "opt/dracut", &noting("other "));
     wm_with_initramfs(&root, &["--add-modules", "--dracut", "/opt/dracut"], FOO).expect_success();
     assert_eq!(dracuts(&root), [made(EL_SAME), made(EL_OLD)].map(|line| format!("other {line}")));
     let root = bootable();

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use testkit::{KernelBuilder, TestRoot, run};
+use testkit::{KernelBuilder, TestRoot, makes_empty_initrds, run};
 
 use crate::build::Workshop;
 use crate::corpus::KMP;
@@ -42,7 +42,7 @@ fn site() -> TestRoot {
     root.add_program("/bin/rm", "/usr/bin/rm");
     root.write("dev/null", "");
     root.write("etc/os-release", "ID=fedora\n");
-    executable(&root, "usr/bin/dracut", "echo dracut \"$@\" >>/log");
+    executable(&root, "usr/bin/dracut", &format!("echo dracut \"$@\" >>/log\n{}", makes_empty_initrds()));
     for krel in [ONE, TWO] {
         KernelBuilder::new(krel).file("vmlinuz", "image").write(&root.path());
         root.write(format!("boot/initramfs-{krel}.img"), "");

@@ -11,11 +11,12 @@ fn package(krel: &str) -> Package {
     kernel_package(&kernel(krel, 7)).build()
 }
 
-/// The calls of boot loaders' programs, but for the question whether one is in use, and initrds.
+/// The calls of boot loaders' programs, but for questions, and initrds.
 fn boot_calls(site: &Site) -> Vec<String> {
     let mut calls = site.calls();
     calls.retain(|call| call.starts_with("bootloader_entry") || call.starts_with("sdbootutil"));
-    calls.retain(|call| !call.contains("[is-installed]") && !call.contains("[--no-reuse-initrd]"));
+    let others = ["[is-installed]", "[show-entry]", "[--no-reuse-initrd]"];
+    calls.retain(|call| !others.iter().any(|other| call.contains(other)));
     calls
 }
 

@@ -9,12 +9,6 @@ pub fn noting(then: &str) -> String {
     )
 }
 
-/// What a generator of initrds does then: an archive with nothing in it.
-pub fn empty_initrd() -> String {
-    let archive = format!("070701{:032}{:08}{:048}0000000b{:08}TRAILER!!!\\000\\000\\000\\000", 0, 1, 0, 0);
-    format!("for last; do :; done\nprintf '{archive}' > /boot/initrd-$last")
-}
-
 /// The generator's call for a kernel's initrd.
 pub fn dracut(krel: &str) -> String {
     format!("dracut [-f] [--kver] [{krel}]")

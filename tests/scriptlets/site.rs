@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testkit::{Output, Package, TestRoot, run, run_rpm};
+use testkit::{Output, Package, TestRoot, makes_empty_initrds, run, run_rpm};
 
+use crate::calls::noting;
 pub use crate::calls::{dracut, entry};
-use crate::calls::{empty_initrd, noting};
 use crate::packages::OLD;
 use crate::support::{bare, depmods, make_executable};
 
@@ -101,7 +101,7 @@ impl Site {
              *) exec /usr/lib/real/weak-modules2 \"$@\" ;; esac",
         );
         self.stand_in(REGENERATE, "exec /usr/lib/real/regenerate-initrd-posttrans");
-        self.stand_in("usr/bin/dracut", &empty_initrd());
+        self.stand_in("usr/bin/dracut", &makes_empty_initrds());
     }
 
     pub fn without(&self, path: &str) -> &Self {
@@ -120,9 +120,11 @@ impl Site {
         self.stand_in("usr/bin/mokutil", &format!("[ \"$1\" != -h ] || printf '%s\\n' 'usage: {options}'"));
     }
 
-    /// A system whose boot loader follows the Boot Loader Specification.
-    pub fn with_sdbootutil(&self, then: &str) {
-        self.stand_in("usr/bin/sdbootutil", then);
+    /// A system whose boot loader follows the Boot Loader Specification, with initrds on the EFI system partition.
+    pub fn with_sdbootutil(&self, first: &str) {
+        self.root.mkdir("efi");
+        let makes = makes_empty_initrds().replace("/boot/", "/efi/");
+        self.stand_in("usr/bin/sdbootutil", &format!("{first}\n{makes}"));
     }
 
     pub fn rpm(&self, options: &[&str], packages: &[&Package]) -> Output {

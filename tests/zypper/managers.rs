@@ -183,7 +183,8 @@ impl Machine {
             root.write("etc/dnf/vars/releasever", "9\n");
             let repository = "[repo]\nname=repo\nbaseurl=file:///repo\ngpgcheck=0\n";
             root.write("etc/yum.repos.d/repo.repo", repository);
-            root.write("usr/bin/dracut", "#!/bin/sh\necho \"$*\" >>/dracut.log\n");
+            let makes = testkit::makes_empty_initrds();
+            root.write("usr/bin/dracut", format!("#!/bin/sh\necho \"$*\" >>/dracut.log\n{makes}"));
             make_executable(&root.join("usr/bin/dracut"));
         }
         root.mkdir("repo");

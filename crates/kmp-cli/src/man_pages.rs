@@ -43,6 +43,39 @@ fn has_item(section: &str, word: &str) -> bool {
     tags.into_iter().any(|tag| tag.split(is_end).any(|w| w == word))
 }
 
+/// What the items of a section are about: the first words of their tags, in bold in alternation with what separates them.
+fn subjects(section: &str) -> Vec<String> {
+    let tags = section.split("\n.TP\n").skip(1).filter_map(|item| item.lines().next());
+    let is_end = |c: char| c.is_whitespace() || c == '"' || c == ',';
+    let words = tags.flat_map(|tag| tag.split(is_end).filter(|w| !w.starts_with('.')));
+    // An operand, or a value, is no subject.
+    let is_subject = |w: &&str| w.starts_with('-') || w.len() > 2 && !w.contains(['=', '[']);
+    words.filter(is_subject).map(ToString::to_string).collect()
+}
+
+/// One item has all that there is to say: two would contradict each other sooner or later.
+#[test]
+fn no_page_has_an_option_a_variable_or_a_setting_twice() {
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap().replace("\\-", "-");
+        for section in page.split("\n.SH ").flat_map(|section| section.split("\n.SS ")) {
+            let heading = section.lines().next().unwrap_or_default();
+            let mut seen = BTreeSet::new();
+            let is_operand =
+                |w: &String| w.starts_with('-') || w.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+            let keys = |w: &String| heading.contains("SETTINGS") || is_operand(w);
+            for subject in subjects(section).into_iter().filter(keys) {
+                let is_value = ["DIR", "FILE", "NAME", "KERNEL", "PROGRAM"].contains(&subject.as_str());
+                assert!(
+                    is_value || seen.insert(subject.clone()),
+                    "{}: {heading}: {subject} twice",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
 fn names(argument: &Arg) -> Vec<String> {
     let long = argument.get_long().map(|l| format!("--{l}"));
     long.into_iter().chain(argument.get_short().map(|s| format!("-{s}"))).collect()

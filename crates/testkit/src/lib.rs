@@ -23,6 +23,7 @@ mod compress;
 pub mod disturb;
 mod elf;
 mod hostile;
+mod initrd;
 mod kernel;
 mod module;
 mod noise;
@@ -39,6 +40,7 @@ mod uki;
 pub use arch::Arch;
 pub use compress::{Compression, compress};
 pub use hostile::{HostileModule, hostile_modules};
+pub use initrd::makes_empty_initrds;
 pub use kernel::{KernelBuilder, ModulesDir, SymversPlace};
 pub use module::{
     CrcStyle, Export, MODULE_LAYOUT_CRC, ModuleBuilder, Need, STRUCT_MODULE_SIZE, Strip, VERMAGIC_FLAGS,

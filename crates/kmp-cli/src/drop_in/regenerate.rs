@@ -5,15 +5,14 @@
 //! initrd is made, and stays when that failed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::dialect::Dialect;
-use kmp_core::initrd::boot::Boots;
-use kmp_core::initrd::{Machines, NoGenerator, Snapshot, System, Wanted, places};
+use kmp_core::initrd::{NoGenerator, Snapshot, System, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
 use kmp_core::run_dir::Note;
@@ -111,7 +110,12 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let is_all = markers.iter().any(|m| m.name == apply::ALL);
     // A generator that makes all of them chooses the places, too.
     let at_once = is_all && !dialect.replaces_initrds_in_place();
-    let (status, has_made) = match at_once.then(|| generator.build_all(&context.root)).flatten() {
+    let made_for: Vec<(&str, &Path)> = match at_once {
+        true => packed(context, &kernels)?,
+        false => Vec::new(),
+    };
+    let make_all = || generator.make_all(&context.root, dialect, &made_for);
+    let (status, has_made) = match at_once.then(make_all).flatten() {
         Some(built) => {
             let status = status_of(built);
             if status == 0 {
@@ -125,6 +129,19 @@ pub fn serve(context: &Context) -> Result<u8, String> {
         log::warn!("{why}");
     }
     Ok(status)
+}
+
+/// Those of which a generator makes the initrds when it makes all: they have an image and depmod's index, and are not kdump's.
+fn packed<'k>(context: &Context, kernels: &[&'k Release]) -> Result<Vec<(&'k str, &'k Path)>, String> {
+    let mut packed = Vec::new();
+    for kernel in kernels.iter().filter(|kernel| !kernel.release.contains("kdump")) {
+        let has_image = places::has_image(&context.root, &kernel.release, &kernel.dir);
+        let has_index = context.root.try_exists(&kernel.dir.join("modules.dep"));
+        if has_image.map_err(|problem| problem.to_string())? && has_index.unwrap_or(false) {
+            packed.push((kernel.release.as_str(), kernel.dir.as_path()));
+        }
+    }
+    Ok(packed)
 }
 
 /// Makes the initrds one by one. Returns the exit status of the last generator that failed, and whether an initrd was made.
@@ -152,23 +169,10 @@ fn serve_each(
     let (mut status, mut has_made) = (0, false);
     let mut kept: Vec<&Note> = Vec::new();
     for (release, (kernel, asking)) in &wanted {
-        let place = match dialect.replaces_initrds_in_place() {
-            true => places::find(&context.root, release, &kernel.dir),
-            false => Ok(Boots::Missing),
-        };
-        let place = place.and_then(|boots| Ok((Machines::of(&context.root, boots.replaceable())?, boots)));
-        let made = place.map(|(machines, boots)| {
-            let (path, snapshot) = (boots.replaceable(), Snapshot::Default);
-            status_of(generator.build(&context.root, Wanted { release, path, snapshot, machines }))
-        });
-        match made {
-            Ok(0) => has_made = true,
-            Err(problem) => {
-                log::error!("no initrd is made for kernel {release}: {problem}");
-                status = 1;
-                kept.extend(asking);
-            }
-            Ok(failed) => {
+        let place = (*release, kernel.dir.as_path());
+        match status_of(generator.make(&context.root, dialect, place, Snapshot::Default)) {
+            0 => has_made = true,
+            failed => {
                 status = failed;
                 kept.extend(asking);
             }

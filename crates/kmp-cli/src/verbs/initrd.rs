@@ -3,7 +3,7 @@
 
 use kmp_core::apply::{self, Asked, Done, InitrdMaker};
 use kmp_core::dialect::Dialect;
-use kmp_core::initrd::{PACKAGE, Reason, Request, Settings, Snapshot, System, compare};
+use kmp_core::initrd::{PACKAGE, Request, Settings, Snapshot, System, compare};
 use kmp_core::inventory::Release;
 use kmp_core::problem::Problem;
 use kmp_core::run_dir::{self, Check, Lock, Note};
@@ -113,7 +113,12 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     let which = kmp_core::config::dialect(&context.root, &mut problems).map_err(|p| p.to_string())?;
     let dialect = which.known().map_err(|unknown| unknown.to_string())?;
     let maker = InitrdMaker::find(&context.root, &settings, dialect, args.dry_run);
-    let system = System::look(&context.root, dialect, None, maker.missing());
+    // Who types it says by that that the system is complete. Scriptlets do not know.
+    let put_off = match args.requested {
+        true => System::fault(&context.root, dialect).map_err(|problem| problem.to_string())?,
+        false => None,
+    };
+    let system = System::look(&context.root, dialect, None, maker.missing()).taken_for_complete();
     let ask = |release: &str| maker.entry(release);
     let system = system.asking(&ask);
     problems.iter().chain(&system.problems).for_each(|problem| log::warn!("{problem}"));
@@ -143,13 +148,23 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
     drop(lock);
     let fates: Vec<_> = asked
         .into_iter()
-        .map(|(release, snapshot, asked)| (release.release.as_str(), maker.serve(release, asked, snapshot)))
+        .map(|(release, snapshot, asked)| {
+            let fate = match &put_off {
+                Some(_) => asked.leave(),
+                None => maker.serve(release, asked, snapshot),
+            };
+            (release.release.as_str(), fate)
+        })
         .collect();
     let is_good = fates.iter().all(|(_, fate)| !matches!(fate.done, Done::Failed(_) | Done::Marked));
     if !args.dry_run && wanted.is_empty() && is_good {
         let for_all = markers.iter().filter(|marker| marker.name == apply::ALL);
         for_all.for_each(|marker| apply::unmark(&context.root, marker));
     }
+    put_off.into_iter().filter(|_| !fates.is_empty()).for_each(|why| log::warn!("{why}"));
+    let is_due = || fates.iter().any(|(_, fate)| fate.done == Done::Due);
+    let missing = maker.missing().filter(|missing| !missing.is_unread() && is_due());
+    missing.into_iter().for_each(|why| log::warn!("no initrd can be made: {why}"));
     maker.finish().into_iter().for_each(|why| log::warn!("{why}"));
     context.done();
     let all = || fates.iter().map(|(release, fate)| (*release, fate));
@@ -163,8 +178,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         page.print()?;
     }
     system_log::report_initrds(context, all());
-    // The line says already why none is made.
-    report(context, all().filter(|(_, fate)| !matches!(fate.reason, Reason::Incomplete(_))));
+    report(context, all());
     Ok(match () {
         () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_)) || fate.reason.is_unknown()) => {
             Outcome::Failed

@@ -164,7 +164,10 @@ fn read_initrd(
     }
     let contents = read.map_err(|e| unreadable(e.to_string()))?;
     match &contents.image {
-        Some(image) => Err(unreadable(format!("a part of it is in {image}, which is not looked into"))),
+        Some(image) => Err(Present::Closed(format!(
+            "{}: a part of it is in {image}, which is not looked into",
+            root.display(path).display()
+        ))),
         None => Ok(contents),
     }
 }

@@ -41,6 +41,8 @@ pub enum Present {
     NoEntry,
     /// One that cannot be read as a whole, and why.
     Unreadable(String),
+    /// One with a part that kmp does not look into, and which.
+    Closed(String),
     /// It, or a module that it is compared with, could not be looked at now, and why.
     Unknown(String),
     /// One that was read.
@@ -192,28 +194,36 @@ pub fn decide(facts: &Facts<'_>, present: impl FnOnce() -> Present) -> Reason {
     let modules = match present() {
         Present::Missing if facts.dialect.makes_missing_initrds() => return Reason::Missing,
         Present::Missing | Present::NoEntry => return Reason::NotMissed,
-        Present::Unreadable(why) => return Reason::Unreadable(why),
+        Present::Unreadable(why) | Present::Closed(why) => return Reason::Unreadable(why),
         Present::Unknown(why) => return Reason::Unknown(why),
         Present::Read(modules) => modules,
     };
-    let mut changed: Vec<(String, Change)> = modules
-        .into_iter()
-        .filter_map(|m| Some((change(&m, facts)?, m.name)))
-        .map(|(change, name)| (name, change))
-        .collect();
-    changed.sort_by(|a, b| a.0.cmp(&b.0));
+    let new = facts.links_changed && facts.dialect.dracut_picks_new_modules();
+    let changed = changes(modules, facts.drivers, new);
     if changed.is_empty() { Reason::Same } else { Reason::Changed(changed) }
 }
 
-fn change(module: &Compared, facts: &Facts<'_>) -> Option<Change> {
+/// What an initrd that was made just now lacks, or has of old. A module on disk that cannot be read is no fault of the initrd. Pure.
+pub fn shortfall(mut made: Vec<Compared>, drivers: &Drivers) -> Vec<(String, Change)> {
+    made.retain(|m| !matches!((&m.installed, &m.packed), (State::Broken(_), _) | (_, State::NotRead)));
+    changes(made, drivers, false)
+}
+
+/// The modules that make a difference, by name. `new`: one that is not in the initrd does.
+fn changes(modules: Vec<Compared>, drivers: &Drivers, new: bool) -> Vec<(String, Change)> {
+    let changes = modules.into_iter().filter_map(|m| Some((change(&m, drivers, new)?, m.name)));
+    let mut changed: Vec<(String, Change)> = changes.map(|(change, name)| (name, change)).collect();
+    changed.sort_by(|a, b| a.0.cmp(&b.0));
+    changed
+}
+
+fn change(module: &Compared, drivers: &Drivers, new: bool) -> Option<Change> {
     match (&module.packed, &module.installed) {
         (State::Absent, State::Absent) => None,
         // Only what is not there can be left out: it is loaded where the initrd has it, by whatever configuration that was made.
-        (State::Absent, _) if facts.drivers.omitted.contains(&module.name) => None,
-        (State::Absent, _) if facts.drivers.wanted.contains(&module.name) => Some(Change::Lacking),
-        (State::Absent, _) => {
-            (facts.links_changed && facts.dialect.dracut_picks_new_modules()).then_some(Change::New)
-        }
+        (State::Absent, _) if drivers.omitted.contains(&module.name) => None,
+        (State::Absent, _) if drivers.wanted.contains(&module.name) => Some(Change::Lacking),
+        (State::Absent, _) => new.then_some(Change::New),
         (_, State::Absent) => Some(Change::Gone),
         (State::Read(packed), State::Read(installed)) => {
             (!packed.is_same(installed)).then_some(Change::Differs)
@@ -315,6 +325,27 @@ mod tests {
             let expected = expected.map_or(Reason::Same, |c| Reason::Changed(vec![("foo".into(), c)]));
             assert_eq!(decide(&facts(&drivers), || one(installed, packed)), expected);
         }
+    }
+
+    #[test]
+    fn a_new_initrd_has_what_is_installed() {
+        let short = |installed, packed| {
+            let mut drivers = Drivers::default();
+            drivers.wanted.insert("wanted".into());
+            let one = |name: &str, installed, packed| Compared { name: name.into(), installed, packed };
+            let made = vec![one("foo", installed, packed), one("wanted", State::NotRead, State::Absent)];
+            let mut short = shortfall(made, &drivers);
+            assert_eq!(short.pop(), Some(("wanted".into(), Change::Lacking)));
+            short.pop().map(|(_, change)| change)
+        };
+        assert_eq!(short(digest("a"), digest("a")), None);
+        assert_eq!(short(digest("a"), digest("b")), Some(Change::Differs));
+        assert_eq!(short(State::Absent, digest("a")), Some(Change::Gone));
+        // Which modules beside the wanted ones get in is for the generator to say.
+        assert_eq!(short(digest("a"), State::Absent), None);
+        let broken = || State::Broken("cut".into());
+        assert_eq!(short(digest("a"), broken()), Some(Change::Unknown("in the initrd: cut".into())));
+        assert_eq!(short(broken(), digest("a")), None);
     }
 
     #[test]

@@ -115,10 +115,24 @@ impl Tool {
             Self::Dracut | Self::MkosiInitrd => false,
         }
     }
+
+    /// Does it leave the initrd that there is in its place, if the new one has the same bytes? sdbootutil names them by their
+    /// contents.
+    pub const fn keeps_equal_initrds(self) -> bool {
+        self.makes_boot_entries()
+    }
+
+    /// Does dracut's configuration say what it packs? sdbootutil calls dracut, where nothing else is configured.
+    pub const fn reads_dracut_conf(self) -> bool {
+        match self {
+            Self::Dracut | Self::Sdbootutil => true,
+            Self::MkosiInitrd => false,
+        }
+    }
 }
 
 /// sdbootutil's option for [`Snapshot::Default`].
-const DEFAULT_SNAPSHOT: &str = "--default-snapshot";
+pub(crate) const DEFAULT_SNAPSHOT: &str = "--default-snapshot";
 
 /// For which snapshot of the system an initrd is made, where there are snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use boot::{Boots, Entries, Told};
 pub use decide::{Change, Reason};
 pub use digest::Digest;
 pub use dracut_conf::Drivers;
+pub(crate) use generators::DEFAULT_SNAPSHOT;
 pub use generators::{Machines, NoGenerator, Snapshot, Tool, Wanted, configured};
 pub use settings::Settings;
 
@@ -100,6 +101,12 @@ impl<'a> System<'a> {
     #[must_use]
     pub fn asking(self, ask: Ask<'a>) -> Self {
         Self { ask: Some(ask), ..self }
+    }
+
+    /// Somebody asks who knows the system: whether it is complete, and has a generator, is not asked any more.
+    #[must_use]
+    pub fn taken_for_complete(self) -> Self {
+        Self { incomplete: None, ..self }
     }
 
     /// What a kernel is booted with.

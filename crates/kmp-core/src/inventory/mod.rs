@@ -12,10 +12,13 @@ mod kernel_packages;
 mod kernels;
 pub(crate) mod kind;
 pub(crate) mod load;
+mod machine_policy;
+mod modprobe_d;
 mod modules_dirs;
 mod ownership;
 mod packages;
 mod signing;
+mod support;
 mod unpackaged;
 mod weak_updates;
 
@@ -26,7 +29,7 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
-pub use boots::nothing_boots;
+pub use boots::{is_offline, nothing_boots};
 pub use conventions::Conventions;
 pub use depmod_d::DEPMOD_D;
 use dkms::Dkms;
@@ -41,11 +44,11 @@ pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,
 };
+pub use machine_policy::MachinePolicy;
 pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
-pub use signing::MachineSigning;
 pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Done, Generator, MARKERS, markers, unmark};
 use crate::config;
-use crate::initrd::{Machines, Settings, Snapshot, Wanted, places};
+use crate::initrd::{Settings, Snapshot, places};
 use crate::inventory::ModulesDirs;
 use crate::problem::Problem;
 use crate::root::Root;
@@ -38,16 +38,17 @@ pub fn make_requested(
         }
         let boots = places::find(root, &marker.name, &dir)?;
         let is_newer = |path: &PathBuf| root.metadata(path).is_ok_and(|initrd| marker.is_older_than(&initrd));
-        if boots.files().iter().any(is_newer) {
+        let generator = generator.get_or_insert_with(|| Generator::find(root, settings, false));
+        let kernel = (marker.name.as_str(), dir.as_path());
+        let is_good = || generator.as_ref().map_or(true, |g| g.is_content(root, dialect, kernel, &boots));
+        if boots.files().iter().any(is_newer) && is_good() {
             unmark(root, &marker);
             continue;
         }
-        let generator = generator.get_or_insert_with(|| Generator::find(root, settings, false));
-        let in_place = boots.replaceable().filter(|_| dialect.replaces_initrds_in_place());
-        let machines = Machines::of(root, in_place)?;
-        let wanted = Wanted { release: &marker.name, path: in_place, snapshot: Snapshot::Running, machines };
         let made = match generator {
-            Ok(generator) => generator.build(root, wanted).map_err(|e| e.to_string()),
+            Ok(generator) => {
+                generator.make(root, dialect, kernel, Snapshot::Running).map_err(|e| e.to_string())
+            }
             Err(why) => Err(why.to_string()),
         };
         let made = match made {

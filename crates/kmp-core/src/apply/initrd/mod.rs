@@ -2,6 +2,7 @@
 //! Initrds that are needed: asked for by markers, and made by generators.
 
 mod boot_loader;
+mod made;
 mod markers;
 mod run_generator;
 
@@ -13,8 +14,8 @@ pub use markers::{ALL, MARKERS, mark, markers, unmark};
 pub use run_generator::{CheckError, Generator, GeneratorError, check_with};
 
 use crate::dialect::Dialect;
-use crate::initrd::boot::{Boots, Told};
-use crate::initrd::{Machines, NoGenerator, Reason, Settings, Snapshot, Wanted, places};
+use crate::initrd::boot::Told;
+use crate::initrd::{NoGenerator, Reason, Settings, Snapshot};
 use crate::inventory::Release;
 use crate::root::Root;
 use crate::run_dir::Note;
@@ -28,7 +29,7 @@ pub enum Done {
     Due,
     /// A marker asks `regenerate-initrd-posttrans` for it.
     Marked,
-    /// The generator made it; what it said.
+    /// The generator made it, and it was looked at; what the generator said.
     Built(String),
     /// It failed, and a marker is left where that was possible.
     Failed(String),
@@ -54,6 +55,16 @@ impl Asked {
     /// Is nothing needed, or is there a marker? Then what led to the decision can be forgotten.
     pub fn is_settled(&self) -> bool {
         !self.reason.needed() || matches!(self.marker, Some(Ok(_)))
+    }
+
+    /// Nothing is made now: the marker stays, if there is one.
+    pub fn leave(self) -> Fate {
+        let done = match self.marker {
+            None if self.reason.needed() => Done::Due,
+            None => Done::Nothing,
+            Some(marker) => marker.map_or_else(Done::Failed, |_| Done::Marked),
+        };
+        Fate { reason: self.reason, done }
     }
 }
 
@@ -93,19 +104,17 @@ impl<'a> InitrdMaker<'a> {
 
     /// Makes the initrd that was asked for, where initrds are made at once.
     pub fn serve(&self, release: &Release, asked: Asked, snapshot: Snapshot) -> Fate {
-        let done = match asked.marker {
-            None if asked.reason.needed() => Done::Due,
-            None => Done::Nothing,
-            Some(marker) => self.make(release, marker, snapshot),
-        };
-        Fate { reason: asked.reason, done }
+        match asked.marker {
+            None => asked.leave(),
+            Some(marker) => Fate { reason: asked.reason, done: self.make(release, marker, snapshot) },
+        }
     }
 
     /// What the generator knows of a kernel's boot entry, if it is one that makes entries: see [`Generator::entry`]. In a snapshot
     /// that is being changed the entry does not exist yet.
     pub fn entry(&self, release: &str) -> Option<Told> {
         let generator = self.generator.as_ref()?.as_ref().ok()?;
-        generator.entry(self.root, release).filter(|_| !self.settings.transactional)
+        generator.entry(self.root, release, Snapshot::Running).filter(|_| !self.settings.transactional)
     }
 
     /// After the last initrd: the boot loader is given what it has copies of. Returns why that failed.
@@ -116,27 +125,13 @@ impl<'a> InitrdMaker<'a> {
     fn make(&self, release: &Release, marker: Result<Note, String>, snapshot: Snapshot) -> Done {
         let generator = match &self.generator {
             Some(Ok(generator)) if !self.settings.in_posttrans => generator,
+            Some(Err(missing)) if !self.settings.in_posttrans => return Done::Failed(missing.to_string()),
             _ => return marker.map_or_else(Done::Failed, |_| Done::Marked),
         };
         if self.settings.transactional && generator.makes_boot_entries() {
             return marker.map_or_else(Done::Failed, |_| Done::Marked);
         }
-        let boots = match self.dialect.replaces_initrds_in_place() {
-            true => places::find(self.root, &release.release, &release.dir),
-            false => Ok(Boots::Missing),
-        };
-        let boots = match boots {
-            Ok(boots) => boots,
-            Err(problem) => return Done::Failed(format!("where it is to be is not known: {problem}")),
-        };
-        let machines = match Machines::of(self.root, boots.replaceable()) {
-            Ok(machines) => machines,
-            Err(problem) => {
-                return Done::Failed(format!("for what it is to be made is not known: {problem}"));
-            }
-        };
-        let wanted = Wanted { release: &release.release, path: boots.replaceable(), snapshot, machines };
-        match generator.build(self.root, wanted) {
+        match generator.make(self.root, self.dialect, (&release.release, &release.dir), snapshot) {
             Ok(said) => {
                 self.has_made.set(true);
                 if let Ok(marker) = marker {

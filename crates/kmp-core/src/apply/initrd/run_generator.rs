@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::program::{self, Failure, With, find_in, last_lines};
-use crate::initrd::boot::{self, Told};
-use crate::initrd::{NoGenerator, Settings, Tool, Wanted, configured};
+use super::made::{Files, Kernel};
+use crate::dialect::Dialect;
+use crate::initrd::boot::{self, Boots, Told};
+use crate::initrd::{DEFAULT_SNAPSHOT, Machines, NoGenerator, Settings, Snapshot, Tool, Wanted, configured};
 use crate::printable;
+use crate::problem::Problem;
 use crate::root::{Root, is_fault};
 
 /// The longest time for a generator.
@@ -20,7 +23,10 @@ const LIMIT_TO_ASK: Duration = Duration::from_secs(60);
 /// systemd's program that knows the boot partitions.
 const BOOTCTL: &str = "bootctl";
 
-/// A generator failed.
+/// How a run ended that made nothing all the same.
+const NO_FAULT: &str = "it ended without an error";
+
+/// A generator failed, or made nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("{program} could not make {what}: {why}")]
 pub struct GeneratorError {
@@ -77,13 +83,18 @@ impl Generator {
         self.tool.makes_boot_entries()
     }
 
-    /// Asks sdbootutil for the initrds of a kernel's entry in the running snapshot, and bootctl for the partition that they are
+    /// Asks sdbootutil for the initrds of a kernel's entry in a snapshot, and bootctl for the partition that they are
     /// in. `None`: it is another generator, or it does not answer; then the entries have to be read.
-    pub fn entry(&self, root: &Root, release: &str) -> Option<Told> {
+    pub fn entry(&self, root: &Root, release: &str, snapshot: Snapshot) -> Option<Told> {
         if !self.makes_boot_entries() {
             return None;
         }
-        let arguments = ["--entry-keys=initrd", "show-entry", release];
+        let which = match snapshot {
+            Snapshot::Running => None,
+            Snapshot::Default => Some(DEFAULT_SNAPSHOT),
+        };
+        let arguments: Vec<&str> =
+            which.into_iter().chain(["--entry-keys=initrd", "show-entry", release]).collect();
         let printed = match print(root, &self.program, &arguments) {
             Ok(printed) => printed,
             Err(failure) => {
@@ -107,20 +118,98 @@ impl Generator {
         Some(Told { initrds: places.collect() })
     }
 
-    /// Makes the initrd of one kernel. Returns what it said.
+    /// Makes the initrd of the kernel `release` with the directory `dir`, where it belongs, and looks at it. Returns what the
+    /// generator said.
     ///
     /// # Errors
-    /// [`GeneratorError`].
-    pub fn build(&self, root: &Root, wanted: Wanted<'_>) -> Result<String, GeneratorError> {
-        let what = format!("the initrd of kernel {}", wanted.release);
-        self.run(root, &self.tool.arguments(wanted), what)
+    /// [`GeneratorError`]: it failed, or there is no new initrd afterwards.
+    pub fn make(
+        &self,
+        root: &Root,
+        dialect: Dialect,
+        (release, dir): (&str, &Path),
+        snapshot: Snapshot,
+    ) -> Result<String, GeneratorError> {
+        let what = format!("the initrd of kernel {release}");
+        let failed = |why: String| self.failed(what.clone(), why);
+        let kernel = Kernel { root, dialect, release, dir };
+        let unclear = |problem: Problem| failed(format!("where it is to be is not known: {problem}"));
+        let before = kernel.boots(self.entry(root, release, snapshot)).map_err(unclear)?;
+        let path = before.replaceable().filter(|_| dialect.replaces_initrds_in_place());
+        let machines = Machines::of(root, path)
+            .map_err(|problem| failed(format!("for what it is to be made is not known: {problem}")))?;
+        let files = kernel.files(&before).map_err(unclear)?;
+        let wanted = Wanted { release, path, snapshot, machines };
+        let said = self.run(root, &self.tool.arguments(wanted), what.clone())?;
+        self.check(kernel, snapshot, &files).map_err(|why| failed(format!("{NO_FAULT}, but {why}")))?;
+        Ok(said)
     }
 
-    /// Makes the initrds of all kernels, if it can do so by itself: `None` otherwise, then each has to be asked for.
-    pub fn build_all(&self, root: &Root) -> Option<Result<String, GeneratorError>> {
+    /// Makes the initrds of all kernels, if it can do so by itself: `None` otherwise, then each has to be asked for. Those of
+    /// `kernels` are looked at, each with its directory. Returns what the generator said.
+    pub fn make_all(
+        &self,
+        root: &Root,
+        dialect: Dialect,
+        kernels: &[(&str, &Path)],
+    ) -> Option<Result<String, GeneratorError>> {
         let arguments = self.tool.arguments_for_all()?;
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        Some(self.run(root, &arguments, "the initrds of all kernels".into()))
+        Some(self.run_for_all(root, dialect, kernels, &arguments))
+    }
+
+    fn run_for_all(
+        &self,
+        root: &Root,
+        dialect: Dialect,
+        kernels: &[(&str, &Path)],
+        arguments: &[String],
+    ) -> Result<String, GeneratorError> {
+        let what = "the initrds of all kernels";
+        let (snapshot, mut before) = (Snapshot::Default, Vec::new());
+        for (release, dir) in kernels.iter().copied() {
+            let kernel = Kernel { root, dialect, release, dir };
+            let boots = kernel.boots(self.entry(root, release, snapshot));
+            let files = boots.and_then(|boots| kernel.files(&boots));
+            before.push((kernel, files.map_err(|problem| self.failed(what.into(), problem.to_string()))?));
+        }
+        let said = self.run(root, arguments, what.into())?;
+        let short = before.iter().filter_map(|(kernel, files)| {
+            let why = self.check(*kernel, snapshot, files).err()?;
+            Some(format!("kernel {}: {why}", kernel.release))
+        });
+        let short: Vec<String> = short.collect();
+        if short.is_empty() {
+            return Ok(said);
+        }
+        Err(self.failed(what.into(), format!("{NO_FAULT}, but {}", short.join("; "))))
+    }
+
+    /// Is there a new initrd, now that it has run? A boot loader's program that does not say what a snapshot is booted with leaves
+    /// nothing to look at.
+    fn check(&self, kernel: Kernel<'_>, snapshot: Snapshot, before: &Files) -> Result<(), String> {
+        let told = self.entry(kernel.root, kernel.release, snapshot);
+        if told.is_none() && snapshot == Snapshot::Default && self.makes_boot_entries() {
+            log::info!("whether kernel {} has a new initrd is not known", kernel.release);
+            return Ok(());
+        }
+        let boots = kernel.boots(told).map_err(|problem| problem.to_string())?;
+        kernel.check(self.tool, snapshot, boots, before)
+    }
+
+    /// Does the initrd that a kernel boots with hold what it should?
+    pub(crate) fn is_content(
+        &self,
+        root: &Root,
+        dialect: Dialect,
+        (release, dir): (&str, &Path),
+        boots: &Boots,
+    ) -> bool {
+        Kernel { root, dialect, release, dir }.contents(self.tool, boots, false).is_ok()
+    }
+
+    fn failed(&self, what: String, why: String) -> GeneratorError {
+        GeneratorError { program: self.program.display().to_string(), what, why, status: None }
     }
 
     fn run(&self, root: &Root, arguments: &[String], what: String) -> Result<String, GeneratorError> {

@@ -167,6 +167,12 @@ impl Told {
     }
 }
 
+/// Where generators put a kernel's initrd, whatever the boot loader's entries say.
+pub(crate) fn usual_places(root: &Root, release: &str, dir: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let by_name = tree::initrd_places(dir, release).into_iter();
+    Ok(by_name.chain(read::of_token(root, release)?).collect())
+}
+
 /// All of these have to be there.
 fn there(root: &Root, files: impl Iterator<Item = Vec<PathBuf>>) -> Result<Boots, Problem> {
     let mut found = Vec::new();
