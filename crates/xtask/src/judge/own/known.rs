@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Where kmp and a kernel do not agree, and that is known.
+//! Where kmp and a kernel do not agree, on purpose.
 
 use crate::judge::boot::Machine;
 use crate::judge::compare::Table;
 
-/// Why kmp judges otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// kmp does so on purpose.
-    Deliberate,
-    /// It should not, and does so still.
-    Gap,
-}
-
-/// A disagreement that is known.
+/// A disagreement that is on purpose.
 #[derive(Debug)]
 pub struct Known {
-    pub kind: Kind,
     /// The set; `*` stands for any text.
     pub set: &'static str,
     /// The module in it; empty: any.
@@ -70,12 +60,6 @@ pub const KNOWN: &[Known] = &[
         "whether a kernel knows a key is said in a warning",
         "the key is known where signatures are enforced",
     ),
-    gap(
-        "btf-base-rubbish",
-        &["types"],
-        "types with a base of their own are not judged",
-        "`.BTF` goes with the kernel's",
-    ),
 ];
 
 /// The kernels before 6.14, which check less of a file.
@@ -94,11 +78,7 @@ const fn deliberate(
     why: &'static str,
     row: &'static str,
 ) -> Known {
-    Known { kind: Kind::Deliberate, set, module: "", on, why, row }
-}
-
-const fn gap(set: &'static str, on: &'static [&'static str], why: &'static str, row: &'static str) -> Known {
-    Known { kind: Kind::Gap, set, module: "", on, why, row }
+    Known { set, module: "", on, why, row }
 }
 
 impl Known {
