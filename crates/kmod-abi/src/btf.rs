@@ -31,6 +31,8 @@ pub struct Btf {
     pub own_base: Option<OwnBase>,
     /// What kernels find wrong with it whatever their own is, as a clause.
     pub fault: Option<&'static str>,
+    /// Has it a type of a kind that no kernel until [`Sections::KNOWN`](crate::Sections::KNOWN) has?
+    pub has_unknown_kind: bool,
     /// Where each of its own names begins, and where those of functions do. Sorted, and counted from the end of the base.
     starts: Box<[u32]>,
     functions: Box<[u32]>,
@@ -58,6 +60,7 @@ impl Btf {
             last_name: 0,
             own_base,
             fault: None,
+            has_unknown_kind: false,
             starts: Box::default(),
             functions: Box::default(),
         };
@@ -73,7 +76,7 @@ impl Btf {
             used.extend_from_slice(names);
         });
         if let Err(fault) = walked {
-            return Some(Self { fault, ..nothing });
+            return Some(Self { fault, has_unknown_kind: fault.is_none(), ..nothing });
         }
         if used.iter().any(|name| *name > MAX_NAME) {
             return Some(Self { fault: Some("a name lies outside of all names"), ..nothing });
@@ -93,9 +96,9 @@ impl Btf {
                 && used.contains(&base);
             let functions = functions.iter().filter_map(own).collect();
             let base_names = is_sure.then_some(base);
-            Some(Self { base_names, names, last_name: last_used, own_base, fault: None, starts, functions })
+            Some(Self { base_names, names, last_name: last_used, starts, functions, ..nothing.clone() })
         };
-        Some(split().unwrap_or(nothing))
+        Some(split().unwrap_or_else(|| nothing.clone()))
     }
 
     /// How much memory it takes beside its own size, in bytes.
@@ -240,7 +243,7 @@ pub(crate) mod tests {
         }
         // A kind of kernels to come.
         let unknown = Btf::parse(&with(24 + 7, &[25]), None, false).unwrap();
-        assert_eq!((unknown.fault, unknown.base_names), (None, None));
+        assert_eq!((unknown.fault, unknown.base_names, unknown.has_unknown_kind), (None, None, true));
         let gap = btf(1000, &["structure", "member", "open_it", "close_it", "foo_int", "unused"], false);
         let gap = Btf::parse(&gap, None, false).unwrap();
         assert_eq!((gap.fault, gap.base_names), (None, None));

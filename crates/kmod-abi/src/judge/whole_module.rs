@@ -78,6 +78,11 @@ impl World<'_> {
         if let Some(why) = btf.fault {
             return Err(format!("its .BTF cannot be read: {why} (remove the section)"));
         }
+        if btf.has_unknown_kind && self.is_known() {
+            return Err(
+                "its .BTF has a type of a kind that the kernel does not know (remove the section)".into()
+            );
+        }
         let (base, has_bases) = (btf.own_base, kernel.has(Feature::BtfBase));
         if let Some(base) = base.filter(|_| has_bases) {
             if let Some(why) = base.fault {
@@ -184,10 +189,14 @@ impl World<'_> {
         Some(Reason::new(Rule::Signature, detail))
     }
 
+    /// Is it one of the releases of which is known what they have?
+    fn is_known(&self) -> bool {
+        Release::of(&self.kernel.release).is_some_and(|release| release <= Sections::KNOWN)
+    }
+
     /// `ENOPKG`. Of a newer kernel it is not known by which options it has digests.
     fn lacks_digest(&self, signature: &Signature) -> bool {
-        let is_known = Release::of(&self.kernel.release).is_some_and(|release| release <= Sections::KNOWN);
-        let digests = self.kernel.config.digests.filter(|_| is_known && signature.is_of_digest);
+        let digests = self.kernel.config.digests.filter(|_| self.is_known() && signature.is_of_digest);
         digests.zip(signature.hash).is_some_and(|(digests, hash)| !digests.has(hash))
     }
 

@@ -20,10 +20,10 @@ pub struct Known {
 
 /// All of them.
 pub const KNOWN: &[Known] = &[
-    deliberate("elf-name-just-past", OLDER, STRICTER, "the table of section names"),
-    deliberate("elf-names-no-strings", OLDER, STRICTER, "the table of section names"),
+    deliberate("elf-name-just-past", OLDEST, STRICTER, "the table of section names"),
+    deliberate("elf-names-no-strings", OLDEST, STRICTER, "the table of section names"),
     deliberate("elf-strtab-*", OLDER, STRICTER, "its strings begin and end with NUL"),
-    deliberate("elf-symtab-link-text", OLDER, STRICTER, "its strings begin and end with NUL"),
+    deliberate("elf-symtab-link-text", OLDEST, STRICTER, "its strings begin and end with NUL"),
     deliberate("versions-extended-*-only", OLDER, STRICTER, "extended versions"),
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
     deliberate(
@@ -33,8 +33,8 @@ pub const KNOWN: &[Known] = &[
         "at most one `.modinfo`",
     ),
     deliberate(
-        "relocation-*-32-overflows",
-        &[],
+        "relocation-unsigned-32-overflows",
+        &["strict"],
         "whether it overflows depends on where the module is put",
         "relocations: type, overflow",
     ),
@@ -64,6 +64,9 @@ pub const KNOWN: &[Known] = &[
 
 /// The kernels before 6.14, which check less of a file.
 const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "types", "mismatch", "live"];
+
+/// The kernels before 6.12.
+const OLDEST: &[&str] = &["strict", "old"];
 
 /// Those that check signatures.
 const SIGNED: &[&str] = &["enforced", "signed"];
