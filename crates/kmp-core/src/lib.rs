@@ -54,6 +54,7 @@ pub mod plan;
 pub mod problem;
 pub mod run_dir;
 pub mod state;
+pub mod suggest;
 pub mod survey;
 pub mod sync;
 pub mod system_log;
