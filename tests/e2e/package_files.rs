@@ -43,8 +43,12 @@ fn a_kernels_package_is_judged_by_each_installed_kmp() {
         (release.clone(), name.to_string(), path, false)
     };
     assert_eq!(verdicts(&root, &[path(&new)]), [line("bar"), line("foo")]);
-    let said = kmp(&root, &["check", path(&new)]);
+    let said = kmp(&root, &["check", "--all", path(&new)]);
     assert!(said.stdout.contains("6.4.0-2-default  refused"), "{said}");
+    // What is asked is what it would cost.
+    let (said, planned) = (kmp(&root, &["check", path(&new)]), kmp(&root, &["plan", path(&new)]));
+    assert_eq!((said.status, &said.stdout), (Some(1), &planned.stdout));
+    assert!(said.stdout.starts_with("kernel 6.4.0-2-default: 0 of 2 drivers stay, 2 lost: bar"), "{said}");
     assert_eq!(root.tree(), before);
 
     // With a new version of one of them, that one fits.

@@ -151,6 +151,9 @@ pub struct Check {
     /// without --kernel, only symbols are judged
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub symvers: Option<PathBuf>,
+    /// Of a kernel that comes, too, print every verdict on every version of every KMP, and not what `kmp plan` says
+    #[arg(long)]
+    pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

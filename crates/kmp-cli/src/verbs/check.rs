@@ -15,8 +15,14 @@ use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
+use crate::verbs::plan;
 
 pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
+    // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
+    let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
+    if is_plain && let Some(planned) = plan::of_a_kernel(context, &args.names) {
+        return plan::answer(&planned?, quiet);
+    }
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;
     let table = args.symvers.as_deref().map(symvers).transpose()?;

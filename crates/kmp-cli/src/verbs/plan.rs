@@ -33,6 +33,30 @@ pub fn run(context: &Context, args: &args::Plan, quiet: bool) -> Result<Outcome,
     Ok(outcome(&planned))
 }
 
+/// What `kmp check` is asked where nothing but package files are named, and a kernel is in them; `None`: it is something else, or
+/// cannot be read.
+pub fn of_a_kernel(context: &Context, names: &[OsString]) -> Option<Result<Planned, String>> {
+    let files: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+    let is_package = |file: &PathBuf| file.extension().is_some_and(|e| e == "rpm") && !file.is_dir();
+    let rpm = context.rpm().ok()?;
+    if files.is_empty()
+        || !files.iter().all(is_package)
+        || !guard::brings_a_kernel(&context.root, rpm, &files)
+    {
+        return None;
+    }
+    Some(plan(context, &Question { files, ..Question::default() }))
+}
+
+/// Prints it for people.
+pub fn answer(planned: &Planned, quiet: bool) -> Result<Outcome, String> {
+    planned.problems.iter().for_each(|problem| log::warn!("{problem}"));
+    if !quiet {
+        page::print(planned)?;
+    }
+    Ok(outcome(planned))
+}
+
 /// Asks the guard.
 pub fn plan(context: &Context, question: &Question) -> Result<Planned, String> {
     let root = &context.root;

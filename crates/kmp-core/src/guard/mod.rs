@@ -43,7 +43,7 @@ pub use lost::{Foreseen, Lost, Weight, foresee};
 pub use machine::{Judged, Running, judge};
 pub use manager::{Manager, Tools};
 pub use outlook::{Fate, Outlook, Prospect};
-pub use plan::{PlanError, Planned, Question, plan};
+pub use plan::{PlanError, Planned, Question, brings_a_kernel, plan};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use remedy::Remedy;

@@ -127,6 +127,15 @@ pub fn plan(
     Ok(Planned { judged, coming, is_transaction, tools, problems: std::mem::take(&mut survey.problems) })
 }
 
+/// Is a kernel itself in one of these package files? One that cannot be read has none.
+pub fn brings_a_kernel(root: &Root, rpm: &Librpm, files: &[PathBuf]) -> bool {
+    let Ok(dirs) = ModulesDirs::find(root) else { return false };
+    files.iter().any(|file| {
+        let package = rpm.open_package(file).and_then(|file| file.package(&Elements::concerns_bytes));
+        package.is_ok_and(|package| Elements::brings_a_kernel(&dirs, &package))
+    })
+}
+
 /// The installed KMPs of that name.
 fn erased(inventory: &Inventory, name: &str) -> Result<Vec<KmpId>, PlanError> {
     let found = inventory.kmps_named(name);

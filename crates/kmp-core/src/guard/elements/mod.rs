@@ -154,6 +154,11 @@ impl Elements {
         self.update_file(rpm, path)
     }
 
+    /// Is a kernel in a package, and more than modules of it?
+    pub(super) fn brings_a_kernel(dirs: &ModulesDirs, package: &Package) -> bool {
+        contents::sort(dirs, package).kernels.values().any(|is_whole| *is_whole)
+    }
+
     /// Installed kernels of which somebody asks what it would be like to run them.
     pub fn ask(&mut self, asked: Asked) {
         self.asked = asked;
