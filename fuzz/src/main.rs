@@ -11,6 +11,7 @@ mod boot;
 mod memory;
 mod packages;
 mod packed;
+mod repositories;
 mod settings;
 mod tables;
 
@@ -47,6 +48,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("module", tables::module),
     ("modules_dep", tables::modules_dep),
     ("os_release", settings::os_release),
+    ("primary", repositories::primary),
+    ("repo_file", repositories::repo_file),
+    ("repomd", repositories::repomd),
     ("rpm_header", packages::rpm_header),
     ("signature", tables::signature),
     ("squashfs", packed::squashfs),

@@ -81,24 +81,3 @@ pub fn symvers_file(root: &TestRoot, krel: &str) -> PathBuf {
     let mut files = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
     files.find(|p| p.file_name().unwrap().to_string_lossy().starts_with("symvers")).unwrap()
 }
-
-/// Seeded numbers: the same test, always (splitmix64).
-pub struct Noise(pub u64);
-
-impl Noise {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    pub fn bytes(&mut self, size: usize) -> Vec<u8> {
-        (0..size).map(|_| self.next().to_le_bytes()[0]).collect()
-    }
-}

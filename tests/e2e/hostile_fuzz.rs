@@ -13,9 +13,9 @@ use kmp_core::root::Root;
 use kmp_core::sync::{Options, sync};
 use kmp_core::workers::Workers;
 use librpm_rt::Librpm;
-use testkit::TestRoot;
+use testkit::{Noise, TestRoot};
 
-use crate::hostile::{A, B, Noise, modules, sane, with_good};
+use crate::hostile::{A, B, modules, sane, with_good};
 use crate::support::{kernel, one_module};
 
 const ROUNDS: u64 = 500;
@@ -155,7 +155,7 @@ fn five_hundred_damaged_roots() {
     for seed in first..first + ROUNDS {
         let path = place.path().join(format!("root{seed}"));
         copy(&template.path(), &path);
-        let mut noise = Noise(seed);
+        let mut noise = Noise::new(seed);
         let what: Vec<String> = (0..1 + noise.below(3)).map(|_| damage(&mut noise, &path)).collect();
         let before = foreign(&path);
         let (done, result) = mpsc::channel();

@@ -7,16 +7,16 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use testkit::{Compression, ModuleBuilder, PackageBuilder, compress, run};
+use testkit::{Compression, ModuleBuilder, Noise, PackageBuilder, compress, run};
 
-use crate::hostile::{A, B, GOOD, Noise, good_is_linked, modules, sane, symvers_file, with_good};
+use crate::hostile::{A, B, GOOD, good_is_linked, modules, sane, symvers_file, with_good};
 use crate::support::{kernel, links, write};
 
 #[test]
 fn broken_modules_are_named_and_left_out() {
     let (root, a) = with_good();
     let sound = a.driver("sound").need("printk", 0x1000_0001).build();
-    let mut noise = Noise(1);
+    let mut noise = Noise::new(1);
     let mut cases: Vec<(String, Vec<u8>)> = vec![
         ("empty.ko".into(), Vec::new()),
         ("random.ko".into(), noise.bytes(5000)),
@@ -90,7 +90,7 @@ fn bombs_are_refused_in_bounded_memory() {
 
 #[test]
 fn broken_symvers_are_named_and_the_other_kernel_goes_on() {
-    let mut noise = Noise(2);
+    let mut noise = Noise::new(2);
     let sound =
         b"0x10000001\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x00000007\tchanging\tvmlinux\tEXPORT_SYMBOL\t\n"
             .to_vec();

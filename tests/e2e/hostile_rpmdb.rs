@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use testkit::{TestRoot, run};
+use testkit::{Noise, TestRoot, run};
 
-use crate::hostile::{A, B, GOOD, Noise, checked, modules, sane, with_good};
+use crate::hostile::{A, B, GOOD, checked, modules, sane, with_good};
 use crate::support::{KMP, kernel, links, one_module, wm2_command, write};
 
 /// Linked, and with something to do that must not be done: a KMP and a kernel more.
@@ -60,7 +60,7 @@ fn refuses(root: &TestRoot, what: &str, named: &str) {
 #[test]
 fn a_damaged_database_changes_no_link() {
     let database = "var/lib/rpm/rpmdb.sqlite";
-    let mut noise = Noise(3);
+    let mut noise = Noise::new(3);
     for what in ["garbage", "zeros", "empty", "header", "directory"] {
         let root = linked();
         run(root.command("sqlite3").arg(root.join(database)).arg("PRAGMA journal_mode=DELETE"))

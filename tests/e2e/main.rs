@@ -27,6 +27,7 @@ mod links;
 mod order;
 mod package_files;
 mod places;
+mod plan;
 mod programs;
 mod races;
 mod read_faults;

@@ -35,6 +35,7 @@ fn what_is_printed_is_what_the_schemas_say() {
     let runs: &[&[&str]] = &[
         &["status"],
         &["check"],
+        &["plan"],
         &["explain", "--kernel", OTHER, "foo"],
         &["explain", "--kernel", SAME, "strange"],
         &["sync", "--dry-run"],

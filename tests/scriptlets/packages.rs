@@ -66,20 +66,7 @@ pub fn kernel_files(kernel: &KernelBuilder) -> PackageBuilder {
 
 /// Gives a kernel's package its scriptlets, with names of certificates.
 pub fn kernel_lines(package: PackageBuilder, krel: &str, certs: &str) -> PackageBuilder {
-    let [name, version, release] = names(&package);
-    let (kernelrelease, flavor) = krel.rsplit_once('-').unwrap();
-    let options = [
-        ("name", &*name),
-        ("version", &*version),
-        ("release", &*release),
-        ("kernelrelease", kernelrelease),
-        ("image", "vmlinuz"),
-        ("flavor", flavor),
-        ("variant", ""),
-        ("usrmerged", "1"),
-        ("certs", certs),
-    ];
-    with_lines(package, "rpm", &options)
+    lines(package, "rpm", krel, &[("image", "vmlinuz"), ("certs", certs)])
 }
 
 pub fn kernel_package(kernel: &KernelBuilder) -> PackageBuilder {
@@ -88,9 +75,14 @@ pub fn kernel_package(kernel: &KernelBuilder) -> PackageBuilder {
 
 /// Gives a KMP its scriptlets.
 pub fn kmp_lines(package: PackageBuilder, krel: &str) -> PackageBuilder {
+    lines(package, "kmp", krel, &[])
+}
+
+/// The scriptlets of a kind, with the options that all have and `more`.
+fn lines(package: PackageBuilder, kind: &str, krel: &str, more: &[(&str, &str)]) -> PackageBuilder {
     let [name, version, release] = names(&package);
     let (kernelrelease, flavor) = krel.rsplit_once('-').unwrap();
-    let options = [
+    let mut options = vec![
         ("name", &*name),
         ("version", &*version),
         ("release", &*release),
@@ -99,7 +91,8 @@ pub fn kmp_lines(package: PackageBuilder, krel: &str) -> PackageBuilder {
         ("variant", ""),
         ("usrmerged", "1"),
     ];
-    with_lines(package, "kmp", &options)
+    options.extend(more);
+    with_lines(package, kind, &options)
 }
 
 /// A KMP that fits every kernel of these tests.

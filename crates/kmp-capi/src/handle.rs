@@ -78,8 +78,7 @@ impl Shared {
     /// Is this an image in the making, or a container, of which no kernel is booted? What could not be looked at is added to
     /// `problems`.
     pub fn nothing_boots(&self, problems: &mut Vec<Problem>) -> bool {
-        let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-        let by_environment = self.is_system && ["container", "SYSTEMD_OFFLINE"].into_iter().any(said);
+        let by_environment = self.is_system && inventory::is_offline();
         by_environment || inventory::nothing_boots(&self.root, problems)
     }
 }

@@ -347,11 +347,11 @@ impl Transaction {
         let use_of = |module: &str| in_use.get_or_init(|| shared.in_use()).of(module);
         let running = Running { release: running.as_deref(), use_of: &use_of };
         let orders = Orders { config: &config, policy, nothing_boots };
-        let findings = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
+        let judged = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
         problems.extend(in_use.into_inner().map(|in_use| in_use.unread).unwrap_or_default());
-        for finding in &findings {
+        for finding in &judged.findings {
             let lost = &finding.lost;
-            let state = match (lost.weight, lost.kernel_is_new) {
+            let state = match (lost.weight, lost.role.runs_next()) {
                 (Weight::None, _) => state::HAS_ITSELF,
                 (_, true) => state::NEW_KERNEL,
                 (_, false) => state::OLD_KERNEL,
@@ -371,7 +371,7 @@ impl Transaction {
             });
             report.entries.push(entry);
         }
-        report.entries.extend(guard::block(&findings).iter().map(|line| {
+        report.entries.extend(guard::block(&judged.findings).iter().map(|line| {
             let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
             entry.policy = policy_of(line.action);
             entry

@@ -44,6 +44,8 @@ pub enum Verb {
     Status(Status),
     /// Judge modules against kernels, with every reason
     Check(Check),
+    /// Show what installing packages, or running another kernel, would change
+    Plan(Plan),
     /// Show, symbol by symbol, what a module imports and what a kernel exports
     Explain(Explain),
     /// Correct the links of all kernels
@@ -117,6 +119,21 @@ pub struct Check {
         value_name = "FILE.ko|DIR|KMP|FILE.rpm",
         value_hint = ValueHint::AnyPath,
         add = ArgValueCandidates::new(completion::kmps)
+    )]
+    pub names: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Package files that come, all in one transaction; installed kernels (by release) that are to run; installed KMPs
+    /// (@NAME or @NAME-VERSION-RELEASE) that are erased. The default is the newest installed kernel
+    #[arg(
+        value_name = "FILE.rpm|KERNEL|@KMP",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCandidates::new(completion::planned)
     )]
     pub names: Vec<std::ffi::OsString>,
 }

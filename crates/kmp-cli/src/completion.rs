@@ -49,6 +49,12 @@ pub fn kernels_and_nvrs() -> Vec<CompletionCandidate> {
     kernels().into_iter().chain(nvrs()).collect()
 }
 
+/// Kernels, and KMPs as `kmp plan` takes them.
+pub fn planned() -> Vec<CompletionCandidate> {
+    let kmps = from_inventory(|found| found.kmps.iter().map(|k| format!("@{}", k.package.name)).collect());
+    kernels().into_iter().chain(kmps).collect()
+}
+
 /// The installed KMPs by NAME-VERSION-RELEASE.
 pub fn nvrs() -> Vec<CompletionCandidate> {
     from_inventory(|found| found.kmps.iter().map(|k| k.package.nvr()).collect())

@@ -27,7 +27,7 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::messages;
-use crate::verbs::{check, deps, divert, explain, initrd, status, sync};
+use crate::verbs::{check, deps, divert, explain, initrd, plan, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -88,6 +88,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet),
         Verb::Check(check) => check::run(&context, check, quiet),
+        Verb::Plan(plan) => plan::run(&context, plan, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),

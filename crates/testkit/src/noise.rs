@@ -26,6 +26,11 @@ impl Noise {
         usize::try_from(self.next() % bound as u64).expect("below a usize")
     }
 
+    /// So many bytes.
+    pub fn bytes(&mut self, size: usize) -> Vec<u8> {
+        (0..size).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
     /// True in `share` of all calls, 0.0 to 1.0.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         ((self.next() >> 11) as f64) / ((1u64 << 53) as f64) < share

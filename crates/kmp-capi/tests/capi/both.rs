@@ -122,7 +122,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     let config = Config::load(&opened, &mut Vec::new());
     let orders = Orders { config: &config, policy, nothing_boots: false };
     let running = Running { release: None, use_of: &|_| Use::default() };
-    let findings = guard::judge(&opened, &rpm, &survey, elements, &running, &orders);
+    let findings = guard::judge(&opened, &rpm, &survey, elements, &running, &orders).findings;
     let number = |action| match action {
         Action::Stop => (1, 2),
         Action::Warn => (2, 1),
@@ -134,7 +134,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
         let lost = &finding.lost;
         let state = match lost.weight {
             Weight::None => 32,
-            _ if lost.kernel_is_new => 30,
+            _ if lost.role.runs_next() => 30,
             _ => 31,
         };
         let modules = lost.modules.join(" ");

@@ -106,6 +106,15 @@ impl Page {
         self.line(format!("{:indent$}{row}", ""));
     }
 
+    /// The same at the beginning of the line, in a colour.
+    pub fn wrapped_in(&mut self, colour: Colour, text: &str) {
+        let mut part = Self::with(self.width, false);
+        part.wrapped(0, text);
+        for line in part.text.lines() {
+            self.line(self.paint(colour, line));
+        }
+    }
+
     /// A line, or some. Whatever names are in it, nothing but our own colours steers the terminal.
     pub fn line(&mut self, line: impl Display) {
         let line = line.to_string();

@@ -6,5 +6,6 @@ pub mod deps;
 pub mod divert;
 pub mod explain;
 pub mod initrd;
+pub mod plan;
 pub mod status;
 pub mod sync;

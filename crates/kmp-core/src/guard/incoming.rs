@@ -68,6 +68,18 @@ pub enum Removal {
     Replaced,
 }
 
+/// Installed kernels of which somebody asks what it would be like to run them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// None.
+    #[default]
+    Nothing,
+    /// The newest that can be booted.
+    Newest,
+    /// These releases.
+    These(BTreeSet<String>),
+}
+
 /// A transaction, as far as it concerns kernels and drivers.
 #[derive(Debug, Default)]
 pub struct Transaction {
@@ -79,6 +91,8 @@ pub struct Transaction {
     pub removed: BTreeMap<u32, Removal>,
     /// Releases whose kernels go.
     pub removed_kernels: BTreeSet<String>,
+    /// Installed kernels of which somebody asks what it would be like to run them.
+    pub asked: BTreeSet<String>,
 }
 
 impl Transaction {

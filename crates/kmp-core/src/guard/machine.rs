@@ -3,16 +3,20 @@
 //! knows a root.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use librpm_rt::Librpm;
+use rpm_meta::vercmp;
 
 use super::elements::{Elements, in_tree};
 use super::given::{Given, Use};
-use super::incoming::InTree;
-use super::lost;
+use super::incoming::{Asked, InTree, Transaction};
+use super::kernels::line_of;
+use super::lost::{Foreseen, foresee};
+use super::outlook::Outlook;
 use super::policy::{Finding, Orders};
+use crate::dialect::Kinship;
 use crate::inventory::{Blacklist, KernelPackages};
 use crate::root::Root;
 use crate::survey::Survey;
@@ -26,6 +30,15 @@ pub struct Running<'r> {
     pub use_of: &'r dyn Fn(&str) -> Use,
 }
 
+/// What was judged.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// The drivers that kernels would be without, and what is to be done about each.
+    pub findings: Vec<Finding>,
+    /// Kernel by kernel, the newest first.
+    pub kernels: Vec<Outlook>,
+}
+
 /// Judges a transaction: which kernels would be without which drivers, and what is to be done about it.
 pub fn judge(
     root: &Root,
@@ -34,13 +47,15 @@ pub fn judge(
     mut elements: Elements,
     running: &Running<'_>,
     orders: &Orders<'_>,
-) -> Vec<Finding> {
+) -> Judged {
     // Without a driver there is nothing to judge.
     if elements.has_kmps() || !survey.inventory.kmps.is_empty() {
         elements.read_kernels(root, false);
     }
     let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();
+    let coming: BTreeSet<String> = elements.kernels().map(Into::into).collect();
+    let comes = |release: &str| coming.contains(release);
     let files = RefCell::new(elements.take_kernel_files());
     let blacklist = OnceCell::new();
     let read: RefCell<HashMap<String, Rc<InTree>>> = RefCell::default();
@@ -51,7 +66,12 @@ pub fn judge(
         let mut files = files.borrow_mut();
         let of_release = files.iter_mut().filter(|(of, _)| of == release).map(|(_, file)| file);
         let blacklist = blacklist.get_or_init(|| Blacklist::load(root));
-        let found = in_tree::read(&survey.inventory.dirs, release, of_release, &|name| blacklist.has(name));
+        let is_kept_out = |name: &str| blacklist.has(name);
+        let installed = survey.inventory.kernels().find(|r| r.release == release);
+        let found = match installed {
+            Some(kernel) if !comes(release) => in_tree::installed(root, kernel, &is_kept_out),
+            _ => in_tree::read(&survey.inventory.dirs, release, of_release, &is_kept_out),
+        };
         Some(Rc::clone(read.borrow_mut().entry(release.into()).or_insert(Rc::new(found))))
     };
     let given = Given {
@@ -61,5 +81,23 @@ pub fn judge(
         package_of: &|exporter: &str| packages.of_module(exporter),
         use_of: running.use_of,
     };
-    orders.decide(lost(survey, &elements.finish(), &given))
+    let asked = match elements.asked() {
+        Asked::Nothing => BTreeSet::new(),
+        Asked::These(releases) => releases.clone(),
+        Asked::Newest => newest(survey, &given).into_iter().collect(),
+    };
+    let transaction = Transaction { asked, ..elements.finish() };
+    let Foreseen { lost, kernels } = foresee(survey, &transaction, &given);
+    Judged { findings: orders.decide(lost), kernels }
+}
+
+/// The newest kernel that can be booted, of the running one's line where that is known.
+fn newest(survey: &Survey, given: &Given<'_>) -> Option<String> {
+    let is_bootable = |release: &str| given.kernels.get(release).is_none_or(|k| k.is_bootable);
+    let releases = survey.kernels.iter().map(|k| k.kernel.release.as_str()).filter(|r| is_bootable(r));
+    let running = given.running.filter(|running| survey.kernels.iter().any(|k| k.kernel.release == *running));
+    let line = |release: &str| line_of(survey, given, release);
+    let of_line =
+        releases.filter(|r| running.is_none_or(|running| line(r).kinship(&line(running)) != Kinship::Other));
+    of_line.max_by(|a, b| vercmp(a, b)).map(Into::into)
 }

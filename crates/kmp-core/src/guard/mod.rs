@@ -19,23 +19,31 @@ mod after;
 mod elements;
 mod given;
 mod incoming;
+mod itself;
+mod kernels;
 mod lost;
 mod machine;
+mod outlook;
+mod plan;
 mod policy;
 mod preview;
 mod remedy;
+mod summary;
 mod words;
 
 pub use after::Source;
 pub use elements::Elements;
 pub use given::{Given, Use};
 pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
-pub use lost::{Lost, Weight, lost};
-pub use machine::{Running, judge};
+pub use kernels::Role;
+pub use lost::{Foreseen, Lost, Weight, foresee};
+pub use machine::{Judged, Running, judge};
+pub use outlook::{Fate, Outlook, Prospect};
+pub use plan::{PlanError, Planned, Question, plan};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use remedy::Remedy;
-pub use words::{LINES, Line, block};
+pub use words::{LINES, Line, advice, block};
 
 #[cfg(test)]
 mod tests;

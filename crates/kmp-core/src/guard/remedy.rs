@@ -49,7 +49,7 @@ pub(super) fn remedy(lost: &Lost, survey: &Survey, given: &Given<'_>) -> Remedy 
     if lost.is_erased {
         return Remedy::EraseAlone;
     }
-    if !lost.kernel_is_new {
+    if !lost.role.runs_next() {
         return Remedy::Keep;
     }
     let first = |cure: Cure| lost.reasons.iter().find(|r| cure_of(r.rule) == cure);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The guard's words for people: one block of at most [`LINES`] lines, the same wherever it is shown. Pure.
 
+use super::kernels::Role;
 use super::lost::{Lost, Weight};
 use super::policy::{Action, Finding};
 use super::remedy::Remedy;
@@ -46,7 +47,7 @@ pub fn block(findings: &[Finding]) -> Vec<Line> {
     if let Some(first) = sorted.iter().find(|f| f.action == Action::Stop) {
         let lost = &first.lost;
         // A kernel that is not there yet is explained by its package.
-        let more = match lost.kernel_is_new {
+        let more = match lost.role == Role::Comes {
             true => "kmp check has every reason, given the kernel's .rpm file".to_string(),
             false => format!("kmp explain {} --kernel {} has every symbol", lost.package, lost.kernel),
         };
@@ -56,8 +57,21 @@ pub fn block(findings: &[Finding]) -> Vec<Line> {
     lines
 }
 
+/// What helps, each piece once: first against what a transaction is stopped for.
+pub fn advice(findings: &[Finding]) -> Vec<String> {
+    let mut sorted: Vec<&Finding> = findings.iter().filter(|f| f.action != Action::Say).collect();
+    sorted.sort_by_key(|f| std::cmp::Reverse(f.action));
+    let mut said: Vec<String> = Vec::new();
+    for text in sorted.iter().filter_map(|f| f.lost.advice()) {
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said
+}
+
 /// The first few, and how many more there are.
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+pub(super) fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
     let total = names.len();
     let first = names.take(NAMED).collect::<Vec<_>>().join(", ");
     if total > NAMED { format!("{first} and {} more", total - NAMED) } else { first }
@@ -76,9 +90,9 @@ impl Lost {
         } else {
             ""
         };
-        let kernel = match self.kernel_is_new {
-            true => format!("the new kernel {}", self.kernel),
-            false => format!("kernel {}", self.kernel),
+        let kernel = match self.role {
+            Role::Comes => format!("the new kernel {}", self.kernel),
+            Role::Asked | Role::Stays => format!("kernel {}", self.kernel),
         };
         if let Some(maker) = self.made_by {
             let maker = maker.as_str();
@@ -109,7 +123,7 @@ impl Lost {
                 format!("{failing} ({modules}{used}) does not work with {kernel}: {reasons}{more}")
             }
         };
-        if self.failing.as_ref().is_some_and(|failing| *failing != self.nvr) && !self.kernel_is_new {
+        if self.failing.as_ref().is_some_and(|failing| *failing != self.nvr) && self.role == Role::Stays {
             line = format!("{line}; {}, which does, would go", self.nvr);
         }
         if !self.instead.is_empty() {

@@ -34,6 +34,12 @@ pub fn nothing_boots(root: &Root, problems: &mut Vec<Problem>) -> bool {
     machine_id.is_some_and(|id| matches!(id.trim_ascii(), b"" | b"uninitialized"))
 }
 
+/// Do variables of this process say that it is in a container, or makes an image?
+pub fn is_offline() -> bool {
+    let said = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    ["container", "SYSTEMD_OFFLINE"].into_iter().any(said)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

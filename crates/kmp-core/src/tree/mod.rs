@@ -47,6 +47,9 @@ pub const BOOT: &str = "/boot";
 /// What depmod writes first, and what lists every module.
 pub const MODULES_DEP: &str = "modules.dep";
 
+/// depmod's list of the devices that modules are for, as text.
+pub const MODULES_ALIAS: &str = "modules.alias";
+
 /// What built-in modules are listed in, by their paths. A kernel's own.
 pub const MODULES_BUILTIN: &str = "modules.builtin";
 
@@ -76,7 +79,7 @@ pub const MODULES_FILES: &[(&str, Writer)] = &[
     ("modules.symbols.bin", Writer::Depmod),
     ("modules.devname", Writer::Depmod),
     ("modules.softdep", Writer::DepmodIfThere),
-    ("modules.alias", Writer::SomeDepmods),
+    (MODULES_ALIAS, Writer::SomeDepmods),
     ("modules.symbols", Writer::SomeDepmods),
     ("modules.builtin.bin", Writer::SomeDepmods),
     ("modules.builtin.alias.bin", Writer::SomeDepmods),

@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::verbs::{explain, initrd, status, sync};
+use crate::verbs::{explain, initrd, plan, status, sync};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -27,7 +27,11 @@ pub fn places() -> Vec<&'static str> {
 }
 
 fn text<K: JsonSchema>(verb: &str) -> String {
-    let mut schema = schema_for!(Document<K>);
+    whole::<Document<K>>(verb)
+}
+
+fn whole<D: JsonSchema>(verb: &str) -> String {
+    let mut schema = schema_for!(D);
     schema.insert("title".into(), format!("kmp {verb} --json").into());
     format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())
 }
@@ -38,6 +42,7 @@ fn schemas_are_those_of_what_is_printed() {
     let all = [
         ("status", text::<status::Kernel>("status")),
         ("check", text::<Modules>("check")),
+        ("plan", whole::<plan::Plan>("plan")),
         ("explain", text::<explain::Kernel>("explain")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),

@@ -10,9 +10,13 @@ use librpm_rt::PackageFile;
 use crate::abi::builtin_names;
 use crate::abi::name::{module_name, normalized};
 use crate::guard::InTree;
-use crate::inventory::{ModulesDirs, parse_module};
-use crate::tree::{IN_TREE, MODULES_BUILTIN, MODULES_BUILTIN_MODINFO};
+use crate::inventory::{ModulesDirs, Release, parse_module};
+use crate::root::Root;
+use crate::tree::{IN_TREE, MODULES_ALIAS, MODULES_BUILTIN, MODULES_BUILTIN_MODINFO};
 use crate::unpack::MODULE_LIMIT;
+
+/// The most that one of depmod's lists may take.
+const LIST_LIMIT: u64 = 64 << 20;
 
 /// Reads it from `files`. `is_kept_out`: is a module of that name never loaded for a device? A payload that cannot be read
 /// claims nothing: the kernel would not be installed, either.
@@ -59,6 +63,33 @@ pub(in crate::guard) fn read<'f>(
             log::info!("{e}");
         }
     }
+    found
+}
+
+/// The same of an installed kernel, from depmod's lists. `is_kept_out` as with [`read`].
+pub(in crate::guard) fn installed(
+    root: &Root,
+    kernel: &Release,
+    is_kept_out: &dyn Fn(&str) -> bool,
+) -> InTree {
+    let list = |name: &str| {
+        let path = kernel.dir.join(name);
+        // What cannot be read claims nothing.
+        let bytes =
+            root.read_if_there(&path, LIST_LIMIT).inspect_err(|e| log::info!("{}: {e}", path.display()));
+        bytes.ok().flatten().unwrap_or_default()
+    };
+    let aliases = list(MODULES_ALIAS);
+    let aliases = String::from_utf8_lossy(&aliases);
+    let alias = |line: &str| {
+        let mut words = line.strip_prefix("alias ")?.split_whitespace();
+        let (pattern, module) = (words.next()?, words.next()?);
+        (kernel.in_tree_names.contains(module) && !is_kept_out(module))
+            .then(|| (pattern.into(), module.into()))
+    };
+    let mut found = InTree { builtin: builtin_names(&list(MODULES_BUILTIN)), ..InTree::default() };
+    found.aliases.extend(aliases.lines().filter_map(alias));
+    found.aliases.extend(builtin_aliases(&list(MODULES_BUILTIN_MODINFO)));
     found
 }
 

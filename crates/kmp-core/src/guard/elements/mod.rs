@@ -15,6 +15,7 @@ use std::sync::Arc;
 use librpm_rt::{Database, Librpm, PackageFile};
 use rpm_meta::Dependency;
 
+use super::incoming::Asked;
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
@@ -22,6 +23,9 @@ use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
 use crate::inventory::{Kind, MachineSigning, ModulesDirs, Package, SymversError, parse_symvers};
 use crate::tree;
+
+/// What a package provides of which several versions may be installed: libzypp's `multiversion`, dnf's `installonlypkgs`.
+const BESIDE: &[&str] = &["multiversion(kernel)", "installonlypkg(kernel)", "installonlypkg(kernel-module)"];
 
 /// Gathers what a transaction brings and takes away.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub struct Elements {
     updated: Vec<Dependency>,
     /// What the machine says of signatures.
     signing: MachineSigning,
+    asked: Asked,
 }
 
 /// What the packages of one kernel say of it.
@@ -75,6 +80,7 @@ impl Elements {
             budget: Budget::transaction(),
             updated: Vec::new(),
             signing: MachineSigning::default(),
+            asked: Asked::default(),
         }
     }
 
@@ -121,6 +127,35 @@ impl Elements {
         self.updated.push(Dependency::on(name));
         self.updated.extend(file.obsoletes()?);
         self.add_opened(file)
+    }
+
+    /// A package file that comes as package managers would have it: a kernel, and what says that it may be installed more than
+    /// once, beside what is there; else in its place.
+    ///
+    /// # Errors
+    /// As [`add_file`](Self::add_file).
+    pub fn install_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
+        let package = rpm.open_package(path)?.package(&Self::concerns_bytes)?;
+        let is_kernel = !contents::sort(&self.dirs, &package).kernels.is_empty();
+        if is_kernel || package.provides.iter().any(|p| BESIDE.contains(&p.name.as_str())) {
+            // The same once more comes in its own place.
+            self.updated.push(Dependency {
+                flags: Dependency::EQUAL,
+                evr: package.evr.to_string(),
+                ..Dependency::on(package.name)
+            });
+            return self.add_file(rpm, path);
+        }
+        self.update_file(rpm, path)
+    }
+
+    /// Installed kernels of which somebody asks what it would be like to run them.
+    pub fn ask(&mut self, asked: Asked) {
+        self.asked = asked;
+    }
+
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// Is there something for [`take_updated`](Self::take_updated) to look up?
@@ -304,6 +339,7 @@ impl Elements {
             kmps: self.kmps.into(),
             removed: self.removed,
             removed_kernels: self.removed_kernels,
+            asked: BTreeSet::new(),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn findings(
     let running = Running { release: running, use_of };
     let config = Config::default();
     let orders = Orders { config: &config, policy: None, nothing_boots: false };
-    judge(&opened, &rpm, &survey, elements, &running, &orders)
+    judge(&opened, &rpm, &survey, elements, &running, &orders).findings
 }
 
 pub(super) const FOO: &str = "foo-kmp-default-1_k6.4.0_1-1";

@@ -10,7 +10,7 @@ pub(super) fn lost(package: &str, reason: &str, weight: Weight) -> Lost {
         nvr: format!("{package}-1-1"),
         modules: vec!["foo".into()],
         kernel: NEW.into(),
-        kernel_is_new: true,
+        role: Role::Comes,
         failing: Some(format!("{package}-1-1")),
         reasons: vec![Reason::new(Rule::Crc, reason)],
         weight,
@@ -54,7 +54,7 @@ fn a_line_names_driver_kernel_reasons_and_what_it_matters_for() {
 fn a_warning_names_the_version_and_the_kernel_that_has_the_driver() {
     let old = Lost {
         kernel: OLD.into(),
-        kernel_is_new: false,
+        role: Role::Stays,
         failing: Some("foo-2-1".into()),
         kept_in: Some(NEW.into()),
         remedy: Remedy::Keep,

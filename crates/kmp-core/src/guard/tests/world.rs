@@ -171,7 +171,7 @@ impl World {
         let given = Given { running, kernels: &kernels, in_tree: &|_| None, package_of: &|_| None, use_of };
         let config = Config::default();
         let orders = Orders { config: &config, policy: None, nothing_boots: false };
-        orders.decide(super::super::lost(&self.survey(), &coming.transaction, &given))
+        orders.decide(foresee(&self.survey(), &coming.transaction, &given).lost)
     }
 
     fn survey(&self) -> Survey {

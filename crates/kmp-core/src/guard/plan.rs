@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What a transaction would change, asked without rpm: package files that come, installed KMPs that go, and kernels that one
+//! thinks of running. Reads; the judging is the guard's.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use librpm_rt::Librpm;
+
+use super::elements::Elements;
+use super::incoming::{Asked, Removal};
+use super::machine::{Judged, Running, judge};
+use super::policy::Orders;
+use crate::ids::KmpId;
+use crate::inventory::{Inventory, Loader, ModulesDirs, NoKernel};
+use crate::problem::Problem;
+use crate::root::Root;
+use crate::survey::{Selection, Survey};
+
+/// What is asked. Nothing at all: what it would be like to run the newest installed kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Package files that come, all in one transaction.
+    pub files: Vec<PathBuf>,
+    /// Releases of installed kernels that are to run.
+    pub kernels: BTreeSet<String>,
+    /// Installed KMPs that are erased: name, NAME-VERSION-RELEASE, or that with the architecture.
+    pub erased: Vec<String>,
+}
+
+/// What would be changed.
+#[derive(Debug)]
+pub struct Planned {
+    /// By the guard.
+    pub judged: Judged,
+    /// The releases of the kernels that come.
+    pub coming: BTreeSet<String>,
+    /// What was not taken into account.
+    pub problems: Vec<Problem>,
+}
+
+/// Nothing was judged, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Without librpm there are no packages.
+    #[error("packages cannot be read: {0}")]
+    NoRpm(String),
+    /// A package file or the database cannot be read.
+    #[error(transparent)]
+    Package(#[from] librpm_rt::Error),
+    /// There is nothing in these files that the guard would look at.
+    #[error("{0}")]
+    NothingInIt(String),
+    /// A kernel that was named is not there.
+    #[error(transparent)]
+    NoKernel(#[from] NoKernel),
+    /// There is no kernel at all, in this directory.
+    #[error("there is no kernel in {}", .0.display())]
+    NoKernels(PathBuf),
+    /// No KMP of that name.
+    #[error("{0}")]
+    NoKmp(String),
+    /// Something could not be read, without which nothing can be said.
+    #[error("nothing is judged: {0}")]
+    Unread(String),
+}
+
+/// Judges. Reads only.
+///
+/// # Errors
+/// [`PlanError`]: what was named is not there, or what the answer rests on cannot be read.
+pub fn plan(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    loader: &mut Loader<'_>,
+    question: &Question,
+    running: &Running<'_>,
+    orders: &Orders<'_>,
+) -> Result<Planned, PlanError> {
+    let rpm = rpm.map_err(|e| PlanError::NoRpm(e.to_string()))?;
+    let unread = |problem: Problem| PlanError::Unread(problem.to_string());
+    let mut elements = Elements::new(ModulesDirs::find(root).map_err(unread)?);
+    for file in &question.files {
+        elements.install_file(rpm, file)?;
+    }
+    if elements.is_empty() && !question.files.is_empty() {
+        let names: Vec<String> = question.files.iter().map(|f| crate::printable(f.as_os_str())).collect();
+        let what = "no kernel and no third-party module is in it";
+        return Err(PlanError::NothingInIt(format!("{}: {what}", names.join(", "))));
+    }
+    let coming: BTreeSet<String> = elements.kernels().map(Into::into).collect();
+    if elements.has_updates() {
+        elements.take_updated(&rpm.open(root.path())?)?;
+    }
+    let selection = Selection { kernel_comes: !coming.is_empty(), ..Selection::default() };
+    let mut survey = Survey::take(root, Ok(rpm), loader, &selection).map_err(unread)?;
+    let unknown = survey.inventory.packages_unknown.as_ref().map(ToString::to_string);
+    let unknown =
+        unknown.or(survey.inventory.conventions.distribution_unknown.as_ref().map(ToString::to_string));
+    if let Some(unknown) = unknown {
+        return Err(PlanError::Unread(unknown));
+    }
+    survey.has_kernels(&question.kernels)?;
+    if survey.kernels.is_empty() && coming.is_empty() {
+        return Err(PlanError::NoKernels(survey.inventory.dirs.shown().to_path_buf()));
+    }
+    for name in &question.erased {
+        for kmp in erased(&survey.inventory, name)? {
+            if let Some(instance) = survey.inventory.kmps[kmp].package.instance {
+                elements.remove_unread(instance, Removal::Named);
+            }
+        }
+    }
+    elements.ask(match () {
+        () if !question.kernels.is_empty() => Asked::These(question.kernels.clone()),
+        () if question.files.is_empty() && question.erased.is_empty() => Asked::Newest,
+        () => Asked::Nothing,
+    });
+    let judged = judge(root, rpm, &survey, elements, running, orders);
+    Ok(Planned { judged, coming, problems: std::mem::take(&mut survey.problems) })
+}
+
+/// The installed KMPs of that name.
+fn erased(inventory: &Inventory, name: &str) -> Result<Vec<KmpId>, PlanError> {
+    let found = inventory.kmps_named(name);
+    if found.is_empty() {
+        let absent = || format!("no package {name} that owns third-party modules is installed");
+        return Err(PlanError::NoKmp(inventory.why_no_kmp(name).unwrap_or_else(absent)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The packages of a repository that concern drivers: kernels and kernel module packages.
+
+use kmod_abi::capability::SymbolCapability;
+
+use crate::rpmmd::{Listed, Role};
+
+/// What a package is to drivers, as far as its metadata shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// A kernel, or a part of one: it has a release, or exports symbols as only a kernel does.
+    Kernel,
+    /// Drivers.
+    Driver,
+    /// Neither.
+    Nothing,
+}
+
+impl Concern {
+    /// Goes by what the generators of SUSE, Red Hat and kmp write: kernels provide `kernel-uname-r` (and its like for parts
+    /// of them) or a kernel's own symbols; packages of drivers provide `kmod(NAME.ko)`, ask for symbols, or are wanted by hardware
+    /// through a kernel (`modalias(kernel-default:...)`). A name of drivers' packages counts too (`-kmp-`, `kmod-`): older
+    /// ones have no such capability.
+    pub fn of(package: &Listed) -> Self {
+        let mut exports = false;
+        let mut has_modules = false;
+        for capability in package.capabilities(Role::Provides) {
+            if is_release(capability.name) {
+                return Self::Kernel;
+            }
+            exports |= SymbolCapability::parse(capability.name, capability.evr).is_some();
+            has_modules |= capability.name.starts_with("kmod(");
+        }
+        let name = package.name();
+        let is_named_kernel = name == "kernel" || name.starts_with("kernel-");
+        let is_named_driver = name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"));
+        if exports && is_named_kernel && !is_named_driver {
+            return Self::Kernel;
+        }
+        let concerns_modules = || {
+            has_modules
+                || needs(package).next().is_some()
+                || package.capabilities(Role::Supplements).any(|c| c.name.contains("modalias("))
+        };
+        // A kernel's own modules in a package of their own (kernel-default-extra) are no drivers that an update looks for.
+        if is_named_driver || (!is_named_kernel && concerns_modules()) { Self::Driver } else { Self::Nothing }
+    }
+}
+
+/// The symbols that a package asks for.
+pub fn needs(package: &Listed) -> impl Iterator<Item = SymbolCapability<'_>> {
+    let requires = package.capabilities(Role::Requires);
+    requires.filter_map(|capability| SymbolCapability::parse(capability.name, capability.evr))
+}
+
+/// The symbols that a package provides.
+pub fn symbols(package: &Listed) -> impl Iterator<Item = SymbolCapability<'_>> {
+    let provides = package.capabilities(Role::Provides);
+    provides.filter_map(|capability| SymbolCapability::parse(capability.name, capability.evr))
+}
+
+/// The release of the kernel that a package has, as `uname -r` prints it: the version of `kernel-uname-r`.
+pub fn release(package: &Listed) -> Option<&str> {
+    package.capabilities(Role::Provides).find(|c| c.name == "kernel-uname-r").map(|c| c.evr)
+}
+
+/// `kernel-uname-r`, and `kernel-core-uname-r` and its like, which parts of Red Hat's kernels provide; headers are no part.
+fn is_release(name: &str) -> bool {
+    name.starts_with("kernel-") && name.ends_with("uname-r") && !name.split('-').any(|word| word == "devel")
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The elements of an XML document, one after the other, in bounded memory.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+
+use quick_xml::escape::unescape;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Error as XmlError, Reader};
+
+use super::Error;
+
+/// The largest tag, text or comment, in bytes. In the repositories of today's distributions the longest text, a
+/// description, has some 20,000.
+const LARGEST: u64 = 1 << 20;
+
+/// How deep elements may be in each other. Metadata needs five.
+const DEEPEST: usize = 32;
+
+/// What comes next.
+pub(super) enum Token<'t> {
+    /// An element begins. An empty one has an end, too.
+    Start(Start<'t>),
+    /// The element that began last ends.
+    End,
+    /// A piece of text; an element's text may come in several.
+    Text(Cow<'t, str>),
+    /// Comments and what else says nothing.
+    Nothing,
+    /// The document is at its end.
+    Eof,
+}
+
+/// The start of an element.
+pub(super) struct Start<'t> {
+    start: BytesStart<'t>,
+    /// Where it ends, in bytes.
+    at: u64,
+}
+
+impl Start<'_> {
+    /// Its name without the prefix of a namespace: createrepo_c writes `rpm:entry`, others may have another prefix.
+    pub(super) fn name(&self) -> &str {
+        self.start.local_name().into_inner()
+    }
+
+    /// Calls `each` with the name and the value of each attribute.
+    pub(super) fn attributes(&self, mut each: impl FnMut(&str, &str)) -> Result<(), Error> {
+        let wrong = |why: String| Error::Xml { at: self.at, why };
+        for attribute in self.start.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|e| wrong(e.to_string()))?;
+            let value = unescape(&attribute.value).map_err(|e| wrong(e.to_string()))?;
+            each(attribute.key.local_name().into_inner(), &value);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps an attribute's value, if it is the one that is wanted.
+pub(super) fn take(attribute: &str, value: &str, wanted: &str, kept: &mut String) {
+    if attribute == wanted {
+        value.clone_into(kept);
+    }
+}
+
+/// Reads elements.
+pub(super) struct Elements<R> {
+    reader: Reader<Bounded<R>>,
+    buffer: Vec<u8>,
+    depth: usize,
+}
+
+impl<R: BufRead> Elements<R> {
+    pub(super) fn new(input: R) -> Self {
+        let mut reader = Reader::from_reader(Bounded { inner: input, taken: 0 });
+        reader.config_mut().expand_empty_elements = true;
+        Self { reader, buffer: Vec::new(), depth: 0 }
+    }
+
+    /// What comes next.
+    pub(super) fn next(&mut self) -> Result<Token<'_>, Error> {
+        self.buffer.clear();
+        self.reader.get_mut().taken = 0;
+        let event = match self.reader.read_event_into(&mut self.buffer) {
+            Ok(event) => event,
+            Err(error) => return Err(failed(error, self.reader.error_position())),
+        };
+        let at = self.reader.buffer_position();
+        Ok(match event {
+            Event::Start(start) => {
+                self.depth += 1;
+                if self.depth > DEEPEST {
+                    let what = "elements in each other";
+                    return Err(Error::TooLarge { what, limit: DEEPEST as u64, unit: "levels" });
+                }
+                Token::Start(Start { start, at })
+            }
+            Event::End(_) => {
+                self.depth -= 1;
+                Token::End
+            }
+            Event::Text(text) => Token::Text(text.into_inner()),
+            Event::CData(text) => Token::Text(text.into_inner()),
+            Event::GeneralRef(reference) => {
+                let written = format!("&{};", &*reference.into_inner());
+                let text = unescape(&written).map_err(|e| Error::Xml { at, why: e.to_string() })?;
+                Token::Text(Cow::Owned(text.into_owned()))
+            }
+            Event::Eof => Token::Eof,
+            _ => Token::Nothing,
+        })
+    }
+}
+
+fn failed(error: XmlError, at: u64) -> Error {
+    match error {
+        XmlError::Io(error) if error.get_ref().is_some_and(|e| e.is::<TokenTooLarge>()) => {
+            Error::TooLarge { what: "a tag or a text", limit: LARGEST, unit: "bytes" }
+        }
+        XmlError::Io(error) => Error::Read(io::Error::new(error.kind(), error.to_string())),
+        error => Error::Xml { at, why: error.to_string() },
+    }
+}
+
+/// Refuses to go on after [`LARGEST`] bytes of one token, all of which the parser would keep in memory.
+struct Bounded<R> {
+    inner: R,
+    taken: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a tag or a text is too large")]
+struct TokenTooLarge;
+
+impl<R: BufRead> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let there = self.fill_buf()?;
+        let len = there.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&there[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.taken > LARGEST {
+            return Err(io::Error::other(TokenTooLarge));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.taken += amount as u64;
+        self.inner.consume(amount);
+    }
+}
