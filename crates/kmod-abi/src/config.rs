@@ -32,8 +32,45 @@ pub struct KernelConfig {
     pub percpu_reserve: Option<u64>,
     /// `CONFIG_DEBUG_INFO_BTF_MODULES` without `CONFIG_MODULE_ALLOW_BTF_MISMATCH`: `.BTF` has to go with the kernel's.
     pub strict_btf: bool,
+    /// `CONFIG_KALLSYMS`: the sections of modules are in `/sys/module`.
+    pub kallsyms: bool,
+    /// `CONFIG_SUSE_KERNEL_SUPPORTED`: the kernel knows which modules its distributor supports.
+    pub suse_support: bool,
+    /// The digests that it has code for; `None`: the configuration is unknown.
+    pub digests: Option<Digests>,
     /// The sources are Red Hat's (`CONFIG_RHEL_DIFFERENCES` is named, on or off).
     pub is_red_hats: bool,
+}
+
+/// Digests of signatures, of which kernels need not have all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digests([bool; Self::OPTIONS.len()]);
+
+impl Digests {
+    /// What the option begins with that brings them, behind `CONFIG_CRYPTO_`; some machines have options of their own
+    /// (`SHA512_S390`). And how their names begin.
+    const OPTIONS: [(&'static str, &'static [&'static str]); 4] = [
+        ("SHA1", &["sha1"]),
+        ("SHA256", &["sha224", "sha256"]),
+        ("SHA512", &["sha384", "sha512"]),
+        ("SHA3", &["sha3-256", "sha3-384", "sha3-512"]),
+    ];
+
+    fn add(&mut self, option: &[u8]) {
+        for (has, (start, _)) in self.0.iter_mut().zip(Self::OPTIONS) {
+            let rest = option.strip_prefix(start.as_bytes());
+            *has |= rest.is_some_and(|rest| {
+                let name = rest.strip_suffix(b"=y").or(rest.strip_suffix(b"=m"));
+                name.is_some_and(|more| matches!(more.first(), None | Some(b'_')))
+            });
+        }
+    }
+
+    /// Is there code for the digest of that name? For those that are not looked for here it is taken for granted.
+    pub fn has(self, name: &str) -> bool {
+        let of = Self::OPTIONS.iter().position(|(_, names)| names.contains(&name));
+        of.is_none_or(|of| self.0[of])
+    }
 }
 
 impl KernelConfig {
@@ -44,6 +81,7 @@ impl KernelConfig {
             extended_versions: Some(false),
             live_patches: Some(false),
             strict_rwx: Some(false),
+            digests: Some(Digests::default()),
             ..Self::default()
         };
         let (mut btf_modules, mut btf_mismatch_allowed) = (false, false);
@@ -55,6 +93,10 @@ impl KernelConfig {
                 config.extended_versions = Some(true);
             } else if named.starts_with(b"CONFIG_RHEL_DIFFERENCES") {
                 config.is_red_hats = true;
+            } else if let (Some(option), Some(digests)) =
+                (line.strip_prefix(b"CONFIG_CRYPTO_"), config.digests.as_mut())
+            {
+                digests.add(option);
             }
             match line {
                 b"CONFIG_MODVERSIONS=y" => config.modversions = Some(true),
@@ -67,6 +109,8 @@ impl KernelConfig {
                     config.missing_namespaces_allowed = true
                 }
                 b"CONFIG_LIVEPATCH=y" => config.live_patches = Some(true),
+                b"CONFIG_KALLSYMS=y" => config.kallsyms = true,
+                b"CONFIG_SUSE_KERNEL_SUPPORTED=y" => config.suse_support = true,
                 b"CONFIG_STRICT_MODULE_RWX=y" => config.strict_rwx = Some(true),
                 b"CONFIG_SMP=y" => smp = true,
                 b"CONFIG_MEM_ALLOC_PROFILING=y" => profiling = true,
@@ -97,6 +141,17 @@ mod tests {
         assert_eq!((config.live_patches, config.strict_rwx), (Some(true), Some(false)));
         assert_eq!(KernelConfig::parse(b"").extended_versions, Some(false));
         assert_eq!(KernelConfig::default().live_patches, None);
+    }
+
+    #[test]
+    fn digests_come_with_options_of_any_machine() {
+        let config = KernelConfig::parse(
+            b"CONFIG_CRYPTO_SHA256=y\n# CONFIG_CRYPTO_SHA1 is not set\nCONFIG_CRYPTO_SHA3_256_S390=m\nCONFIG_CRYPTO_LIB_SHA512=y\n",
+        );
+        let has = |name| config.digests.unwrap().has(name);
+        assert!(has("sha224") && has("sha256") && has("sha3-512") && has("sm3"));
+        assert!(!has("sha1") && !has("sha384") && !has("sha512"));
+        assert_eq!(KernelConfig::default().digests, None);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! ELF, as much of it as the kernel's loader looks at. The only user of `object`.
 
+mod fields;
 mod relocations;
 mod validity;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use object::elf;
@@ -255,16 +256,17 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
     let table = header
         .sections(endian, data)
         .map_err(|e| text("the section table cannot be read, is the file cut?", e))?;
-    let layout = if kinds == [elf::ET_REL] {
+    let mut layout = if kinds == [elf::ET_REL] {
         validity::check(header, endian, data, &table)?
     } else {
         Layout::default()
     };
     let loaded = table.iter().filter(|s| s.sh_flags(endian).contains(elf::SHF_ALLOC)).count();
     budget.read(table.len() * size_of::<H::SectionHeader>())?;
-    let (mut sections, mut by_name) = (Vec::new(), HashMap::new());
+    let (mut sections, mut by_name, mut filled) = (Vec::new(), HashMap::new(), HashSet::new());
     sections.try_reserve_exact(loaded).map_err(Exceeded::from)?;
     by_name.try_reserve(loaded).map_err(Exceeded::from)?;
+    filled.try_reserve(loaded).map_err(Exceeded::from)?;
     for (index, section) in table.enumerate() {
         // Nothing of it has a meaning but its type.
         if section.sh_type(endian) == elf::SHT_NULL {
@@ -279,9 +281,12 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         }
         let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
         budget.read(name.len())?;
-        let size = section.sh_size(endian).into();
+        let size: u64 = section.sh_size(endian).into();
         let address = section.sh_addr(endian).into();
         by_name.entry(name).or_insert(sections.len());
+        if size > 0 && !filled.insert(name) && relocations::is_kept(name) && layout.doubled.is_none() {
+            layout.doubled = Some(name);
+        }
         sections.push(Section { index: index.0, name, address, data: contents, size });
     }
 

@@ -44,6 +44,8 @@ pub enum Feature {
     /// The size of `struct module` is compared, and it, `.modinfo` and the symbol table may be there once only
     /// (`elf_validity_check`).
     StructSize,
+    /// Sections of one name are refused, as their files in `/sys/module` cannot be made (`mod_sysfs_setup`).
+    SectionFiles,
     /// `.modinfo` is read even if it is not loaded (`elf_validity_cache_index_info`).
     AnyModinfo,
     /// `__version_ext_crcs` and `__version_ext_names` are read (`CONFIG_EXTENDED_MODVERSIONS`).
@@ -60,6 +62,7 @@ impl Feature {
         match self {
             Feature::InheritsTaint => Release::new(5, 9),
             Feature::StructSize => Release::new(6, 4),
+            Feature::SectionFiles => Release::new(6, 12),
             Feature::ExtendedVersions | Feature::AnyModinfo => Release::new(6, 14),
             Feature::ModuleNamespaces => Release::new(6, 16),
             Feature::ExportFlags => Release::new(7, 1),
@@ -72,7 +75,7 @@ impl Kernel {
     /// as a current one.
     pub fn has(&self, feature: Feature) -> bool {
         let shown = match feature {
-            Feature::InheritsTaint | Feature::AnyModinfo => false,
+            Feature::InheritsTaint | Feature::AnyModinfo | Feature::SectionFiles => false,
             Feature::ModuleNamespaces => self.symbols.has_module_namespaces(),
             // Its own exports show which form they have.
             Feature::ExportFlags => match self.traits.has_export_flags {

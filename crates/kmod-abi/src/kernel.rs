@@ -16,6 +16,8 @@ pub struct Traits {
     pub vermagic: Option<Box<str>>,
     /// `sizeof(struct module)` in bytes.
     pub struct_size: Option<u64>,
+    /// Do its modules have their names where [`Sections::has_no_name`](crate::Sections::has_no_name) looks for them?
+    pub has_names_in_place: bool,
     /// Do its exports have flags (`__kflagstab`)? `None`: the module that was read has no exports.
     pub has_export_flags: Option<bool>,
     /// How many bytes of names the kernel's BTF has, by [`Btf::base_names`](crate::Btf::base_names).
@@ -31,6 +33,7 @@ impl Traits {
             arch: Some(module.arch),
             vermagic: module.vermagic.clone(),
             struct_size: Some(module.struct_size),
+            has_names_in_place: module.struct_name.as_deref() == Some(&*module.name),
             has_export_flags: (!module.offers.is_empty()).then_some(module.has_export_flags),
             btf_names: module.sections.btf.as_ref().and_then(|btf| btf.base_names),
             signed_by: match &module.signature {
@@ -74,6 +77,17 @@ impl fmt::Display for Enforced {
     }
 }
 
+/// Why modules that their distributor does not support are kept out (SUSE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SupportedOnly {
+    /// `unsupported=0` on the kernel's command line: the kernel refuses them.
+    Parameter,
+    /// The running kernel says so (`/proc/sys/kernel/unsupported`).
+    Running,
+    /// `allow_unsupported_modules 0` in modprobe.d: SUSE's modprobe does not load them.
+    Modprobe,
+}
+
 /// A kernel to judge modules against.
 #[derive(Clone, Debug)]
 pub struct Kernel {
@@ -89,6 +103,8 @@ pub struct Kernel {
     pub builtin: HashSet<Box<str>>,
     /// What the machine adds about signatures.
     pub signing: Signing,
+    /// What of the machine keeps modules without support out ([`Supported::No`](crate::Supported::No)).
+    pub supported_only: Option<SupportedOnly>,
 }
 
 /// Reads `modules.builtin`: the names (with `_` for `-`) of what is built into a kernel's image. A line is the path below the
@@ -110,6 +126,7 @@ impl Kernel {
             config: KernelConfig::default(),
             builtin: HashSet::new(),
             signing: Signing::default(),
+            supported_only: None,
         }
     }
 

@@ -53,7 +53,7 @@ mod symbols;
 mod symvers;
 
 pub use btf::Btf;
-pub use config::KernelConfig;
+pub use config::{Digests, KernelConfig};
 pub use elf::Arch;
 pub use facts::{Exported, Facts, image_exports};
 pub use fault::ModuleFault;
@@ -61,7 +61,7 @@ pub use feature::{Feature, Release};
 pub use index_facts::IndexFacts;
 pub use judge::rule;
 pub use judge::{Candidate, Reason, Role, Rule, SymbolLine, Verdict, Warning, World};
-pub use kernel::{Enforced, Kernel, Signing, Traits, builtin_names};
+pub use kernel::{Enforced, Kernel, Signing, SupportedOnly, Traits, builtin_names};
 pub use loaded::loaded_parts;
 pub use module::{Crcs, Malformed, Module, Need, Offer, Sections, SignatureState, Supported};
 pub use rebuild::Rebuild;

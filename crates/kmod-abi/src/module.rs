@@ -20,7 +20,7 @@ use crate::budget::{self, Budget, Exceeded};
 use crate::elf::{Arch, Object, Relocated};
 use crate::feature::Release;
 use crate::modinfo;
-use crate::signature::{self, Signature, SignatureError};
+use crate::signature::{self, IdType, Signature, SignatureError};
 
 /// What the end of the file says of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub struct Sections {
     pub modinfo_not_loaded: bool,
     /// Which section, or kind of sections, there is more than one of that should be one.
     pub repeated: Option<&'static str>,
+    /// The name of two sections that are loaded and not empty.
+    pub doubled: Option<Box<str>>,
+    /// Is there nothing where its `struct module` should have the name? It may be elsewhere where the kernel's build has put the
+    /// fields into a random order.
+    pub has_no_name: bool,
     /// The first section that is both writable and executable.
     pub writable_code: Option<Box<str>>,
     /// The size of its per-cpu data in bytes.
@@ -65,6 +70,8 @@ impl Sections {
         Ok(Self {
             modinfo_not_loaded: layout.modinfos > 0 && object.section(b".modinfo").is_none(),
             repeated: repeated.into_iter().find(|(count, _)| *count > 1).map(|(_, what)| what),
+            doubled: layout.doubled.map(|name| modinfo::text(&name[..name.len().min(64)]).into()),
+            has_no_name: false,
             writable_code: layout.writable_code.map(|name| modinfo::text(name).into()),
             percpu: layout.percpu,
             btf: Btf::parse(layout.btf, object.arch.big_endian, layout.has_btf_base),
@@ -137,7 +144,9 @@ impl Module {
     pub fn parse(bytes: &[u8], file: &str) -> Result<Self, Malformed> {
         let (body, signature) = match signature::split(bytes) {
             Ok((body, None)) => (body, SignatureState::Unsigned),
-            Ok((body, Some(s))) => (body, SignatureState::Signed(s)),
+            Ok((body, Some(s))) if s.id_type == IdType::Pkcs7 => (body, SignatureState::Signed(s)),
+            // Kernels cut off no other, and what looks like one may be the end of the module.
+            Ok((_, Some(s))) => (bytes, SignatureState::Signed(s)),
             Err(e) => (bytes, SignatureState::Broken(e)),
         };
         let object = Object::parse(body, Relocated::Named(KSYMTABS))?;
@@ -148,7 +157,9 @@ impl Module {
         let sections = Sections::of(&object)?;
         let mut module =
             Self { struct_size: this_module.size, sections, signature, ..Self::empty(object.arch) };
-        module.struct_name = struct_name(this_module.data, object.arch).map(Box::from);
+        let name = name_field(this_module.data, object.arch);
+        module.sections.has_no_name = name.is_some_and(|name| name.first() == Some(&0));
+        module.struct_name = name.and_then(struct_name).map(Box::from);
         module.read_modinfo(&object, file)?;
         let versions = module.read_versions(&object)?;
         module.read_needs(&object, &versions)?;
@@ -261,12 +272,16 @@ impl Module {
     }
 }
 
-/// `struct module` begins with a state, a list and the name. Where the kernel's build has put its fields into a random order
-/// something else is there: what does not look like a name is none.
-fn struct_name(data: &[u8], arch: Arch) -> Option<&str> {
+/// `struct module` begins with a state, a list and the name.
+fn name_field(data: &[u8], arch: Arch) -> Option<&[u8]> {
     let long = if arch.is_64 { 8 } else { 4 };
-    let name = data.get(3 * long..3 * long + 64 - long)?;
-    let name = std::str::from_utf8(until_nul(name)).ok().filter(|name| name.len() < 64 - long)?;
+    data.get(3 * long..3 * long + 64 - long)
+}
+
+/// The name, if it is one. Where the kernel's build has put the fields of `struct module` into a random order something else is
+/// there: what does not look like a name is none.
+fn struct_name(field: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(until_nul(field)).ok().filter(|name| name.len() < field.len())?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }

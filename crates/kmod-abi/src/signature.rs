@@ -48,6 +48,8 @@ pub struct Signature {
     pub key_id: Option<String>,
     /// The digest, by the kernel's name (`sha256`); `None` where it is not one of those that kernels know.
     pub hash: Option<&'static str>,
+    /// Is it a digest that is signed? ML-DSA signs the module itself.
+    pub is_of_digest: bool,
     /// Why kernels cannot verify it (ENOPKG), if so, as a clause: it counts as no signature then.
     pub unsupported: Option<&'static str>,
 }
@@ -115,21 +117,23 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], Option<Signature>), SignatureError>
         2 => IdType::Pkcs7,
         other => IdType::Unknown(other),
     };
-    if id_type == IdType::Pkcs7 && [algo, hash, signer_len, key_id_len].iter().chain(&pad).any(|&b| b != 0) {
-        return Err(SignatureError::Fields);
-    }
-    // The kernel also refuses a signature that leaves nothing for the module.
+    // In the order of mod_check_sig. It also refuses a signature that leaves nothing for the module.
     let start = usize::try_from(sig_len)
         .ok()
         .and_then(|claimed| rest.len().checked_sub(claimed))
         .filter(|&start| start > 0)
         .ok_or(SignatureError::Size { claimed: sig_len, have: rest.len() })?;
+    if id_type == IdType::Pkcs7 && [algo, hash, signer_len, key_id_len].iter().chain(&pad).any(|&b| b != 0) {
+        return Err(SignatureError::Fields);
+    }
     let (mut module, blob) = rest.split_at(start);
     let unsupported = (id_type != IdType::Pkcs7).then_some("it is no PKCS#7 message");
-    let mut signature = Signature { id_type, signer: None, key_id: None, hash: None, unsupported };
+    let mut signature =
+        Signature { id_type, signer: None, key_id: None, hash: None, is_of_digest: true, unsupported };
     match id_type {
         IdType::Pkcs7 => {
-            signature.unsupported = message::check(blob)?;
+            let checked = message::check(blob)?;
+            (signature.unsupported, signature.is_of_digest) = (checked.unsupported, checked.is_of_digest);
             // As far as it goes: what was read before a fault is kept.
             let _ = read_pkcs7(blob, &mut signature);
         }

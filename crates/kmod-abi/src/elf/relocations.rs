@@ -6,19 +6,24 @@ use object::Endianness;
 use object::elf;
 use object::read::elf::{FileHeader, Rel as _, Rela as _, SectionHeader, SectionTable};
 
-use super::{Object, Place};
+use super::fields::{self, Field};
+use super::{Object, Place, Section};
 use crate::budget::Exceeded;
 use kmp_steps as steps;
 
 /// Of live patches, which apply these themselves.
 const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 
-/// Sections that are not kept, so that nothing in them is changed (`rewrite_section_headers`).
-const NOT_KEPT: &[&[u8]] = &[b".modinfo", b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
-
 const R_X86_64_64: u32 = 1;
-const R_X86_64_32: u32 = 10;
 const R_X86_64_PC64: u32 = 24;
+
+/// Where per-cpu data is before it is copied to its place.
+const PERCPU: &[u8] = b".data..percpu";
+
+/// Is it there once the module is loaded? The others are for the loader itself (`rewrite_section_headers`).
+pub(super) fn is_kept(section: &[u8]) -> bool {
+    !matches!(section, b".modinfo" | b"__versions" | b"__version_ext_crcs" | b"__version_ext_names" | PERCPU)
+}
 
 /// What relocations are checked against.
 pub(super) struct Checked<'o, 'd>(&'o Object<'d>);
@@ -48,7 +53,7 @@ impl<'o, 'd> Checked<'o, 'd> {
             }
             let flags: u64 = section.sh_flags(endian).0;
             let Some(of) = self.0.section_at(section.sh_info(endian) as usize) else { continue };
-            if flags & SHF_RELA_LIVEPATCH != 0 || NOT_KEPT.contains(&of.name) {
+            if flags & SHF_RELA_LIVEPATCH != 0 || !is_kept(of.name) && of.name != PERCPU {
                 continue;
             }
             let place = |offset: u64| {
@@ -86,6 +91,21 @@ impl<'o, 'd> Checked<'o, 'd> {
                         "the relocation {at} is of the type {kind}, which kernels do not know"
                     )));
                 }
+                if let Some(field) = Field::of(machine, kind)
+                    && self.overflows(
+                        field,
+                        of,
+                        offset,
+                        entry.r_sym(endian, false),
+                        entry.r_addend(endian).into(),
+                    )
+                {
+                    let bits = field.bits;
+                    return Ok(Some(format!(
+                        "the relocation {} has {bits} bits for an address or a distance that has more",
+                        place(offset)
+                    )));
+                }
                 if machine != elf::EM_X86_64 || kind == 0 {
                     continue;
                 }
@@ -98,23 +118,39 @@ impl<'o, 'd> Checked<'o, 'd> {
                         place(offset)
                     )));
                 }
-                let symbol = entry.r_sym(endian, false) as usize;
-                if kind == R_X86_64_32 && self.is_in_module(symbol) {
-                    let at = place(offset);
-                    return Ok(Some(format!(
-                        "the relocation {at} has 32 bits for an address that has more (-mcmodel=kernel)"
-                    )));
-                }
             }
         }
         Ok(None)
     }
 
-    /// Is it at an address of the module, which are all in the upper half of 64 bits?
-    fn is_in_module(&self, symbol: usize) -> bool {
-        let place = self.0.symbols.get(symbol).map(|symbol| symbol.place);
-        let Some(Place::Section(index)) = place else { return false };
-        self.0.section_at(index).is_some_and(|section| section.name != b".data..percpu")
+    /// Is it certain, wherever the kernel puts module and symbols, that what the relocation at `offset` of a section comes to
+    /// does not fit into its field?
+    fn overflows(&self, field: Field, of: &Section<'d>, offset: u64, symbol: u32, addend: i64) -> bool {
+        let Some(symbol) = self.0.symbols.get(symbol as usize) else { return false };
+        let section = match symbol.place {
+            Place::Section(index) => self.0.section_at(index).filter(|section| section.name != PERCPU),
+            _ => None,
+        };
+        let value = i128::from(symbol.value) + i128::from(addend);
+        let (low, high) = match (symbol.place, section) {
+            (_, Some(section)) if field.is_relative && section.index == of.index => {
+                (value - i128::from(offset), value - i128::from(offset))
+            }
+            _ if field.is_relative => return false,
+            (Place::Absolute, _) => (value, value),
+            (_, Some(_)) => match fields::of_modules(self.0.arch.machine) {
+                Some((low, high)) => (low + value, high + value),
+                None => return false,
+            },
+            (Place::Undefined, _) => match fields::of_exports(self.0.arch.machine) {
+                Some((low, high)) => (low + i128::from(addend), high + i128::from(addend)),
+                None => return false,
+            },
+            _ => return false,
+        };
+        // What goes around the end of 64 bits could be anywhere.
+        let is_known = i64::try_from(low).is_ok() && i64::try_from(high).is_ok();
+        is_known && field.takes_none_of(low, high)
     }
 }
 
@@ -131,6 +167,9 @@ fn known_types(machine: elf::Machine) -> Option<fn(u32) -> bool> {
             )
         },
         elf::EM_S390 => |kind| matches!(kind, 0..=8 | 13..=36 | 57..=59),
+        elf::EM_RISCV => {
+            |kind| matches!(kind, 0..=2 | 16..=20 | 23..=28 | 33..=41 | 43..=46 | 51..=57 | 59..=61)
+        }
         _ => return None,
     })
 }

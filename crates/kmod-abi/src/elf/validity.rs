@@ -26,6 +26,8 @@ pub(crate) struct Layout<'d> {
     pub has_btf_base: bool,
     /// How many symbol tables.
     pub symbol_tables: usize,
+    /// The name of two sections that are loaded and not empty.
+    pub doubled: Option<&'d [u8]>,
     /// A relocation that the kernel cannot apply, in words.
     pub bad_relocation: Option<String>,
 }
@@ -98,20 +100,21 @@ pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
     let mut layout = Layout::default();
     for (index, section) in table.enumerate() {
         let (kind, flags) = (section.sh_type(endian), section.sh_flags(endian));
+        let name =
+            usize::try_from(section.sh_name(endian)).ok().and_then(|at| names.get(at..)).unwrap_or(&[]);
+        // Whatever its type is.
+        if flags.contains(elf::SHF_WRITE | elf::SHF_EXECINSTR) && layout.writable_code.is_none() {
+            layout.writable_code =
+                Some(&name[..name.iter().position(|b| *b == 0).unwrap_or(name.len()).min(64)]);
+        }
         if kind == elf::SHT_NULL {
             continue;
         }
-        let name =
-            usize::try_from(section.sh_name(endian)).ok().and_then(|at| names.get(at..)).unwrap_or(&[]);
         if name.is_empty() {
             return Err(Malformed::Refused(format!(
                 "the name of section {} lies outside of all names",
                 index.0
             )));
-        }
-        if flags.contains(elf::SHF_WRITE | elf::SHF_EXECINSTR) && layout.writable_code.is_none() {
-            layout.writable_code =
-                Some(&name[..name.iter().position(|b| *b == 0).unwrap_or(name.len()).min(64)]);
         }
         let is_loaded = flags.contains(elf::SHF_ALLOC);
         if name.starts_with(b".modinfo\0") {

@@ -209,6 +209,13 @@ rules! {
         switch: "CONFIG_DEBUG_INFO_BTF_MODULES=y checks it, CONFIG_MODULE_ALLOW_BTF_MISMATCH=y lifts it",
         ..row("btf", Kind::Loader, Settled::Never, "types for BPF programs (.BTF) go on where the kernel's end, or are not there")
     };
+    /// Its distributor does not support it, and the kernel takes no such modules.
+    Support => Row {
+        function: "mod_sysfs_setup",
+        file: "kernel/module/sysfs.c",
+        switch: "CONFIG_SUSE_KERNEL_SUPPORTED=y (SUSE) with unsupported=0 on the command line checks it",
+        ..row("support", Kind::Loader, Settled::Never, "the distributor supports the module, where the kernel is told to take no other")
+    };
     /// It needs a module that needs it.
     Cycle => Row {
         function: "resolve_symbol",

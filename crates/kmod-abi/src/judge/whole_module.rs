@@ -4,7 +4,7 @@
 use super::{Candidate, Reason, Rule, Warning, World};
 use crate::btf::{self, Match};
 use crate::signature::Signature;
-use crate::{Export, Feature, Module, Release, Sections, SignatureState};
+use crate::{Export, Feature, Module, Release, Sections, SignatureState, Supported, SupportedOnly};
 
 /// `EM_X86_64`.
 const X86_64: u16 = 62;
@@ -50,7 +50,27 @@ impl World<'_> {
                 "its .BTF was made for another kernel's types (remove the section, or build for this kernel)";
             reasons.push(Reason::new(Rule::Btf, detail));
         }
+        reasons.extend(self.support(module));
         reasons
+    }
+
+    /// `mod_sysfs_setup` of SUSE's kernels.
+    fn support(&self, module: &Module) -> Option<Reason> {
+        let why = match self.kernel.supported_only.filter(|_| module.supported == Supported::No)? {
+            SupportedOnly::Parameter => "unsupported=0 is on its command line",
+            SupportedOnly::Running => "/proc/sys/kernel/unsupported is 0",
+            SupportedOnly::Modprobe => return None,
+        };
+        let detail = format!("not supported by the distributor, and the kernel takes no such module: {why}");
+        Some(Reason::new(Rule::Support, detail))
+    }
+
+    /// SUSE's modprobe may be configured to load only what is supported; insmod loads the others.
+    pub(super) fn support_warning(&self, module: &Module) -> Option<Warning> {
+        let is_kept_out = self.kernel.supported_only == Some(SupportedOnly::Modprobe)
+            && module.supported == Supported::No
+            && !module.is_declared;
+        is_kept_out.then_some(Warning::Unsupported)
     }
 
     /// `btf_module_notify`.
@@ -72,6 +92,17 @@ impl World<'_> {
         let malformed = |detail: String| Some(Reason::new(Rule::Malformed, detail));
         if let Some(what) = sections.repeated.filter(|_| kernel.has(Feature::StructSize)) {
             return malformed(format!("it has more than one {what}"));
+        }
+        // kobject_init_and_add
+        if sections.has_no_name && kernel.traits.has_names_in_place {
+            return malformed("its struct module has no name in it".into());
+        }
+        // add_sect_attrs
+        if let Some(name) = sections.doubled.as_deref()
+            && kernel.config.kallsyms
+            && kernel.has(Feature::SectionFiles)
+        {
+            return malformed(format!("it has two sections {name} that are loaded"));
         }
         // module_enforce_rwx_sections
         if let Some(name) =
@@ -113,6 +144,12 @@ impl World<'_> {
             SignatureState::Signed(Signature { unsupported: Some(why), .. }) => {
                 format!("its signature counts as none: {why}")
             }
+            SignatureState::Signed(signature) if self.lacks_digest(signature) => {
+                let digest = signature.hash.unwrap_or_default();
+                format!(
+                    "its signature counts as none: it is made with {digest}, which the kernel does not have"
+                )
+            }
             SignatureState::Signed(_) | SignatureState::Broken(_) => return None,
         };
         let takes_signed_only = "and the kernel takes signed modules only";
@@ -122,6 +159,13 @@ impl World<'_> {
             None => return None,
         };
         Some(Reason::new(Rule::Signature, detail))
+    }
+
+    /// `ENOPKG`. Of a newer kernel it is not known by which options it has digests.
+    fn lacks_digest(&self, signature: &Signature) -> bool {
+        let is_known = Release::of(&self.kernel.release).is_some_and(|release| release <= Sections::KNOWN);
+        let digests = self.kernel.config.digests.filter(|_| is_known && signature.is_of_digest);
+        digests.zip(signature.hash).is_some_and(|(digests, hash)| !digests.has(hash))
     }
 
     /// Where signatures are enforced: is it known that the kernel knows the key? Those of the kernel's own modules it does.

@@ -162,6 +162,7 @@ impl<'a> World<'a> {
             }
             let mut warnings: Vec<Warning> = self.key(candidate.module).into_iter().collect();
             warnings.extend(self.btf_warning(candidate.module));
+            warnings.extend(self.support_warning(candidate.module));
             self.exports(i, &mut reasons, &mut warnings);
             verdicts[i] = Verdict { reasons, warnings };
             pending.extend(uses.keys());

@@ -26,6 +26,7 @@ impl Module {
                 object.layout.modinfo
             }
         };
+        let mut has_support = false;
         for (key, value) in modinfo::entries(section) {
             if matches!(key, b"name" | b"vermagic" | b"license" | b"import_ns" | b"alias") {
                 object.budget.keep_with::<Box<str>>(value.len())?;
@@ -41,11 +42,14 @@ impl Module {
                 b"livepatch" => self.is_live_patch = true,
                 b"import_ns" => self.import_ns.push(text()),
                 b"alias" => self.aliases.push(text()),
-                b"supported" if self.supported == Supported::No => match value {
-                    b"yes" => self.supported = Supported::Distributor,
-                    b"external" => self.supported = Supported::External,
-                    _ => {}
-                },
+                b"supported" if !has_support => {
+                    has_support = true;
+                    self.supported = match value {
+                        b"yes" => Supported::Distributor,
+                        b"external" => Supported::External,
+                        _ => Supported::No,
+                    };
+                }
                 b"depends" if self.depends.is_empty() => {
                     for name in value.split(|b| *b == b',').filter(|n| !n.is_empty()) {
                         object.budget.keep_with::<Box<str>>(name.len())?;

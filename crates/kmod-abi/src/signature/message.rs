@@ -153,11 +153,20 @@ struct Found {
     has_content: bool,
 }
 
-/// Reads a message as the kernel does, and gives what it has no code for, if there is something: such a signature counts as none.
+/// What the kernel makes of a message that it can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// What no kernel has code for, if there is something: such a signature counts as none.
+    pub unsupported: Option<&'static str>,
+    /// Does a signer sign a digest?
+    pub is_of_digest: bool,
+}
+
+/// Reads a message as the kernel does.
 ///
 /// # Errors
 /// The kernel refuses the module (`EBADMSG`, `EINVAL`, `EKEYREJECTED`), whether signatures are enforced or not.
-pub(super) fn check(blob: &[u8]) -> Result<Option<&'static str>, SignatureError> {
+pub(super) fn check(blob: &[u8]) -> Result<Checked, SignatureError> {
     // asn1_ber_decoder: EMSGSIZE.
     if blob.len() > 0xffff {
         return Err(SignatureError::Message);
@@ -165,12 +174,18 @@ pub(super) fn check(blob: &[u8]) -> Result<Option<&'static str>, SignatureError>
     let mut found = Found { is_waived: true, ..Found::default() };
     match message(Elements(blob), &mut found) {
         // What has no code ends the reading.
-        _ if found.unsupported.is_some() => Ok(found.unsupported),
+        _ if found.unsupported.is_some() => Ok(found.checked()),
         Err(Refused) => Err(SignatureError::Message),
         Ok(()) if found.signers == 0 => Err(SignatureError::Message),
         Ok(()) if found.has_content || !found.is_of_data => Err(SignatureError::Content),
         Ok(()) if found.has_attributes && !found.is_waived => Err(SignatureError::Attributes),
-        Ok(()) => Ok(None),
+        Ok(()) => Ok(found.checked()),
+    }
+}
+
+impl Found {
+    fn checked(&self) -> Checked {
+        Checked { unsupported: self.unsupported, is_of_digest: !self.is_waived }
     }
 }
 
@@ -256,6 +271,10 @@ fn is_known_key(oid: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(blob: &[u8]) -> Result<Option<&'static str>, SignatureError> {
+        super::check(blob).map(|checked| checked.unsupported)
+    }
 
     /// An element.
     fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -382,6 +401,9 @@ mod tests {
         assert_eq!(with.check(), Err(SignatureError::Attributes));
         let ml_dsa = Parts { key: &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18], ..with };
         assert_eq!(ml_dsa.check(), Ok(None));
+        // It signs the data themselves.
+        let is_of_digest = |parts: &Parts| super::check(&parts.build()).unwrap().is_of_digest;
+        assert!(is_of_digest(&Parts::sound()) && !is_of_digest(&ml_dsa));
     }
 
     /// ENOPKG: it counts as no signature.

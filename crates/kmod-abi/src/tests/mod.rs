@@ -40,6 +40,7 @@ fn kernel(kernel: &KernelBuilder) -> Kernel {
         config: KernelConfig { extended_versions: Some(false), ..KernelConfig::default() },
         builtin: HashSet::new(),
         signing: Signing::default(),
+        supported_only: None,
     }
 }
 

@@ -98,6 +98,7 @@ fn names_never_change() {
         "namespace",
         "duplicate-export",
         "btf",
+        "support",
         "cycle",
         "depends",
         "breaks",

@@ -179,6 +179,49 @@ fn what_the_configuration_decides_about_sections() {
     assert_eq!(patch.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
 }
 
+/// Flags of a section of type NULL count as well.
+#[test]
+fn what_is_writable_code_says_no_type() {
+    let spare = Elf::of(&builder().driver("foo").section_not_loaded(".spare", vec![0; 8]));
+    let at = spare.named(".spare");
+    let elf = spare.flags(".spare", WRITE | EXEC).put(at + 4, &[0; 4]);
+    assert_eq!(elf.broken(&configured("CONFIG_STRICT_MODULE_RWX=y\n")), [Rule::Malformed]);
+    assert_eq!(elf.broken(&kernel(&builder())), []);
+}
+
+/// `add_sect_attrs`: there are files named for sections.
+#[test]
+fn loaded_sections_have_names_of_their_own() {
+    let of = |release: &str, config: &str, elf: &Elf| {
+        let builder = KernelBuilder::new(release).export("printk", 1);
+        let config = KernelConfig::parse(format!("CONFIG_MODVERSIONS=y\n{config}").as_bytes());
+        elf.broken(&Kernel { config, ..kernel(&builder) })
+    };
+    let (new, on) = ("6.12.0-1-default", "CONFIG_KALLSYMS=y\n");
+    let twice = |bytes: usize| {
+        Elf::of(&builder().driver("foo").section("twice", [1]).section("twice", vec![1; bytes]))
+    };
+    assert_eq!(of(new, on, &twice(4)), [Rule::Malformed]);
+    assert_eq!(of("6.1.0-1-default", on, &twice(4)), []);
+    assert_eq!(of(new, "", &twice(4)), []);
+    // There are none for what is empty, or is not loaded.
+    assert_eq!(of(new, on, &twice(0)), []);
+    let other = Elf::of(&builder().driver("foo").section("twice", [1]).section_not_loaded("twice", [1]));
+    assert_eq!(of(new, on, &other), []);
+}
+
+/// `kobject_init_and_add` takes no empty name. Where the kernel's own modules have no name there either it is elsewhere.
+#[test]
+fn struct_module_has_a_name() {
+    let elf = Elf::of(&builder().driver("foo"));
+    let at = elf.u64_at(elf.named(".gnu.linkonce.this_module") + 24) + 24;
+    let nameless = elf.put(at, &[0; 8]);
+    let mut kernel = kernel(&builder());
+    assert_eq!(nameless.broken(&kernel), [Rule::Malformed]);
+    kernel.traits.has_names_in_place = false;
+    assert_eq!(nameless.broken(&kernel), []);
+}
+
 /// `simplify_symbols`.
 #[test]
 fn a_symbol_is_in_a_section_that_there_is() {
@@ -218,6 +261,15 @@ fn relocations_are_of_a_known_type_and_go_where_nothing_is() {
     assert_eq!(with(KREL, &occupied), [Rule::Malformed]);
     let narrow = |elf: Elf, list: usize, _: usize| elf.put(list + 8, &10_u32.to_le_bytes());
     assert_eq!(with(KREL, &narrow), [Rule::Malformed]);
+    // Sums that no address brings into range, and one that some address does.
+    let signed = |addend: i64| {
+        move |elf: Elf, list: usize, _: usize| {
+            elf.put(list + 8, &11_u32.to_le_bytes()).put(list + 16, &addend.to_le_bytes())
+        }
+    };
+    assert_eq!(with(KREL, &signed(1 << 40)), [Rule::Malformed]);
+    assert_eq!(with(KREL, &signed(-(1 << 40))), [Rule::Malformed]);
+    assert_eq!(with(KREL, &signed(1 << 31)), []);
     let rel = |elf: Elf, _: usize, _: usize| {
         let at = elf.find(|name, kind| kind == RELA && name == b".rela__ksymtab") + 4;
         elf.put(at, &9_u32.to_le_bytes())

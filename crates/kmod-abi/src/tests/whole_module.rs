@@ -5,7 +5,9 @@ use testkit::{Arch, KernelBuilder};
 
 use super::{KREL, broken, judge, kernel, parse, reasons};
 use crate::btf::tests::{NAMES, btf};
-use crate::{Enforced, Kernel, KernelConfig, Module, Rule, Traits, Warning, builtin_names};
+use crate::{
+    Digests, Enforced, Kernel, KernelConfig, Module, Rule, SupportedOnly, Traits, Warning, builtin_names,
+};
 
 /// The header checks, `elf_check_arch`.
 #[test]
@@ -115,6 +117,62 @@ fn a_broken_signature_is_refused_by_kernels_that_look_at_signatures() {
     assert_eq!(broken(&kernel, &module), [Rule::Signature]);
     kernel.config.signatures_enforced = true;
     assert_eq!(broken(&kernel, &module), [Rule::Signature]);
+}
+
+/// ENOPKG: kernels have not all digests, by their configuration.
+#[test]
+fn a_digest_that_the_kernel_does_not_have_is_no_signature() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    let signed = builder.driver("foo").signature(*include_bytes!("../testdata/issuer.p7"));
+    for (config, expected) in [
+        ("CONFIG_CRYPTO_SHA512=y\n", vec![Rule::Signature]),
+        ("CONFIG_CRYPTO_SHA256=m\n", vec![]),
+        ("CONFIG_CRYPTO_SHA256_ARM64=y\n", vec![]),
+    ] {
+        let on = "CONFIG_MODVERSIONS=y\nCONFIG_MODULE_SIG=y\n";
+        kernel.config = KernelConfig::parse(format!("{on}{config}").as_bytes());
+        assert_eq!(broken(&kernel, &signed), [], "{config}");
+        kernel.config.signatures_enforced = true;
+        assert_eq!(broken(&kernel, &signed), expected, "{config}");
+    }
+    // Of kernels to come it is not known by which options they have digests.
+    kernel.config.digests = Some(Digests::default());
+    kernel.release = "9.0.0-1-default".into();
+    assert_eq!(broken(&kernel, &signed), []);
+}
+
+/// Where no signatures are read, what looks like one may be the end of the module.
+#[test]
+fn a_marker_alone_takes_nothing_away() {
+    let builder = KernelBuilder::new(KREL);
+    let kernel = kernel(&builder);
+    for record in [[0, 0, 9, 1, 1, 0, 0, 0, 0, 0, 3, 0], [0, 0, 1, 99, 99, 0, 0, 0, 0, 0, 3, 0]] {
+        let module = builder.driver("foo").trailer([&record[..], b"~Module signature appended~\n"].concat());
+        assert_eq!(broken(&kernel, &module), [], "{record:?}");
+    }
+}
+
+/// `mod_sysfs_setup` of SUSE's kernels; and SUSE's modprobe, which only a warning is about.
+#[test]
+fn the_machine_may_take_supported_modules_only() {
+    let builder = KernelBuilder::new(KREL);
+    let mut kernel = kernel(&builder);
+    let found = |kernel: &Kernel, supported: &str| {
+        let verdict = judge(kernel, &[builder.driver("foo").supported(supported)]).remove(0);
+        (verdict.reasons.into_iter().map(|r| r.rule).collect::<Vec<_>>(), verdict.warnings)
+    };
+    assert_eq!(found(&kernel, "no"), (vec![], vec![]));
+    for (why, rules, warnings) in [
+        (SupportedOnly::Parameter, vec![Rule::Support], vec![]),
+        (SupportedOnly::Running, vec![Rule::Support], vec![]),
+        (SupportedOnly::Modprobe, vec![], vec![Warning::Unsupported]),
+    ] {
+        kernel.supported_only = Some(why);
+        assert_eq!(found(&kernel, "no"), (rules, warnings));
+        assert_eq!(found(&kernel, "external"), (vec![], vec![]));
+        assert_eq!(found(&kernel, "yes"), (vec![], vec![]));
+    }
 }
 
 #[test]

@@ -101,7 +101,8 @@ pub struct Warning {
     /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: another module exports the same symbol. `weak-need`:
     /// it can do without another module, which is incompatible, but modprobe loads that one first. `signer`: the
     /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known. `btf`:
-    /// its types for BPF programs were made for another kernel, which this one is likely to refuse.
+    /// its types for BPF programs were made for another kernel, which this one is likely to refuse. `unsupported`: its
+    /// distributor does not support it, and SUSE's modprobe is configured to load no such module.
     pub kind: &'static str,
     /// The other module, if one is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -119,8 +119,12 @@ fn cure_of(rule: Rule) -> Cure {
         Rule::UnknownSymbol => Cure::Exporter,
         Rule::Signature => Cure::Signature,
         Rule::Depends => Cure::OtherDriver,
-        Rule::Unread | Rule::Malformed | Rule::UnknownCrc | Rule::BuiltIn | Rule::Cycle | Rule::Breaks => {
-            Cure::Nothing
-        }
+        Rule::Unread
+        | Rule::Malformed
+        | Rule::UnknownCrc
+        | Rule::BuiltIn
+        | Rule::Support
+        | Rule::Cycle
+        | Rule::Breaks => Cure::Nothing,
     }
 }

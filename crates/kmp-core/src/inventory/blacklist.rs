@@ -3,21 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::modprobe_d;
 use crate::abi::name::normalized;
-use crate::conf_d::DropIns;
 use crate::root::Root;
-
-/// modprobe.d(5)'s files.
-const MODPROBE_D: DropIns = DropIns::of(&[
-    "/etc/modprobe.d",
-    "/run/modprobe.d",
-    "/usr/local/lib/modprobe.d",
-    "/usr/lib/modprobe.d",
-    "/lib/modprobe.d",
-]);
-
-/// Larger ones are not read.
-const LIMIT: u64 = 1 << 20;
 
 /// Names (`_` for `-`) of modules whose aliases modprobe passes over, or which it does not load at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +15,7 @@ impl Blacklist {
     /// Reads it. What cannot be read is left to modprobe to complain of.
     pub fn load(root: &Root) -> Self {
         let mut names = HashSet::new();
-        for file in MODPROBE_D.find(root).files {
-            if let Ok(text) = root.read(&file, LIMIT) {
-                let text = String::from_utf8_lossy(&text).replace("\\\n", "");
-                names.extend(text.lines().filter_map(kept_out));
-            }
-        }
+        modprobe_d::each_line(root, |line| names.extend(kept_out(line)));
         Self(names)
     }
 

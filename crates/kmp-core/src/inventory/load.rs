@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Stamp;
 use super::kernels::{FoundModule, Release};
-use super::signing::MachineSigning;
+use super::machine_policy::MachinePolicy;
 use crate::abi::{
     Kernel, KernelConfig, Malformed, Module, ModuleFault, NotSymvers, Rebuild, SymbolTable, Traits,
     builtin_names, name,
@@ -51,7 +51,7 @@ pub struct Loader<'a> {
     /// For a release directory and the name of an in-tree module: its users.
     users: HashMap<(PathBuf, Box<str>), Vec<User>>,
     /// What the machine says of signatures, once it was looked at.
-    signing: Option<MachineSigning>,
+    policy: Option<MachinePolicy>,
     progress: Option<&'a (dyn Fn(&str) + Sync)>,
     problems: Vec<Problem>,
     has_raced: bool,
@@ -76,7 +76,7 @@ impl<'a> Loader<'a> {
             modules: HashMap::new(),
             kernels: HashMap::new(),
             users: HashMap::new(),
-            signing: None,
+            policy: None,
             progress,
             problems: Vec::new(),
             has_raced: false,
@@ -185,9 +185,9 @@ impl<'a> Loader<'a> {
             self.show(&release.dir);
             read_kernel(self.root, self.workers, release)
         });
-        let signing = self.signing.get_or_insert_with(|| MachineSigning::load(self.root));
+        let policy = self.policy.get_or_insert_with(|| MachinePolicy::load(self.root));
         for ((release, stamp), (mut kernel, problems)) in wanted.into_iter().zip(read) {
-            kernel.signing = signing.of(&kernel.release, &kernel.config);
+            policy.complete(&mut kernel);
             let unread = problems.iter().find(|p| p.is_unread).cloned();
             self.problems.extend(problems);
             let loaded = LoadedKernel { kernel: Arc::new(kernel), unread };

@@ -12,10 +12,13 @@ mod kernel_packages;
 mod kernels;
 pub(crate) mod kind;
 pub(crate) mod load;
+mod machine_policy;
+mod modprobe_d;
 mod modules_dirs;
 mod ownership;
 mod packages;
 mod signing;
+mod support;
 mod unpackaged;
 mod weak_updates;
 
@@ -41,11 +44,11 @@ pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,
 };
+pub use machine_policy::MachinePolicy;
 pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
 use packages::Found;
 pub use packages::{InstalledKmp, Package, PackageError};
-pub use signing::MachineSigning;
 pub use weak_updates::{AllItems, Item, ItemKind, all_items};
 
 use crate::abi::{Module, ModuleFault};

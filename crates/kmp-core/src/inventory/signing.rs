@@ -5,12 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::machine_policy::{LIMIT, Running, text};
 use crate::abi::{Enforced, KernelConfig, Signing};
 use crate::root::Root;
-use crate::tree::{DIRECTORIES, IN_TREE};
-
-/// More of a file in `/proc` or `/sys` is not read.
-const LIMIT: u64 = 1 << 20;
 
 /// UEFI's variables, by the kernel's names for them: four bytes of attributes, then the value.
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -34,26 +31,10 @@ pub struct MachineSigning {
 }
 
 impl MachineSigning {
-    /// Reads it, if `root` is the running system. It is not where the running kernel is not installed: an image that is made
-    /// in a chroot, or a container.
-    pub fn load(root: &Root) -> Self {
-        match root.path() == Path::new("/") {
-            true => Self::read(root),
-            false => Self::default(),
-        }
-    }
-
-    fn read(root: &Root) -> Self {
+    /// Reads it, for the system that runs.
+    pub(super) fn read(root: &Root, running: &Running) -> Self {
         let bytes = |path: &str| root.read_if_there(Path::new(path), LIMIT).ok().flatten();
-        let text = |path: &str| bytes(path).map(|b| String::from_utf8_lossy(&b).trim().to_string());
-        let is_installed = |release: &String| {
-            let below = Path::new(release).join(IN_TREE);
-            DIRECTORIES.iter().any(|dir| root.try_exists(&Path::new(dir).join(&below)).unwrap_or(false))
-        };
-        let Some(release) = text("/proc/sys/kernel/osrelease").filter(is_installed) else {
-            return Self::default();
-        };
-        let command_line = text("/proc/cmdline").unwrap_or_default();
+        let text = |path: &str| text(root, path);
         let variable = |path: &str| bytes(path).and_then(|b| b.get(4).copied());
         let is_on = |path: &str| variable(path) == Some(1);
         let lockdown = text("/sys/kernel/security/lockdown").map(|modes| !modes.contains("[none]"));
@@ -66,9 +47,10 @@ impl MachineSigning {
         let keys = text("/proc/keys").unwrap_or_default();
         let keys = keys.lines().filter(|line| line.contains(" asymmetri"));
         Self {
-            running: Some((release, enforces)),
-            parameter: parameters(&command_line).any(|p| p.0 == "module.sig_enforce" && is_yes(p.1)),
-            lockdown: parameters(&command_line)
+            running: Some((running.release.clone(), enforces)),
+            parameter: running.parameters().any(|p| p.0 == "module.sig_enforce" && is_yes(p.1)),
+            lockdown: running
+                .parameters()
                 .any(|p| p.0 == "lockdown" && matches!(p.1, Some("integrity" | "confidentiality"))),
             secure_boot: is_on(SECURE_BOOT) && !is_on(SETUP_MODE) && !is_on(NO_VALIDATION),
             keys: keys.map(Box::from).collect(),
@@ -89,16 +71,6 @@ impl MachineSigning {
         };
         Signing { enforced, keys: Arc::clone(&self.keys) }
     }
-}
-
-/// The parameters of a kernel's command line, with `_` for `-` in names.
-fn parameters(command_line: &str) -> impl Iterator<Item = (String, Option<&str>)> {
-    command_line.split_ascii_whitespace().take_while(|word| *word != "--").map(|word| {
-        match word.split_once('=') {
-            Some((name, value)) => (name.replace('-', "_"), Some(value)),
-            None => (word.replace('-', "_"), None),
-        }
-    })
 }
 
 /// `bool_enable_only`, by `kstrtobool`; without a value it is set.
@@ -124,14 +96,11 @@ mod tests {
         let root = TestRoot::new();
         root.write("proc/sys/kernel/osrelease", format!("{RUNNING}\n"));
         let opened = Root::open(&root.path()).unwrap();
-        // Of a system that has not the running kernel nothing is said, nor of another root.
-        assert_eq!(MachineSigning::read(&opened), MachineSigning::default());
         root.mkdir(format!("usr/lib/modules/{RUNNING}/kernel"));
-        assert_eq!(MachineSigning::load(&opened), MachineSigning::default());
         for (path, bytes) in files {
             root.write(path.trim_start_matches('/'), bytes);
         }
-        let machine = MachineSigning::read(&opened);
+        let machine = MachineSigning::read(&opened, &Running::read(&opened).unwrap());
         let config = KernelConfig::parse(format!("CONFIG_MODULE_SIG=y\n{config}").as_bytes());
         assert_eq!(machine.of(RUNNING, &KernelConfig::default()).enforced, None);
         [RUNNING, NEXT].map(|release| machine.of(release, &config).enforced)
@@ -183,7 +152,8 @@ mod tests {
         root.write("proc/sys/kernel/osrelease", RUNNING);
         root.write("proc/keys", "1 I--- 1 perm 1f0b0000 0 0 keyring .builtin: 1\n2 I--- 1 perm 1f030000 0 0 asymmetri Example: key: X509.rsa 1234abcd []\n");
         root.mkdir(format!("lib/modules/{RUNNING}/kernel"));
-        let machine = MachineSigning::read(&Root::open(&root.path()).unwrap());
+        let root = Root::open(&root.path()).unwrap();
+        let machine = MachineSigning::read(&root, &Running::read(&root).unwrap());
         let signing = machine.of(NEXT, &KernelConfig::default());
         assert!(signing.keys.len() == 1 && signing.keys[0].contains("Example: key: X509"));
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::{Elements, Parts};
 use crate::abi::name::module_name;
 use crate::abi::{KernelConfig, Traits, builtin_names};
-use crate::inventory::{MachineSigning, ModulesDirs, SAMPLES, parse_module};
+use crate::inventory::{MachinePolicy, ModulesDirs, SAMPLES, parse_module};
 use crate::root::Root;
 use crate::tree::{self, CONFIG, IN_TREE, MODULES_BUILTIN};
 use crate::unpack::MODULE_LIMIT;
@@ -64,7 +64,7 @@ impl Elements {
     /// seconds. A payload that cannot be read says nothing, and the kernel would not be installed, either. They will be booted
     /// on the same machine as those of `root`.
     pub fn read_kernels(&mut self, root: &Root, with_builtin: bool) {
-        self.signing = MachineSigning::load(root);
+        self.policy = MachinePolicy::load(root);
         let Self { dirs, kernels, kernel_files, .. } = self;
         for (release, file) in kernel_files {
             let parts = kernels.entry(release.clone()).or_default();

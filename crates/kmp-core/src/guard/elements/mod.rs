@@ -21,7 +21,7 @@ use crate::abi::capability::{self, SymbolCapability};
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
-use crate::inventory::{Kind, MachineSigning, ModulesDirs, Package, SymversError, parse_symvers};
+use crate::inventory::{Kind, MachinePolicy, ModulesDirs, Package, SymversError, parse_symvers};
 use crate::tree;
 
 /// What a package provides of which several versions may be installed: libzypp's `multiversion`, dnf's `installonlypkgs`.
@@ -45,8 +45,8 @@ pub struct Elements {
     budget: Budget,
     /// What goes because of packages that come as updates: a name, with versions where only some do.
     updated: Vec<Dependency>,
-    /// What the machine says of signatures.
-    signing: MachineSigning,
+    /// What the machine asks of modules.
+    policy: MachinePolicy,
     asked: Asked,
 }
 
@@ -79,7 +79,7 @@ impl Elements {
             kernel_files: Vec::new(),
             budget: Budget::transaction(),
             updated: Vec::new(),
-            signing: MachineSigning::default(),
+            policy: MachinePolicy::default(),
             asked: Asked::default(),
         }
     }
@@ -330,8 +330,8 @@ impl Elements {
             // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
             let builtin = parts.builtin.unwrap_or_default();
             let Parts { in_tree, packages, is_whole, traits, .. } = parts;
-            let signing = self.signing.of(&release, &config);
-            let kernel = Kernel { config, traits, builtin, signing, ..Kernel::of_symbols(release, symbols) };
+            let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
+            self.policy.complete(&mut kernel);
             IncomingKernel { kernel, in_tree, packages, is_whole }
         });
         Transaction {
