@@ -124,7 +124,7 @@ static void free_paths(const char **list, size_t count)
 static int add_description(kmp_plugin_t *plugin, kmp_transaction_t *transaction, rpmte te)
 {
     struct dependencies provides = dependencies(te, RPMTAG_PROVIDENAME);
-    struct dependencies requires = dependencies(te, RPMTAG_REQUIRENAME);
+    struct dependencies wanted = dependencies(te, RPMTAG_REQUIRENAME);
     const char *epoch = librpm.rpmteE(te);
     const char **files;
     size_t count = paths(te, kmp_concerns, &files);
@@ -137,8 +137,8 @@ static int add_description(kmp_plugin_t *plugin, kmp_transaction_t *transaction,
         .arch = librpm.rpmteA(te),
         .provides = provides.list,
         .provides_count = provides.count,
-        .requires_ = requires.list,
-        .requires_count = requires.count,
+        .requires_ = wanted.list,
+        .requires_count = wanted.count,
         .files = files,
         .files_count = count,
     };
@@ -146,7 +146,7 @@ static int add_description(kmp_plugin_t *plugin, kmp_transaction_t *transaction,
 
     free_paths(files, count);
     free(provides.list);
-    free(requires.list);
+    free(wanted.list);
     if (provides.count == 0)
         kmp_plugin_fault(plugin, librpm.rpmteNEVRA(te),
                          "the package cannot be read before it is installed; it is judged by its files' names");

@@ -19,10 +19,10 @@ fn no_space_left() {
         set -e; M=$1/usr/lib/modules; cp -a $M $1/copy; mount -t tmpfs -o mode=755 tmpfs $M; cp -a $1/copy/. $M; rm -r $1/copy
         for left in 0 1 2 3 4 6 8 12 40; do
             set -- $1 $2 $(($(find $M | wc -l) + left + 1))
-            mount -o remount,nr_inodes=$3 $M
+            mount -o remount,nr_inodes=$3 tmpfs $M
             s=0; timeout 60 $2 --root $1 sync >$1/out 2>&1 || s=$?
             echo "$left: $s $(find $M -path '*/weak-updates/*.ko' | wc -l) $(find $M -name '.kmp*' | wc -l) $(grep -c "6.4.0-[12]-default" $1/out)"
-            mount -o remount,nr_inodes=100000 $M
+            mount -o remount,nr_inodes=100000 tmpfs $M
             [ $s = 0 ] && break
         done
         timeout 60 $2 --root $1 sync; echo "healed: $? $(find $M -path '*/weak-updates/*.ko' | wc -l) $(find $M -name '.kmp*' | wc -l)"
@@ -48,9 +48,9 @@ fn a_full_disk() {
     let (root, _) = with_good();
     let script = r#"
         set -e; M=$1/usr/lib/modules; cp -a $M $1/copy; mount -t tmpfs -o mode=755 tmpfs $M; cp -a $1/copy/. $M; rm -r $1/copy
-        mount -o remount,size=$(($(du -sk $M | cut -f1) + 4))k $M; head -c 1M /dev/zero >$M/fill 2>/dev/null || true
+        mount -o remount,size=$(($(du -sk $M | cut -f1) + 4))k tmpfs $M; head -c 1M /dev/zero >$M/fill 2>/dev/null || true
         s=0; timeout 60 $2 --root $1 sync 2>&1 || s=$?
-        echo "status $s"; rm $M/fill; mount -o remount,size=64M $M
+        echo "status $s"; rm $M/fill; mount -o remount,size=64M tmpfs $M
         timeout 60 $2 --root $1 sync; echo "healed: $? $(find $M -path '*/weak-updates/*.ko' | wc -l)"; grep good $M/6.4.0-2-default/modules.dep
     "#;
     let output = in_namespace(&root, script);

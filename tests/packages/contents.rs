@@ -11,7 +11,7 @@ use testkit::run;
 use crate::support::*;
 
 /// Package, path, mode as rpm has it (a file 100644, a directory 40755, a link 120777), and what the link leads to.
-/// LIBDIR, DOCDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
+/// LIBDIR, DOCDIR, PYTHONDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
 const CONTENTS: &str = "
 kmp                /etc/kmp.conf                                               100644
 kmp                /etc/kmp.conf.d                                              40755
@@ -95,6 +95,9 @@ libkmp-devel       LIBDIR/pkgconfig/kmp.pc                                     1
 libkmp-devel       /usr/share/man/man3/libkmp.3*                               100644
 libkmp1            LIBDIR/libkmp.so.1                                          120777 libkmp.so.1.VERSION
 libkmp1            LIBDIR/libkmp.so.1.VERSION                                  100755
+python3-kmp        PYTHONDIR/kmp                                                40755
+python3-kmp        PYTHONDIR/kmp/__init__.py                                   100644
+python3-kmp        PYTHONDIR/kmp/_abi.py                                       100644
 rpm-plugin-kmp     /usr/lib/rpm/macros.d/macros.transaction_kmp                100644
 rpm-plugin-kmp     PLUGINDIR                                                    40755
 rpm-plugin-kmp     PLUGINDIR/kmp.so                                            100755
@@ -111,6 +114,7 @@ fn rows() -> BTreeMap<(String, String), String> {
         .replace("LIBDIR", &libdir())
         .replace("PLUGINDIR", &plugindir())
         .replace("DOCDIR", &docdir())
+        .replace("PYTHONDIR", &pythondir())
         .replace("VERSION", env!("CARGO_PKG_VERSION"));
     let row = |line: &str| {
         let mut words = line.split_whitespace().map(String::from);
@@ -142,7 +146,9 @@ fn each_package_has_its_files_and_no_other() {
             // Where these are is each distribution's own, as is what links a build to its debug information.
             let is_example = path.starts_with(&format!("{}/kmp-rpm-macros", docdir()));
             let others = ["/usr/lib/.build-id", "/usr/share/licenses", "/usr/share/doc"];
-            if is_example || !others.iter().any(|o| path.starts_with(o)) {
+            // Some distributions' rpmbuild compiles Python.
+            let is_compiled = path.contains("/__pycache__");
+            if is_example || !is_compiled && !others.iter().any(|o| path.starts_with(o)) {
                 found.insert((name.to_string(), plain(path)), format!("{mode} {target}").trim().to_string());
             }
         }
@@ -228,7 +234,7 @@ fn the_chore_lays_out_what_the_packages_have() {
     let destdir = place.path().join("tree");
     xtask
         .args(["install", "--debug", "--libdir", &libdir(), "--plugindir", &plugindir()])
-        .args(["--docdir", &docdir(), "--destdir"])
+        .args(["--docdir", &docdir(), "--pythondir", &pythondir(), "--destdir"])
         .arg(&destdir);
     run(&mut xtask).expect_success();
     let mut found = BTreeMap::new();
@@ -285,6 +291,7 @@ fn names_and_dependencies_are_those_that_others_ask_for() {
     );
     assert!(requires("rpm-plugin-kmp").contains(&"kmp".into()));
     assert!(requires("kmp-scriptlets").contains(&"kmp".into()));
+    assert!(requires("python3-kmp").contains(&"libkmp1".into()));
     assert!(requires("libkmp-devel").iter().any(|r| r.starts_with("libkmp1")));
     // rpm has to be able to load the plugin, whatever librpm it has.
     for name in ["rpm-plugin-kmp", "libkmp1", "kmp"] {

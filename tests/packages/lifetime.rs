@@ -85,6 +85,7 @@ fn each_can_be_removed_for_itself_unless_another_needs_it() {
         "rpm-plugin-kmp",
         "kmp",
         "libkmp-devel",
+        "python3-kmp",
     ] {
         quiet(rpm(&root, &["-e", name], &[]));
     }

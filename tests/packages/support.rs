@@ -17,6 +17,7 @@ pub const NAMES: &[&str] = &[
     "kmp-weak-modules2",
     "libkmp-devel",
     "libkmp1",
+    "python3-kmp",
     "rpm-plugin-kmp",
 ];
 
@@ -92,6 +93,16 @@ pub fn docdir() -> String {
     run(Command::new("rpm").args(["--eval", "%{_defaultdocdir}"])).stdout.trim().into()
 }
 
+/// Where Python looks for modules of packages: as the distribution's macro says; else as the spec file does.
+pub fn pythondir() -> String {
+    let macros = run(Command::new("rpm").args(["--eval", "%{?python3_sitelib}"])).stdout;
+    if !macros.trim().is_empty() {
+        return macros.trim().into();
+    }
+    let ask = r#"import sysconfig; print(sysconfig.get_path("purelib", "posix_prefix", {"base": "/usr"}))"#;
+    run(Command::new("python3").args(["-c", ask])).expect_success().stdout.trim().into()
+}
+
 /// What all our packages ask of others; dependencies among ours are left to rpm.
 pub fn wanted() -> Vec<String> {
     let all = |format: &str| packages(1).iter().flat_map(|p| query(p, format)).collect::<Vec<String>>();
@@ -113,6 +124,7 @@ pub fn base() -> &'static Package {
             package = package.directory(directory);
         }
         package = package.directory(format!("{}/pkgconfig", libdir().trim_start_matches('/')));
+        package = package.directory(pythondir().trim_start_matches('/'));
         for name in wanted() {
             package = match name.starts_with('/') {
                 // A file is provided by its package.

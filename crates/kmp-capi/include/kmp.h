@@ -94,6 +94,35 @@ int kmp_open(const char *root, uint32_t flags, kmp_t **out);
 void kmp_close(kmp_t *kmp);
 
 /*
+ * The installed kernels, in the order of versions: a finding of kind KMP_KERNEL for each, with its release, and its directory
+ * (inside the root) as the path. Reads no package and no module.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD. KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_kernels(kmp_t *kmp, kmp_report_t **out);
+
+/*
+ * How each installed KMP stands in each kernel of its flavour, kernel by kernel in the order of versions: findings of kind
+ * KMP_DRIVER. For a third-party module that no package owns a finding of kind KMP_MODULE.
+ * kernel: a release; NULL: all installed kernels.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_WARN if something is to be done, by kmp_sync() or by
+ * people, else KMP_VERDICT_GOOD.
+ * KMP_E_NO_KERNEL, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_status(kmp_t *kmp, const char *kernel, kmp_report_t **out);
+
+/*
+ * Explains symbol by symbol how modules and a kernel go together: for each module a finding of kind KMP_MODULE, followed by one
+ * of kind KMP_SYMBOL for each symbol that it needs. The one reason of such a finding has the symbol, the version that the
+ * module was built with, the version that is exported and who exports it; its rule is "" if none is broken.
+ *
+ * name: a module file, the name of an installed KMP or of a third-party module. kernel: a release.
+ * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything is compatible, else
+ * KMP_VERDICT_WARN.
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT (as for a package file).
+ */
+int kmp_explain(kmp_t *kmp, const char *name, const char *kernel, kmp_report_t **out);
+
+/*
  * Judges modules against kernels: one finding of kind KMP_MODULE for each module and kernel.
  *
  * names: module files and directories of them (a name with a "/", or that ends as a module's does; paths are those
@@ -314,6 +343,9 @@ int kmp_builds_drivers(const char *path);
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
+#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
+#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD */
+#define KMP_SYMBOL 11u    /* a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 
 /* States of findings. */
 #define KMP_NONE 0u        /* the kind has no state */
@@ -338,6 +370,7 @@ int kmp_builds_drivers(const char *path);
 #define KMP_DECLINED 44u   /* not to be linked into this kernel, as kmp.conf or its package says */
 #define KMP_CLASH 45u      /* not linked: a module of that name is there already */
 #define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */
+#define KMP_RUNNING 50u    /* the kernel runs now */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -352,8 +385,8 @@ int kmp_builds_drivers(const char *path);
 /* A finding. Strings that do not apply are NULL. Strings belong to the report: do not free them. */
 struct kmp_finding {
 	size_t size;         /* set by the caller */
-	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_MESSAGE */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_BROKEN */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_SYMBOL */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_RUNNING */
 	const char *release; /* the kernel's release */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */
@@ -365,10 +398,10 @@ struct kmp_finding {
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
 };
 
-/* Why a module is incompatible. Strings as in kmp_finding. */
+/* Why a module is refused, or what is known of a symbol. Strings as in kmp_finding. */
 struct kmp_reason {
 	size_t size;          /* set by the caller */
-	const char *rule;     /* "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL */
+	const char *rule;     /* "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL */
 	const char *symbol;   /* the symbol concerned */
 	uint32_t has_wanted;  /* 1 if `wanted` is set, else 0 */
 	uint32_t wanted;      /* the version (CRC) of the symbol that the module was built with */
@@ -401,6 +434,36 @@ int kmp_report_reason(const kmp_report_t *report, size_t finding, size_t reason,
 
 /* Frees a report, with all strings that came from it. */
 void kmp_report_free(kmp_report_t *report);
+
+/*
+ * The report as a JSON document in one line, with words in place of numbers. Its schema is
+ * crates/kmp-capi/doc/report.schema.json in the sources. Never NULL; "" for NULL. The text belongs to the report.
+ */
+const char *kmp_report_json(const kmp_report_t *report);
+
+/*
+ * The word for a kind of findings: "module" for KMP_MODULE, "not-linked" for KMP_NOT_LINKED; "" for an unknown number.
+ * Never NULL; static.
+ */
+const char *kmp_kind_name(uint32_t kind);
+
+/*
+ * The word for a state: "compatible" for KMP_COMPATIBLE, "none" for KMP_NONE; "" for an unknown number.
+ * Never NULL; static.
+ */
+const char *kmp_state_name(uint32_t state);
+
+/*
+ * The name of a rule, as kmp_reason has it. Rules are counted from 0, in the order in which a kernel's loader checks
+ * them; "" after the last. A later version may have other numbers, names stay. Never NULL; static.
+ */
+const char *kmp_rule_name(size_t number);
+
+/*
+ * What the rule of this name asks for, in words: a clause without a full stop; "" for an unknown name and for NULL.
+ * Never NULL; static.
+ */
+const char *kmp_rule_words(const char *name);
 
 #ifdef __cplusplus
 }

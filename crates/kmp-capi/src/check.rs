@@ -2,7 +2,9 @@
 //! Judging what is named.
 
 use std::ffi::{OsString, c_char, c_int};
+use std::path::Path;
 
+use kmp_core::abi::Verdict;
 use kmp_core::check::{self, Line, Request};
 use kmp_core::state::State;
 
@@ -57,26 +59,41 @@ pub extern "C" fn kmp_check(
 }
 
 fn entry(line: &Line, release: &str) -> Entry {
-    let reasons = &line.verdict.reasons;
-    let state = State::of(&line.verdict);
-    let word = match state {
-        State::Compatible => "is compatible with",
-        State::Unread => "cannot be judged for",
-        _ => "is refused by",
-    };
-    let whose = line.package.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
-    let what = match reasons.len() {
-        0 => format!("{word} {release}"),
-        n => {
-            let first: Vec<&str> = reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
-            let more = if n > NAMED { format!("; and {} more", n - NAMED) } else { String::new() };
-            format!("{word} {release}: {}{more}", first.join("; "))
+    let of = Judged { name: &line.name, path: &line.path, package: line.package.as_deref() };
+    of.entry(&line.verdict, release)
+}
+
+/// A module that was judged.
+pub(crate) struct Judged<'m> {
+    pub name: &'m str,
+    pub path: &'m Path,
+    pub package: Option<&'m str>,
+}
+
+impl Judged<'_> {
+    /// Its verdict for a kernel.
+    pub fn entry(&self, verdict: &Verdict, release: &str) -> Entry {
+        let reasons = &verdict.reasons;
+        let state = State::of(verdict);
+        let word = match state {
+            State::Compatible => "is compatible with",
+            State::Unread => "cannot be judged for",
+            _ => "is refused by",
+        };
+        let whose = self.package.map(|p| format!(" ({p})")).unwrap_or_default();
+        let what = match reasons.len() {
+            0 => format!("{word} {release}"),
+            n => {
+                let first: Vec<&str> = reasons.iter().take(NAMED).map(|r| r.detail.as_str()).collect();
+                let more = if n > NAMED { format!("; and {} more", n - NAMED) } else { String::new() };
+                format!("{word} {release}: {}{more}", first.join("; "))
+            }
+        };
+        let entry = Entry::new(kind::MODULE, of_state(state), &format!("{}{whose} {what}", self.name));
+        let entry = entry.release(release).module(self.name).path(self.path).reasons(reasons);
+        match self.package {
+            Some(nvr) => entry.package(nvr),
+            None => entry,
         }
-    };
-    let entry = Entry::new(kind::MODULE, of_state(state), &format!("{}{whose} {what}", line.name));
-    let entry = entry.release(release).module(&line.name).path(&line.path).reasons(reasons);
-    match &line.package {
-        Some(nvr) => entry.package(nvr),
-        None => entry,
     }
 }

@@ -36,17 +36,24 @@ mod arg;
 mod check;
 mod error;
 mod handle;
+mod json;
+mod kernels;
+mod names;
 #[cfg(feature = "panic")]
 mod panic;
 mod plugin;
 mod report;
 mod ret;
+mod status;
 mod sync;
 mod transaction;
 
 pub use check::kmp_check;
 pub use error::{code, kmp_last_error, kmp_strerror};
 pub use handle::{Kmp, kmp_close, kmp_open, kmp_version, open_flag};
+pub use json::kmp_report_json;
+pub use kernels::kmp_kernels;
+pub use names::{kmp_kind_name, kmp_rule_name, kmp_rule_words, kmp_state_name};
 pub use plugin::{
     Plugin, Say, kmp_builds_drivers, kmp_plugin_begin, kmp_plugin_changed, kmp_plugin_describe,
     kmp_plugin_element, kmp_plugin_end, kmp_plugin_environment, kmp_plugin_fault, kmp_plugin_free,
@@ -56,6 +63,7 @@ pub use report::{
     Finding, Reason, Report, kind, kmp_report_count, kmp_report_free, kmp_report_get, kmp_report_reason,
     kmp_report_verdict, policy, state, verdict,
 };
+pub use status::{kmp_explain, kmp_status};
 pub use sync::{kmp_sync, sync_flag};
 pub use transaction::{
     Dependency, Package, Transaction, kmp_concerns, kmp_transaction_add, kmp_transaction_add_fd,

@@ -2,6 +2,7 @@
 //! Reports: lists of findings, which own every string that is given out.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -33,6 +34,12 @@ pub mod kind {
     pub const INITRD: u32 = 7;
     /// a line of the message to the user about a transaction: KMP_NONE
     pub const MESSAGE: u32 = 8;
+    /// an installed kernel: KMP_RUNNING, KMP_NONE
+    pub const KERNEL: u32 = 9;
+    /// how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD
+    pub const DRIVER: u32 = 10;
+    /// a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
+    pub const SYMBOL: u32 = 11;
 }
 
 /// States of findings.
@@ -81,6 +88,8 @@ pub mod state {
     pub const CLASH: u32 = 45;
     /// a module of its package is missing or is no valid module
     pub const BROKEN: u32 = 46;
+    /// the kernel runs now
+    pub const RUNNING: u32 = 50;
 }
 
 /// The constant for a state of the engine's.
@@ -127,9 +136,9 @@ pub mod verdict {
 pub struct Finding {
     /// set by the caller
     pub size: usize,
-    /// a kind: KMP_MODULE ... KMP_MESSAGE
+    /// a kind: KMP_MODULE ... KMP_SYMBOL
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_BROKEN
+    /// a state: KMP_NONE ... KMP_RUNNING
     pub state: u32,
     /// the kernel's release
     pub release: *const c_char,
@@ -152,13 +161,13 @@ pub struct Finding {
 }
 growing!(Finding, last: loaded: u32);
 
-/// Why a module is incompatible. Strings as in kmp_finding.
+/// Why a module is refused, or what is known of a symbol. Strings as in kmp_finding.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reason {
     /// set by the caller
     pub size: usize,
-    /// "crc", "unknown-symbol", ...: as in `kmp check --json`, see kmp(8); never NULL
+    /// "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL
     pub rule: *const c_char,
     /// the symbol concerned
     pub symbol: *const c_char,
@@ -182,25 +191,25 @@ growing!(Reason, last: detail: *const c_char);
 pub(crate) struct Entry {
     pub kind: u32,
     pub state: u32,
-    release: Option<CString>,
-    package: Option<CString>,
-    module: Option<CString>,
-    path: Option<CString>,
-    text: CString,
-    advice: Option<CString>,
-    reasons: Vec<Why>,
+    pub release: Option<CString>,
+    pub package: Option<CString>,
+    pub module: Option<CString>,
+    pub path: Option<CString>,
+    pub text: CString,
+    pub advice: Option<CString>,
+    pub reasons: Vec<Why>,
     pub policy: u32,
     pub loaded: bool,
 }
 
 #[derive(Debug)]
-struct Why {
-    rule: CString,
-    symbol: Option<CString>,
-    wanted: Option<u32>,
-    offered: Option<u32>,
-    exporter: Option<CString>,
-    detail: CString,
+pub(crate) struct Why {
+    pub rule: CString,
+    pub symbol: Option<CString>,
+    pub wanted: Option<u32>,
+    pub offered: Option<u32>,
+    pub exporter: Option<CString>,
+    pub detail: CString,
 }
 
 impl Entry {
@@ -242,15 +251,20 @@ impl Entry {
     }
 
     pub fn reasons<'r>(self, reasons: impl IntoIterator<Item = &'r abi::Reason>) -> Self {
-        let why = |r: &abi::Reason| Why {
-            rule: c_text(r.rule.as_str()),
-            symbol: r.symbol.as_deref().map(c_text),
-            wanted: r.wanted,
-            offered: r.offered,
-            exporter: r.exporter.as_deref().map(c_text),
-            detail: c_text(&r.detail),
-        };
-        Self { reasons: reasons.into_iter().map(why).collect(), ..self }
+        Self { reasons: reasons.into_iter().map(Why::from).collect(), ..self }
+    }
+}
+
+impl From<&abi::Reason> for Why {
+    fn from(reason: &abi::Reason) -> Self {
+        Self {
+            rule: c_text(reason.rule.as_str()),
+            symbol: reason.symbol.as_deref().map(c_text),
+            wanted: reason.wanted,
+            offered: reason.offered,
+            exporter: reason.exporter.as_deref().map(c_text),
+            detail: c_text(&reason.detail),
+        }
     }
 }
 
@@ -259,6 +273,8 @@ impl Entry {
 pub struct Report {
     pub(crate) verdict: c_int,
     pub(crate) entries: Vec<Entry>,
+    /// Of [`kmp_report_json`](crate::kmp_report_json), once somebody has asked for it.
+    pub(crate) json: OnceCell<CString>,
 }
 
 impl Report {

@@ -107,6 +107,18 @@ impl Targets {
         });
         Ok(Self { files, package_files, packages })
     }
+
+    /// As [`Self::read`], for what may also be the name of a module that looks like a file's: none of these without a `/` is an
+    /// error.
+    ///
+    /// # Errors
+    /// A file named by its path that is not there, or cannot be read.
+    pub fn read_one(loader: &Loader<'_>, name: &OsString) -> Result<Self, TargetError> {
+        match Self::read(loader, std::slice::from_ref(name)) {
+            Err(_) if !name.as_encoded_bytes().contains(&b'/') => Ok(Self::default()),
+            read => read,
+        }
+    }
 }
 
 fn is_package_file(path: &Path) -> bool {

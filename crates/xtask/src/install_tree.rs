@@ -35,6 +35,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
     ("crates/kmp-capi/include/kmp.h",    "/usr/include/kmp.h",                0o644),
+    ("crates/kmp-capi/python/kmp/*.py",  "PYTHONDIR/kmp/*",                   0o644),
 ];
 
 /// The names besides `kmp` that the command goes by.
@@ -95,6 +96,9 @@ pub struct Tree {
     /// Where documentation goes.
     #[arg(long, value_name = "DIR", default_value = "/usr/share/doc", value_parser = absolute)]
     docdir: PathBuf,
+    /// Where Python looks for modules of packages.
+    #[arg(long, value_name = "DIR", default_value = "/usr/lib/python3/site-packages", value_parser = absolute)]
+    pythondir: PathBuf,
     /// Whose conventions hold.
     #[arg(long, default_value = "suse", value_parser = ["suse", "redhat"])]
     dialect: String,
@@ -155,6 +159,7 @@ impl Tree {
     fn files(&self, from: &str, to: &str, mode: u32) -> Result<(), String> {
         let from = project().join(from.replace("DIALECT", &self.dialect));
         let to = to.replace("DOCDIR", &self.docdir.display().to_string());
+        let to = to.replace("PYTHONDIR", &self.pythondir.display().to_string());
         let pattern = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some((start, end)) = pattern.split_once('*') else {
             return self.file(&from, Path::new(&to), mode);

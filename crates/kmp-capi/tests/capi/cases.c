@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The main job in C, for the tests: cases ROOT check [-k KERNEL] NAME... | sync [dry] [no-depmod] | judge POLICY
- * ITEM... An ITEM: +FILE comes, =FILE comes and is passed on open, :FILE comes as FILE describes it, -N goes, ~N goes
+/* The main job in C, for the tests: cases ROOT check [-k KERNEL] NAME... | sync [dry] [no-depmod] | kernels |
+ * status [KERNEL] | explain NAME KERNEL | judge POLICY ITEM... An ITEM: +FILE comes, =FILE comes and is passed on open, :FILE comes as FILE describes it, -N goes, ~N goes
  * and is replaced. */
 #include <kmp.h>
 
@@ -139,6 +139,12 @@ int main(int argc, char **argv)
         for (; *rest; rest++)
             flags |= !strcmp(*rest, "dry") ? KMP_DRY_RUN : KMP_NO_DEPMOD;
         code = kmp_sync(kmp, flags, &report);
+    } else if (!strcmp(argv[2], "kernels")) {
+        code = kmp_kernels(kmp, &report);
+    } else if (!strcmp(argv[2], "status")) {
+        code = kmp_status(kmp, *rest, &report);
+    } else if (!strcmp(argv[2], "explain")) {
+        code = kmp_explain(kmp, rest[0], rest[1], &report);
     } else {
         code = judge(kmp, rest, &report);
     }

@@ -8,3 +8,5 @@ mod both;
 mod header;
 mod library;
 mod plugin;
+mod python;
+mod status;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp explain`: symbol by symbol.
 
-use std::ffi::OsStr;
-
-use kmp_core::abi::{Module, ModuleFault, SymbolLine, Verdict};
-use kmp_core::ids::{KmpId, ReleaseId};
+use kmp_core::abi::SymbolLine;
 use kmp_core::printable;
 use kmp_core::state::State;
-use kmp_core::survey::Survey;
+use kmp_core::survey;
 use kmp_core::targets::Targets;
 use serde::Serialize;
 
@@ -78,21 +75,10 @@ impl From<&SymbolLine> for Symbol {
     }
 }
 
-/// A module to be explained.
-struct Subject<'a> {
-    name: &'a str,
-    path: String,
-    package: Option<String>,
-    module: Result<&'a Module, &'a ModuleFault>,
-}
-
 pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
     let release = std::slice::from_ref(&args.kernel);
-    let targets = Targets::read(&loader, std::slice::from_ref(&args.name)).or_else(|e| {
-        // A name that looks like no file may still be a module's.
-        if args.name.as_encoded_bytes().contains(&b'/') { Err(e.to_string()) } else { Ok(Targets::default()) }
-    })?;
+    let targets = Targets::read_one(&loader, &args.name).map_err(|e| e.to_string())?;
     if !targets.package_files.is_empty() {
         return Err("kmp explain reads module files; use kmp check for a package file".into());
     }
@@ -100,59 +86,22 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     let Some(kernel) = survey.kernels.first() else {
         return Err(format!("there is no kernel {}", args.kernel));
     };
-    let subjects = match targets.files.is_empty() {
-        false => targets
-            .files
-            .iter()
-            .map(|f| Subject {
-                name: &f.name,
-                path: json::path(&f.path),
-                package: None,
-                module: f.module.as_ref(),
-            })
-            .collect(),
-        true => installed(&survey, kernel.release, &args.name)?,
-    };
-
-    if let Some(problem) = &kernel.unread {
-        return Err(format!("kernel {} cannot be judged: {problem}", args.kernel));
-    }
-    // The subjects come last, beside what is installed under other names.
-    let site = survey.site_of(kernel);
-    let mut modules: Vec<_> = survey
-        .present_in(kernel)
-        .filter(|m| subjects.iter().all(|s| s.name != &*m.name))
-        .map(|m| (&*m.name, survey.module(&m.path)))
-        .collect();
-    let first = modules.len();
-    modules.extend(subjects.iter().map(|s| (s.name, s.module)));
-    let (world, places) = site.world(&modules);
-    let verdicts = world.judge();
-    let explained: Vec<(Subject<'_>, Verdict, Vec<SymbolLine>)> = subjects
-        .into_iter()
-        .zip(&places[first..])
-        .map(|(subject, place)| match place {
-            Some(at) => (subject, verdicts[*at].clone(), world.explain(*at)),
-            None => {
-                let verdict = subject.module.err().map_or_else(Verdict::default, Verdict::of_fault);
-                (subject, verdict, Vec::new())
-            }
-        })
-        .collect();
+    let explained = survey.explain(kernel, &targets.files, &args.name.to_string_lossy());
+    let explained = explained.map_err(|e| e.to_string())?;
     context.done();
-    let outcome = Outcome::of(explained.iter().map(|(_, v, _)| v), survey.is_unread());
+    let outcome = Outcome::of(explained.iter().map(|e| &e.verdict), survey.is_unread());
     if args.json {
-        let modules = explained.iter().map(|(subject, verdict, symbols)| Explained {
+        let modules = explained.iter().map(|of| Explained {
             module: json::Module {
-                name: subject.name.into(),
-                path: subject.path.clone(),
-                package: subject.package.clone(),
-                state: State::of(verdict).word(),
-                fits: json::fits(verdict),
-                reasons: json::reasons(verdict),
-                warnings: json::warnings(verdict),
+                name: of.name.into(),
+                path: json::path(of.path),
+                package: of.package.clone(),
+                state: State::of(&of.verdict).word(),
+                fits: json::fits(&of.verdict),
+                reasons: json::reasons(&of.verdict),
+                warnings: json::warnings(&of.verdict),
             },
-            symbols: symbols.iter().map(Symbol::from).collect(),
+            symbols: of.symbols.iter().map(Symbol::from).collect(),
         });
         Document::print(vec![Kernel { release: args.kernel.clone(), modules: modules.collect() }])?;
     } else if !quiet {
@@ -161,47 +110,12 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     Ok(outcome)
 }
 
-/// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
-fn installed<'s>(survey: &'s Survey, release: ReleaseId, name: &OsStr) -> Result<Vec<Subject<'s>>, String> {
-    let name = name.to_string_lossy();
-    let wanted = kmp_core::abi::name::normalized(&name);
-    let kmps = &survey.inventory.kmps;
-    let named = survey.inventory.kmps_named(&name);
-    let of_kmp = |kmp: KmpId| {
-        kmps[kmp].modules.iter().map(move |m| (m, Some(kmps[kmp].package.nvr()))).collect::<Vec<_>>()
-    };
-    let found = match named.first() {
-        Some(newest) => of_kmp(*newest),
-        None => {
-            let own = survey.inventory.releases[release].third_party.iter();
-            let own = own.map(|m| (m, survey.inventory.owner(&m.path).map(|k| kmps[k].package.nvr())));
-            let packaged = kmps.ids().flat_map(of_kmp);
-            own.chain(packaged).find(|(m, _)| *m.name == *wanted).into_iter().collect()
-        }
-    };
-    if found.is_empty() {
-        return Err(match &survey.inventory.packages_unknown {
-            Some(unknown) => {
-                format!("no module {name} was found, and the packages cannot be read: {unknown}")
-            }
-            None => format!("there is no KMP and no third-party module {name}"),
-        });
-    }
-    let subject = |(module, package): (&'s kmp_core::inventory::FoundModule, Option<String>)| Subject {
-        name: &module.name,
-        path: json::path(&module.path),
-        package,
-        module: survey.module(&module.path),
-    };
-    Ok(found.into_iter().map(subject).collect())
-}
-
-fn print(release: &str, explained: &[(Subject<'_>, Verdict, Vec<SymbolLine>)]) -> Result<(), String> {
+fn print(release: &str, explained: &[survey::Explained<'_>]) -> Result<(), String> {
     let mut page = Page::new();
-    for (subject, verdict, symbols) in explained {
-        let package = subject.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
-        let name = page.paint(Colour::Bold, printable(subject.name.as_ref()));
-        page.line(format!("{name}  {}{package}", printable(subject.path.as_ref())));
+    for survey::Explained { name, path, package, verdict, symbols } in explained {
+        let package = package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
+        let name = page.paint(Colour::Bold, printable(name.as_ref()));
+        page.line(format!("{name}  {}{package}", printable(path.as_os_str())));
         if !symbols.is_empty() {
             let width = symbols.iter().map(|s| s.symbol.len()).max().unwrap_or(6).clamp(6, 40);
             let head = format!("  {:width$} {:10} {:10} EXPORTER", "SYMBOL", "WANTED", "OFFERED");

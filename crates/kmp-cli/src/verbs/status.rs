@@ -115,12 +115,7 @@ fn shown(survey: &Survey, kernel: &SurveyedKernel) -> List<KmpId, Option<Shown>>
 }
 
 fn unpackaged<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<(&'s Path, &'s str, &'s Verdict)> {
-    let own = &survey.release(kernel).third_party;
-    own.iter()
-        .zip(&kernel.plan.natives)
-        .filter(|(m, _)| survey.inventory.owner(&m.path).is_none())
-        .map(|(m, verdict)| (m.path.as_path(), &*m.name, verdict))
-        .collect()
+    survey.unpackaged_in(kernel).map(|(m, verdict)| (m.path.as_path(), &*m.name, verdict)).collect()
 }
 
 fn print_json(

@@ -23,6 +23,10 @@ use super::switch::{entries, remove_tree};
 /// Where it may be, after `TMPDIR`: in memory first, as thousands of links take a disk their time.
 const PLACES: &[&str] = &["/dev/shm", "/run", "/tmp", "/var/tmp"];
 
+/// These and what is above them. Only who owns "/" makes them, and by custom gives them to nobody else; and whose "/" it is has
+/// our programs and libraries in hand anyway.
+const OF_THE_SYSTEM: &[&str] = &["/", "/dev", "/dev/shm", "/run", "/tmp", "/var", "/var/tmp"];
+
 /// What its name begins with.
 const PREFIX: &str = "kmp-depmod-";
 
@@ -92,9 +96,13 @@ impl Drop for PrivateDir {
 
 /// Is a directory, and each above it, such that nobody but root and this user can rename what we make in it? And is none of them
 /// the root's, whose users may be root in it?
+///
+/// In a user namespace that does not have all users of the machine, directories of root's and of any other user outside look
+/// alike: of these only those of the system are safe, by their names.
 fn is_safe(root: &Root, place: &Path) -> io::Result<()> {
     let refused = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
     let roots = fstat(root)?;
+    let unknown = unknown_owner();
     for directory in place.ancestors() {
         let stat = std::fs::symlink_metadata(directory)?;
         if !stat.is_dir() {
@@ -103,7 +111,10 @@ fn is_safe(root: &Root, place: &Path) -> io::Result<()> {
         if (stat.dev(), stat.ino()) == (roots.st_dev, roots.st_ino) {
             return Err(refused("it is below the root"));
         }
-        if stat.uid() != 0 && stat.uid() != geteuid().as_raw() {
+        let is_of_the_system = || OF_THE_SYSTEM.iter().any(|path| Path::new(path) == directory);
+        let is_known = stat.uid() == 0 || stat.uid() == geteuid().as_raw();
+        let is_trusted = is_known || (unknown == Some(stat.uid()) && is_of_the_system());
+        if !is_trusted {
             return Err(refused("it belongs to another user"));
         }
         let (writable, sticky) = (stat.mode() & 0o022 != 0, stat.mode() & 0o1000 != 0);
@@ -112,6 +123,21 @@ fn is_safe(root: &Root, place: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// As whose the kernel shows files of users that this process's user namespace does not have; `None` if it has all, as that of
+/// the machine does, or if nobody knows. See user_namespaces(7).
+fn unknown_owner() -> Option<u32> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let shown = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?;
+    if has_all_users(&map) { None } else { shown.trim().parse().ok() }
+}
+
+/// Does a namespace with this `uid_map` have all users? Each line is the first inside, the first outside, and how many; the
+/// last number of 32 bits is no user.
+fn has_all_users(map: &str) -> bool {
+    let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    counts.sum::<u64>() >= u64::from(u32::MAX)
 }
 
 /// Removes what killed processes have left, wherever it may be.
@@ -149,6 +175,28 @@ fn remove_leftover(place: &OwnedFd, name: &OsStr) {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_machine_has_all_users_and_a_namespace_may_lack_some() {
+        assert!(has_all_users("         0          0 4294967295\n"));
+        assert!(!has_all_users("         0       1000          1\n"));
+        assert!(!has_all_users("0 1000 1\n1 100000 65536\n"));
+        // Each user once, in another order, as a manager of containers may map them.
+        assert!(has_all_users("0 100000 65536\n65536 0 100000\n165536 165536 4294801759\n"));
+        assert!(!has_all_users(""));
+    }
+
+    #[test]
+    fn a_place_of_ours_is_safe_and_one_of_another_user_is_not() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = Root::open(tmp.path()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        is_safe(&root, place.path()).unwrap();
+        // Only root gives a file to another user, and only to one that the namespace has.
+        if nix::unistd::chown(place.path(), Some(65534.into()), None).is_ok() {
+            assert!(is_safe(&root, place.path()).is_err());
+        }
+    }
 
     #[test]
     fn it_is_ours_alone_and_leftovers_go() {

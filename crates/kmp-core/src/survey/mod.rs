@@ -2,9 +2,11 @@
 //! Stock taken, modules judged, links planned: all that can be said before anything is changed. Pure, but for `take.rs`, which
 //! takes the stock.
 
+mod explain;
 mod standing;
 mod take;
 
+pub use explain::Explained;
 pub use standing::{Place, Standing};
 
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Survey, SurveyedKernel};
 use crate::abi::Verdict;
 use crate::ids::{KmpId, List};
-use crate::inventory::Ownership;
+use crate::inventory::{FoundModule, Ownership};
 use crate::plan::Decision;
 use crate::state::State;
 use crate::sync::first_reason;
@@ -124,6 +124,15 @@ impl Survey {
             Decision::DoesNotFit => (State::Refused, why(), !is_minor || links > 0),
         };
         Some(Standing { state, place, detail, is_fault })
+    }
+
+    /// The third-party modules of a kernel's own that no package owns, with the verdict on each.
+    pub fn unpackaged_in<'s>(
+        &'s self,
+        kernel: &'s SurveyedKernel,
+    ) -> impl Iterator<Item = (&'s FoundModule, &'s Verdict)> {
+        let own = self.release(kernel).third_party.iter().zip(&kernel.plan.natives);
+        own.filter(|(m, _)| self.inventory.owner(&m.path).is_none())
     }
 
     /// How many of a KMP's links a kernel has.

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `cargo xtask header`: writes `kmp.h` from kmp-capi's public items and their comments. Not by cbindgen, which puts
-//! all constants first and all functions last, and comments above constants and members only.
+//! `cargo xtask header`: writes `kmp.h`, and the same for Python's ctypes, from kmp-capi's public items and their comments. Not by
+//! cbindgen, which puts all constants first and all functions last, and comments above constants and members only.
+
+mod python;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use syn::{
-    Attribute, Expr, ExprLit, Fields, FnArg, GenericArgument, Item, ItemFn, ItemMod, ItemStruct, ItemType,
-    Lit, Meta, Pat, PathArguments, PointerMutability, ReturnType, Type, TypeFnPtr, Visibility,
+    Attribute, Expr, ExprLit, Fields, FnArg, GenericArgument, Item, ItemConst, ItemFn, ItemMod, ItemStruct,
+    ItemType, Lit, LitInt, Meta, Pat, PathArguments, PointerMutability, ReturnType, Type, TypeFnPtr,
+    Visibility,
 };
 
 use crate::install::project;
 
 /// Whose public items the header has, in its order.
-const MODULES: &[&str] = &["error", "handle", "check", "sync", "transaction", "plugin", "report"];
+const MODULES: &[&str] = &[
+    "error",
+    "handle",
+    "kernels",
+    "status",
+    "check",
+    "sync",
+    "transaction",
+    "plugin",
+    "report",
+    "json",
+    "names",
+];
 
 const FIRST: &str = "/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Made of the library's sources by `cargo xtask header`: change it there. */
@@ -38,29 +53,29 @@ const AFTER: &str = "
 #endif
 ";
 
-/// Writes the header, and says so where that changed it.
+/// Writes both, and says so where that changed one.
 pub fn run() -> Result<(), String> {
     let capi = project().join("crates/kmp-capi");
-    let (path, text) = (capi.join("include/kmp.h"), generate(&capi.join("src"))?);
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        return Ok(());
+    let sources = capi.join("src");
+    let made = [
+        (capi.join("include/kmp.h"), generate(&sources)?),
+        (capi.join("python/kmp/_abi.py"), python::generate(&sources)?),
+    ];
+    for (path, text) in made {
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
+        }
+        println!("{}", path.display());
+        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
     }
-    println!("{}", path.display());
-    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
+    Ok(())
 }
 
 /// The header of the library whose Rust files are in `sources`: a module of constants is a block of numbers, a
 /// `repr(C)` struct is one, any other struct a handle.
 fn generate(sources: &Path) -> Result<String, String> {
-    let parse = |module: &str| {
-        let path = sources.join(format!("{module}.rs"));
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        syn::parse_file(&text).map_err(|e| format!("{}: {e}", path.display()))
-    };
-    let library = parse("lib")?;
-    let files = MODULES.iter().map(|module| parse(module)).collect::<Result<Vec<_>, _>>()?;
-    let items: Vec<&Item> =
-        files.iter().flat_map(|file| &file.items).filter(|item| is_public(item)).collect();
+    let library = parse(sources, "lib")?;
+    let items = public_items(sources, MODULES)?;
 
     let mut types = Types::default();
     let mut handles = Vec::new();
@@ -79,7 +94,7 @@ fn generate(sources: &Path) -> Result<String, String> {
     }
     // A handle may be a parameter of what comes before the file that defines it.
     let mut blocks = vec![handles.concat()];
-    for item in items {
+    for item in &items {
         blocks.push(match item {
             Item::Mod(module) => numbers(module)?,
             Item::Struct(item) if is_c(item) => structure(item, &types)?,
@@ -89,6 +104,21 @@ fn generate(sources: &Path) -> Result<String, String> {
         });
     }
     Ok(format!("{FIRST}{}{BEFORE}\n{}{AFTER}", comment(&headings(&docs(&library.attrs))), blocks.join("\n")))
+}
+
+fn parse(sources: &Path, module: &str) -> Result<syn::File, String> {
+    let path = sources.join(format!("{module}.rs"));
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    syn::parse_file(&text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// The public items of some modules, in their order.
+fn public_items(sources: &Path, modules: &[&str]) -> Result<Vec<Item>, String> {
+    let mut items = Vec::new();
+    for module in modules {
+        items.extend(parse(sources, module)?.items.into_iter().filter(is_public));
+    }
+    Ok(items)
 }
 
 fn is_public(item: &Item) -> bool {
@@ -165,15 +195,23 @@ fn numbers(module: &ItemMod) -> Result<String, String> {
         _ => "KMP_".into(),
     };
     let mut lines = Vec::new();
-    for item in module.content.iter().flat_map(|(_, items)| items) {
-        let Item::Const(item) = item else { continue };
-        let Expr::Lit(ExprLit { lit: Lit::Int(value), .. }) = &*item.expr else {
-            return Err(format!("{}: not a number", item.ident));
-        };
+    for (item, value) in constants(module)? {
         let suffix = if declare(&item.ty, "", &Types::default())?.starts_with("uint") { "u" } else { "" };
         lines.push((format!("#define {prefix}{} {value}{suffix}", item.ident), docs(&item.attrs)));
     }
     Ok(comment(&docs(&module.attrs)) + &beside(&lines))
+}
+
+/// The constants of a module, with their values.
+fn constants(module: &ItemMod) -> Result<Vec<(&ItemConst, &LitInt)>, String> {
+    let items = module.content.iter().flat_map(|(_, items)| items);
+    let constants = items.filter_map(|item| if let Item::Const(item) = item { Some(item) } else { None });
+    constants
+        .map(|item| match &*item.expr {
+            Expr::Lit(ExprLit { lit: Lit::Int(value), .. }) => Ok((item, value)),
+            _ => Err(format!("{}: not a number", item.ident)),
+        })
+        .collect()
 }
 
 fn structure(item: &ItemStruct, types: &Types) -> Result<String, String> {
