@@ -36,6 +36,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
     ("index", tables::index),
+    ("index_cache", tables::index_cache),
     ("initrd", packed::initrd),
     ("kernel_config", settings::kernel_config),
     ("kernel_image", tables::kernel_image),

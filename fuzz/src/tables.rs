@@ -66,6 +66,11 @@ pub fn index(data: &[u8]) {
     }
 }
 
+/// What kmp keeps of a kernel's modules.
+pub fn index_cache(data: &[u8]) {
+    fuzz::index_cache(data);
+}
+
 pub fn modules_dep(data: &[u8]) {
     fuzz::modules_dep(data);
 }

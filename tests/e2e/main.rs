@@ -19,6 +19,7 @@ mod hostile_fuzz;
 mod hostile_modules;
 mod hostile_paths;
 mod hostile_rpmdb;
+mod index;
 mod initrd;
 mod initrd_requests;
 mod killed;

@@ -265,12 +265,12 @@ impl DepmodLog {
 
     /// `kmp ARGS` with it.
     pub fn kmp(&self, root: &TestRoot, args: &[&str]) -> Output {
-        run(command(root, args).env("DEPMOD", &self.program))
+        run(command(root, args).env("DEPMOD", &self.program).env("KMP_INDEX", "depmod"))
     }
 
     /// `weak-modules2 ARGS` with it.
     pub fn wm2(&self, root: &TestRoot, args: &[&str]) -> Output {
-        run(wm2_command(root, args).env("DEPMOD", &self.program))
+        run(wm2_command(root, args).env("DEPMOD", &self.program).env("KMP_INDEX", "depmod"))
     }
 
     /// The program.

@@ -228,7 +228,10 @@ fn rhbz_1448349_no_depmod_for_an_absent_kernel() {
     write(&kernel(EL_SAME, 7), &root);
     root.install(&[&kmod_one("foo", "1", &kernel(EL_OLD, 7), 7)]);
     let depmod = DepmodLog::new(&root);
-    run(wm_command(&root, &["--add-modules"], FOO).env("DEPMOD", depmod.program())).expect_success();
+    run(wm_command(&root, &["--add-modules"], FOO)
+        .env("DEPMOD", depmod.program())
+        .env("KMP_INDEX", "depmod"))
+    .expect_success();
     assert_eq!(depmod.runs(), [EL_SAME]);
     assert_eq!(links(&root, EL_SAME), foo_linked());
 }

@@ -166,7 +166,8 @@ impl Transaction {
         if !strace.is_empty() {
             command.args(["-qq", "-y", "-o"]).arg(self.log()).args(strace).arg("--");
         }
-        command.args(&self.rpm).env("KMP_TEST_MARKS", "1").env("DEPMOD", self.root.home().join("bin/depmod"));
+        command.args(&self.rpm).env("KMP_TEST_MARKS", "1").env("KMP_INDEX", "depmod");
+        command.env("DEPMOD", self.root.home().join("bin/depmod"));
         command.envs(policy.map(|policy| ("KMP_POLICY", policy)));
         run_rpm(&mut command)
     }

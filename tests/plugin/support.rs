@@ -93,7 +93,7 @@ pub fn rpm_with<S: AsRef<OsStr>>(
     args: impl IntoIterator<Item = S>,
 ) -> Output {
     let mut command = root.command("rpm");
-    command.env("DEPMOD", root.home().join("bin/depmod"));
+    command.env("DEPMOD", root.home().join("bin/depmod")).env("KMP_INDEX", "depmod");
     command.envs(variables.iter().copied()).arg("--root").arg(root.path());
     preload(&mut command);
     run_rpm(command.args(args))

@@ -137,7 +137,7 @@ impl Site {
         let bin = self.root.home().join("bin");
         command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin.display()));
         // Of the plugin, which runs outside of the root.
-        command.env("DEPMOD", bin.join("depmod"));
+        command.env("DEPMOD", bin.join("depmod")).env("KMP_INDEX", "depmod");
         command.envs(env.iter().copied()).arg("--root").arg(self.root.path()).arg("--nodeps").args(options);
         run_rpm(command.args(packages.iter().map(|p| p.path())))
     }

@@ -3,13 +3,13 @@
 
 use crate::style::Style;
 use crate::trie::Writer;
-use crate::{Facts, Named, Unsure};
+use crate::{Facts, Named, Strings, Unsure};
 
 /// `modules.alias`.
 pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
     let mut text = b"# Aliases extracted from modules themselves.\n".to_vec();
     for module in modules {
-        for alias in &module.facts.aliases {
+        for alias in module.facts.aliases() {
             line(&mut text, b"alias", alias, &module.name);
         }
     }
@@ -20,7 +20,7 @@ pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
 pub fn binary(modules: &[Named<'_>], style: Style) -> Result<Vec<u8>, Unsure> {
     let mut writer = Writer::default();
     for (place, module) in (0_u32..).zip(modules) {
-        for pattern in module.facts.aliases.iter().filter_map(|alias| normalised(alias)) {
+        for pattern in module.facts.aliases().filter_map(normalised) {
             writer.insert(pattern, place, &module.name);
         }
     }
@@ -29,23 +29,23 @@ pub fn binary(modules: &[Named<'_>], style: Style) -> Result<Vec<u8>, Unsure> {
 
 /// `modules.softdep`.
 pub fn softdeps(modules: &[Named<'_>]) -> Vec<u8> {
-    dependencies(modules, "Soft", b"softdep", |facts| &facts.softdeps)
+    dependencies(modules, "Soft", b"softdep", Facts::softdeps)
 }
 
 /// `modules.weakdep`.
 pub fn weakdeps(modules: &[Named<'_>]) -> Vec<u8> {
-    dependencies(modules, "Weak", b"weakdep", |facts| &facts.weakdeps)
+    dependencies(modules, "Weak", b"weakdep", Facts::weakdeps)
 }
 
-fn dependencies(
-    modules: &[Named<'_>],
+fn dependencies<'a>(
+    modules: &[Named<'a>],
     kind: &str,
     word: &[u8],
-    of: impl Fn(&Facts) -> &Vec<Box<[u8]>>,
+    of: impl Fn(&'a Facts<'a>) -> Strings<'a>,
 ) -> Vec<u8> {
     let mut text = format!("# {kind} dependencies extracted from modules themselves.\n").into_bytes();
     for module in modules {
-        of(module.facts).iter().for_each(|other| line(&mut text, word, &module.name, other));
+        of(module.facts).for_each(|other| line(&mut text, word, &module.name, other));
     }
     text
 }

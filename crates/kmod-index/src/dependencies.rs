@@ -37,7 +37,7 @@ pub fn lines(modules: &[Named<'_>], owners: &Owners<'_>) -> Result<Vec<Vec<u8>>,
 /// Who exports what a module needs, each once, in the order of the needs. What nobody exports is the kernel's.
 fn direct(module: &Named<'_>, owners: &Owners<'_>) -> Vec<u32> {
     let mut direct = Vec::new();
-    for need in &module.facts.needs {
+    for need in module.facts.needs() {
         let need = need.strip_prefix(b".").unwrap_or(need);
         if let Some(owner) = owners.get(need)
             && !direct.contains(owner)

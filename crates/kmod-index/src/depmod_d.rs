@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
+use crate::Unsure;
+
 /// What all files say, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     search: Vec<String>,
     overrides: Vec<Override>,
     externals: Vec<External>,
+    /// The first line whose meaning is not certain, in words.
+    strange: Option<String>,
 }
 
 /// Where a kernel's own modules are, below its directory.
@@ -68,18 +72,41 @@ impl Config {
             let words: Vec<&str> = line.split([' ', '\t']).filter(|w| !w.is_empty()).collect();
             match words.as_slice() {
                 ["search", order @ ..] => self.search.extend(order.iter().map(|w| (*w).into())),
-                ["override", module, kernels, dir, ..] => self.overrides.push(Override {
-                    kernels: Kernels::parse(kernels),
-                    path: format!("{dir}/{module}").into(),
-                }),
+                ["override", module, kernels, dir, ..] => {
+                    let kernels = Kernels::parse(kernels);
+                    if matches!(kernels, Kernels::None) {
+                        self.strange.get_or_insert_with(|| shown(line));
+                    }
+                    self.overrides.push(Override { kernels, path: format!("{dir}/{module}").into() });
+                }
                 ["external", kernels, dirs @ ..] => {
                     let kernels = Kernels::parse(kernels);
                     let external = |dir: &&str| External { kernels: kernels.clone(), dir: (*dir).into() };
                     self.externals.extend(dirs.iter().map(external));
                 }
-                _ => {}
+                [] => {}
+                _ => {
+                    self.strange.get_or_insert_with(|| shown(line));
+                }
+            }
+            if !line.is_ascii() {
+                self.strange.get_or_insert_with(|| shown(line));
             }
         }
+    }
+
+    /// Is it certain what depmod makes of it for the kernel `release`?
+    ///
+    /// # Errors
+    /// [`Unsure::Config`]: there is a line that this reader does not know, or an external directory.
+    pub fn is_sure(&self, release: &str) -> Result<(), Unsure> {
+        let external = || {
+            let mut all = self.externals.iter();
+            all.find(|e| e.kernels.has(release) || matches!(e.kernels, Kernels::None))
+        };
+        let external = || Some(format!("the external directory {}", external()?.dir.display()));
+        let strange = self.strange.as_ref().map(|line| format!("the line \"{line}\""));
+        strange.or_else(external).map_or(Ok(()), |what| Err(Unsure::Config(what)))
     }
 
     /// Which of two modules of one name is loaded in the kernel `release`: by their paths below its directory, or
@@ -132,6 +159,10 @@ impl Config {
         let dirs = self.externals.iter().filter(move |e| e.kernels.has(release) && e.dir.is_absolute());
         dirs.map(|external| &*external.dir)
     }
+}
+
+fn shown(line: &str) -> String {
+    line.escape_default().to_string()
 }
 
 /// The lines of a file. A backslash takes the end of a line away, and is itself lost before anything else.

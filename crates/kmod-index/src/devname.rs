@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `modules.devname`: device nodes whose first use loads a module.
 
-use crate::Named;
+use crate::{Named, Strings};
 
 /// `modules.devname`; empty if no module has such a node.
 pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
     let mut text = Vec::new();
     for module in modules {
-        let Some((node, kind, (major, minor))) = node(&module.facts.aliases) else { continue };
+        let Some((node, kind, (major, minor))) = node(module.facts.aliases()) else { continue };
         if text.is_empty() {
             text.extend_from_slice(b"# Device nodes to trigger on-demand module loading.\n");
         }
@@ -20,7 +20,7 @@ pub fn text(modules: &[Named<'_>]) -> Vec<u8> {
 }
 
 /// The first `devname:` alias, and the numbers of the last device before both are known.
-fn node(aliases: &[Box<[u8]>]) -> Option<(&[u8], char, (u32, u32))> {
+fn node(aliases: Strings<'_>) -> Option<(&[u8], char, (u32, u32))> {
     let (mut node, mut device) = (None, None);
     for alias in aliases {
         if let Some(name) = alias.strip_prefix(b"devname:") {

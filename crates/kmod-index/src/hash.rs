@@ -4,9 +4,12 @@
 //! The function is Paul Hsieh's SuperFastHash; 16 bits at a time are read in the machine's byte order, which is why
 //! big-endian machines have another order. In a bucket names are sorted.
 
-/// Sorts by bucket and name. `buckets` is a power of two.
-pub fn sort<T>(items: &mut [T], buckets: u32, name: impl Fn(&T) -> &[u8]) {
-    items.sort_by_cached_key(|item| (hash(name(item)) & (buckets - 1), name(item).to_vec()));
+/// In the order of buckets, in a bucket by name. `buckets` is a power of two.
+pub fn sorted<T>(items: impl IntoIterator<Item = T>, buckets: u32, name: impl Fn(&T) -> &[u8]) -> Vec<T> {
+    let keyed = items.into_iter().map(|item| (hash(name(&item)) & (buckets - 1), item));
+    let mut keyed: Vec<(u32, T)> = keyed.collect();
+    keyed.sort_unstable_by(|(a, one), (b, other)| a.cmp(b).then_with(|| name(one).cmp(name(other))));
+    keyed.into_iter().map(|(_, item)| item).collect()
 }
 
 fn hash(text: &[u8]) -> u32 {

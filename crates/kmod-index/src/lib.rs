@@ -16,6 +16,7 @@ mod builtin;
 mod dependencies;
 pub mod depmod_d;
 mod devname;
+mod facts;
 mod hash;
 mod order;
 mod style;
@@ -24,23 +25,9 @@ pub mod trie;
 
 use std::collections::HashMap;
 
+pub use facts::{Facts, LISTS, Strings};
 pub use order::module_name;
 pub use style::Style;
-
-/// What a module says, in the order of its file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The symbols that it exports.
-    pub exports: Vec<Box<[u8]>>,
-    /// The symbols that it needs.
-    pub needs: Vec<Box<[u8]>>,
-    /// `alias` entries of `.modinfo`.
-    pub aliases: Vec<Box<[u8]>>,
-    /// `softdep` entries.
-    pub softdeps: Vec<Box<[u8]>>,
-    /// `weakdep` entries.
-    pub weakdeps: Vec<Box<[u8]>>,
-}
 
 /// A module's file, and what is in it.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +35,7 @@ pub struct Module<'a> {
     /// Below the kernel's directory, such as `kernel/fs/foo.ko.zst`.
     pub path: &'a [u8],
     /// What it says.
-    pub facts: &'a Facts,
+    pub facts: &'a Facts<'a>,
 }
 
 /// A kernel's own lists, as they are beside its modules.
@@ -74,6 +61,9 @@ pub enum Unsure {
     /// Old depmods crash at such bytes.
     #[error("{0} has bytes above 127")]
     NotAscii(String),
+    /// depmod.d says what is not compared with depmod.
+    #[error("depmod.d has {0}")]
+    Config(String),
     /// A name that no depmod would find, or one with a line's end in it.
     #[error("{0} is no name that can be listed")]
     OddName(String),
@@ -89,9 +79,6 @@ pub struct Index {
     pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// Modules beyond this are left to depmod, whose indexes have 16 bits.
-const MODULES: usize = 65_535;
-
 impl Index {
     /// Makes the index of a kernel. `modules`: all that are found below its directory, in any order. `config` and
     /// `release` decide which of two of one name counts.
@@ -106,9 +93,6 @@ impl Index {
         style: Style,
     ) -> Result<Self, Unsure> {
         let modules = order::chosen(modules, config, release)?;
-        if modules.len() >= MODULES {
-            return Err(Unsure::TooMany);
-        }
         let modules = order::ordered(modules, lists.order.unwrap_or_default(), style);
         modules.iter().try_for_each(|module| is_plain(module))?;
         let owners = symbols::owners(&modules);
@@ -133,6 +117,22 @@ impl Index {
         Ok(Self { files })
     }
 
+    /// Would [`Index::make`] give an index, as far as the paths of modules show?
+    ///
+    /// # Errors
+    /// As [`Index::make`].
+    pub fn may_be_made<'a>(
+        paths: impl IntoIterator<Item = &'a [u8]>,
+        config: &depmod_d::Config,
+        release: &str,
+    ) -> Result<(), Unsure> {
+        let nothing = Facts::new::<&[u8]>([&[]; LISTS]);
+        let modules: Vec<Module<'_>> =
+            paths.into_iter().map(|path| Module { path, facts: &nothing }).collect();
+        let chosen = order::chosen(&modules, config, release)?;
+        chosen.iter().try_for_each(is_plain)
+    }
+
     /// A file's bytes.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&[u8]> {
@@ -145,7 +145,7 @@ impl Index {
 struct Named<'a> {
     name: Vec<u8>,
     path: &'a [u8],
-    facts: &'a Facts,
+    facts: &'a Facts<'a>,
 }
 
 /// Who exports a symbol: by the module's place in the order.
@@ -153,9 +153,7 @@ type Owners<'a> = HashMap<&'a [u8], u32>;
 
 /// Is there nothing in it that depmods treat differently?
 fn is_plain(module: &Named<'_>) -> Result<(), Unsure> {
-    let facts = module.facts;
-    let lists = [&facts.exports, &facts.aliases, &facts.softdeps, &facts.weakdeps];
-    if !module.path.is_ascii() || lists.into_iter().flatten().any(|text| !text.is_ascii()) {
+    if !module.path.is_ascii() || !module.facts.is_ascii() {
         return Err(Unsure::NotAscii(shown(module.path)));
     }
     Ok(())

@@ -12,6 +12,9 @@ use crate::depmod_d::Config;
 use crate::style::Style;
 use crate::{Module, Named, Unsure, hash, shown};
 
+/// Modules beyond this are left to depmod, whose indexes have 16 bits.
+const MODULES: usize = 65_535;
+
 /// Buckets of depmod's table of modules.
 const BUCKETS: u32 = 512;
 
@@ -26,6 +29,7 @@ pub fn module_name(path: &[u8]) -> Vec<u8> {
 /// Of each name the one that depmod takes, by rank.
 pub fn chosen<'a>(modules: &[Module<'a>], config: &Config, release: &str) -> Result<Vec<Named<'a>>, Unsure> {
     let path = |bytes: &'a [u8]| Path::new(OsStr::from_bytes(bytes));
+    config.is_sure(release)?;
     let mut chosen: HashMap<Vec<u8>, (&Module<'a>, bool)> = HashMap::with_capacity(modules.len());
     for module in modules {
         let name = module_name(module.path);
@@ -56,12 +60,15 @@ pub fn chosen<'a>(modules: &[Module<'a>], config: &Config, release: &str) -> Res
         path: module.path,
         facts: module.facts,
     };
+    if chosen.len() >= MODULES {
+        return Err(Unsure::TooMany);
+    }
     Ok(chosen.into_iter().map(named).collect())
 }
 
 /// In the order of `modules.order`, then those that it does not list in the order of depmod's table.
-pub fn ordered<'a>(mut modules: Vec<Named<'a>>, list: &[u8], style: Style) -> Vec<Named<'a>> {
-    hash::sort(&mut modules, BUCKETS, |module| &module.name);
+pub fn ordered<'a>(modules: Vec<Named<'a>>, list: &[u8], style: Style) -> Vec<Named<'a>> {
+    let mut modules = hash::sorted(modules, BUCKETS, |module| &module.name);
     let Some(lines) = lines(list) else { return modules };
     let mut places: HashMap<&[u8], usize> = HashMap::new();
     for (place, line) in lines.enumerate() {

@@ -12,15 +12,15 @@ const BUCKETS: u32 = 2048;
 pub fn owners<'a>(modules: &[Named<'a>]) -> Owners<'a> {
     let mut owners = Owners::new();
     for (place, module) in (0..).zip(modules) {
-        owners.extend(module.facts.exports.iter().map(|symbol| (&**symbol, place)));
+        owners.extend(module.facts.exports().map(|symbol| (symbol, place)));
     }
     owners
 }
 
 /// `modules.symbols`, in the order of depmod's table.
 pub fn text(modules: &[Named<'_>], owners: &Owners<'_>) -> Vec<u8> {
-    let mut symbols: Vec<(&[u8], u32)> = owners.iter().map(|(symbol, owner)| (*symbol, *owner)).collect();
-    hash::sort(&mut symbols, BUCKETS, |(symbol, _)| symbol);
+    let symbols = owners.iter().map(|(symbol, owner)| (*symbol, *owner));
+    let symbols = hash::sorted(symbols, BUCKETS, |(symbol, _)| symbol);
     let mut text = b"# Aliases for symbols, used by symbol_request().\n".to_vec();
     for (symbol, owner) in symbols {
         for part in [b"alias symbol:", symbol, b" ", &modules[owner as usize].name, b"\n"] {

@@ -54,13 +54,12 @@ impl Depmod {
 struct Tree {
     dir: tempfile::TempDir,
     config: String,
-    facts: BTreeMap<String, Facts>,
+    facts: BTreeMap<String, Facts<'static>>,
 }
 
-fn facts(bytes: &[u8]) -> Facts {
+fn facts(bytes: &[u8]) -> Facts<'static> {
     let read = IndexFacts::parse(bytes).unwrap();
-    let IndexFacts { exports, needs, aliases, softdeps, weakdeps, .. } = read;
-    Facts { exports, needs, aliases, softdeps, weakdeps }
+    Facts::new([&read.exports[..], &read.needs, &read.aliases, &read.softdeps, &read.weakdeps])
 }
 
 impl Tree {

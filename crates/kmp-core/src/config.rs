@@ -20,7 +20,7 @@ const DROP_INS: DropIns = DropIns::of(&["/etc/kmp.conf.d"]);
 const LIMIT: u64 = 1 << 20;
 
 /// The names of all settings.
-pub const KEYS: &[&str] = &["dialect", "kernels", "no-weak-updates", "on-lost-driver", "protect"];
+pub const KEYS: &[&str] = &["dialect", "index", "kernels", "no-weak-updates", "on-lost-driver", "protect"];
 
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,27 @@ impl Policy {
             "abort" => Some(Self::Abort),
             "warn" => Some(Self::Warn),
             "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+/// How depmod's index is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexMode {
+    /// Without depmod, where what it would write is known.
+    #[default]
+    Incremental,
+    /// By depmod.
+    Depmod,
+}
+
+impl IndexMode {
+    /// `incremental` or `depmod`.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "incremental" => Some(Self::Incremental),
+            "depmod" => Some(Self::Depmod),
             _ => None,
         }
     }
@@ -69,6 +90,8 @@ pub struct Config {
     pub sections: Vec<(String, Policy)>,
     /// `dialect = suse | redhat`: whose conventions hold, whatever `/etc/os-release` says.
     pub dialect: Option<Dialect>,
+    /// `index = incremental | depmod`.
+    pub index: IndexMode,
     /// `no-weak-updates`: a glob for packages' names, or `None` outside of sections, and whether they are linked nowhere.
     pub no_weak_updates: Vec<(Option<String>, bool)>,
     /// `kernels`: the same, and the range of kernels that they are linked into.
@@ -196,6 +219,11 @@ impl Config {
                     Some(dialect) => self.dialect = Some(dialect),
                     None => fault("dialect is suse or redhat"),
                 },
+                ("index", None) => match IndexMode::parse(value) {
+                    Some(mode) => self.index = mode,
+                    None => fault("index is incremental or depmod"),
+                },
+                ("index", Some(_)) => fault("index belongs outside of sections"),
                 ("dialect", Some(_)) => fault("dialect belongs outside of sections"),
                 ("protect", Some(_)) => fault("protect belongs outside of sections"),
                 _ => fault(&format!("there is no setting {key}; there are: {}", KEYS.join(", "))),

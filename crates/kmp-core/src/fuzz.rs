@@ -26,6 +26,11 @@ pub fn depmod_d(text: &str, module: &str, release: &str) -> bool {
     config.compare(release, &link, &Path::new("kernel").join(module)).is_lt()
 }
 
+/// Reads what is kept of a kernel's modules, unpacked; what is read is written as it was.
+pub fn index_cache(bytes: &[u8]) {
+    crate::apply::fuzz_index_cache(bytes);
+}
+
 /// The order of two names of dracut's configuration files.
 pub fn by_version(a: &[u8], b: &[u8]) -> Ordering {
     dracut_conf::by_version(a, b)

@@ -64,4 +64,4 @@ mod union_find;
 // The floors below, under the names that this crate uses for them.
 pub use kmod_abi::{self as abi, budget};
 pub use kmod_index as index;
-pub use kmp_fs::{conf_d, printable, root, unpack, workers};
+pub use kmp_fs::{conf_d, pack, printable, root, unpack, workers};

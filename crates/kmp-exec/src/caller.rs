@@ -74,6 +74,9 @@ pub fn run(program: Program<'_, '_>) -> io::Result<Output> {
         // Without its files the program is not run: the supervisor sees the socket close.
         let _ = control.shutdown(std::net::Shutdown::Both);
     }
+    if let Some(meanwhile) = program.meanwhile.filter(|_| sent.is_ok()) {
+        meanwhile();
+    }
     let listened = listen(control, out.into(), err.into());
     // Whoever else waited for it, or ignores SIGCHLD: its word has come through the socket.
     while waitpid(supervisor, None) == Err(Errno::EINTR) {}

@@ -30,6 +30,7 @@
 //!     environment: None,
 //!     root: None,
 //!     files: None,
+//!     meanwhile: None,
 //!     limit: Duration::from_secs(60),
 //! })?;
 //! assert_eq!(output.end, End::Exited(3));
@@ -47,7 +48,7 @@ mod program;
 mod supervisor;
 
 pub use caller::run;
-pub use program::{End, FIRST_FILE, Files, KEPT, Output, Program, max_files};
+pub use program::{End, FIRST_FILE, Files, KEPT, Meanwhile, Output, Program, max_files};
 
 /// Whether this process has more privileges than the one that started it (set-user-ID, set-group-ID, file capabilities), so
 /// that its environment must not be trusted.

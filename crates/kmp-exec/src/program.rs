@@ -19,6 +19,9 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// Returns the next file to pass to a program; `None` if there are no more.
 pub type Files<'f> = &'f mut dyn FnMut() -> Option<io::Result<OwnedFd>>;
 
+/// What the caller does while the program runs.
+pub type Meanwhile<'f> = &'f mut dyn FnMut();
+
 /// A program to run.
 pub struct Program<'a, 'f> {
     /// Its absolute path; inside `root`, if that is given.
@@ -31,6 +34,8 @@ pub struct Program<'a, 'f> {
     pub root: Option<BorrowedFd<'a>>,
     /// Files that it gets open, in this order from descriptor [`FIRST_FILE`] on. Called until it returns `None`.
     pub files: Option<Files<'f>>,
+    /// Called once on the caller's thread, while the program runs. What the program says waits for it to return.
+    pub meanwhile: Option<Meanwhile<'f>>,
     /// How long it may run.
     pub limit: Duration,
 }

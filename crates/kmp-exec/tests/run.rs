@@ -13,7 +13,15 @@ use kmp_exec::{End, FIRST_FILE, Output, Program, run};
 const LONG: Duration = Duration::from_secs(600);
 
 fn program<'a>(path: &'a str, arguments: &'a [std::ffi::OsString]) -> Program<'a, 'a> {
-    Program { path: Path::new(path), arguments, environment: None, root: None, files: None, limit: LONG }
+    Program {
+        path: Path::new(path),
+        arguments,
+        environment: None,
+        root: None,
+        files: None,
+        meanwhile: None,
+        limit: LONG,
+    }
 }
 
 fn shell(script: &str, limit: Duration) -> io::Result<Output> {

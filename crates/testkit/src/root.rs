@@ -135,10 +135,11 @@ impl TestRoot {
     }
 
     /// A command in a clean environment: a plain PATH, the C locale, and [`home`](Self::home) as HOME, so that librpm
-    /// in it finds the root's database when given the root.
+    /// in it finds the root's database when given the root. Each index of modules that kmp has written is compared with depmod's.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+        command.env("KMP_TEST_INDEX_COMPARE", "1");
         command.env("HOME", self.home()).current_dir(self.dir.path());
         command
     }

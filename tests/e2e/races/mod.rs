@@ -8,16 +8,19 @@
 mod attacker;
 mod scene;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use kmp_core::apply::{self, Depmod, Wanted};
-use kmp_core::inventory::{ModulesDirs, Release};
+use kmp_core::apply::{self, Depmod, Place, Wanted};
+use kmp_core::config::Config;
+use kmp_core::dialect::Dialect;
+use kmp_core::inventory::{Conventions, DepmodConfig, ModulesDirs, Release};
 use kmp_core::root::Root;
 use kmp_core::run_dir::{self, Lock};
+use kmp_core::workers::Serial;
 
 use crate::support::*;
 use attacker::{Attacker, Random};
@@ -127,6 +130,20 @@ fn who_uses_plain_paths_is_caught() {
     assert!(message.contains("tells of the system outside"), "{message}");
 }
 
+/// By depmod or without it, as it comes.
+fn write_index(root: &Root) -> Result<(), String> {
+    let conventions = Conventions {
+        dialect: Dialect::Suse,
+        distribution_unknown: None,
+        asked: HashSet::new(),
+        depmod: DepmodConfig::default(),
+        config: Config::default(),
+    };
+    let (dirs, kernel) = (ModulesDirs::find(root).map_err(words)?, release(root, SAME));
+    let place = Place { root, dirs: &dirs, release: &kernel, conventions: &conventions, workers: &Serial };
+    Depmod::default().run(&place).map(drop).map_err(words)
+}
+
 #[test]
 fn depmod_reads() {
     let (kernel, own) =
@@ -143,13 +160,7 @@ fn depmod_reads() {
         "etc/depmod.d",
         "etc/depmod.d/local.conf",
     ];
-    race(&targets, 50, false, &|root| {
-        let kernel = release(root, SAME);
-        Depmod::default()
-            .run(root, &ModulesDirs::find(root).map_err(words)?, &kernel)
-            .map(drop)
-            .map_err(words)
-    });
+    race(&targets, 50, false, &write_index);
     // As many in each of these tests.
     testkit::campaign::figure("races at each path", rounds(50));
 }
@@ -157,15 +168,12 @@ fn depmod_reads() {
 #[test]
 fn depmod_writes() {
     let at = |name: &str| format!("usr/lib/modules/{SAME}{name}");
-    let targets = [at(""), at("/modules.dep"), at("/modules.alias"), at("/.kmp-index")];
+    let cache = ["", "/kmp", "/kmp/depmod", "/kmp/depmod/.new"].map(|below| format!("var/cache{below}"));
+    let targets =
+        [at(""), at("/modules.dep"), at("/modules.alias"), at("/.kmp-index")].into_iter().chain(cache);
+    let targets: Vec<String> = targets.collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
-    race(&targets, 50, true, &|root| {
-        let kernel = release(root, SAME);
-        Depmod::default()
-            .run(root, &ModulesDirs::find(root).map_err(words)?, &kernel)
-            .map(drop)
-            .map_err(words)
-    });
+    race(&targets, 50, true, &write_index);
 }
 
 #[test]

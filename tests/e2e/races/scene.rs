@@ -32,6 +32,7 @@ const FILES: &[&str] = &[
     "run/kmp/check-initrd/6.4.0-2-default",
     "run/kmp/needs-initrd/6.4.0-2-default",
     "run/regenerate-initrd/6.4.0-2-default",
+    "var/cache/kmp/depmod/6.4.0-2-default",
     "usr/lib/modules/6.4.0-2-default/modules.dep",
     "usr/lib/modules/6.4.0-2-default/modules.alias",
     "usr/lib/modules/6.4.0-2-default/.kmp-index",

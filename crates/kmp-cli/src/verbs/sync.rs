@@ -119,10 +119,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         }
         match &kernel.index {
             Index::Failed(why) => log::error!("{why}"),
-            Index::Written(said) => {
-                log::info!("depmod ran for kernel {}", kernel.release);
-                said.lines().for_each(|line| log::info!("depmod: {line}"));
-            }
+            Index::Written(said) => said.lines().for_each(|line| log::info!("depmod: {line}")),
             Index::Due | Index::UpToDate => {}
         }
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The only part that writes, beside [`run_dir`](crate::run_dir): the switch of a kernel's links, depmod, initrds and the markers that
+//! The only part that writes, beside [`run_dir`](crate::run_dir): the switch of a kernel's links, its index, initrds and the markers that
 //! ask for them.
 
 mod depmod;
+mod index;
 mod initrd;
 mod leftovers;
 mod private_dir;
@@ -11,12 +12,15 @@ mod read_only;
 mod shown;
 mod switch;
 
-pub use depmod::{Depmod, DepmodError};
+pub use depmod::{Depmod, DepmodError, Place};
 pub use initrd::{
     ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,
     markers, refresh, unmark,
 };
 
+pub use index::forget;
+#[cfg(feature = "fuzz")]
+pub(crate) use index::fuzz as fuzz_index_cache;
 pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
 pub use read_only::is_read_only;

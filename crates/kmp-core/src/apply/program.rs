@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kmp_exec::{End, Files, Program};
+use kmp_exec::{End, Files, Meanwhile, Program};
 use nix::unistd::{AccessFlags, access};
 
 use crate::environment::variable;
@@ -51,6 +51,8 @@ pub(crate) struct With<'a, 'f> {
     pub(crate) root: Option<&'a Root>,
     /// Files for it: see [`kmp_exec::Program::files`].
     pub(crate) files: Option<Files<'f>>,
+    /// What is done while it runs.
+    pub(crate) meanwhile: Option<Meanwhile<'f>>,
     /// The longest time, where [`TIMEOUT_VARIABLE`] does not say otherwise.
     pub(crate) limit: Duration,
 }
@@ -83,6 +85,7 @@ pub(crate) fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) 
         environment: kmp_exec::is_privileged_by_file().then(plain_environment),
         root: root.map(AsFd::as_fd),
         files: with.files,
+        meanwhile: with.meanwhile,
         limit,
     });
     let output = done.map_err(|e| Failure::NotRun(e.to_string()))?;

@@ -389,7 +389,7 @@ fn remove_index(dir: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn entries(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub(super) fn entries(dir: impl AsFd) -> io::Result<Vec<OsString>> {
     let again = openat(dir, ".", DIR_FLAGS, Mode::empty())?;
     let mut names = Vec::new();
     for entry in Dir::from_fd(again)?.iter() {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use librpm_rt::Librpm;
 
-use crate::apply::{self, Depmod, clear, clear_temporary, is_read_only, leftovers, switch};
+use crate::apply::{self, Depmod, Place, clear, clear_temporary, is_read_only, leftovers, switch};
 use crate::dialect::UnknownDistribution;
 use crate::initrd::Request;
 use crate::inventory::{Loader, PackageError};
@@ -19,6 +19,7 @@ use crate::problem::Problem;
 use crate::root::Root;
 use crate::run_dir::{DIRECTORY, Lock, LockError, keep_pending, settle_pending};
 use crate::survey::{Selection, Survey};
+use crate::workers::Workers;
 
 pub use at_the_end::make_requested;
 use difference::{Difference, differences, index_alone};
@@ -175,7 +176,9 @@ pub fn sync(
             let changing = differences.iter().filter(|d| d.links_change || d.index_due);
             problems.extend(initrds.note(changing.map(|d| (d.release, !d.changes.is_empty()))));
         }
-        let mut kernels: Vec<_> = differences.into_iter().map(|d| apply(root, &survey, d, options)).collect();
+        let workers = loader.workers();
+        let apply = |difference| apply(root, workers, &survey, difference, options);
+        let mut kernels: Vec<_> = differences.into_iter().map(apply).collect();
         if let Some(initrds) = initrds {
             let all = options.selection.kernels.is_empty() && unknown.is_none();
             problems.extend(initrds.look_after(&mut kernels, all, options.dry_run, lock));
@@ -188,7 +191,13 @@ pub fn sync(
     }
 }
 
-fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Options) -> KernelReport {
+fn apply(
+    root: &Root,
+    workers: &dyn Workers,
+    survey: &Survey,
+    difference: Difference<'_>,
+    options: &Options,
+) -> KernelReport {
     let Difference { release, wanted, changes, links_change, index_due, index_alone } = difference;
     let mut report = KernelReport {
         release: release.release.clone(),
@@ -233,8 +242,13 @@ fn apply(root: &Root, survey: &Survey, difference: Difference<'_>, options: &Opt
         report.error = Some(format!("cannot change the links in {}: {e}", dir.display()));
         return report;
     }
+    if wanted.kernel_is_gone {
+        apply::forget(root, &release.release);
+    }
     if index_due && !options.no_depmod {
-        report.index = match options.depmod.run(root, &survey.inventory.dirs, release) {
+        let (dirs, conventions) = (&survey.inventory.dirs, &survey.inventory.conventions);
+        let place = Place { root, dirs, release, conventions, workers };
+        report.index = match options.depmod.run(&place) {
             Ok(said) => Index::Written(said),
             Err(e) => Index::Failed(e.to_string()),
         };

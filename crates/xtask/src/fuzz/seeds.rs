@@ -104,6 +104,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "grub_cfg" => texts(MENUS),
         "gzip" => packed(&["gzip -9", "gzip -1"]),
         "index" => indexes(),
+        "index_cache" => index_cache(),
         "initrd" => ["cat", "gzip", "xz --check=crc32", "zstd -3", "lz4 -l", "lz4", "lzop", "lzma", "bzip2"]
             .map(|packer| [&archive("newc")[..], &[0; 8], &pipe(packer, &archive("newc"))].concat())
             .into(),
@@ -283,11 +284,9 @@ fn pipe(script: &str, input: &[u8]) -> Vec<u8> {
 
 /// Files of depmod's in both orders of nodes.
 fn indexes() -> Vec<Vec<u8>> {
-    let facts = index::Facts {
-        aliases: [&b"fs-ext4"[..], b"fs-ext3", b"pci:v00001AF4d0000100[0-7]sv*"].map(Into::into).into(),
-        exports: [&b"ext4_mark"[..], b"ext4_fs"].map(Into::into).into(),
-        ..index::Facts::default()
-    };
+    let (exports, aliases) =
+        (["ext4_mark", "ext4_fs"], ["fs-ext4", "fs-ext3", "pci:v00001AF4d0000100[0-7]sv*"]);
+    let facts = index::Facts::new([&exports[..], &[], &aliases, &[], &[]]);
     let module = index::Module { path: b"kernel/fs/ext4.ko", facts: &facts };
     let made = |version| {
         let style = index::Style::of_kmod(version);
@@ -296,4 +295,19 @@ fn indexes() -> Vec<Vec<u8>> {
     };
     let files = [30, 34].into_iter().filter_map(|version| made(version).ok()).flat_map(|index| index.files);
     files.filter(|(name, _)| name.ends_with(".bin")).map(|(_, bytes)| bytes).collect()
+}
+
+/// What is kept of a kernel's modules, unpacked: of one file of the index and of one module, and why there is nothing.
+fn index_cache() -> Vec<Vec<u8>> {
+    let start = concat!("kmp-depmod 1 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+    let (id, number) = ([1; 32], |n: u32| n.to_le_bytes());
+    let text = |text: &str| [&number(u32::try_from(text.len()).unwrap_or(0))[..], text.as_bytes()].concat();
+    let program = [start, &id, &number(34), &[9]].concat();
+    let file = [&text("modules.dep")[..], &id, &[7; 32]].concat();
+    let facts = [2, 4, 4, 4, 4].map(number).concat();
+    let module = [&text("kernel/a.ko")[..], &id, &facts, b"e\0n\0"].concat();
+    vec![
+        [&program[..], &text(""), &number(1), &file, &number(1), &module].concat(),
+        [&program[..], &text("why"), &number(0), &number(0)].concat(),
+    ]
 }

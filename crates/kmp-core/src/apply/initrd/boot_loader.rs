@@ -37,7 +37,7 @@ pub fn refresh(root: &Root) -> Result<(), String> {
     }
     let found = find_in(root, UPDATER.as_ref()).map_err(|e| format!("{UPDATER}: {e}"))?;
     let Some(updater) = found else { return Ok(()) };
-    let with = With { root: Some(root), files: None, limit: LIMIT };
+    let with = With { root: Some(root), limit: LIMIT, ..With::default() };
     program::run(updater.as_os_str(), &["--refresh".into()], with).map(drop).map_err(|failure| {
         let why = failure.message(updater.as_os_str(), last_lines);
         format!("Xen may boot with an old initrd, as the EFI system partition keeps a copy of it: {why}; please run \"{UPDATER} --refresh\"")

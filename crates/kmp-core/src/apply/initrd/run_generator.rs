@@ -228,13 +228,13 @@ impl Generator {
 /// Runs a program of `root`, in `root`.
 fn run(root: &Root, program: &Path, arguments: &[String]) -> Result<String, Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    program::run(program.as_os_str(), &arguments, With { root: Some(root), files: None, limit: LIMIT })
+    program::run(program.as_os_str(), &arguments, With { root: Some(root), limit: LIMIT, ..With::default() })
 }
 
 /// What a program of `root` prints, run in `root`.
 fn print(root: &Root, program: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    let with = With { root: Some(root), files: None, limit: LIMIT_TO_ASK };
+    let with = With { root: Some(root), limit: LIMIT_TO_ASK, ..With::default() };
     let output = program::output(program.as_os_str(), &arguments, with)?;
     Ok(String::from_utf8_lossy(&output.printed).into_owned())
 }
