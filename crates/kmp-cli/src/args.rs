@@ -83,18 +83,27 @@ pub enum Verb {
         /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// A kernel is being removed (for scriptlets)
     RemoveKernel {
         /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// A KMP was installed (for scriptlets)
     AddKmp {
         /// NAME-VERSION-RELEASE
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write a spec file, and what it needs, for a package of kernel modules
     New(New),
@@ -110,6 +119,9 @@ pub enum Verb {
         /// NAME-VERSION-RELEASE
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
