@@ -49,7 +49,7 @@ fn live_patches_are_for_their_kernel_and_never_linked() {
         ]
     );
     assert!(kinds(&root, SAME).is_empty());
-    let page = kmp(&root, &["status"]).stdout;
+    let page = kmp(&root, &["status", "--all"]).stdout;
     assert!(page.contains("live patches") && page.contains("livepatch/a.ko"), "{page}");
     assert!(!page.contains("kernel-livepatch") && !page.contains("hotfix"), "{page}");
     let checked = json(&root, &["check"]);
@@ -145,7 +145,7 @@ fn status_says_who_makes_a_driver_on_this_machine() {
         format!("\"made-here\" \"akmods\" {linked}"),
     ];
     assert_eq!(made, expected, "{found}");
-    let page = kmp(&root, &["status"]).stdout;
+    let page = kmp(&root, &["status", "--all"]).stdout;
     assert!(page.contains("gpu-kmp-default-580-1  by a trigger of its package\n"), "{page}");
     assert!(page.contains("kmod-net-1-1  by akmods\n"), "{page}");
 }

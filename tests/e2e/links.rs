@@ -366,7 +366,7 @@ fn unpackaged_modules_are_judged_and_never_linked() {
     root.install(&[&one_module("foo", "1", &old, 7)]);
     good(&root, &["sync"]);
     assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));
-    let shown = kmp(&root, &["status"]).stdout;
+    let shown = kmp(&root, &["status", "--all"]).stdout;
     assert!(shown.contains("modules that no package owns\n"), "{shown}");
     assert!(shown.contains(&format!("/usr/lib/modules/{OLD}/extra/loose.ko  compatible\n")), "{shown}");
     assert!(shown.contains("extra/wrong.ko  refused: "), "{shown}");

@@ -36,6 +36,7 @@ mod read_faults;
 mod redhat;
 mod replaced;
 mod schemas;
+mod screens;
 mod scriptlets;
 mod search_order;
 mod status;

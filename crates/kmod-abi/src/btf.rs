@@ -5,8 +5,9 @@
 //! does not say where that is, but its names do: they lie one after the other, and each is used. Modules of one kernel have
 //! the same base, so any of the kernel's own modules says where the kernel's ends.
 
-/// `BTF_MAGIC`
-const MAGIC: u16 = 0xeb9f;
+mod parts;
+
+use parts::{MAX_NAME, Parts};
 
 /// `BTF_KIND_FUNC`
 const FUNCTION: u32 = 12;
@@ -14,84 +15,117 @@ const FUNCTION: u32 = 12;
 /// So many functions do not all happen to find a name, and a prototype, among types that are not theirs.
 const MANY: usize = 16;
 
+/// `NR_BTF_KINDS`, until Linux 7.3.
+const KINDS: u32 = 20;
+
 /// What is known of a module's BTF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Btf {
-    /// How many bytes of names the base has that it was made for; `None`: it cannot be told, or it has a base of its own
-    /// (`.BTF.base`), which the kernel maps to its own.
+    /// How many bytes of names the base has that it was made for; `None`: it cannot be told.
     pub base_names: Option<u32>,
     /// How many bytes of names it has itself.
     pub names: u32,
     /// The offset of its last name, beyond the base's.
     pub last_name: u32,
+    /// The base that it brings itself (`.BTF.base`).
+    pub own_base: Option<OwnBase>,
+    /// What kernels find wrong with it whatever their own is, as a clause.
+    pub fault: Option<&'static str>,
+    /// Has it a type of a kind that no kernel until [`Sections::KNOWN`](crate::Sections::KNOWN) has?
+    pub has_unknown_kind: bool,
     /// Where each of its own names begins, and where those of functions do. Sorted, and counted from the end of the base.
     starts: Box<[u32]>,
     functions: Box<[u32]>,
 }
 
+/// The types of a kernel that a module's BTF uses, so that another kernel can look for its own of these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnBase {
+    /// How many bytes of names it has.
+    pub names: u32,
+    /// What kernels find wrong with it, as a clause.
+    pub fault: Option<&'static str>,
+}
+
 impl Btf {
-    /// Reads a `.BTF` section. `None`: the kernel would not get as far as that, or there are no names in it.
-    pub fn parse(section: &[u8], big_endian: bool, has_own_base: bool) -> Option<Self> {
-        let u32_at = |bytes: &[u8], at: usize| -> Option<u32> {
-            let bytes = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-            Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-        };
-        let magic: [u8; 2] = section.get(..2)?.try_into().ok()?;
-        let magic = if big_endian { u16::from_be_bytes(magic) } else { u16::from_le_bytes(magic) };
-        if magic != MAGIC {
+    /// Reads a `.BTF` section, and `.BTF.base` if there is one. `None`: it is empty, so that no kernel looks at it.
+    pub fn parse(section: &[u8], base: Option<&[u8]>, big_endian: bool) -> Option<Self> {
+        if section.is_empty() {
             return None;
         }
-        let size = |at: usize| usize::try_from(u32_at(section, at)?).ok();
-        let contents = section.get(size(4)?..)?;
-        let part = |offset: usize| contents.get(size(offset)?..)?.get(..size(offset + 4)?);
-        let (types, strings) = (part(8)?, part(16)?);
+        let own_base = base.map(|base| read_base(base, big_endian));
+        let nothing = Self {
+            base_names: None,
+            names: 0,
+            last_name: 0,
+            own_base,
+            fault: None,
+            has_unknown_kind: false,
+            starts: Box::default(),
+            functions: Box::default(),
+        };
+        let parts = match Parts::of(section, big_endian, false) {
+            Ok(parts) => parts,
+            Err(why) => return Some(Self { fault: Some(why), ..nothing }),
+        };
         let (mut used, mut functions): (Vec<u32>, Vec<u32>) = Default::default();
-        let mut rest = types;
-        while !rest.is_empty() {
-            kmp_steps::count(1);
-            let (name, info) = (u32_at(rest, 0)?, u32_at(rest, 4)?);
-            let count = usize::try_from(info & 0xffff).ok()?;
-            used.push(name);
-            if info >> 24 & 0x1f == FUNCTION {
-                functions.push(name);
+        let walked = parts.each_type(|kind, names| {
+            if kind == FUNCTION {
+                functions.extend(names.first());
             }
-            // How long a type is, and of what it has more than one name of: how many bytes each.
-            let (single, each, has_names) = match info >> 24 & 0x1f {
-                1 | 14 | 17 => (4, 0, false),
-                3 => (12, 0, false),
-                4 | 5 | 19 => (0, 12, true),
-                6 | 13 => (0, 8, true),
-                15 => (0, 12, false),
-                2 | 7..=12 | 16 | 18 => (0, 0, false),
-                _ => return None,
-            };
-            let more = rest.get(12 + single..12 + single + count * each)?;
-            if has_names {
-                used.extend(more.chunks_exact(each).filter_map(|one| u32_at(one, 0)));
-            }
-            rest = &rest[12 + single + more.len()..];
+            used.extend_from_slice(names);
+        });
+        if let Err(fault) = walked {
+            return Some(Self { fault, has_unknown_kind: fault.is_none(), ..nothing });
         }
-        let names = u32::try_from(strings.len()).ok()?;
-        let body = strings.strip_suffix(&[0])?;
-        let last = body.iter().rposition(|b| *b == 0).map_or(0, |at| at + 1);
-        let last_used = used.iter().copied().max()?;
-        let base = last_used.checked_sub(u32::try_from(last).ok()?)?;
-        // Each name that is not the base's begins where one of its own begins, and the first one is used as well.
-        let ends = strings.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at + 1);
-        let starts = std::iter::once(0).chain(ends).filter_map(|at| u32::try_from(at).ok());
-        let starts: Box<[u32]> = starts.filter(|at| *at < names).collect();
-        let own = |name: &u32| name.checked_sub(base);
-        let is_sure = !has_own_base
-            && used.iter().filter_map(own).all(|at| starts.binary_search(&at).is_ok())
-            && used.contains(&base);
-        let functions = functions.iter().filter_map(own).collect();
-        Some(Self { base_names: is_sure.then_some(base), names, last_name: last_used, starts, functions })
+        if used.iter().any(|name| *name > MAX_NAME) {
+            return Some(Self { fault: Some("a name lies outside of all names"), ..nothing });
+        }
+        let split = || -> Option<Self> {
+            let names = u32::try_from(parts.strings.len()).ok()?;
+            let body = parts.strings.strip_suffix(&[0])?;
+            let last = body.iter().rposition(|b| *b == 0).map_or(0, |at| at + 1);
+            let last_used = used.iter().copied().max()?;
+            let base = last_used.checked_sub(u32::try_from(last).ok()?)?;
+            // Each name that is not the base's begins where one of its own begins, and the first one is used as well.
+            let ends = parts.strings.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at + 1);
+            let starts = std::iter::once(0).chain(ends).filter_map(|at| u32::try_from(at).ok());
+            let starts: Box<[u32]> = starts.filter(|at| *at < names).collect();
+            let own = |name: &u32| name.checked_sub(base);
+            let is_sure = used.iter().filter_map(own).all(|at| starts.binary_search(&at).is_ok())
+                && used.contains(&base);
+            let functions = functions.iter().filter_map(own).collect();
+            let base_names = is_sure.then_some(base);
+            Some(Self { base_names, names, last_name: last_used, starts, functions, ..nothing.clone() })
+        };
+        Some(split().unwrap_or_else(|| nothing.clone()))
     }
 
     /// How much memory it takes beside its own size, in bytes.
     pub(crate) fn memory(&self) -> usize {
         (self.starts.len() + self.functions.len()) * size_of::<u32>()
     }
+}
+
+/// Checks a `.BTF.base` (`btf_parse_base`, `btf_relocate_validate_distilled_base`).
+fn read_base(section: &[u8], big_endian: bool) -> OwnBase {
+    let parts = match Parts::of(section, big_endian, true) {
+        Ok(parts) => parts,
+        Err(why) => return OwnBase { names: 0, fault: Some(why) },
+    };
+    let mut fault = None;
+    let walked = parts.each_type(|kind, names| {
+        // INT, STRUCT, UNION, ENUM, FWD, FLOAT, each with a name
+        if !matches!(kind, 1 | 4..=7 | 16) {
+            fault = fault.or(Some("its base has a type of a kind that no base has"));
+        } else if names.first() == Some(&0) {
+            fault = fault.or(Some("its base has a type without a name"));
+        } else if names.iter().any(|name| *name as usize >= parts.strings.len()) {
+            fault = fault.or(Some("a name of its base lies outside of all names"));
+        }
+    });
+    let names = u32::try_from(parts.strings.len()).unwrap_or(u32::MAX);
+    OwnBase { names, fault: walked.err().flatten().or(fault) }
 }
 
 /// Whether a module's BTF goes with a kernel's.
@@ -161,7 +195,7 @@ pub(crate) mod tests {
     fn where_the_base_ends_follows_from_the_names() {
         for base in [1, 1000, 4_000_000] {
             for big_endian in [false, true] {
-                let found = Btf::parse(&btf(base, NAMES, big_endian), big_endian, false).unwrap();
+                let found = Btf::parse(&btf(base, NAMES, big_endian), None, big_endian).unwrap();
                 assert_eq!(found.base_names, Some(base));
                 assert_eq!(matches(&found, base), Match::Yes);
                 // Where a function's name was is the end of the one before.
@@ -175,21 +209,62 @@ pub(crate) mod tests {
                 }
             }
         }
-        let found = Btf::parse(&btf(1000, NAMES, false), false, false).unwrap();
+        let found = Btf::parse(&btf(1000, NAMES, false), None, false).unwrap();
         let many = Btf { functions: vec![17; MANY].into(), ..found };
         assert_eq!(matches(&many, 5_000_000), Match::No);
-        let own = Btf::parse(&btf(1000, NAMES, false), false, true).unwrap();
-        assert_eq!((own.base_names, matches(&own, 5)), (None, Match::Yes));
     }
 
     #[test]
-    fn what_is_cut_or_does_not_add_up_is_not_sure() {
+    fn what_is_cut_or_does_not_add_up_is_a_fault() {
         let whole = btf(1000, NAMES, false);
-        for end in 0..whole.len() {
-            assert_eq!(Btf::parse(&whole[..end], false, false), None, "{end}");
+        let fault = |bytes: &[u8]| Btf::parse(bytes, None, false).unwrap().fault;
+        assert_eq!((fault(&whole), Btf::parse(&[], None, false)), (None, None));
+        for end in 1..whole.len() {
+            assert!(fault(&whole[..end]).is_some(), "{end}");
         }
-        assert_eq!(Btf::parse(&whole, true, false), None);
+        assert!(Btf::parse(&whole, None, true).unwrap().fault.is_some());
+        let with = |at: usize, bytes: &[u8]| {
+            let mut changed = whole.clone();
+            changed[at..at + bytes.len()].copy_from_slice(bytes);
+            changed
+        };
+        let last = whole.len() - 1;
+        for (what, changed) in [
+            ("magic", with(0, &[1])),
+            ("version", with(2, &[2])),
+            ("flags", with(3, &[1])),
+            ("a gap", with(8, &[4])),
+            ("too long", with(15, &[1])),
+            ("no kind", with(24 + 7, &[0])),
+            ("a name far away", with(24, &[0xff, 0xff, 0xff, 0xf])),
+            ("names without an end", with(last, b"x")),
+        ] {
+            assert!(fault(&changed).is_some(), "{what}");
+        }
+        // A kind of kernels to come.
+        let unknown = Btf::parse(&with(24 + 7, &[25]), None, false).unwrap();
+        assert_eq!((unknown.fault, unknown.base_names, unknown.has_unknown_kind), (None, None, true));
         let gap = btf(1000, &["structure", "member", "open_it", "close_it", "foo_int", "unused"], false);
-        assert_eq!(Btf::parse(&gap, false, false).unwrap().base_names, None);
+        let gap = Btf::parse(&gap, None, false).unwrap();
+        assert_eq!((gap.fault, gap.base_names), (None, None));
+    }
+
+    /// A base with one structure of this kind and name.
+    pub(crate) fn base(kind: u32, name: u32) -> Vec<u8> {
+        let header = [24, 0, 12, 12, 9].map(u32::to_le_bytes).concat();
+        let types = [name, kind << 24, 8].map(u32::to_le_bytes).concat();
+        [&[0x9f, 0xeb, 1, 0][..], &header, &types, b"\0foo_bar\0"].concat()
+    }
+
+    #[test]
+    fn a_base_has_types_with_names() {
+        let of =
+            |base: &[u8]| Btf::parse(&btf(9, NAMES, false), Some(base), false).unwrap().own_base.unwrap();
+        assert_eq!(of(&base(4, 1)), OwnBase { names: 9, fault: None });
+        for bad in
+            [base(2, 1), base(4, 0), base(4, 99), vec![], b"rubbish".to_vec(), base(4, 1)[..40].to_vec()]
+        {
+            assert!(of(&bad).fault.is_some(), "{bad:?}");
+        }
     }
 }

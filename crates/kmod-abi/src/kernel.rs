@@ -35,7 +35,12 @@ impl Traits {
             struct_size: Some(module.struct_size),
             has_names_in_place: module.struct_name.as_deref() == Some(&*module.name),
             has_export_flags: (!module.offers.is_empty()).then_some(module.has_export_flags),
-            btf_names: module.sections.btf.as_ref().and_then(|btf| btf.base_names),
+            btf_names: module
+                .sections
+                .btf
+                .as_ref()
+                .filter(|btf| btf.own_base.is_none())
+                .and_then(|b| b.base_names),
             signed_by: match &module.signature {
                 SignatureState::Signed(signature) => signature.key_id.as_deref().map(Box::from),
                 _ => None,

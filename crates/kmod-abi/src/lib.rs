@@ -52,7 +52,7 @@ pub mod signature;
 mod symbols;
 mod symvers;
 
-pub use btf::Btf;
+pub use btf::{Btf, OwnBase};
 pub use config::{Digests, KernelConfig};
 pub use elf::Arch;
 pub use facts::{Exported, Facts, image_exports};

@@ -49,7 +49,7 @@ pub struct Sections {
     pub writable_code: Option<Box<str>>,
     /// The size of its per-cpu data in bytes.
     pub percpu: u64,
-    /// Its BTF, if it has any that can be read.
+    /// Its BTF, if it has any.
     pub btf: Option<Btf>,
     /// Why one of its relocations cannot be applied by any kernel until [`KNOWN`](Self::KNOWN), as a clause.
     pub bad_relocation: Option<Box<str>>,
@@ -61,7 +61,7 @@ impl Sections {
 
     fn of(object: &Object<'_>) -> Result<Self, Exceeded> {
         let layout = &object.layout;
-        object.budget.read(layout.btf.len())?;
+        object.budget.read(layout.btf.len() + layout.btf_base.map_or(0, <[u8]>::len))?;
         let repeated = [
             (layout.modinfos, ".modinfo"),
             (layout.this_modules, ".gnu.linkonce.this_module"),
@@ -74,7 +74,7 @@ impl Sections {
             has_no_name: false,
             writable_code: layout.writable_code.map(|name| modinfo::text(name).into()),
             percpu: layout.percpu,
-            btf: Btf::parse(layout.btf, object.arch.big_endian, layout.has_btf_base),
+            btf: Btf::parse(layout.btf, layout.btf_base, object.arch.big_endian),
             bad_relocation: layout.bad_relocation.as_deref().map(Box::from),
         })
     }

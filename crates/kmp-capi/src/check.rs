@@ -5,7 +5,7 @@ use std::ffi::{OsString, c_char, c_int};
 use std::path::Path;
 
 use kmp_core::abi::Verdict;
-use kmp_core::check::{self, Line, Request};
+use kmp_core::check::{Line, Request};
 use kmp_core::state::State;
 
 use crate::error::Error;
@@ -45,7 +45,7 @@ pub extern "C" fn kmp_check(
             false => vec![arg::text(kernel, "kernel")?.to_string()],
         };
         let request = Request { kernels: &kernels, names: &names, symbols: None };
-        let checked = check::check(&shared.root, shared.rpm(), &mut shared.loader(), &request)?;
+        let checked = shared.check(&request)?;
         let mut report = Report::default();
         for line in &checked.lines {
             if !line.verdict.fits() {

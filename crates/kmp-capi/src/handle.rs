@@ -2,15 +2,15 @@
 //! An opened root.
 
 use std::ffi::{c_char, c_int};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use kmp_core::System;
 use kmp_core::in_use::InUse;
 use kmp_core::inventory;
-use kmp_core::inventory::Loader;
 use kmp_core::problem::Problem;
 use kmp_core::root::Root;
-use kmp_core::workers::Serial;
 use librpm_rt::Librpm;
 
 use crate::error::{Error, code};
@@ -23,9 +23,16 @@ pub struct Kmp(pub(crate) Arc<Shared>);
 /// What a root's handle and its transactions have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub root: Root,
-    rpm: Result<Librpm, librpm_rt::Error>,
+    system: System,
     is_system: bool,
+}
+
+impl Deref for Shared {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
 }
 
 impl Shared {
@@ -38,20 +45,11 @@ impl Shared {
         let path = std::path::absolute(root).map_err(|e| cannot(&e))?;
         let is_system = path == Path::new("/");
         let root = Root::open(&path).map_err(|e| Error::new(code::E_ROOT, e))?;
-        Ok(Self { root, rpm, is_system })
-    }
-
-    pub fn rpm(&self) -> Result<&Librpm, &librpm_rt::Error> {
-        self.rpm.as_ref()
+        Ok(Self { system: System::new(root, rpm), is_system })
     }
 
     pub fn needed_rpm(&self) -> Result<&Librpm, Error> {
         self.rpm().map_err(|e| Error::new(code::E_RPM, e))
-    }
-
-    /// Everything on the caller's thread.
-    pub fn loader(&self) -> Loader<'_> {
-        Loader::new(&self.root, &Serial, None)
     }
 
     /// The running kernel's release, where the root is the running system; "" where it does not say. `None` also where

@@ -10,7 +10,7 @@ use kmp_core::targets::Targets;
 
 use crate::check::Judged;
 use crate::error::{Error, c_text, code};
-use crate::handle::{Kmp, Shared};
+use crate::handle::Kmp;
 use crate::report::{Entry, Report, Why, kind, of_state, verdict};
 use crate::{arg, ret};
 
@@ -28,7 +28,7 @@ pub extern "C" fn kmp_status(kmp: *mut Kmp, kernel: *const c_char, out: *mut *mu
             true => Vec::new(),
             false => vec![arg::text(kernel, "kernel")?.to_string()],
         };
-        let survey = survey(shared, kernels)?;
+        let survey = shared.survey(&Selection { kernels, ..Selection::default() })?;
         if let Some(unknown) = &survey.inventory.packages_unknown {
             return Err(Error::new(code::E_DATABASE, unknown));
         }
@@ -37,14 +37,6 @@ pub extern "C" fn kmp_status(kmp: *mut Kmp, kernel: *const c_char, out: *mut *mu
         report.entries.extend(survey.problems.iter().map(Entry::problem));
         Ok(report)
     })
-}
-
-fn survey(shared: &Shared, kernels: Vec<String>) -> Result<Survey, Error> {
-    let selection = Selection { kernels, ..Selection::default() };
-    let survey = Survey::take(&shared.root, shared.rpm(), &mut shared.loader(), &selection);
-    let survey = survey.map_err(|problem| Error::new(code::E_UNREAD, problem))?;
-    survey.has_kernels(&selection.kernels).map_err(|e| Error::new(code::E_NO_KERNEL, e))?;
-    Ok(survey)
 }
 
 fn add_drivers(report: &mut Report, survey: &Survey, kernel: &SurveyedKernel) {
@@ -93,7 +85,7 @@ pub extern "C" fn kmp_explain(
         if !targets.package_files.is_empty() {
             return Err(Error::argument("package files are not explained; kmp_check() judges them"));
         }
-        let survey = survey(shared, vec![release.clone()])?;
+        let survey = shared.survey(&Selection { kernels: vec![release.clone()], ..Selection::default() })?;
         let no_kernel = || Error::new(code::E_NO_KERNEL, format!("there is no kernel {release}"));
         let kernel = survey.kernels.first().ok_or_else(no_kernel)?;
         let mut report = Report::default();

@@ -28,6 +28,12 @@ pub struct Args {
     /// this option, initrds are only requested
     #[arg(long, global = true)]
     pub run_in_root: bool,
+    /// Use colours: on terminals (auto), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub color: When,
+    /// Print JSON on many lines, for people to read
+    #[arg(long, global = true)]
+    pub pretty: bool,
     /// Print more; given twice, also print each step
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -36,6 +42,24 @@ pub struct Args {
     pub quiet: u8,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<When> for anstream::ColorChoice {
+    fn from(when: When) -> Self {
+        match when {
+            When::Auto => Self::Auto,
+            When::Always => Self::Always,
+            When::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +120,10 @@ pub struct Kernels {
 pub struct Status {
     #[command(flatten)]
     pub kernels: Kernels,
+    /// Show every build of each driver, every reason, live patches, what is built here and what no package owns, and what kmp
+    /// goes by on this machine, however many lines that takes
+    #[arg(short, long)]
+    pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

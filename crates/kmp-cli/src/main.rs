@@ -26,7 +26,7 @@ use crate::context::Context;
 use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
-use crate::output::messages;
+use crate::output::{json, messages};
 use crate::verbs::{check, deps, divert, explain, initrd, plan, status, sync};
 
 fn main() -> ExitCode {
@@ -53,6 +53,10 @@ fn main() -> ExitCode {
         _ => {}
     }
     let args = Args::parse();
+    anstream::ColorChoice::from(args.color).write_global();
+    if args.pretty {
+        json::be_pretty();
+    }
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
     match run(&args) {
         Ok(outcome) => outcome.into(),
@@ -86,7 +90,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
     let context = Context::open(&args.root)?.with_programs(args.run_in_root);
     let quiet = args.quiet > 0;
     match &args.verb {
-        Verb::Status(status) => status::run(&context, status, quiet),
+        Verb::Status(status) => status::run(&context, status, quiet, args.verbose > 0),
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Plan(plan) => plan::run(&context, plan, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),

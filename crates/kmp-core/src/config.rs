@@ -44,6 +44,15 @@ impl Policy {
             _ => None,
         }
     }
+
+    /// The word for it in `kmp.conf`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Abort => "abort",
+            Self::Warn => "warn",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// How depmod's index is written.

@@ -6,21 +6,79 @@
 //! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
 //! Only [`apply`] and [`run_dir`] write.
 //!
-//! What a run would do, without doing it:
+//! # For most programs
+//!
+//! A dozen items at the root of the crate are enough; the modules have the rest. All begins with a [`System`].
+//!
+//! How does each driver stand in each kernel? Where it is [`State::Refused`], why?
 //!
 //! ```
-//! use kmp_core::inventory::Loader;
-//! use kmp_core::root::Root;
-//! use kmp_core::sync::{Options, sync};
-//! use kmp_core::workers::Serial;
+//! use kmp_core::{Selection, System};
 //!
-//! # let system = testkit::TestRoot::new();
-//! # let place = system.path();
-//! let root = Root::open(&place)?;
-//! let rpm = librpm_rt::Librpm::load()?;
-//! let mut loader = Loader::new(&root, &Serial, None);
-//! let options = Options { dry_run: true, ..Options::default() };
-//! let report = sync(&root, Ok(&rpm), &mut loader, &options, None)?;
+//! # let made = testkit::TestRoot::new();
+//! # let path = made.path();
+//! let system = System::open(path)?;
+//! let survey = system.survey(&Selection::default())?;
+//! for kernel in &survey.kernels {
+//!     for (kmp, standing) in survey.standings(kernel).each() {
+//!         // A driver for kernels of another flavour stands nowhere.
+//!         let Some(standing) = standing else { continue };
+//!         println!("{}: {} {}", kernel.kernel.release, survey.inventory.kmps[kmp].package.nvr(), standing.state);
+//!     }
+//! }
+//! # assert!(survey.kernels.is_empty() && survey.problems.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Does this module load in the kernels that are installed? Each [`Reason`] names the [`Rule`] that is broken.
+//!
+//! ```
+//! use kmp_core::{Request, System};
+//!
+//! # let made = testkit::TestRoot::new();
+//! # let kernel = testkit::KernelBuilder::new("6.4.0-1-default").export("printk", 7);
+//! # kernel.write(&made.path());
+//! # made.write("cam.ko", kernel.driver("cam").need("printk", 8).build());
+//! # let (path, module) = (made.path(), made.join("cam.ko"));
+//! let system = System::open(path)?;
+//! let checked = system.check(&Request { names: &[module.into()], ..Request::default() })?;
+//! for line in &checked.lines {
+//!     for reason in &line.verdict.reasons {
+//!         println!("{}: {}: {}", checked.releases[line.kernel], reason.rule.as_str(), reason.detail);
+//!     }
+//! }
+//! # assert_eq!(checked.lines[0].verdict.reasons[0].rule, kmp_core::Rule::Crc);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What does each symbol of a driver get in a kernel?
+//!
+//! ```
+//! use kmp_core::{Selection, System};
+//!
+//! # let made = testkit::TestRoot::new();
+//! # let kernel = testkit::KernelBuilder::new("6.4.0-1-default").export("printk", 7);
+//! # kernel.write(&made.path());
+//! # made.write("usr/lib/modules/6.4.0-1-default/updates/cam.ko", kernel.driver("cam").need("printk", 7).build());
+//! # let path = made.path();
+//! let survey = System::open(path)?.survey(&Selection::default())?;
+//! for explained in survey.explain(&survey.kernels[0], &[], "cam")? {
+//!     for line in &explained.symbols {
+//!         println!("{} is exported by {:?}", line.symbol, line.exporter);
+//!     }
+//! #   assert!(explained.symbols.iter().any(|line| &*line.symbol == "printk" && line.reason.is_none()));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What would a run of kmp change? Without `dry_run`, it is done.
+//!
+//! ```
+//! use kmp_core::{Options, System};
+//!
+//! # let made = testkit::TestRoot::new();
+//! # let path = made.path();
+//! let report = System::open(path)?.sync(&Options { dry_run: true, ..Options::default() })?;
 //! for kernel in &report.kernels {
 //!     for change in &kernel.changes {
 //!         println!("{}: {change}", kernel.release);
@@ -56,6 +114,7 @@ pub mod run_dir;
 pub mod state;
 pub mod survey;
 pub mod sync;
+mod system;
 pub mod system_log;
 pub mod targets;
 pub mod tree;
@@ -65,3 +124,12 @@ mod union_find;
 pub use kmod_abi::{self as abi, budget};
 pub use kmod_index as index;
 pub use kmp_fs::{conf_d, pack, printable, root, unpack, workers};
+
+// The facade: see above.
+pub use abi::{Reason, Rule, Verdict};
+pub use check::{Checked, Request};
+pub use problem::Problem;
+pub use state::State;
+pub use survey::{Selection, Standing, Survey};
+pub use sync::{Options, SyncReport};
+pub use system::System;

@@ -3,7 +3,7 @@
 
 use kmod_abi::capability::SymbolCapability;
 
-use crate::rpmmd::{Listed, Role};
+use crate::rpmmd::{Listed, Role, Wanted};
 
 /// What a package is to drivers, as far as its metadata shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +32,38 @@ impl Concern {
             has_modules |= capability.name.starts_with("kmod(");
         }
         let name = package.name();
-        let is_named_kernel = name == "kernel" || name.starts_with("kernel-");
-        let is_named_driver = name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"));
+        let (is_named_kernel, is_named_driver) = (is_named_kernel(name), is_named_driver(name));
         if exports && is_named_kernel && !is_named_driver {
             return Self::Kernel;
         }
         let concerns_modules = || {
             has_modules
                 || needs(package).next().is_some()
-                || package.capabilities(Role::Supplements).any(|c| c.name.contains("modalias("))
+                || package.capabilities(Role::Supplements).any(|c| c.name.contains("modalias(kernel"))
         };
         // A kernel's own modules in a package of their own (kernel-default-extra) are no drivers that an update looks for.
         if is_named_driver || (!is_named_kernel && concerns_modules()) { Self::Driver } else { Self::Nothing }
+    }
+}
+
+/// The packages that [`Concern::of`] may take for a kernel's or for one of drivers.
+pub const CONCERNED: Wanted<'static> = Wanted { name: &is_named_driver, capability: &is_of_modules };
+
+fn is_named_kernel(name: &str) -> bool {
+    name == "kernel" || name.starts_with("kernel-")
+}
+
+fn is_named_driver(name: &str) -> bool {
+    name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"))
+}
+
+fn is_of_modules(role: Role, name: &str) -> bool {
+    match role {
+        Role::Provides | Role::Requires => {
+            ["ksym(", "kernel(", "kmod("].iter().any(|kind| name.starts_with(kind)) || is_release(name)
+        }
+        Role::Supplements => name.contains("modalias(kernel"),
+        Role::Obsoletes | Role::Conflicts => false,
     }
 }
 

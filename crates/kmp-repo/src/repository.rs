@@ -8,7 +8,7 @@ use kmp_fs::root::Root;
 use kmp_fs::unpack::{Kind, Source, stream};
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::rpmmd::{self, Checksum, Listed, Metadata, Repomd, packages};
+use crate::rpmmd::{self, Checksum, Listed, Metadata, Repomd, Wanted, packages};
 
 /// The largest `repomd.xml`, in bytes. Those of today have some thousands.
 const REPOMD_LIMIT: u64 = 4 << 20;
@@ -92,12 +92,17 @@ impl<'r> MetadataDir<'r> {
         self.path.join("repodata/repomd.xml")
     }
 
-    /// Reads the list of packages, and calls `each` with one after the other. What `each` was called with counts only if the result
+    /// Reads the list of packages, and calls `each` with one that is wanted after the other. What `each` was called with counts only if the result
     /// is no error: the checksum is known at the end.
     ///
     /// # Errors
     /// The list cannot be read, or is not the one that `repomd` names.
-    pub fn packages(&self, repomd: &Repomd, each: &mut dyn FnMut(&Listed)) -> Result<(), RepositoryError> {
+    pub fn packages(
+        &self,
+        repomd: &Repomd,
+        wanted: &Wanted<'_>,
+        each: &mut dyn FnMut(&Listed),
+    ) -> Result<(), RepositoryError> {
         let Some(primary) = repomd.file("primary") else {
             return Err(RepositoryError::NoPrimary { path: self.repomd_path() });
         };
@@ -115,7 +120,7 @@ impl<'r> MetadataDir<'r> {
         let kind = Kind::of(start);
         let limit = primary.open_size.unwrap_or(OPEN_LIMIT).min(OPEN_LIMIT);
         let mut open = Counted { inner: stream(kind, &mut input).map_err(unread)?, read: 0, limit };
-        let parsed = packages(BufReader::with_capacity(128 << 10, &mut open), each);
+        let parsed = packages(BufReader::with_capacity(128 << 10, &mut open), wanted, each);
         let open_size = open.read;
         drop(open);
         let rest = io::copy(&mut input, &mut io::sink());

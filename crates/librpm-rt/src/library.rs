@@ -2,7 +2,7 @@
 //! The loaded library: found, bound, configured once per process, never unloaded.
 
 use std::cmp::Ordering;
-use std::ffi::{CStr, CString, OsString, c_int, c_void};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::ptr::{NonNull, null, null_mut};
@@ -47,6 +47,26 @@ impl Librpm {
     /// The name under which the library was found, such as `librpm.so.10`.
     pub fn soname(&self) -> &str {
         &self.0.soname
+    }
+
+    /// rpm's version, such as `4.20.1`, where the library says it.
+    pub fn version(&self) -> Option<String> {
+        let soname = CString::new(self.soname()).ok()?;
+        let handle = open_library(&soname, libc::RTLD_NOLOAD).ok()?;
+        // SAFETY: the handle is an open library's, and the name ends in NUL.
+        let symbol = unsafe { libc::dlsym(handle.as_ptr(), c"RPMVERSION".as_ptr()) };
+        let version: *const *const c_char = symbol.cast_const().cast();
+        if version.is_null() {
+            return None;
+        }
+        // SAFETY: rpmlib.h: `extern const char * const RPMVERSION`, which is never changed or unloaded.
+        let version = unsafe { *version };
+        if version.is_null() {
+            return None;
+        }
+        // SAFETY: as above; it ends in NUL.
+        let version = unsafe { CStr::from_ptr(version) };
+        version.to_str().ok().map(Into::into)
     }
 
     /// Whether librpm was loaded before this crate looked for it. The crate's documentation says what that changes.

@@ -22,8 +22,8 @@ pub(crate) struct Layout<'d> {
     pub this_modules: usize,
     /// The contents of the first `.BTF`, loaded or not.
     pub btf: &'d [u8],
-    /// Is there a `.BTF.base`?
-    pub has_btf_base: bool,
+    /// The contents of `.BTF.base`, if there is one.
+    pub btf_base: Option<&'d [u8]>,
     /// How many symbol tables.
     pub symbol_tables: usize,
     /// The name of two sections that are loaded and not empty.
@@ -129,8 +129,8 @@ pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
             layout.this_modules += 1;
         } else if name.starts_with(b".BTF\0") && layout.btf.is_empty() {
             layout.btf = section.data(endian, data).unwrap_or_default();
-        } else if name.starts_with(b".BTF.base\0") {
-            layout.has_btf_base = true;
+        } else if name.starts_with(b".BTF.base\0") && layout.btf_base.is_none() {
+            layout.btf_base = Some(section.data(endian, data).unwrap_or_default());
         } else if name.starts_with(b".data..percpu\0") && is_loaded && layout.percpu == 0 {
             layout.percpu = section.sh_size(endian).into();
         }

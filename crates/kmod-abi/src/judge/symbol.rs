@@ -123,16 +123,18 @@ impl World<'_> {
         if module.is_declared || namespace.is_empty() || self.kernel.config.missing_namespaces_allowed {
             return true;
         }
-        if let Some(names) = namespace.strip_prefix("module:")
-            && self.kernel.has(Feature::ModuleNamespaces)
-        {
-            let own = name::normalized(module.own_name());
-            return names.split(',').any(|pattern| match pattern.strip_suffix('*') {
-                Some(start) => own.starts_with(&name::normalized(start)),
-                None => own == name::normalized(pattern),
-            });
+        let is_imported = || module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok();
+        let Some(names) = namespace.strip_prefix("module:") else { return is_imported() };
+        let own = name::normalized(module.own_name());
+        let is_named = names.split(',').any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => own.starts_with(&name::normalized(start)),
+            None => own == name::normalized(pattern),
+        });
+        match self.kernel.has(Feature::ModuleNamespaces) {
+            true => is_named,
+            // Where an older kernel exports something so, its loader may go by names.
+            false => is_imported() || is_named && self.kernel.symbols.has_module_namespaces(),
         }
-        module.import_ns.binary_search_by(|n| (**n).cmp(namespace)).is_ok()
     }
 }
 

@@ -76,6 +76,8 @@ pub enum Warning {
     },
     /// Its BTF was made for another kernel's, and this kernel refuses modules whose BTF has a fault: it is likely that it finds one.
     Btf,
+    /// Its BTF brings the types of another kernel that it uses (`.BTF.base`); this one refuses it if it does not have one of them.
+    BtfBase,
     /// Its distributor does not support it, and SUSE's modprobe is configured to load no such module (`allow_unsupported_modules`).
     Unsupported,
 }
@@ -89,6 +91,7 @@ impl Warning {
             Self::WeakNeed { .. } => "weak-need",
             Self::Signer { .. } => "signer",
             Self::Btf => "btf",
+            Self::BtfBase => "btf-base",
             Self::Unsupported => "unsupported",
         }
     }
@@ -99,7 +102,7 @@ impl Warning {
             Self::Breaks { user, .. } => Some(user),
             Self::MayClash { with, .. } => Some(with),
             Self::WeakNeed { module, .. } => Some(module),
-            Self::Signer { .. } | Self::Btf | Self::Unsupported => None,
+            Self::Signer { .. } | Self::Btf | Self::BtfBase | Self::Unsupported => None,
         }
     }
 }
@@ -121,6 +124,9 @@ impl fmt::Display for Warning {
             ),
             Self::Btf => f.write_str(
                 "its .BTF was made for another kernel's types; the kernel refuses it if it finds a type or a name that cannot be, which is likely",
+            ),
+            Self::BtfBase => f.write_str(
+                "its .BTF uses types of the kernel that it was built for (.BTF.base); the kernel refuses it if it has not each of them, which is not known",
             ),
             Self::Unsupported => f.write_str(
                 "not supported by the distributor; SUSE's modprobe does not load it before allow_unsupported_modules is 1 in modprobe.d",

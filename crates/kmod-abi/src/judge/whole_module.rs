@@ -45,11 +45,7 @@ impl World<'_> {
         }
         reasons.extend(self.layout(module));
         reasons.extend(self.export_form(module));
-        if self.btf(module) == Match::No {
-            let detail =
-                "its .BTF was made for another kernel's types (remove the section, or build for this kernel)";
-            reasons.push(Reason::new(Rule::Btf, detail));
-        }
+        reasons.extend(self.btf(module).err().map(|detail| Reason::new(Rule::Btf, detail)));
         reasons.extend(self.support(module));
         reasons
     }
@@ -73,17 +69,49 @@ impl World<'_> {
         is_kept_out.then_some(Warning::Unsupported)
     }
 
-    /// `btf_module_notify`.
-    fn btf(&self, module: &Module) -> Match {
-        match (&module.sections.btf, self.kernel.traits.btf_names) {
-            (Some(own), Some(kernels)) if self.kernel.config.strict_btf => btf::matches(own, kernels),
-            _ => Match::Yes,
+    /// `btf_module_notify`: why the kernel refuses its types; else a warning, where it may.
+    fn btf(&self, module: &Module) -> Result<Option<Warning>, String> {
+        let kernel = self.kernel;
+        let Some(btf) = module.sections.btf.as_ref().filter(|_| kernel.config.strict_btf) else {
+            return Ok(None);
+        };
+        if let Some(why) = btf.fault {
+            return Err(format!("its .BTF cannot be read: {why} (remove the section)"));
+        }
+        if btf.has_unknown_kind && self.is_known() {
+            return Err(
+                "its .BTF has a type of a kind that the kernel does not know (remove the section)".into()
+            );
+        }
+        let (base, has_bases) = (btf.own_base, kernel.has(Feature::BtfBase));
+        if let Some(base) = base.filter(|_| has_bases) {
+            if let Some(why) = base.fault {
+                return Err(format!("its .BTF.base cannot be read: {why} (remove the section .BTF)"));
+            }
+            if btf::matches(btf, base.names) == Match::No {
+                return Err(
+                    "its .BTF was made for another base than its .BTF.base (remove the section .BTF)".into(),
+                );
+            }
+            // Whether the kernel has each type is not looked at; the one that it was built for has.
+            let built_for = module.vermagic.as_deref().and_then(|vermagic| vermagic.split(' ').next());
+            return Ok((built_for != Some(&*kernel.release)).then_some(Warning::BtfBase));
+        }
+        match kernel.traits.btf_names.map(|names| btf::matches(btf, names)) {
+            // Red Hat's kernels have newer BPF than their release says.
+            Some(Match::No) if base.is_some() && kernel.config.is_red_hats => Ok(Some(Warning::Btf)),
+            Some(Match::No) => Err(
+                "its .BTF was made for another kernel's types (remove the section, or build for this kernel)"
+                    .into(),
+            ),
+            Some(Match::Unlikely) => Ok(Some(Warning::Btf)),
+            Some(Match::Yes) | None => Ok(None),
         }
     }
 
     /// What is likely only: the kernel may find something wrong with its BTF.
     pub(super) fn btf_warning(&self, module: &Module) -> Option<Warning> {
-        (self.btf(module) == Match::Unlikely).then_some(Warning::Btf)
+        self.btf(module).ok().flatten()
     }
 
     /// What is wrong with sections to this kernel.
@@ -161,10 +189,14 @@ impl World<'_> {
         Some(Reason::new(Rule::Signature, detail))
     }
 
+    /// Is it one of the releases of which is known what they have?
+    fn is_known(&self) -> bool {
+        Release::of(&self.kernel.release).is_some_and(|release| release <= Sections::KNOWN)
+    }
+
     /// `ENOPKG`. Of a newer kernel it is not known by which options it has digests.
     fn lacks_digest(&self, signature: &Signature) -> bool {
-        let is_known = Release::of(&self.kernel.release).is_some_and(|release| release <= Sections::KNOWN);
-        let digests = self.kernel.config.digests.filter(|_| is_known && signature.is_of_digest);
+        let digests = self.kernel.config.digests.filter(|_| self.is_known() && signature.is_of_digest);
         digests.zip(signature.hash).is_some_and(|(digests, hash)| !digests.has(hash))
     }
 

@@ -4,7 +4,7 @@
 use testkit::{Arch, KernelBuilder};
 
 use super::{KREL, broken, judge, kernel, parse, reasons};
-use crate::btf::tests::{NAMES, btf};
+use crate::btf::tests::{NAMES, base, btf};
 use crate::{
     Digests, Enforced, Kernel, KernelConfig, Module, Rule, SupportedOnly, Traits, Warning, builtin_names,
 };
@@ -211,10 +211,45 @@ fn types_go_on_where_the_kernels_end() {
     assert_eq!(broken(&kernel, &with(2000)), [Rule::Btf]);
     let unlikely = judge(&kernel, &[with(998)]).remove(0);
     assert!(unlikely.fits() && unlikely.warnings == [Warning::Btf]);
-    // A base of its own is another matter.
-    assert_eq!(broken(&kernel, &with(2000).section_not_loaded(".BTF.base", vec![1])), []);
+    assert_eq!(broken(&kernel, &builder.driver("foo").section(".BTF", *b"rubbish")), [Rule::Btf]);
+    // Of a kernel whose own types are not known as well.
+    let unknown = Kernel { traits: Traits { btf_names: None, ..kernel.traits.clone() }, ..kernel.clone() };
+    assert_eq!(broken(&unknown, &builder.driver("foo").section(".BTF", *b"rubbish")), [Rule::Btf]);
+    assert_eq!(broken(&unknown, &with(2000)), []);
     for lenient in ["", &format!("{strict}CONFIG_MODULE_ALLOW_BTF_MISMATCH=y\n")] {
         kernel.config = config(lenient);
         assert_eq!(broken(&kernel, &with(2000)), []);
     }
+}
+
+/// `btf_parse_base`: since 6.11 a module may bring the types of the kernel that it uses.
+#[test]
+fn types_may_have_a_base_of_their_own() {
+    let judged = |release: &str, config: &str, section: Vec<u8>, own: Vec<u8>| {
+        let builder = KernelBuilder::new(release);
+        let module = builder.driver("foo").section(".BTF", section).section_not_loaded(".BTF.base", own);
+        let mut kernel = kernel(&builder);
+        kernel.traits.btf_names = Some(1_000_000);
+        let config = format!("CONFIG_MODVERSIONS=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\n{config}");
+        kernel.config = KernelConfig::parse(config.as_bytes());
+        let of = |module| {
+            let verdict = judge(&kernel, &[module]).remove(0);
+            (verdict.reasons.into_iter().map(|r| r.rule).collect::<Vec<_>>(), verdict.warnings)
+        };
+        [of(module.clone()), of(module.built_for("6.11.0-2-default"))]
+    };
+    let (new, old) = ("6.11.0-1-default", "6.10.0-1-default");
+    let sound = || btf(9, NAMES, false);
+    let fits = (vec![], vec![]);
+    assert_eq!(judged(new, "", sound(), base(4, 1)), [fits.clone(), (vec![], vec![Warning::BtfBase])]);
+    let refused = (vec![Rule::Btf], vec![]);
+    assert_eq!(judged(new, "", sound(), base(2, 1)), [refused.clone(), refused.clone()]);
+    assert_eq!(judged(new, "", sound(), vec![]), [refused.clone(), refused.clone()]);
+    assert_eq!(judged(new, "", btf(2000, NAMES, false), base(4, 1)), [refused.clone(), refused.clone()]);
+    // Before, the base is not looked at; what Red Hat's kernels do their release does not say.
+    let far = || btf(2_000_000, NAMES, false);
+    assert_eq!(judged(old, "", far(), base(4, 1))[0], refused);
+    let red_hats = "CONFIG_RHEL_DIFFERENCES=y\n";
+    assert_eq!(judged(old, red_hats, far(), base(4, 1))[0], (vec![], vec![Warning::Btf]));
+    assert_eq!(judged(new, "CONFIG_MODULE_ALLOW_BTF_MISMATCH=y\n", sound(), vec![])[0], fits);
 }

@@ -5,6 +5,7 @@
 //! `KMP_TEST_WRITE_SCHEMAS=1 cargo test -p kmp-cli schemas` writes them.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmp_core::abi::{self, Verdict};
 use kmp_core::printable;
@@ -27,11 +28,26 @@ pub struct Document<K> {
 
 impl<K: Serialize> Document<K> {
     pub fn print(kernels: Vec<K>) -> Result<(), String> {
-        let document = Self { version: VERSION, kernels };
-        let mut page = crate::output::terminal::Page::new();
-        page.line(serde_json::to_string(&document).map_err(|e| format!("cannot make JSON: {e}"))?);
-        page.print()
+        print(&Self { version: VERSION, kernels })
     }
+}
+
+static PRETTY: AtomicBool = AtomicBool::new(false);
+
+/// From now on, documents are printed for people to read (`--pretty`).
+pub fn be_pretty() {
+    PRETTY.store(true, Ordering::Relaxed);
+}
+
+/// Prints a document: on one line, unless somebody is to read it.
+pub fn print(document: &impl Serialize) -> Result<(), String> {
+    let text = match PRETTY.load(Ordering::Relaxed) {
+        true => serde_json::to_string_pretty(document),
+        false => serde_json::to_string(document),
+    };
+    let mut page = crate::output::terminal::Page::new();
+    page.line(text.map_err(|e| format!("cannot make JSON: {e}"))?);
+    page.print()
 }
 
 /// A kernel, and modules judged for it.
@@ -101,8 +117,9 @@ pub struct Warning {
     /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: another module exports the same symbol. `weak-need`:
     /// it can do without another module, which is incompatible, but modprobe loads that one first. `signer`: the
     /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known. `btf`:
-    /// its types for BPF programs were made for another kernel, which this one is likely to refuse. `unsupported`: its
-    /// distributor does not support it, and SUSE's modprobe is configured to load no such module.
+    /// its types for BPF programs were made for another kernel, which this one is likely to refuse. `btf-base`:
+    /// they bring the types of another kernel that they use, and this one may lack some. `unsupported`: its distributor does
+    /// not support it, and SUSE's modprobe is configured to load no such module.
     pub kind: &'static str,
     /// The other module, if one is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]

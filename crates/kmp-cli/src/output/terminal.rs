@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Colour and width of stdout.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
@@ -49,13 +50,11 @@ pub fn width() -> Option<usize> {
 
 impl Page {
     pub fn new() -> Self {
-        let terminal = std::io::stdout().is_terminal();
-        // https://no-color.org: any value but an empty one.
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let out = std::io::stdout();
+        let choice = anstream::AutoStream::choice(&out);
         // A terminal that does not know its width, as a serial line, has 80 columns.
-        let width = terminal.then(|| width().unwrap_or(80));
-        Self::with(width, terminal && !refused && !dumb)
+        let width = out.is_terminal().then(|| width().unwrap_or(80));
+        Self::with(width, choice != anstream::ColorChoice::Never)
     }
 
     /// For a terminal of this width; `None` for what is no terminal.
@@ -89,28 +88,38 @@ impl Page {
         self.paint(Colour::of(state), state)
     }
 
-    /// A text in lines that fit the terminal, all behind `indent` blanks. A word that is longer is not cut.
+    /// A text in lines that fit the terminal; those after the first are behind `behind` blanks more. Broken at blanks only, so
+    /// that names and numbers stay whole, whatever their length.
+    pub fn wrap(&self, indent: usize, behind: usize, text: &str) -> Vec<String> {
+        let (first, others) = (" ".repeat(indent), " ".repeat(indent + behind));
+        let options = textwrap::Options::new(self.width.unwrap_or(usize::MAX / 2))
+            .initial_indent(&first)
+            .subsequent_indent(&others)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+            .break_words(false);
+        textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
+    }
+
+    /// The lines of [`Self::wrap`] with the same blanks before each.
     pub fn wrapped(&mut self, indent: usize, text: &str) {
-        let room = self.width.map_or(usize::MAX, |w| w.saturating_sub(indent));
-        let mut row = String::new();
-        for word in text.split(' ') {
-            if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > room {
-                self.line(format!("{:indent$}{row}", ""));
-                row.clear();
-            }
-            if !row.is_empty() {
-                row.push(' ');
-            }
-            row.push_str(word);
-        }
-        self.line(format!("{:indent$}{row}", ""));
+        self.wrapped_behind(indent, 0, text);
+    }
+
+    /// The lines of [`Self::wrap`].
+    pub fn wrapped_behind(&mut self, indent: usize, behind: usize, text: &str) {
+        self.wrap(indent, behind, text).iter().for_each(|line| self.line(line));
+    }
+
+    /// How many lines there are.
+    pub fn lines(&self) -> usize {
+        self.text.lines().count()
     }
 
     /// The same at the beginning of the line, in a colour.
     pub fn wrapped_in(&mut self, colour: Colour, text: &str) {
-        let mut part = Self::with(self.width, false);
-        part.wrapped(0, text);
-        for line in part.text.lines() {
+        for line in self.wrap(0, 0, text) {
             self.line(self.paint(colour, line));
         }
     }

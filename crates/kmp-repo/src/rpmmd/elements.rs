@@ -34,7 +34,6 @@ pub(super) enum Token<'t> {
 /// The start of an element.
 pub(super) struct Start<'t> {
     start: BytesStart<'t>,
-    /// Where it ends, in bytes.
     at: u64,
 }
 
@@ -44,16 +43,31 @@ impl Start<'_> {
         self.start.local_name().into_inner()
     }
 
-    /// Calls `each` with the name and the value of each attribute.
-    pub(super) fn attributes(&self, mut each: impl FnMut(&str, &str)) -> Result<(), Error> {
-        let wrong = |why: String| Error::Xml { at: self.at, why };
-        for attribute in self.start.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|e| wrong(e.to_string()))?;
-            let value = unescape(&attribute.value).map_err(|e| wrong(e.to_string()))?;
-            each(attribute.key.local_name().into_inner(), &value);
-        }
-        Ok(())
+    /// Its attributes, as they are written.
+    pub(super) fn raw(&self) -> &str {
+        self.start.attributes_raw()
     }
+
+    /// Where it ends, in bytes.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Calls `each` with the name and the value of each attribute.
+    pub(super) fn attributes(&self, each: impl FnMut(&str, &str)) -> Result<(), Error> {
+        attributes(self.raw(), self.at, each)
+    }
+}
+
+/// Calls `each` with the name and the value of each attribute of `raw`, which ends at byte `at`.
+pub(super) fn attributes(raw: &str, at: u64, mut each: impl FnMut(&str, &str)) -> Result<(), Error> {
+    let wrong = |why: String| Error::Xml { at, why };
+    for attribute in BytesStart::from_content(raw, 0).attributes().with_checks(false) {
+        let attribute = attribute.map_err(|e| wrong(e.to_string()))?;
+        let value = unescape(&attribute.value).map_err(|e| wrong(e.to_string()))?;
+        each(attribute.key.local_name().into_inner(), &value);
+    }
+    Ok(())
 }
 
 /// Keeps an attribute's value, if it is the one that is wanted.
@@ -68,17 +82,21 @@ pub(super) struct Elements<R> {
     reader: Reader<Bounded<R>>,
     buffer: Vec<u8>,
     depth: usize,
+    /// Was the last an element without contents? Its end is still to come.
+    is_empty: bool,
 }
 
 impl<R: BufRead> Elements<R> {
     pub(super) fn new(input: R) -> Self {
-        let mut reader = Reader::from_reader(Bounded { inner: input, taken: 0 });
-        reader.config_mut().expand_empty_elements = true;
-        Self { reader, buffer: Vec::new(), depth: 0 }
+        let reader = Reader::from_reader(Bounded { inner: input, taken: 0 });
+        Self { reader, buffer: Vec::new(), depth: 0, is_empty: false }
     }
 
     /// What comes next.
     pub(super) fn next(&mut self) -> Result<Token<'_>, Error> {
+        if std::mem::take(&mut self.is_empty) {
+            return Ok(Token::End);
+        }
         self.buffer.clear();
         self.reader.get_mut().taken = 0;
         let event = match self.reader.read_event_into(&mut self.buffer) {
@@ -93,6 +111,10 @@ impl<R: BufRead> Elements<R> {
                     let what = "elements in each other";
                     return Err(Error::TooLarge { what, limit: DEEPEST as u64, unit: "levels" });
                 }
+                Token::Start(Start { start, at })
+            }
+            Event::Empty(start) => {
+                self.is_empty = true;
                 Token::Start(Start { start, at })
             }
             Event::End(_) => {

@@ -175,12 +175,6 @@ impl Listed {
         *self = Self { text, entries, ..Self::default() };
     }
 
-    /// A copy that takes no more memory than it needs.
-    pub fn to_kept(&self) -> Self {
-        // Clones of strings and vectors are as large as what is in them.
-        self.clone()
-    }
-
     fn put(&mut self, pieces: &[&str]) -> Result<Span, Error> {
         let start = self.text.len();
         self.text.extend(pieces.iter().copied());

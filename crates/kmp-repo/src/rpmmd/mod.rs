@@ -17,5 +17,5 @@ mod repomd;
 pub use error::Error;
 pub use listed::{Capability, Listed, Role};
 pub use location::Location;
-pub use primary::packages;
+pub use primary::{Wanted, packages};
 pub use repomd::{Checksum, Metadata, Repomd};

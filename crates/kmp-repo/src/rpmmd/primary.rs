@@ -1,43 +1,69 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `primary.xml`: the packages of a repository.
 
+use std::fmt;
 use std::io::BufRead;
 
 use super::Error;
-use super::elements::{Elements, Start, Token, take};
+use super::elements::{Elements, Start, Token, attributes, take};
 use super::listed::{Field, Listed, Role, Written};
 
-/// Reads `primary.xml` from `input`, which is decompressed, and calls `each` with one package after the other. Who wants to keep
-/// one takes [`Listed::to_kept`].
+/// Which packages are wanted. A package is read whole if one of the two says so of anything in it: of the others, which are nearly
+/// all, no dependency is parsed.
+pub struct Wanted<'w> {
+    /// By the package's name.
+    pub name: &'w dyn Fn(&str) -> bool,
+    /// By the name of one of its capabilities, as it is written: `&amp;` is not resolved.
+    pub capability: &'w dyn Fn(Role, &str) -> bool,
+}
+
+impl Wanted<'_> {
+    /// Every package.
+    pub const ALL: Wanted<'static> = Wanted { name: &|_| true, capability: &|_, _| true };
+}
+
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Wanted")
+    }
+}
+
+/// Reads `primary.xml` from `input`, which is decompressed, and calls `each` with one wanted package after the other.
 ///
 /// # Errors
 /// The input cannot be read, is not such a document, is cut off, or has something larger than any real one. `each` may have
 /// been called before.
 ///
 /// ```
-/// use kmp_repo::rpmmd::{Role, packages};
+/// use kmp_repo::rpmmd::{Role, Wanted, packages};
 ///
 /// let xml = r#"<metadata packages="1"><package type="rpm"><name>nic-kmp-default</name><arch>x86_64</arch>
 ///   <version epoch="0" ver="1.0_k6.4.0_1" rel="1.1"/><format><rpm:requires>
 ///   <rpm:entry name="ksym(default:foo)" flags="EQ" epoch="0" ver="aaaa"/>
 ///   </rpm:requires></format></package></metadata>"#;
 /// let mut seen = Vec::new();
-/// packages(xml.as_bytes(), &mut |package| {
+/// packages(xml.as_bytes(), &Wanted::ALL, &mut |package| {
 ///     let needs = package.capabilities(Role::Requires).map(|c| format!("{} = {}", c.name, c.evr));
 ///     seen.push((package.nvra(), needs.collect::<Vec<_>>()));
 /// })?;
 /// assert_eq!(seen, [("nic-kmp-default-1.0_k6.4.0_1-1.1.x86_64".into(), vec!["ksym(default:foo) = aaaa".into()])]);
 /// # Ok::<(), kmp_repo::rpmmd::Error>(())
 /// ```
-pub fn packages(input: impl BufRead, each: &mut dyn FnMut(&Listed)) -> Result<(), Error> {
+pub fn packages(
+    input: impl BufRead,
+    wanted: &Wanted<'_>,
+    each: &mut dyn FnMut(&Listed),
+) -> Result<(), Error> {
     let mut elements = Elements::new(input);
     let mut parser = Parser::default();
     loop {
         match elements.next()? {
-            Token::Start(start) => parser.start(&start)?,
+            Token::Start(start) => parser.start(&start, wanted)?,
             Token::Text(text) => parser.text(&text)?,
             Token::End => {
-                if parser.end()? {
+                let is_package = parser.end()?;
+                if is_package && (parser.is_wanted || (wanted.name)(parser.package.name())) {
+                    parser.take_entries()?;
                     each(&parser.package);
                 }
             }
@@ -65,10 +91,15 @@ struct Parser {
     text: String,
     written: Written,
     package: Listed,
+    /// Does one of its capabilities make it wanted?
+    is_wanted: bool,
+    /// Its capabilities as they are written, which are parsed if it is wanted: the attributes of all, and where each one's end.
+    raw: String,
+    entries: Vec<(Role, usize, u64)>,
 }
 
 impl Parser {
-    fn start(&mut self, start: &Start<'_>) -> Result<(), Error> {
+    fn start(&mut self, start: &Start<'_>, wanted: &Wanted<'_>) -> Result<(), Error> {
         self.depth += 1;
         // Text is not mixed with elements where it counts.
         self.field = None;
@@ -80,21 +111,51 @@ impl Parser {
             }
             2 => {
                 self.package.clear();
+                self.raw.clear();
+                self.entries.clear();
+                self.is_wanted = false;
                 self.is_package = name == "package";
                 Ok(())
             }
             3 if self.is_package => self.of_package(name, start),
             4 if self.is_format => self.of_format(name, start),
             5 if self.is_format && name == "entry" => match self.role {
-                Some(role) => {
-                    self.written.clear();
-                    start.attributes(|name, value| self.written.take(name, value))?;
-                    self.package.add(role, &self.written)
-                }
+                Some(role) => self.entry(role, start, wanted),
                 None => Ok(()),
             },
             _ => Ok(()),
         }
+    }
+
+    fn entry(&mut self, role: Role, start: &Start<'_>, wanted: &Wanted<'_>) -> Result<(), Error> {
+        let raw = start.raw();
+        if !self.is_wanted {
+            // As createrepo_c and OBS write it. Any other form is looked at when the package is.
+            let written = raw.trim_start().strip_prefix("name=\"").and_then(|rest| rest.split_once('"'));
+            self.is_wanted = written.is_none_or(|(name, _)| (wanted.capability)(role, name));
+        }
+        self.raw.push_str(raw);
+        if self.raw.len() > MOST {
+            return Err(Error::TooLarge {
+                what: "a package with capabilities",
+                limit: MOST as u64,
+                unit: "bytes",
+            });
+        }
+        self.entries.push((role, self.raw.len(), start.at()));
+        Ok(())
+    }
+
+    /// Parses the capabilities of the package, which is wanted.
+    fn take_entries(&mut self) -> Result<(), Error> {
+        let mut begin = 0;
+        for (role, end, at) in &self.entries {
+            self.written.clear();
+            attributes(&self.raw[begin..*end], *at, |name, value| self.written.take(name, value))?;
+            self.package.add(*role, &self.written)?;
+            begin = *end;
+        }
+        Ok(())
     }
 
     fn of_package(&mut self, name: &str, start: &Start<'_>) -> Result<(), Error> {
@@ -183,6 +244,9 @@ impl Parser {
         Ok(false)
     }
 }
+
+/// The most bytes of capabilities of a package, as they are written. A kernel's are about two million.
+const MOST: usize = 64 << 20;
 
 /// The longest name, vendor or checksum, in bytes.
 const LONGEST: usize = 64 << 10;

@@ -5,14 +5,14 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use kmp_repo::repository::RepositoryError;
-use kmp_repo::rpmmd::{Error, Repomd, packages};
+use kmp_repo::rpmmd::{Error, Repomd, Wanted, packages};
 use testkit::TestRoot;
 
 use crate::made::{primary, read, repository, repository_of, sum_of};
 
 fn count(xml: impl Read) -> Result<usize, Error> {
     let mut seen = 0;
-    packages(BufReader::new(xml), &mut |_| seen += 1).map(|()| seen)
+    packages(BufReader::new(xml), &Wanted::ALL, &mut |_| seen += 1).map(|()| seen)
 }
 
 /// A document of which a part is repeated, without end unless something stops it.

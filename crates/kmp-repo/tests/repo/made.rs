@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use kmp_fs::root::Root;
-use kmp_repo::offer::Concern;
+use kmp_repo::offer::{CONCERNED, Concern};
 use kmp_repo::repository::{MetadataDir, RepositoryError};
-use kmp_repo::rpmmd::Listed;
+use kmp_repo::rpmmd::{Listed, Wanted};
 use testkit::{Package, PackageBuilder, TestRoot, run};
 
 /// The packages, built once.
@@ -92,7 +92,12 @@ pub fn read(root: &TestRoot, dir: &Path) -> Result<Vec<Listed>, RepositoryError>
     let root = Root::open(&root.path()).unwrap();
     let dir = MetadataDir::new(&root, dir);
     let mut all = Vec::new();
-    dir.packages(&dir.repomd()?, &mut |package| all.push(package.clone()))?;
+    dir.packages(&dir.repomd()?, &Wanted::ALL, &mut |package| all.push(package.clone()))?;
+    // Those that concern drivers are found among all.
+    let mut concerned = Vec::new();
+    dir.packages(&dir.repomd()?, &CONCERNED, &mut |package| concerned.push(package.nvra()))?;
+    let expected = all.iter().filter(|p| Concern::of(p) != Concern::Nothing);
+    assert_eq!(concerned, expected.map(Listed::nvra).collect::<Vec<_>>());
     all.sort_by_key(Listed::nvra);
     Ok(all)
 }

@@ -12,7 +12,7 @@ use super::boot::{Deps, Machine, Word, read_deps};
 use super::build::Set;
 use super::cases;
 use super::fetch::{Fetched, PATH};
-use super::own::{Kind, Known};
+use super::own::Known;
 use super::run::{self, Result};
 
 /// What `kmp check` says of a module.
@@ -255,6 +255,7 @@ impl Cell {
                     "struct-size",
                     "signature",
                     "export-form",
+                    "support",
                 ],
                 None,
             ),
@@ -309,8 +310,6 @@ pub struct Figures {
     pub debians_own: usize,
     /// kmp does not agree, on purpose.
     pub deliberate: usize,
-    /// kmp does not agree, and should.
-    pub gaps: usize,
 }
 
 impl Table {
@@ -347,12 +346,9 @@ impl Table {
                 } else {
                     figures.pairs += 1;
                     figures.loads += usize::from(theirs);
-                    if let Some(known) = cell.known {
-                        *(match known.kind {
-                            Kind::Deliberate => &mut figures.deliberate,
-                            Kind::Gap => &mut figures.gaps,
-                        }) += 1;
-                        mark = if known.kind == Kind::Deliberate { '=' } else { 'g' };
+                    if cell.known.is_some() {
+                        figures.deliberate += 1;
+                        mark = '=';
                     } else if let Err(how) = cell.agreed() {
                         figures.disagreed += 1;
                         mark = '!';

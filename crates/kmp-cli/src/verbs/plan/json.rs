@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{Initrd, finding, initrd};
 use crate::output::json::{self, VERSION};
-use crate::output::terminal;
 
 /// What `kmp plan --json` prints, on one line.
 #[derive(Debug, Serialize)]
@@ -112,9 +111,7 @@ pub fn print(planned: &Planned) -> Result<(), String> {
         kernels: kernels.map(|k| kernel(planned, k)).collect(),
         advice: guard::advice(&planned.judged.findings),
     };
-    let mut page = terminal::Page::new();
-    page.line(serde_json::to_string(&plan).map_err(|e| format!("cannot make JSON: {e}"))?);
-    page.print()
+    json::print(&plan)
 }
 
 fn kernel(planned: &Planned, kernel: &Outlook) -> Kernel {

@@ -8,6 +8,7 @@
 
 mod entry;
 mod grub_cfg;
+mod next;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use entry::{Entry, Source};
 pub use grub_cfg::parse as menu_of_grub;
+pub use next::boots_next;
 pub(crate) use read::in_partitions;
 
 use crate::problem::Problem;

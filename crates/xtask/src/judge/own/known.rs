@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Where kmp and a kernel do not agree, and that is known.
+//! Where kmp and a kernel do not agree, on purpose.
 
 use crate::judge::boot::Machine;
 use crate::judge::compare::Table;
 
-/// Why kmp judges otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// kmp does so on purpose.
-    Deliberate,
-    /// It should not, and does so still.
-    Gap,
-}
-
-/// A disagreement that is known.
+/// A disagreement that is on purpose.
 #[derive(Debug)]
 pub struct Known {
-    pub kind: Kind,
     /// The set; `*` stands for any text.
     pub set: &'static str,
     /// The module in it; empty: any.
@@ -30,10 +20,10 @@ pub struct Known {
 
 /// All of them.
 pub const KNOWN: &[Known] = &[
-    deliberate("elf-name-just-past", OLDER, STRICTER, "the table of section names"),
-    deliberate("elf-names-no-strings", OLDER, STRICTER, "the table of section names"),
+    deliberate("elf-name-just-past", OLDEST, STRICTER, "the table of section names"),
+    deliberate("elf-names-no-strings", OLDEST, STRICTER, "the table of section names"),
     deliberate("elf-strtab-*", OLDER, STRICTER, "its strings begin and end with NUL"),
-    deliberate("elf-symtab-link-text", OLDER, STRICTER, "its strings begin and end with NUL"),
+    deliberate("elf-symtab-link-text", OLDEST, STRICTER, "its strings begin and end with NUL"),
     deliberate("versions-extended-*-only", OLDER, STRICTER, "extended versions"),
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
     deliberate(
@@ -43,8 +33,8 @@ pub const KNOWN: &[Known] = &[
         "at most one `.modinfo`",
     ),
     deliberate(
-        "relocation-*-32-overflows",
-        &[],
+        "relocation-unsigned-32-overflows",
+        &["strict"],
         "whether it overflows depends on where the module is put",
         "relocations: type, overflow",
     ),
@@ -70,16 +60,13 @@ pub const KNOWN: &[Known] = &[
         "whether a kernel knows a key is said in a warning",
         "the key is known where signatures are enforced",
     ),
-    gap(
-        "btf-base-rubbish",
-        &["types"],
-        "types with a base of their own are not judged",
-        "`.BTF` goes with the kernel's",
-    ),
 ];
 
 /// The kernels before 6.14, which check less of a file.
 const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "types", "mismatch", "live"];
+
+/// The kernels before 6.12.
+const OLDEST: &[&str] = &["strict", "old"];
 
 /// Those that check signatures.
 const SIGNED: &[&str] = &["enforced", "signed"];
@@ -94,11 +81,7 @@ const fn deliberate(
     why: &'static str,
     row: &'static str,
 ) -> Known {
-    Known { kind: Kind::Deliberate, set, module: "", on, why, row }
-}
-
-const fn gap(set: &'static str, on: &'static [&'static str], why: &'static str, row: &'static str) -> Known {
-    Known { kind: Kind::Gap, set, module: "", on, why, row }
+    Known { set, module: "", on, why, row }
 }
 
 impl Known {

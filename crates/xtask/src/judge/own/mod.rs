@@ -25,7 +25,7 @@ use super::fetch::PATH;
 use super::run::{self, Result};
 use super::{Clock, kmp_program};
 use kernel::Small;
-pub use known::{Kind, Known};
+pub use known::Known;
 pub use variants::{VARIANTS, Variant};
 
 /// The variants that `names` stand for: `all`, or names; none for those that each run of the tests takes.
@@ -103,28 +103,25 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
     let figures = table.print(&machines);
     for ((set, module, _), cells) in &table.rows {
         for (i, known) in cells.iter().filter_map(|(i, cell)| Some((i, cell.known?))) {
-            let kind = if known.kind == Kind::Gap { "gap" } else { "deliberate" };
-            println!("{kind}: {set}/{module} on {}: {} ({})", machines[*i].label, known.why, known.row);
+            println!("deliberate: {set}/{module} on {}: {} ({})", machines[*i].label, known.why, known.row);
         }
     }
     let modules = table.rows.len();
     println!(
         "\n{modules} modules, {} kernels of our own: {} pairs, {} loaded, {} refused; kmp disagrees with the kernel on \
-         {}, and {} deliberately; known gaps: {}; not heard: {}.",
+         {}, and {} deliberately; not heard: {}.",
         machines.len(),
         figures.pairs,
         figures.loads,
         figures.pairs - figures.loads,
         figures.disagreed,
         figures.deliberate,
-        figures.gaps,
         figures.unheard,
     );
     let mut good = figures.disagreed == 0 && figures.pairs >= LEAST * machines.len();
     for known in known::stale(&table, &machines) {
         println!("no longer so, to be taken from the list: {}: {}", known.set, known.why);
-        // What was mended is no fault.
-        good &= known.kind == Kind::Gap;
+        good = false;
     }
     clock.say("done");
     Ok((good, (!missing.is_empty()).then(|| missing.join("; "))))

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! `kmp status --json`.
+
+use kmp_core::ids::KmpId;
+use kmp_core::inventory::Maker;
+use kmp_core::state::State;
+use kmp_core::survey::Survey;
+use serde::Serialize;
+
+use super::drivers::{Loose, Shown, Standings};
+use super::machine::Machine;
+use crate::output::json;
+
+/// What `kmp status --json` prints.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Status {
+    /// Of this form. It changes when a field changes its meaning or goes.
+    version: u32,
+    /// Kernels, oldest first.
+    kernels: Vec<Kernel>,
+    /// What kmp goes by on this machine.
+    machine: Machine,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Kernel {
+    /// The kernel's release.
+    release: String,
+    /// The KMPs that are for it.
+    kmps: Vec<Kmp>,
+    /// Its third-party modules that no package owns.
+    unpackaged: Vec<json::Module>,
+    /// Modules outside of `kernel/` that are no drivers.
+    apart: Vec<json::Apart>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Kmp {
+    /// The driver: what all its builds and versions have in common.
+    driver: String,
+    /// `NAME-VERSION-RELEASE`.
+    package: String,
+    /// The names of its modules.
+    modules: Vec<String>,
+    /// How its modules came to be.
+    #[cfg_attr(test, schemars(extend("enum" = ["shipped", "made-here"])))]
+    kind: &'static str,
+    /// Who made them on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("enum" = ["trigger", "scriptlet", "dkms", "akmods", "unknown"])))]
+    made_by: Option<&'static str>,
+    /// How it stands in the kernel; kmp(8) says what each word means.
+    #[cfg_attr(test, schemars(extend("enum" = json::schemas::states())))]
+    state: &'static str,
+    /// What the kernel has of it: its modules in its `own` directory, all or some of their links, or nothing.
+    #[cfg_attr(test, schemars(extend("enum" = json::schemas::places())))]
+    place: &'static str,
+    /// Is something to be done about it, by kmp or by people?
+    fault: bool,
+    /// Why, where the state alone does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// Every reason why a module of it does not fit.
+    reasons: Vec<json::Reason>,
+    /// What it does to others.
+    warnings: Vec<json::Warning>,
+}
+
+/// The document of the values that the table is made of.
+pub fn document(survey: &Survey, all: &[Standings], loose: &[Vec<Loose<'_>>], machine: Machine) -> Status {
+    let kmps = &survey.inventory.kmps;
+    let mut kernels = Vec::new();
+    for ((kernel, standings), loose) in survey.kernels.iter().zip(all).zip(loose) {
+        let of_kmp = |(index, shown): (KmpId, &Option<Shown>)| {
+            let Shown { standing, .. } = shown.as_ref()?;
+            let verdicts = &kernel.plan.verdicts[index];
+            let warnings = verdicts.iter().filter(|_| standing.is_wanted());
+            Some(Kmp {
+                driver: kmps[index].driver.name.clone(),
+                package: kmps[index].package.nvr(),
+                modules: kmps[index].modules.iter().map(|m| m.name.to_string()).collect(),
+                kind: kmps[index].kind.as_str(),
+                made_by: kmps[index].kind.maker().map(Maker::word),
+                state: standing.state.word(),
+                place: standing.place.word(),
+                fault: standing.is_fault,
+                detail: standing.detail.clone(),
+                reasons: verdicts.iter().flat_map(json::reasons).collect(),
+                warnings: warnings.flat_map(json::warnings).collect(),
+            })
+        };
+        let module = |module: &Loose<'_>| json::Module {
+            name: module.name.to_string(),
+            path: json::path(module.path),
+            package: None,
+            state: State::of(module.verdict).word(),
+            fits: json::fits(module.verdict),
+            reasons: json::reasons(module.verdict),
+            warnings: json::warnings(module.verdict),
+        };
+        kernels.push(Kernel {
+            release: kernel.kernel.release.clone(),
+            kmps: standings.each().filter_map(of_kmp).collect(),
+            unpackaged: loose.iter().map(module).collect(),
+            apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
+        });
+    }
+    Status { version: json::VERSION, kernels, machine }
+}

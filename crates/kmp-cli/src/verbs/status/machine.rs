@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What kmp goes by on a machine: the plugin, the dialect, the policy, the library.
+
+use std::path::Path;
+
+use kmp_core::initrd::boot::boots_next;
+use kmp_core::survey::Survey;
+use serde::Serialize;
+
+use crate::context::{Context, running_kernel};
+
+/// rpm loads the plugin if this file is there.
+const PLUGIN: &str = "/usr/lib/rpm/macros.d/macros.transaction_kmp";
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Machine {
+    /// The kernel that runs. Null: another root's, or not known.
+    pub running: Option<String>,
+    /// The kernel that the boot loader boots next, if nobody chooses another. Null: nothing says it; most boot loaders then
+    /// take the newest.
+    pub boots_next: Option<String>,
+    /// Is rpm's plugin on, so that transactions are judged?
+    pub plugin: bool,
+    /// Whose conventions are used. Null: neither kmp.conf nor os-release says so, and no link is changed.
+    #[cfg_attr(test, schemars(extend("enum" = ["suse", "redhat", null])))]
+    pub dialect: Option<&'static str>,
+    /// What is done about a transaction that would lose a driver (`on-lost-driver` outside any section).
+    #[cfg_attr(test, schemars(extend("enum" = ["abort", "warn", "off"])))]
+    pub policy: &'static str,
+    /// The library that reads packages, with its version.
+    pub librpm: Option<String>,
+}
+
+impl Machine {
+    pub fn look(context: &Context, survey: &Survey) -> Self {
+        let conventions = &survey.inventory.conventions;
+        let releases: Vec<&str> = survey.inventory.kernels().map(|k| k.release.as_str()).collect();
+        let rpm = context.rpm().ok();
+        Self {
+            running: running_kernel(&context.root).ok(),
+            boots_next: boots_next(&context.root, &releases).map(Into::into),
+            plugin: context.root.try_exists(Path::new(PLUGIN)).unwrap_or(false),
+            dialect: conventions.distribution_unknown.is_none().then(|| conventions.dialect.as_str()),
+            policy: conventions.config.policy.as_str(),
+            librpm: rpm.map(|rpm| match rpm.version() {
+                Some(version) => format!("{} ({version})", rpm.soname()),
+                None => rpm.soname().to_string(),
+            }),
+        }
+    }
+
+    /// For people: a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let plugin = match self.plugin {
+            true => format!("on; a driver that would be lost: {}", self.policy),
+            false => "off: transactions are not judged; rpm-plugin-kmp has it".into(),
+        };
+        let dialect = self.dialect.unwrap_or("unknown; set it in /etc/kmp.conf: dialect = suse, or redhat");
+        let next = self.boots_next.as_deref().unwrap_or("not known; most boot loaders take the newest");
+        [
+            ("rpm's plugin", plugin.as_str()),
+            ("dialect", dialect),
+            ("librpm", self.librpm.as_deref().unwrap_or("none")),
+            ("boots next", next),
+        ]
+        .iter()
+        .map(|(what, text)| format!("{what:<14}{text}"))
+        .collect()
+    }
+}
