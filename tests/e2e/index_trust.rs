@@ -8,6 +8,9 @@ use crate::support::*;
 
 const CACHE: &str = "var/cache/kmp/depmod";
 
+/// Changes something in a root.
+type Change<'a> = &'a dyn Fn(&TestRoot);
+
 /// Depmod has to do it, now and the next time.
 #[track_caller]
 fn is_left_to_depmod(root: &TestRoot, why: &str) {
@@ -28,7 +31,7 @@ fn put(root: &TestRoot, below: &str, module: &ModuleBuilder) {
 #[test]
 fn trees_of_which_it_is_not_certain_what_depmod_makes() {
     let own = |name: &str| kernel(SAME, 7).driver(name);
-    let strange: [(&str, &dyn Fn(&TestRoot)); 10] = [
+    let strange: [(&str, Change<'_>); 10] = [
         ("two of one name and rank", &|root| {
             put(root, "updates/twice.ko", &own("twice"));
             put(root, "updates/below/twice.ko", &own("twice"));
@@ -87,7 +90,7 @@ fn what_somebody_else_has_written() {
 #[test]
 fn what_is_kept_is_missing_damaged_or_anothers() {
     let file = format!("{CACHE}/{SAME}");
-    let spoil: [(&str, &dyn Fn(&TestRoot)); 5] = [
+    let spoil: [(&str, Change<'_>); 5] = [
         ("missing", &|root| std::fs::remove_dir_all(root.join("var/cache")).unwrap()),
         ("empty", &|root| root.write(&file, "")),
         ("damaged", &|root| {
