@@ -87,13 +87,32 @@ fn by_module_by_kmp_and_by_file() {
 }
 
 #[test]
+fn without_a_kernel_it_is_the_newest_that_refuses_or_the_newest() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    let same = one_module("foo", "1", &old, 7);
+    root.install(&[
+        &same,
+        &package("bar", "1", &old, &[("bar", kernel(OLD, 7).driver("bar").need("printk", 0x1000_0001))]),
+    ]);
+    write(&kernel("6.4.0-9-default", 7), &root);
+    write(&kernel("6.4.0-10-rt", 8), &root);
+    let of = |name: &str| json(&root, &["explain", name])["kernels"][0]["release"].clone();
+    assert_eq!(
+        [of("foo"), of("foo-kmp-default"), of("bar-kmp-default")],
+        ["6.4.0-10-rt", OTHER, "6.4.0-9-default"]
+    );
+}
+
+#[test]
 fn what_is_not_there() {
     let root = root();
     for (args, why) in [
         (&["explain", "nothing", "--kernel", SAME][..], "there is no KMP and no third-party module nothing"),
         (&["explain", "foo_bar", "--kernel", "6.9-default"], "there is no kernel 6.9-default"),
         (&["explain", "/nowhere/x.ko", "--kernel", SAME], "there is no file /nowhere/x.ko"),
-        (&["explain", "foo_bar"], "--kernel"),
+        (&["explain", "fobar", "--kernel", SAME], "; did you mean foo_bar?\n"),
+        (&["explain", "foo_bar", "--kernel", "6.4.0-2"], "; did you mean 6.4.0-2-default?\n"),
     ] {
         let output = ends(&root, args, 2);
         assert!(output.stderr.contains(why), "{output}");

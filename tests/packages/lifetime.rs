@@ -61,7 +61,12 @@ fn installed_upgraded_and_removed_they_leave_nothing_behind() {
         quiet(rpm(&root, &["-V", name], &[]));
     });
     let upgraded = tree(&root);
-    assert_eq!(upgraded.keys().collect::<Vec<_>>(), installed.keys().collect::<Vec<_>>());
+    // What links a program to its debug information is named by a checksum, into which some rpms take the release.
+    let names = |tree: &BTreeMap<PathBuf, String>| {
+        let by_name = tree.keys().filter(|path| !path.starts_with("usr/lib/.build-id"));
+        by_name.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&upgraded), names(&installed));
 
     let names = [&["-e"], NAMES].concat();
     quiet(rpm(&root, &names, &[]));

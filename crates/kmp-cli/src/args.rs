@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The command line.
 
+pub mod help;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
@@ -18,27 +20,27 @@ use crate::host::divert::Diverted;
 #[command(
     name = "kmp",
     version,
-    after_help = "Exit status: 0 done or consistent; 1 incompatible or drift found; 2 usage or failure."
+    after_help = "Exit status: 0 done or consistent; 1 refused or drift found; 2 usage or failure."
 )]
 pub struct Args {
     /// Work on the system below this directory
-    #[arg(long, global = true, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, help_heading = help::GLOBAL, default_value = "/", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
     /// Allow programs of the system below --root to make initrds; they are run inside it, with chroot. Without
     /// this option, initrds are only requested
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = help::GLOBAL)]
     pub run_in_root: bool,
     /// Use colours: on terminals (auto), always or never
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    #[arg(long, global = true, help_heading = help::GLOBAL, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub color: When,
     /// Print JSON on many lines, for people to read
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = help::GLOBAL)]
     pub pretty: bool,
     /// Print more; given twice, also print each step
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = help::GLOBAL, action = ArgAction::Count)]
     pub verbose: u8,
     /// Print only errors and warnings
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = help::GLOBAL, action = ArgAction::Count)]
     pub quiet: u8,
     #[command(subcommand)]
     pub verb: Verb,
@@ -175,9 +177,9 @@ pub struct Explain {
         add = ArgValueCandidates::new(completion::kmps)
     )]
     pub name: std::ffi::OsString,
-    /// The kernel
+    /// The kernel; the default is the newest that refuses the module, or else the newest
     #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
-    pub kernel: String,
+    pub kernel: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

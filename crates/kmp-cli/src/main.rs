@@ -11,13 +11,14 @@ mod host;
 mod man_pages;
 mod outcome;
 mod output;
+mod privilege;
 mod verbs;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::FromArgMatches;
 use kmp_core::apply;
 use kmp_core::initrd::Settings;
 
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         Some("weak-modules") => weak_modules::command,
         Some("weak-modules2") => weak_modules2::command,
         Some("regenerate-initrd-posttrans") => regenerate::command,
-        _ => Args::command,
+        _ => args::help::command,
     };
     match completion::answer(&name, command) {
         Ok(false) => {}
@@ -52,14 +53,18 @@ fn main() -> ExitCode {
         Some("regenerate-initrd-posttrans") => return regenerate::main(),
         _ => {}
     }
-    let args = Args::parse();
+    let matches = args::help::command().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     anstream::ColorChoice::from(args.color).write_global();
     if args.pretty {
         json::be_pretty();
     }
     messages::init("kmp", i16::from(args.verbose) - i16::from(args.quiet));
     match run(&args) {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => {
+            log::info!("{}", outcome.meaning());
+            outcome.into()
+        }
         Err(message) => {
             log::error!("{message}");
             Outcome::Failed.into()
@@ -68,6 +73,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Outcome, String> {
+    privilege::needed(args)?;
     let request = match &args.verb {
         Verb::AddKernel { kernel } => Some(["add-kernel", kernel.as_deref().unwrap_or_default()]),
         Verb::RemoveKernel { kernel } => Some(["remove-kernel", kernel.as_deref().unwrap_or_default()]),

@@ -17,6 +17,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What the exit status means.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Good => "exit status 0: done, or everything is consistent",
+            Self::Found => "exit status 1: something is refused, or is not as it should be",
+            Self::Failed => "exit status 2: wrong usage, or something failed or could not be read",
+        }
+    }
+
     /// By verdicts, and whether something could not be read: what is unknown neither fits nor does not.
     pub fn of<'v>(mut verdicts: impl Iterator<Item = &'v Verdict> + Clone, is_unread: bool) -> Self {
         match () {

@@ -112,6 +112,7 @@ pub mod plan;
 pub mod problem;
 pub mod run_dir;
 pub mod state;
+pub mod suggest;
 pub mod survey;
 pub mod sync;
 mod system;

@@ -7,8 +7,12 @@ use std::sync::OnceLock;
 use kmp_core::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::output::terminal;
+
 struct Stderr {
     name: &'static str,
+    /// Of the terminal that it is.
+    width: Option<usize>,
 }
 
 static STDERR: OnceLock<Stderr> = OnceLock::new();
@@ -31,7 +35,9 @@ impl Log for Stderr {
         // In one piece, and whatever names are in it, nothing that steers a terminal.
         let text = record.args().to_string();
         let lines: Vec<String> = text.lines().map(|line| printable(line.as_ref())).collect();
-        let message = format!("{}: {kind}{}\n", self.name, lines.join("\n"));
+        let message = format!("{}: {kind}{}", self.name, lines.join("\n"));
+        let fit = |line: &str| terminal::wrap(self.width, 0, 2, line).join("\n");
+        let message = message.lines().map(fit).collect::<Vec<_>>().join("\n") + "\n";
         let _ = std::io::stderr().lock().write_all(message.as_bytes());
     }
 
@@ -47,7 +53,7 @@ pub fn init(name: &'static str, verbosity: i16) {
         2 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
-    if log::set_logger(STDERR.get_or_init(|| Stderr { name })).is_ok() {
+    if log::set_logger(STDERR.get_or_init(|| Stderr { name, width: terminal::width_of_messages() })).is_ok() {
         log::set_max_level(level);
     }
 }

@@ -43,9 +43,32 @@ pub struct Page {
     width: Option<usize>,
 }
 
+/// Columns of standard error, if it is a terminal.
+pub fn width_of_messages() -> Option<usize> {
+    let error = std::io::stderr();
+    error
+        .is_terminal()
+        .then(|| terminal_size::terminal_size_of(error).map_or(80, |(width, _)| width.0.into()))
+}
+
 /// Columns of the terminal, if it is one.
 pub fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// A text in lines of at most this width; those after the first are behind `behind` blanks more. Broken at blanks only, so that
+/// names and numbers stay whole, whatever their length.
+pub fn wrap(width: Option<usize>, indent: usize, behind: usize, text: &str) -> Vec<String> {
+    let (first, others) = (" ".repeat(indent), " ".repeat(indent + behind));
+    let Some(width) = width else { return vec![format!("{first}{text}")] };
+    let options = textwrap::Options::new(width)
+        .initial_indent(&first)
+        .subsequent_indent(&others)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+        .break_words(false);
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 impl Page {
@@ -88,18 +111,9 @@ impl Page {
         self.paint(Colour::of(state), state)
     }
 
-    /// A text in lines that fit the terminal; those after the first are behind `behind` blanks more. Broken at blanks only, so
-    /// that names and numbers stay whole, whatever their length.
+    /// A text in lines that fit the page; those after the first are behind `behind` blanks more.
     pub fn wrap(&self, indent: usize, behind: usize, text: &str) -> Vec<String> {
-        let (first, others) = (" ".repeat(indent), " ".repeat(indent + behind));
-        let options = textwrap::Options::new(self.width.unwrap_or(usize::MAX / 2))
-            .initial_indent(&first)
-            .subsequent_indent(&others)
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
-            .break_words(false);
-        textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
+        wrap(self.width, indent, behind, text)
     }
 
     /// The lines of [`Self::wrap`] with the same blanks before each.

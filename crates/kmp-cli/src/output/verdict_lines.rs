@@ -14,6 +14,6 @@ pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let reasons = verdict.reasons.iter().map(|r| (r.rule.as_str(), r.detail.clone()));
     let warnings = verdict.warnings.iter().map(|w| (w.as_str(), w.to_string()));
     for (kind, detail) in reasons.chain(warnings) {
-        page.line(format!("      {kind:<16} {}", printable(detail.as_ref())));
+        page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref())));
     }
 }

@@ -77,16 +77,20 @@ impl From<&SymbolLine> for Symbol {
 
 pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
-    let release = std::slice::from_ref(&args.kernel);
     let targets = Targets::read_one(&loader, &args.name).map_err(|e| e.to_string())?;
     if !targets.package_files.is_empty() {
-        return Err("kmp explain reads module files; use kmp check for a package file".into());
+        let name = printable(&args.name);
+        return Err(format!("kmp explain reads module files; for a package file, type: kmp check {name}"));
     }
-    let survey = context.survey(&mut loader, release)?;
-    let Some(kernel) = survey.kernels.first() else {
-        return Err(format!("there is no kernel {}", args.kernel));
+    let survey = context.survey(&mut loader, args.kernel.as_slice())?;
+    let name = args.name.to_string_lossy();
+    let kernel = survey.kernel_to_explain(&targets.files, &name).map_err(|e| e.to_string())?;
+    let Some(kernel) = kernel else {
+        let dir = survey.inventory.dirs.shown().display();
+        return Err(format!("there is no kernel in {dir}"));
     };
-    let explained = survey.explain(kernel, &targets.files, &args.name.to_string_lossy());
+    let release = &kernel.kernel.release;
+    let explained = survey.explain(kernel, &targets.files, &name);
     let explained = explained.map_err(|e| e.to_string())?;
     context.done();
     let outcome = Outcome::of(explained.iter().map(|e| &e.verdict), survey.is_unread());
@@ -103,9 +107,9 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
             },
             symbols: of.symbols.iter().map(Symbol::from).collect(),
         });
-        Document::print(vec![Kernel { release: args.kernel.clone(), modules: modules.collect() }])?;
+        Document::print(vec![Kernel { release: release.clone(), modules: modules.collect() }])?;
     } else if !quiet {
-        print(&args.kernel, &explained)?;
+        print(release, &explained)?;
     }
     Ok(outcome)
 }
@@ -115,13 +119,13 @@ fn print(release: &str, explained: &[survey::Explained<'_>]) -> Result<(), Strin
     for survey::Explained { name, path, package, verdict, symbols } in explained {
         let package = package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
         let name = page.paint(Colour::Bold, printable(name.as_ref()));
-        page.line(format!("{name}  {}{package}", printable(path.as_os_str())));
+        page.wrapped_behind(0, 2, &format!("{name}  {}{package}", printable(path.as_os_str())));
         if !symbols.is_empty() {
             let width = symbols.iter().map(|s| s.symbol.len()).max().unwrap_or(6).clamp(6, 40);
             let head = format!("  {:width$} {:10} {:10} EXPORTER", "SYMBOL", "WANTED", "OFFERED");
             page.line(page.paint(Colour::Dim, head));
             for symbol in symbols {
-                page.line(line(&page, symbol, width));
+                page.wrapped_behind(2, 4, &line(&page, symbol, width));
             }
         }
         verdict_lines::draw(&mut page, &format!("  {release}: "), verdict);
@@ -141,8 +145,5 @@ fn line(page: &Page, symbol: &SymbolLine, width: usize) -> String {
     let wrong = symbol.reason.as_ref().map(|r| format!("  {}", page.paint(Colour::Red, r.rule)));
     let name = printable(symbol.symbol.as_ref().as_ref());
     let (wanted, offered) = (crc(symbol.wanted), crc(symbol.offered));
-    format!(
-        "  {name:width$} {wanted:10} {offered:10} {exporter}{namespace}{gpl}{}",
-        wrong.unwrap_or_default()
-    )
+    format!("{name:width$} {wanted:10} {offered:10} {exporter}{namespace}{gpl}{}", wrong.unwrap_or_default())
 }

@@ -150,7 +150,7 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
     if args.json {
         print_json(&report)?;
     } else if !quiet {
-        print(&report, args.dry_run, |_| true, |_| true)?;
+        print(&report, args.dry_run, true, |_| true, |_| true)?;
     }
     let is_due = |k: &KernelReport| {
         !k.changes.is_empty()
@@ -188,7 +188,7 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
         context.known(&report.survey, std::slice::from_ref(&release))?;
     }
     if !quiet {
-        print(&report, false, |k| k.release == release, |_| true)?;
+        print(&report, false, false, |k| k.release == release, |_| true)?;
     }
     Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
@@ -210,7 +210,7 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
         log::warn!("no package {nvr} that owns third-party modules is installed");
     }
     if !quiet {
-        print(&report, false, |_| true, |kmp| kmp.package.name == name)?;
+        print(&report, false, false, |_| true, |kmp| kmp.package.name == name)?;
     }
     Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
@@ -264,6 +264,7 @@ pub fn package_name(nvr: &str) -> &str {
 fn print(
     report: &SyncReport,
     dry_run: bool,
+    by_hand: bool,
     of_kernel: impl Fn(&KernelReport) -> bool,
     of_kmp: impl Fn(&InstalledKmp) -> bool,
 ) -> Result<(), String> {
@@ -272,20 +273,28 @@ fn print(
         // Whatever was asked for, what was changed is printed.
         for change in &kernel.changes {
             let verb = if dry_run { "would be: " } else { "" };
-            page.line(format!("{}: {verb}{change}", kernel.release));
+            page.wrapped_behind(0, 2, &format!("{}: {verb}{change}", kernel.release));
         }
         if dry_run && kernel.index == Index::Due {
-            page.line(format!("{}: depmod would run", kernel.release));
+            page.wrapped_behind(0, 2, &format!("{}: depmod would run", kernel.release));
         }
         let initrd = kernel.initrd.as_ref().filter(|fate| fate.reason.needed());
         if let Some(line) = initrd.and_then(|fate| initrd_lines::line(&kernel.release, fate)) {
-            page.line(line);
+            page.wrapped_behind(0, 2, &line);
         }
         if of_kernel(kernel) {
             for missing in report.not_linked(&kernel.release).into_iter().filter(|n| of_kmp(n.kmp)) {
-                page.line(format!("{}: {missing}", kernel.release));
+                page.wrapped_behind(0, 2, &format!("{}: {missing}", kernel.release));
             }
         }
+    }
+    // Who has called it wants to know that it has looked; a scriptlet's output is for what was done.
+    let is_idle = |k: &KernelReport| {
+        let has_initrd = k.initrd.as_ref().is_some_and(|fate| fate.reason.needed());
+        !k.failed() && k.changes.is_empty() && k.index == Index::UpToDate && !has_initrd
+    };
+    if by_hand && !report.survey.is_unread() && report.kernels.iter().all(is_idle) {
+        page.line("Nothing to do.");
     }
     page.print()
 }

@@ -50,7 +50,10 @@ pub(super) fn selected_kmps(
     }
     let mut selected = BTreeSet::new();
     for name in &targets.packages {
-        let found = survey.inventory.kmps_named(name);
+        let mut found = survey.inventory.kmps_named(name);
+        if found.is_empty() {
+            found = survey.inventory.kmps_with_module(name);
+        }
         if found.is_empty() {
             return Err(match &survey.inventory.packages_unknown {
                 Some(unknown) => {
@@ -59,7 +62,8 @@ pub(super) fn selected_kmps(
                 None => {
                     let absent = || {
                         format!(
-                            "no package {name} that owns third-party modules is installed; a file needs a / in its name or ends in .ko or .rpm"
+                            "no package {name} that owns third-party modules is installed, and no module {name}; a file needs a / in its name or ends in .ko or .rpm{}",
+                            survey.inventory.did_you_mean(name)
                         )
                     };
                     CheckError::NoKmp(survey.inventory.why_no_kmp(name).unwrap_or_else(absent))

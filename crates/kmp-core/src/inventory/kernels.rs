@@ -11,6 +11,7 @@ use super::{ModulesDirs, module_name};
 use crate::dialect::search_rank;
 use crate::problem::Problem;
 use crate::root::{FileType, Root};
+use crate::suggest::did_you_mean;
 use crate::tree::{self, IN_TREE, NOT_THIRD_PARTY, SYSTEM_MAP, WEAK_UPDATES};
 use crate::workers::{self, Workers};
 
@@ -207,7 +208,7 @@ pub fn releases(
 
 /// A kernel that was named is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no kernel {release}{} in {}{}", if .there.is_empty() { ", and no other," } else { "" }, .dir.display(), listed(.there))]
+#[error("there is no kernel {release}{} in {}{}{}", if .there.is_empty() { ", and no other," } else { "" }, .dir.display(), listed(.there), did_you_mean(.release, .there.iter().map(String::as_str)))]
 pub struct NoKernel {
     /// The release that was named.
     pub release: String,

@@ -57,6 +57,7 @@ use crate::ids::{KmpId, List, ReleaseId};
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{Root, Stat};
+use crate::suggest::did_you_mean;
 use crate::tree;
 use crate::workers::Workers;
 
@@ -306,6 +307,21 @@ impl Inventory {
     pub fn kmps_named(&self, name: &str) -> Vec<KmpId> {
         let is_named = |p: &Package| p.name == name || p.nvr() == name || p.nvra() == name;
         self.kmps.ids().filter(|k| is_named(&self.kmps[*k].package)).collect()
+    }
+
+    /// The KMPs that have a module of this name.
+    pub fn kmps_with_module(&self, name: &str) -> Vec<KmpId> {
+        let wanted = crate::abi::name::normalized(name);
+        let has = |k: &KmpId| self.kmps[*k].modules.iter().any(|m| *m.name == *wanted);
+        self.kmps.ids().filter(has).collect()
+    }
+
+    /// `; did you mean NAME?` for a name that no KMP and no third-party module has, or nothing.
+    pub fn did_you_mean(&self, name: &str) -> String {
+        let packages = self.kmps.iter().map(|k| k.package.name.as_str());
+        let modules = self.kmps.iter().flat_map(|k| &k.modules);
+        let modules = modules.chain(self.releases.iter().flat_map(|r| &r.third_party));
+        did_you_mean(name, packages.chain(modules.map(|m| &*m.name)))
     }
 
     /// Why a package of that name, NAME-VERSION-RELEASE or that with an architecture, is no KMP though it owns modules

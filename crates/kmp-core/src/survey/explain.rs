@@ -9,6 +9,7 @@ use crate::abi::{Module, ModuleFault, SymbolLine, Verdict};
 use crate::check::CheckError;
 use crate::ids::{KmpId, ReleaseId};
 use crate::inventory::FoundModule;
+use crate::plan::Decision;
 use crate::printable;
 use crate::targets::File;
 
@@ -76,6 +77,32 @@ impl Survey {
         Ok(subjects.into_iter().zip(&places[first..]).map(explain).collect())
     }
 
+    /// The kernel for which there is something to explain: of those whose flavour the KMP `name` serves, the newest that refuses
+    /// it, else the newest.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    pub fn kernel_to_explain<'s>(
+        &'s self,
+        files: &'s [File],
+        name: &str,
+    ) -> Result<Option<&'s SurveyedKernel>, CheckError> {
+        let named = self.inventory.kmps_named(name);
+        let serves = |kernel: &SurveyedKernel| {
+            let mut decisions = named.iter().map(|kmp| &kernel.plan.decisions[*kmp]);
+            named.is_empty() || decisions.any(|decision| *decision != Decision::OtherFlavour)
+        };
+        let mut newest = None;
+        for kernel in self.kernels.iter().rev().filter(|kernel| serves(kernel)) {
+            newest = newest.or(Some(kernel));
+            if kernel.unread.is_none() && self.explain(kernel, files, name)?.iter().any(|e| !e.verdict.fits())
+            {
+                return Ok(Some(kernel));
+            }
+        }
+        Ok(newest.or(self.kernels.last()))
+    }
+
     /// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
     fn subjects(&self, release: ReleaseId, name: &str) -> Result<Vec<Subject<'_>>, CheckError> {
         let wanted = normalized(name);
@@ -97,7 +124,10 @@ impl Survey {
                 Some(unknown) => CheckError::Packages(format!(
                     "no module {name} was found, and the packages cannot be read: {unknown}"
                 )),
-                None => CheckError::NoKmp(format!("there is no KMP and no third-party module {name}")),
+                None => CheckError::NoKmp(format!(
+                    "there is no KMP and no third-party module {name}{}",
+                    self.inventory.did_you_mean(&name)
+                )),
             });
         }
         let subjects = found.into_iter().map(|(module, package)| Subject {

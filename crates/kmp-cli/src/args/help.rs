@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What `--help` shows besides what clap makes of the definitions: verbs in groups, and examples.
+
+use clap::{Command, CommandFactory};
+
+use super::Args;
+
+/// The heading of the options that every verb has.
+pub const GLOBAL: &str = "Options of every verb";
+
+/// Verbs that people call seldom: packages do.
+const FOR_PACKAGES: &[&str] = &["add-kernel", "remove-kernel", "add-kmp", "remove-kmp", "deps", "divert"];
+
+/// Two lines to type for each verb, and what they do.
+const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
+    (
+        "status",
+        [("kmp status", "Are my drivers in place?"), ("kmp status --all", "Each build, and every reason")],
+    ),
+    (
+        "check",
+        [
+            ("kmp check ./cam.ko", "Would this module load in the kernels here?"),
+            ("kmp check --symvers Module.symvers ./cam.ko", "... in a kernel that is not here?"),
+        ],
+    ),
+    (
+        "plan",
+        [
+            ("kmp plan kernel-default-6.4.0-25.1.x86_64.rpm", "Would this kernel cost me a driver?"),
+            ("kmp plan @cam-kmp-default", "What if this KMP were removed?"),
+        ],
+    ),
+    (
+        "explain",
+        [
+            ("kmp explain cam", "Why is the module refused?"),
+            ("kmp explain cam --kernel 6.4.0-25-default", "... by this kernel?"),
+        ],
+    ),
+    (
+        "sync",
+        [
+            ("kmp sync --dry-run", "What would be changed?"),
+            ("kmp --root /mnt sync", "Correct the links in an image"),
+        ],
+    ),
+    (
+        "initrd",
+        [
+            ("kmp initrd --dry-run", "Which kernels need a new initrd, and why?"),
+            ("kmp initrd --kernel 6.4.0-25-default", "Make that of one kernel, if it needs one"),
+        ],
+    ),
+    (
+        "add-kernel",
+        [
+            ("kmp add-kernel 6.4.0-25-default", "In %post of a kernel"),
+            ("kmp add-kernel", "The running kernel was installed by hand"),
+        ],
+    ),
+    (
+        "remove-kernel",
+        [
+            ("kmp remove-kernel 6.4.0-21-default", "In %postun of a kernel"),
+            ("kmp --root /mnt remove-kernel 6.4.0-21-default", "The same for an image"),
+        ],
+    ),
+    (
+        "add-kmp",
+        [
+            ("kmp add-kmp cam-kmp-default-1.0-1", "In %post of a KMP"),
+            ("kmp --root /mnt add-kmp cam-kmp-default-1.0-1", "The same for an image"),
+        ],
+    ),
+    (
+        "remove-kmp",
+        [
+            ("kmp remove-kmp cam-kmp-default-1.0-1", "In %postun of a KMP"),
+            ("kmp --root /mnt remove-kmp cam-kmp-default-1.0-1", "The same for an image"),
+        ],
+    ),
+    (
+        "deps",
+        [
+            ("find \"$PWD\" -name '*.ko' | kmp deps --provides", "What a package of these would provide"),
+            ("rpm -ql cam-kmp-default | kmp deps --requires", "What an installed one requires"),
+        ],
+    ),
+    (
+        "divert",
+        [
+            ("kmp divert weak-modules2", "Take the place of SUSE's command"),
+            ("kmp divert --restore", "Put all of the distribution's commands back"),
+        ],
+    ),
+];
+
+/// The command line with its help.
+pub fn command() -> Command {
+    let mut command = Args::command();
+    let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_string()).collect();
+    for name in names {
+        let examples = EXAMPLES.iter().find(|(verb, _)| *verb == name);
+        if let Some((_, examples)) = examples {
+            command = command.mut_subcommand(name, |verb| verb.after_help(text(examples)));
+        }
+    }
+    let groups = format!(
+        "Verbs:\n{}  help           Print this message, or the help of a verb\n\nFor packages and their scriptlets:\n{}",
+        list(&command, false),
+        list(&command, true)
+    );
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\n{GLOBAL}:\n{{options}}{{after-help}}\n"
+    ))
+}
+
+fn text(examples: &[(&str, &str)]) -> String {
+    let lines: Vec<String> = examples.iter().map(|(line, what)| format!("  {line}\n      {what}")).collect();
+    format!("Examples:\n{}", lines.join("\n"))
+}
+
+fn list(command: &Command, for_packages: bool) -> String {
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let is_wanted = |verb: &&Command| FOR_PACKAGES.contains(&verb.get_name()) == for_packages;
+    let about = |verb: &Command| verb.get_about().map(ToString::to_string).unwrap_or_default();
+    verbs.filter(is_wanted).map(|verb| format!("  {:<13}  {}\n", verb.get_name(), about(verb))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    #[test]
+    fn each_verb_has_two_examples_that_it_understands() {
+        for verb in command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            assert!(EXAMPLES.iter().any(|(name, _)| *name == verb.get_name()), "{}", verb.get_name());
+        }
+        for (verb, examples) in EXAMPLES {
+            for (line, _) in examples {
+                let words = line.rsplit('|').next().unwrap_or(line).split_whitespace();
+                let matches = command().try_get_matches_from(words).unwrap_or_else(|e| panic!("{line}: {e}"));
+                assert_eq!(matches.subcommand_name(), Some(*verb), "{line}");
+                Args::from_arg_matches(&matches).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn help_has_every_verb_in_its_group() {
+        let help = command().render_help().to_string();
+        let (people, packages) = help.split_once("For packages and their scriptlets:").unwrap();
+        assert!(people.contains("\n  status ") && !people.contains("\n  add-kmp "), "{help}");
+        assert!(packages.contains("\n  add-kmp ") && packages.contains("--root <DIR>"), "{help}");
+    }
+}
