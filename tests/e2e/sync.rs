@@ -35,6 +35,21 @@ fn what_is_done_is_told() {
 }
 
 #[test]
+fn scriptlets_verbs_print_json_as_well() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    let foo = one_module("foo", "1", &old, 7);
+    root.install(&[&foo]);
+    let added = json(&root, &["add-kmp", foo.nvr()]);
+    assert_eq!(added["kernels"][1]["changes"][0]["change"], "added", "{added}");
+    let again = json(&root, &["add-kernel", SAME]);
+    assert_eq!(
+        (&again["kernels"][1]["release"], &again["kernels"][1]["changes"]),
+        (&SAME.into(), &serde_json::json!([]))
+    );
+}
+
+#[test]
 fn json_of_a_run() {
     let root = TestRoot::new();
     let [old, ..] = three_kernels(&root);

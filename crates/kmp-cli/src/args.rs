@@ -83,18 +83,27 @@ pub enum Verb {
         /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// A kernel is being removed (for scriptlets)
     RemoveKernel {
         /// Its release; the default is the running kernel
         #[arg(add = ArgValueCandidates::new(completion::kernels))]
         kernel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// A KMP was installed (for scriptlets)
     AddKmp {
         /// NAME-VERSION-RELEASE
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
@@ -108,6 +117,9 @@ pub enum Verb {
         /// NAME-VERSION-RELEASE
         #[arg(add = ArgValueCandidates::new(completion::nvrs))]
         nvr: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -75,18 +75,28 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Outcome, String> {
     privilege::needed(args)?;
     let request = match &args.verb {
-        Verb::AddKernel { kernel } => Some(["add-kernel", kernel.as_deref().unwrap_or_default()]),
-        Verb::RemoveKernel { kernel } => Some(["remove-kernel", kernel.as_deref().unwrap_or_default()]),
-        Verb::AddKmp { nvr } => Some(["add-kmp", nvr]),
-        Verb::RemoveKmp { nvr } => Some(["remove-kmp", nvr]),
+        Verb::AddKernel { kernel, .. } => Some(["add-kernel", kernel.as_deref().unwrap_or_default()]),
+        Verb::RemoveKernel { kernel, .. } => Some(["remove-kernel", kernel.as_deref().unwrap_or_default()]),
+        Verb::AddKmp { nvr, .. } => Some(["add-kmp", nvr]),
+        Verb::RemoveKmp { nvr, .. } => Some(["remove-kmp", nvr]),
         _ => None,
     };
     let wish = match &args.verb {
-        Verb::AddKernel { kernel } => kernel.as_deref(),
-        Verb::AddKmp { nvr } if Settings::from_environment().forced => Some(nvr.as_str()),
+        Verb::AddKernel { kernel, .. } => kernel.as_deref(),
+        Verb::AddKmp { nvr, .. } if Settings::from_environment().forced => Some(nvr.as_str()),
         _ => None,
     };
     if request.is_some_and(|request| deferred::note(&args.root, &request, wish, &[])) {
+        // Nothing was done here: the plugin will.
+        if matches!(
+            args.verb,
+            Verb::AddKernel { json: true, .. }
+                | Verb::RemoveKernel { json: true, .. }
+                | Verb::AddKmp { json: true, .. }
+                | Verb::RemoveKmp { json: true, .. }
+        ) {
+            json::Document::print(Vec::<sync::Kernel>::new())?;
+        }
         return Ok(Outcome::Good);
     }
     // Needs no root: the files of a package that is being built are outside any.
@@ -102,12 +112,18 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
-        Verb::AddKernel { kernel } => sync::kernel(&context, kernel.as_deref(), sync::Event::Added, quiet),
-        Verb::RemoveKernel { kernel } => {
-            sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, quiet)
+        Verb::AddKernel { kernel, json } => {
+            sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))
         }
-        Verb::AddKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Added, quiet),
-        Verb::RemoveKmp { nvr } => sync::kmp(&context, nvr, sync::Event::Removed, quiet),
+        Verb::RemoveKernel { kernel, json } => {
+            sync::kernel(&context, kernel.as_deref(), sync::Event::Removed, sync::Shown::of(*json, quiet))
+        }
+        Verb::AddKmp { nvr, json } => {
+            sync::kmp(&context, nvr, sync::Event::Added, sync::Shown::of(*json, quiet))
+        }
+        Verb::RemoveKmp { nvr, json } => {
+            sync::kmp(&context, nvr, sync::Event::Removed, sync::Shown::of(*json, quiet))
+        }
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::Divert(what) => Ok(divert::run(&context, what)),
         Verb::ZyppCommitPlugin => {

@@ -28,6 +28,25 @@ pub enum Event {
     Removed,
 }
 
+/// What is printed of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Json,
+    Lines,
+    Nothing,
+}
+
+impl Shown {
+    /// What was asked for as data is given, whatever else is quiet.
+    pub fn of(json: bool, quiet: bool) -> Self {
+        match (json, quiet) {
+            (true, _) => Self::Json,
+            (false, false) => Self::Lines,
+            (false, true) => Self::Nothing,
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kernel {
@@ -165,7 +184,12 @@ pub fn run(context: &Context, args: &Sync, quiet: bool) -> Result<Outcome, Strin
     })
 }
 
-pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool) -> Result<Outcome, String> {
+pub fn kernel(
+    context: &Context,
+    kernel: Option<&str>,
+    event: Event,
+    shown: Shown,
+) -> Result<Outcome, String> {
     let release = match kernel {
         Some(release) => release.to_string(),
         None => running_kernel(&context.root)?,
@@ -187,13 +211,15 @@ pub fn kernel(context: &Context, kernel: Option<&str>, event: Event, quiet: bool
         // Links were made for those that are there; that this one is not is for people to see.
         context.known(&report.survey, std::slice::from_ref(&release))?;
     }
-    if !quiet {
-        print(&report, false, false, |k| k.release == release, |_| true)?;
+    match shown {
+        Shown::Json => print_json(&report)?,
+        Shown::Lines => print(&report, false, false, |k| k.release == release, |_| true)?,
+        Shown::Nothing => {}
     }
     Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
 
-pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Outcome, String> {
+pub fn kmp(context: &Context, nvr: &str, event: Event, shown: Shown) -> Result<Outcome, String> {
     let package = (event == Event::Added).then(|| nvr.to_string());
     let options = Options {
         depmod: Depmod::from_environment(),
@@ -209,8 +235,10 @@ pub fn kmp(context: &Context, nvr: &str, event: Event, quiet: bool) -> Result<Ou
     if event == Event::Added && report.survey.inventory.kmps_named(nvr).is_empty() {
         log::warn!("no package {nvr} that owns third-party modules is installed");
     }
-    if !quiet {
-        print(&report, false, false, |_| true, |kmp| kmp.package.name == name)?;
+    match shown {
+        Shown::Json => print_json(&report)?,
+        Shown::Lines => print(&report, false, false, |_| true, |kmp| kmp.package.name == name)?,
+        Shown::Nothing => {}
     }
     Ok(if report.failed() { Outcome::Failed } else { Outcome::Good })
 }
