@@ -45,7 +45,14 @@ fn the_system_log_hears_what_is_said_of_lost_drivers() {
     let output = rpm(&root, &[], &["-U"], &[&breaking()]);
     assert!(!output.success(), "{output}");
     let said: Vec<&str> = output.stderr.lines().filter_map(|l| l.strip_prefix("error: kmp: ")).collect();
-    let parts = ["foo-kmp-default-1.0", "install a foo-kmp-default", "KMP_POLICY=warn"];
+    let parts = [
+        "1 lost: foo-kmp-default",
+        "foo-kmp-default-1.0",
+        "install a foo-kmp-default",
+        "zypper addlock",
+        "KMP_POLICY=warn",
+        "kmp plan ",
+    ];
     assert_eq!(said.len(), parts.len(), "{output}");
     for (line, part) in said.iter().zip(parts) {
         let mut buffer = [0; 4096];

@@ -34,6 +34,7 @@ mod image;
 mod kernel_install;
 mod managers;
 mod originals;
+mod screens;
 mod stopped;
 mod updates;
 mod whole_updates;

@@ -2,7 +2,7 @@
 //! A throwaway root that is "/" for what runs in it: libzypp's commit plugins work for no other.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use testkit::{Output, TestRoot, run};
@@ -38,6 +38,22 @@ impl System {
 
     /// Runs a program in it, with variables.
     pub fn run(&self, variables: &[(&str, &str)], command: &[&str]) -> Output {
+        run(&mut self.enter(variables, command))
+    }
+
+    /// The same on a terminal of 80 columns: what is to be seen there, without blanks at the ends of lines.
+    pub fn on_a_terminal(&self, variables: &[(&str, &str)], command: &[&str]) -> String {
+        let enter = self.enter(variables, command);
+        let words = std::iter::once(enter.get_program()).chain(enter.get_args());
+        let words: Vec<String> = words.map(|w| format!("'{}'", w.to_str().unwrap())).collect();
+        let line = format!("stty rows 50 cols 80; exec {}", words.join(" "));
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "dumb").stdin(Stdio::null());
+        let shown = run(&mut script).stdout.replace("\r\n", "\n");
+        shown.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    fn enter(&self, variables: &[(&str, &str)], command: &[&str]) -> Command {
         let layers: Vec<&str> = self.layers.iter().map(|layer| layer.to_str().unwrap()).collect();
         let mut enter = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/zypper/enter.sh"));
         enter.arg(self.root.path()).arg(layers.join(":")).arg(self.root.home().join("work"));
@@ -46,7 +62,7 @@ impl System {
             .arg("KMP_INDEX=depmod")
             .args(variables.iter().map(|(name, value)| format!("{name}={value}")))
             .args(command);
-        run(&mut enter)
+        enter
     }
 }
 

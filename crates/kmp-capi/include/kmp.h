@@ -250,7 +250,7 @@ int kmp_transaction_judge(kmp_transaction_t *transaction, const char *policy, km
 #define KMP_LEVEL_INFO 6    /* for those who want to know all */
 
 /*
- * Hears messages for people, each a line that is safe to print, at one of the levels. It must not call the
+ * Hears messages for people, each a line that is safe to print (on a terminal some lines), at one of the levels. It must not call the
  * library.
  */
 typedef void (*kmp_say_t)(void *context, int level, const char *text);
@@ -392,7 +392,7 @@ struct kmp_finding {
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */
 	const char *path;    /* of the module or package file, or of the file with the problem; not necessarily UTF-8 */
 	const char *text;    /* one line for people; never NULL; safe to print */
-	const char *advice;  /* what to do about it, for people */
+	const char *advice;  /* what to do about it, for people; of a KMP_MESSAGE the line to type at its end */
 	size_t reasons;      /* how many reasons kmp_report_reason() has for it */
 	uint32_t policy;     /* KMP_LOST, KMP_MESSAGE: KMP_POLICY_ABORT, KMP_POLICY_WARN, KMP_POLICY_NONE; else 0 */
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */

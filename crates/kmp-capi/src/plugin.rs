@@ -42,7 +42,7 @@ pub mod level {
     pub const INFO: c_int = 6;
 }
 
-/// Hears messages for people, each a line that is safe to print, at one of the levels. It must not call the
+/// Hears messages for people, each a line that is safe to print (on a terminal some lines), at one of the levels. It must not call the
 /// library.
 pub type Say = Option<extern "C" fn(context: *mut c_void, level: c_int, text: *const c_char)>;
 

@@ -150,7 +150,7 @@ pub struct Finding {
     pub path: *const c_char,
     /// one line for people; never NULL; safe to print
     pub text: *const c_char,
-    /// what to do about it, for people
+    /// what to do about it, for people; of a KMP_MESSAGE the line to type at its end
     pub advice: *const c_char,
     /// how many reasons kmp_report_reason() has for it
     pub reasons: usize,
@@ -219,6 +219,10 @@ impl Entry {
 
     pub fn text(&self) -> Cow<'_, str> {
         self.text.to_string_lossy()
+    }
+
+    pub fn advised(&self) -> Option<Cow<'_, str>> {
+        self.advice.as_deref().map(CStr::to_string_lossy)
     }
 
     pub fn of_release(&self) -> Option<&CStr> {

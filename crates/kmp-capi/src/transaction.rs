@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
-use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Weight};
+use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Tools, Weight};
 use kmp_core::inventory::ModulesDirs;
 use kmp_core::problem::Problem;
 use kmp_core::survey::{Selection, Survey};
@@ -300,7 +300,8 @@ pub extern "C" fn kmp_transaction_judge(
 ) -> c_int {
     ret::make(out, || {
         let transaction = arg::exclusive(transaction, "transaction")?;
-        transaction.judge(if policy.is_null() { Ok(None) } else { read_policy(policy).map(Some) })
+        let policy = if policy.is_null() { Ok(None) } else { read_policy(policy).map(Some) };
+        transaction.judge(policy, None, true)
     })
 }
 
@@ -311,8 +312,14 @@ fn read_policy(policy: *const c_char) -> Result<Policy, Error> {
 }
 
 impl Transaction {
-    /// Judges it, and spends it whatever comes of that.
-    pub(crate) fn judge(&mut self, policy: Result<Option<Policy>, Error>) -> Result<Report, Error> {
+    /// Judges it, and spends it whatever comes of that. For the message: the command line that is being judged, where it is known,
+    /// and whether it may be stopped.
+    pub(crate) fn judge(
+        &mut self,
+        policy: Result<Option<Policy>, Error>,
+        again: Option<String>,
+        may_stop: bool,
+    ) -> Result<Report, Error> {
         let mut elements = self.elements.take().ok_or_else(spent)?;
         let policy = policy?;
         if policy == Some(Policy::Off) {
@@ -348,6 +355,7 @@ impl Transaction {
         let running = Running { release: running.as_deref(), use_of: &use_of };
         let orders = Orders { config: &config, policy, nothing_boots };
         let judged = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
+        let tools = Tools::of(survey.inventory.conventions.dialect, again);
         problems.extend(in_use.into_inner().map(|in_use| in_use.unread).unwrap_or_default());
         for finding in &judged.findings {
             let lost = &finding.lost;
@@ -358,8 +366,8 @@ impl Transaction {
             };
             let entry = Entry::new(kind::LOST, state, &lost.line());
             let mut entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
-            if let Some(advice) = lost.advice() {
-                entry = entry.advice(&advice);
+            if let Some(advice) = guard::advice(std::slice::from_ref(finding), &tools).first() {
+                entry = entry.advice(&advice.to_string());
             }
             entry = entry.reasons(&lost.reasons);
             entry.loaded = lost.needed_for.is_loaded;
@@ -371,8 +379,11 @@ impl Transaction {
             });
             report.entries.push(entry);
         }
-        report.entries.extend(guard::block(&judged.findings).iter().map(|line| {
+        report.entries.extend(guard::block(&judged, &tools, may_stop).iter().map(|line| {
             let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
+            if let Some(command) = &line.command {
+                entry = entry.advice(command);
+            }
             entry.policy = policy_of(line.action);
             entry
         }));

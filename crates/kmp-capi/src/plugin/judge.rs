@@ -103,7 +103,8 @@ impl Plugin {
             self.run.is_known = self.add_pending(transaction);
             may_stop = self.run.is_known;
         }
-        match transaction.judge(Ok(self.run.policy)) {
+        let again = Caller::of_this_process().again();
+        match transaction.judge(Ok(self.run.policy), again, may_stop) {
             Ok(report) => {
                 self.report_losses(&report, may_stop);
                 !may_stop || report.verdict != verdict::ABORT
@@ -165,17 +166,17 @@ impl Plugin {
     }
 
     fn report_losses(&self, report: &Report, may_stop: bool) {
-        let mut is_unsure = false;
+        let is_unsure = !may_stop && report.verdict == verdict::ABORT;
         for entry in &report.entries {
             match entry.kind {
                 kind::MESSAGE => {
                     let level = match entry.policy {
-                        policy::ABORT if may_stop => Level::Error,
-                        policy::ABORT | policy::WARN => Level::Warning,
+                        policy::ABORT => Level::Error,
+                        policy::WARN => Level::Warning,
                         _ => Level::Notice,
                     };
-                    self.voice.everywhere(level, &entry.text());
-                    is_unsure |= !may_stop && entry.policy == policy::ABORT;
+                    let command = entry.advised();
+                    self.voice.message(level, &entry.text(), command.as_deref());
                 }
                 kind::PROBLEM => self.voice.fault("not taken into account", &entry.text()),
                 _ => {}

@@ -6,6 +6,7 @@ use std::ffi::{CString, c_int, c_void};
 use std::io::Write;
 use std::path::Path;
 
+use kmp_core::guard;
 use kmp_core::guest::Caller;
 use kmp_core::system_log::{self, SystemLog};
 
@@ -36,11 +37,20 @@ pub(crate) struct Voice {
     is_other_root: bool,
     /// Where rpm's log goes nobody sees it: messages go to standard error, too.
     is_hidden: bool,
+    /// Somebody reads it on a terminal: it is broken between words.
+    is_watched: bool,
 }
 
 impl Voice {
     pub fn new(say: Say, context: *mut c_void) -> Self {
-        Self { say, context, has_warned: Cell::new(false), is_other_root: false, is_hidden: false }
+        Self {
+            say,
+            context,
+            has_warned: Cell::new(false),
+            is_other_root: false,
+            is_hidden: false,
+            is_watched: false,
+        }
     }
 
     /// A transaction begins; `root`: whose, where that is known.
@@ -48,25 +58,32 @@ impl Voice {
         self.has_warned.set(false);
         if let Some(root) = root {
             self.is_other_root = root != Path::new("/");
-            self.is_hidden = Caller::of_this_process().hides_messages();
+            let caller = Caller::of_this_process();
+            (self.is_hidden, self.is_watched) = (caller.hides_messages(), caller.is_watched());
         }
     }
 
     /// Says it in rpm's log, and where that is seen by nobody on standard error, as rpm would.
     pub fn line(&self, level: Level, text: &str) {
+        self.with_command(level, text, None);
+    }
+
+    /// The same of a text that may end with a line to type, which is not broken.
+    fn with_command(&self, level: Level, text: &str, command: Option<&str>) {
         let prefix = match level {
             Level::Error => "error: ",
             Level::Warning => "warning: ",
             Level::Notice | Level::Info => "",
         };
+        let prefix = format!("{prefix}kmp: ");
+        let text = if self.is_watched { shown(&prefix, text, command) } else { shortened(c_text(text)) };
         if self.is_hidden && level != Level::Info {
-            let text = shortened(c_text(text));
-            let line = [prefix.as_bytes(), b"kmp: ", text.as_bytes(), b"\n"].concat();
+            let line = [prefix.as_bytes(), text.as_bytes(), b"\n"].concat();
             // Who has closed it does not want to know.
             let _ = std::io::stderr().write_all(&line);
         }
         if let Some(say) = self.say {
-            say(self.context, level as c_int, shortened(c_text(text)).as_ptr());
+            say(self.context, level as c_int, text.as_ptr());
         }
     }
 
@@ -89,6 +106,12 @@ impl Voice {
         self.system(level, text);
     }
 
+    /// Says it in both, with the line to type that the text may end with.
+    pub fn message(&self, level: Level, text: &str, command: Option<&str>) {
+        self.with_command(level, text, command);
+        self.system(level, text);
+    }
+
     /// Says that something of ours did not work: the first time as a warning, then for those who want to know
     /// all.
     pub fn fault(&self, what: &str, why: &str) {
@@ -100,6 +123,14 @@ impl Voice {
     pub fn remark(&self, text: &str) {
         self.fault("run-time files", text);
     }
+}
+
+/// A text as a terminal shows it behind `prefix`, which is not in it.
+fn shown(prefix: &str, text: &str, command: Option<&str>) -> CString {
+    let text = shortened(c_text(text));
+    let lines = guard::wrapped(prefix, &text.to_string_lossy(), command);
+    let lines = lines.join("\n");
+    CString::new(lines.strip_prefix(prefix).unwrap_or(&lines)).unwrap_or(text)
 }
 
 fn shortened(text: CString) -> CString {

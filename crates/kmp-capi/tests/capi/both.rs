@@ -9,7 +9,7 @@ use std::path::Path;
 use kmp_core::abi::Reason;
 use kmp_core::check::{Request, check};
 use kmp_core::config::{Config, Policy};
-use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Use, Weight};
+use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Tools, Use, Weight};
 use kmp_core::inventory::{Loader, ModulesDirs};
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
@@ -122,7 +122,8 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     let config = Config::load(&opened, &mut Vec::new());
     let orders = Orders { config: &config, policy, nothing_boots: false };
     let running = Running { release: None, use_of: &|_| Use::default() };
-    let findings = guard::judge(&opened, &rpm, &survey, elements, &running, &orders).findings;
+    let judged = guard::judge(&opened, &rpm, &survey, elements, &running, &orders);
+    let findings = &judged.findings;
     let number = |action| match action {
         Action::Stop => (1, 2),
         Action::Warn => (2, 1),
@@ -130,7 +131,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
     };
     let worst = findings.iter().map(|f| number(f.action).1).max().unwrap_or(0);
     let mut lines = vec![format!("verdict {worst}")];
-    for finding in &findings {
+    for finding in findings {
         let lost = &finding.lost;
         let state = match lost.weight {
             Weight::None => 32,
@@ -142,7 +143,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
         lines.push(format!("5 {state} {} {} {modules} policy {policy} loaded 0", lost.kernel, lost.nvr));
         reasons(&mut lines, &lost.reasons);
     }
-    for line in guard::block(&findings) {
+    for line in guard::block(&judged, &Tools::of(survey.inventory.conventions.dialect, None), true) {
         lines.push(format!("8 0 - - - policy {} loaded 0", number(line.action).0));
     }
     lines

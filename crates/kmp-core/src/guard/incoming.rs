@@ -19,6 +19,8 @@ pub struct IncomingKernel {
     pub packages: BTreeSet<String>,
     /// Does the kernel itself come? Else only more modules for it do.
     pub is_whole: bool,
+    /// A package file that it is in, where that is known.
+    pub file: Option<PathBuf>,
 }
 
 /// What of a kernel's own modules only their contents show.

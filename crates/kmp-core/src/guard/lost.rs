@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which drivers a transaction would lose. Pure.
 
+use std::path::PathBuf;
+
 use rpm_meta::vercmp;
 
 use super::after::After;
@@ -40,6 +42,10 @@ pub struct Lost {
     pub kernel: String,
     /// What the kernel is to the transaction.
     pub role: Role,
+    /// The name of the package to ask for where a kernel of its kind is wanted, if one is known.
+    pub kernel_package: Option<String>,
+    /// A package file that a kernel which comes is in.
+    pub kernel_file: Option<PathBuf>,
     /// NAME-VERSION-RELEASE of the newest version that there would be, and does not work; `None` where none would be left.
     pub failing: Option<String>,
     /// Why that one does not work.
@@ -86,7 +92,15 @@ pub fn foresee(survey: &Survey, transaction: &Transaction, given: &Given<'_>) ->
                 result.extend(after.to_be_made(survey, index, kernel, maker));
             } else if let Some(missing) = after.missing(survey, index, kernel, given) {
                 let weighed = weigh(missing, after.driver(installed), kernel, is_sure, &kernels, given);
-                result.push(Lost { remedy: remedy(&weighed, survey, given), ..weighed });
+                let comes = transaction.kernels.iter().find(|k| k.kernel.release == kernel.release);
+                result.push(Lost {
+                    remedy: remedy(&weighed, survey, given),
+                    // The shortest name is the kernel itself: there is `kernel-core` besides `kernel-modules-extra`.
+                    kernel_package: comes
+                        .and_then(|k| k.packages.iter().min_by_key(|name| name.len()).cloned()),
+                    kernel_file: comes.and_then(|k| k.file.clone()),
+                    ..weighed
+                });
             }
         }
     }
@@ -164,6 +178,8 @@ impl After<'_> {
             modules: missing.iter().map(|m| m.name.to_string()).collect(),
             kernel: kernel.release.into(),
             role: kernel.role,
+            kernel_package: None,
+            kernel_file: None,
             failing: None,
             reasons: Vec::new(),
             weight: Weight::None,
@@ -209,6 +225,8 @@ impl After<'_> {
             modules: lacks.iter().map(|m| m.name.to_string()).collect(),
             kernel: kernel.release.into(),
             role: kernel.role,
+            kernel_package: None,
+            kernel_file: None,
             failing: newest.map(|k| self.package(k).nvr()),
             reasons: newest.map(|k| reasons(k).cloned().collect()).unwrap_or_default(),
             weight,

@@ -15,6 +15,7 @@
 //! it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that cannot be read)
 //! is no loss, either.
 
+mod advice;
 mod after;
 mod elements;
 mod given;
@@ -23,6 +24,7 @@ mod itself;
 mod kernels;
 mod lost;
 mod machine;
+mod manager;
 mod outlook;
 mod plan;
 mod policy;
@@ -31,6 +33,7 @@ mod remedy;
 mod summary;
 mod words;
 
+pub use advice::{Advice, advice};
 pub use after::Source;
 pub use elements::Elements;
 pub use given::{Given, Use};
@@ -38,12 +41,13 @@ pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal,
 pub use kernels::Role;
 pub use lost::{Foreseen, Lost, Weight, foresee};
 pub use machine::{Judged, Running, judge};
+pub use manager::{Manager, Tools};
 pub use outlook::{Fate, Outlook, Prospect};
 pub use plan::{PlanError, Planned, Question, plan};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use remedy::Remedy;
-pub use words::{LINES, Line, advice, block};
+pub use words::{COLUMNS, LINES, Line, block, wrapped};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use librpm_rt::Librpm;
 use super::elements::Elements;
 use super::incoming::{Asked, Removal};
 use super::machine::{Judged, Running, judge};
+use super::manager::Tools;
 use super::policy::Orders;
 use crate::ids::KmpId;
 use crate::inventory::{Inventory, Loader, ModulesDirs, NoKernel};
@@ -35,6 +36,10 @@ pub struct Planned {
     pub judged: Judged,
     /// The releases of the kernels that come.
     pub coming: BTreeSet<String>,
+    /// Does something come or go, so that it is one of rpm's transactions?
+    pub is_transaction: bool,
+    /// What there is to type with.
+    pub tools: Tools,
     /// What was not taken into account.
     pub problems: Vec<Problem>,
 }
@@ -117,7 +122,9 @@ pub fn plan(
         () => Asked::Nothing,
     });
     let judged = judge(root, rpm, &survey, elements, running, orders);
-    Ok(Planned { judged, coming, problems: std::mem::take(&mut survey.problems) })
+    let is_transaction = !(question.files.is_empty() && question.erased.is_empty());
+    let tools = Tools::of(survey.inventory.conventions.dialect, None);
+    Ok(Planned { judged, coming, is_transaction, tools, problems: std::mem::take(&mut survey.problems) })
 }
 
 /// The installed KMPs of that name.

@@ -39,7 +39,7 @@ impl Outlook {
         add(&to_be_made, "is built on this machine", "are built on this machine");
         add(&is_own, "the kernel has itself", "the kernel has itself");
         add(&|fate| matches!(fate, Fate::Unknown(_)), "is not known", "are not known");
-        add(&|fate| matches!(fate, Fate::Fails(_)), "comes and does not work", "come and do not work");
+        add(&|fate| matches!(fate, Fate::Fails(_)), "that comes is refused", "that come are refused");
         text
     }
 

@@ -5,8 +5,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-use super::named;
+use super::{again, named};
 
 /// Longer command lines are read as far as this.
 const LIMIT: u64 = 1 << 16;
@@ -56,6 +57,31 @@ impl Caller {
     /// the transaction failed.
     pub fn hides_messages(&self) -> bool {
         self.program == "dnf5"
+    }
+
+    /// The command line that a person has typed, as a shell takes it; `None` where it is not known, or too long to be typed again.
+    pub fn again(&self) -> Option<String> {
+        let process = self.zypp_is_running.as_deref().and_then(leading_number);
+        let mut line = CommandLine::Of(process.map_or_else(|| "self".into(), |process| process.to_string()));
+        line.read().ok()?;
+        match line {
+            CommandLine::Words(words) => again::typed(&words),
+            CommandLine::All | CommandLine::Of(_) => None,
+        }
+    }
+
+    /// Does a person see on a terminal what is written? Of libzypp's helpers, what zypper writes.
+    pub fn is_watched(&self) -> bool {
+        let process = self.zypp_is_running.as_deref().and_then(leading_number);
+        let process = process.map_or_else(|| "self".into(), |process| process.to_string());
+        // By the device, as its name may be out of sight: consoles and serial lines, pseudo terminals.
+        let is_terminal = |number| {
+            std::fs::metadata(format!("/proc/{process}/fd/{number}")).is_ok_and(|file| {
+                let major = (file.rdev() >> 8) & 0xfff;
+                file.file_type().is_char_device() && matches!(major, 4 | 5 | 136..=143 | 204 | 229)
+            })
+        };
+        is_terminal(1) && is_terminal(2)
     }
 
     /// By whose command line it can be known whether somebody has asked for a package to be erased.

@@ -6,6 +6,7 @@
 //! `plugin.rs`). Here are the decisions, pure but for [`Caller::of_this_process`], [`CommandLine::read`] and
 //! [`packages::find`].
 
+mod again;
 mod caller;
 mod commit;
 mod named;

@@ -20,8 +20,18 @@ pub struct Plan {
     lost: usize,
     /// The kernels concerned, newest first.
     kernels: Vec<Kernel>,
-    /// What helps, in the words of the plugin's message.
-    advice: Vec<String>,
+    /// What helps, each piece once for all drivers that share it.
+    advice: Vec<Advice>,
+}
+
+/// A piece of advice.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Advice {
+    /// What to do, in words.
+    text: String,
+    /// The line to type for it.
+    command: String,
 }
 
 /// A kernel as it would be.
@@ -109,7 +119,10 @@ pub fn print(planned: &Planned) -> Result<(), String> {
         stops: planned.judged.findings.iter().any(|f| f.action == Action::Stop),
         lost: planned.judged.kernels.iter().map(|k| k.lost().count()).sum(),
         kernels: kernels.map(|k| kernel(planned, k)).collect(),
-        advice: guard::advice(&planned.judged.findings),
+        advice: guard::advice(&planned.judged.findings, &planned.tools)
+            .into_iter()
+            .map(|advice| Advice { text: advice.text, command: advice.command })
+            .collect(),
     };
     json::print(&plan)
 }

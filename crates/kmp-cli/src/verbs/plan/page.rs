@@ -25,13 +25,20 @@ fn draw(page: &mut Page, planned: &Planned) {
     for kernel in &concerned {
         draw_kernel(page, kernel, concerned.len() > 1);
     }
-    for advice in guard::advice(&planned.judged.findings) {
-        page.wrapped(0, &format!("To do: {advice}"));
+    let advice = guard::advice(&planned.judged.findings, &planned.tools);
+    if !advice.is_empty() {
+        page.line("");
     }
-    let stops = |action: Action| planned.judged.findings.iter().any(|f| f.action == action);
+    for advice in advice {
+        page.wrapped(0, &format!("{}:", advice.text));
+        page.line(format!("    {}", advice.command));
+    }
+    let does = |action: Action| planned.judged.findings.iter().any(|f| f.action == action);
     match () {
-        () if stops(Action::Stop) => page.wrapped(0, "rpm would be stopped by kmp's plugin."),
-        () if stops(Action::Warn) => page.wrapped(0, "rpm would go on, and kmp's plugin would warn."),
+        () if planned.is_transaction && does(Action::Stop) => page.wrapped(0, "kmp's plugin would stop rpm."),
+        () if planned.is_transaction && does(Action::Warn) => {
+            page.wrapped(0, "kmp's plugin would warn, and let rpm go on.")
+        }
         () => {}
     }
 }

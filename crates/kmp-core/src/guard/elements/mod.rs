@@ -63,6 +63,7 @@ struct Parts {
     is_whole: bool,
     /// Source packages that they were built from.
     sources: HashSet<String>,
+    file: Option<PathBuf>,
 }
 
 impl Elements {
@@ -109,7 +110,11 @@ impl Elements {
         let contents = file.contents(&Self::concerns_bytes)?;
         self.obsoletes.extend(contents.obsoletes.into_iter().map(|o| o.name));
         let added = self.add_package(contents.package, &contents.requires, Some(&mut file))?;
-        self.kernel_files.extend(added.map(|release| (release, file)));
+        if let Some(release) = added {
+            let parts = self.kernels.entry(release.clone()).or_default();
+            parts.file.get_or_insert_with(|| file.path().to_path_buf());
+            self.kernel_files.push((release, file));
+        }
         Ok(())
     }
 
@@ -329,10 +334,10 @@ impl Elements {
             let config = parts.config.unwrap_or_default();
             // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
             let builtin = parts.builtin.unwrap_or_default();
-            let Parts { in_tree, packages, is_whole, traits, .. } = parts;
+            let Parts { in_tree, packages, is_whole, traits, file, .. } = parts;
             let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
             self.policy.complete(&mut kernel);
-            IncomingKernel { kernel, in_tree, packages, is_whole }
+            IncomingKernel { kernel, in_tree, packages, is_whole, file }
         });
         Transaction {
             kernels: kernels.collect(),

@@ -109,7 +109,13 @@ impl Coming<'_> {
                 let kernel = made::kernel(&builder(krel, *crc));
                 let packages = package.iter().map(|name| (*name).to_string()).collect();
                 let in_tree = HashSet::new();
-                self.transaction.kernels.push(IncomingKernel { kernel, in_tree, packages, is_whole: true });
+                self.transaction.kernels.push(IncomingKernel {
+                    kernel,
+                    in_tree,
+                    packages,
+                    is_whole: true,
+                    file: None,
+                });
             }
             Made::Driver { package, origin, below, crc } => {
                 let path = Path::new("/usr/lib/modules").join(origin).join(below);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What helps against the loss of drivers, for people: each piece once for all drivers that share it, and each with the line to
+//! type. Pure.
+
+use std::fmt;
+
+use super::kernels::Role;
+use super::lost::{Lost, Weight};
+use super::manager::Tools;
+use super::policy::{Action, Finding};
+use super::remedy::Remedy;
+use super::words::{NAMED, listed};
+
+/// A piece of advice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What it is about: the most that is done about one of these drivers.
+    pub action: Action,
+    /// What to do.
+    pub text: String,
+    /// The line to type for it.
+    pub command: String,
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.text, self.command)
+    }
+}
+
+/// What helps: first against what a transaction is stopped for.
+pub fn advice(findings: &[Finding], tools: &Tools) -> Vec<Advice> {
+    let mut sorted: Vec<&Finding> = findings.iter().filter(|f| f.action != Action::Say).collect();
+    sorted.sort_by_key(|f| std::cmp::Reverse(f.action));
+    let mut groups: Vec<(Action, Vec<&Lost>)> = Vec::new();
+    for finding in sorted {
+        let lost = &finding.lost;
+        match groups.iter_mut().find(|(_, group)| group.iter().any(|other| other.shares_with(lost))) {
+            Some((_, group)) => group.push(lost),
+            None => groups.push((finding.action, vec![lost])),
+        }
+    }
+    let mut all: Vec<Advice> = Vec::new();
+    let pieces =
+        groups.iter().filter_map(|(action, group)| of_group(group, tools).map(|piece| (action, piece)));
+    for (action, (text, command)) in pieces {
+        all.push(Advice { action: *action, text, command });
+    }
+    // That is the last thing to do, and once for a kernel.
+    for (action, group) in &groups {
+        if let Some((text, command)) = keep_the_old_kernel(group[0], tools)
+            && all.iter().all(|known| known.text != text)
+        {
+            all.push(Advice { action: *action, text, command });
+        }
+    }
+    all
+}
+
+impl Lost {
+    /// Does the same help against both?
+    fn shares_with(&self, other: &Lost) -> bool {
+        let is_silent = |lost: &Lost| lost.remedy == Remedy::Keep && lost.weight == Weight::Warning;
+        self.remedy == other.remedy && self.kernel == other.kernel && is_silent(self) == is_silent(other)
+    }
+}
+
+/// Text and command for what shares both; `None` where nothing has to be done.
+fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
+    let first = group.first()?;
+    let mut packages: Vec<&str> = group.iter().map(|lost| lost.package.as_str()).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    // Who they are was said before.
+    let named = match packages.len() {
+        0..=NAMED => listed(packages.iter().map(ToString::to_string)),
+        many => format!("all {many}"),
+    };
+    let nvrs = listed(group.iter().map(|lost| lost.nvr.clone()));
+    let (manager, kernel, is_one) = (tools.manager, &first.kernel, packages.len() == 1);
+    let a = if is_one { format!("a {named}") } else { format!("builds of {named}") };
+    let coming = first.kernel_package.as_deref().filter(|_| first.role == Role::Comes);
+    let install = || manager.install(coming, &packages);
+    Some(match &first.remedy {
+        Remedy::Keep if first.weight == Weight::Warning => return None,
+        Remedy::Keep => (format!("keep {nvrs}"), manager.keep(&packages)),
+        Remedy::EraseAlone => (
+            format!(
+                "keep {nvrs}; if you want {}, in a transaction without kernels",
+                if is_one { "it gone, erase it by its name" } else { "them gone, erase them by their names" }
+            ),
+            manager.remove(&packages),
+        ),
+        Remedy::Rebuild if first.role == Role::Comes => {
+            let its = if is_one {
+                "built for it in the same transaction"
+            } else {
+                "for it in the same transaction"
+            };
+            (format!("install {a} {its}"), install())
+        }
+        Remedy::Rebuild => (format!("install {a} for kernel {kernel}"), install()),
+        Remedy::KernelPackage { exporter, package: Some(owner) } => (
+            format!(
+                "install {owner} of kernel {kernel}, too: it has {exporter}, and another build of {named} does not help"
+            ),
+            manager.install(coming, &[owner]),
+        ),
+        Remedy::KernelPackage { exporter, package: None } => (
+            format!(
+                "install the package of kernel {kernel} that has {exporter}, too; another build of {named} does not help"
+            ),
+            manager.find(exporter),
+        ),
+        Remedy::NewerSource { symbol, exporter } => (
+            format!(
+                "{symbol} was in {exporter} of the old kernel; install the package of kernel {kernel} that has it, or a \
+                 newer version of {named} that does without"
+            ),
+            manager.find(exporter),
+        ),
+        Remedy::Licence { symbol } => (
+            format!(
+                "no build of this {named} helps, since {symbol} is for GPL-compatible modules only; install a version \
+                 that does without"
+            ),
+            install(),
+        ),
+        Remedy::Signature => (format!("install {a} with a signature that the kernel takes"), install()),
+        Remedy::OtherDriver { module } => (
+            format!(
+                "install the package with {module} for kernel {kernel}, which {named} needs, in the same transaction"
+            ),
+            manager.find(module),
+        ),
+    })
+}
+
+/// What always helps against a kernel that comes.
+fn keep_the_old_kernel(lost: &Lost, tools: &Tools) -> Option<(String, String)> {
+    let helps = lost.role == Role::Comes && lost.remedy != Remedy::EraseAlone && lost.remedy != Remedy::Keep;
+    let command = || tools.manager.keep_kernel(lost.kernel_package.as_deref());
+    helps.then(|| ("or keep the old kernel".to_string(), command()))
+}
