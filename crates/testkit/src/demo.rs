@@ -138,7 +138,14 @@ impl Demo<'_> {
         for line in output.stdout.lines().chain(output.stderr.lines()) {
             // By rpm itself, in words of its own in each version, of what kmp has said already.
             if !line.contains("Plugin kmp: hook ") {
-                self.say(&fold(&line.replace(&*root, "")));
+                let line = line.replace(&*root, "");
+                // Packages are named by where they were built: shown as if that were the working directory.
+                let words = line.split(' ').map(|word| match word.ends_with(".rpm") {
+                    true => format!("./{}", word.rsplit('/').next().unwrap_or(word)),
+                    false => word.to_string(),
+                });
+                let line = words.collect::<Vec<_>>().join(" ");
+                self.say(&fold(&line));
             }
         }
         if output.status != Some(0) {
