@@ -768,3 +768,48 @@ fn an_equal_initrd_of_sdbootutil_is_new() {
         assert_eq!(machine.markers().is_empty(), status == 0, "{entry}");
     }
 }
+
+/// What is wrong, what it means and what to do, at 80 columns.
+#[test]
+fn whole_screens() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, old) = foo("1");
+    root.install(&[&one]);
+    machine.initrd(SAME, &[(LINK, old)]);
+    root.update(&[&foo("2").0]);
+    good(root, &["sync", "--no-initrd"]);
+    std::fs::remove_file(root.join(format!("boot/initrd-{OTHER}"))).unwrap();
+    // On a terminal: stdout and stderr are one.
+    let screen = |args: &str, status: i32| {
+        let line =
+            format!("stty rows 24 cols 80; '{KMP}' --root '{}' --run-in-root {args}", root.path().display());
+        let mut script = root.command("script");
+        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
+        let output = run(script.stdin(std::process::Stdio::null()));
+        assert_eq!(output.status, Some(status), "{output}");
+        output.stdout.replace('\r', "").replace(&root.path().display().to_string(), "")
+    };
+    assert_eq!(
+        screen("initrd --dry-run", 1),
+        "6.4.0-1-default: no new initrd: the initrd is up to date\n\
+         6.4.0-2-default: a new initrd is needed: foo: the initrd has another build\n\
+         6.4.0-3-default: a new initrd is needed: there is no initrd\n"
+    );
+    machine.program("usr/bin/dracut", "exit 0\n");
+    // Nothing of a message's is folded by kmp: the terminal does it, and what was written can be copied.
+    assert_eq!(
+        screen(&format!("initrd --kernel {SAME}"), 2),
+        "kmp: error: kernel 6.4.0-2-default needs a new initrd (foo: the initrd has another build), but \
+         /usr/bin/dracut could not make the initrd of kernel 6.4.0-2-default: it ended without an error, but \
+         /boot/initrd-6.4.0-2-default is the one that was there before\n"
+    );
+    machine.program("usr/bin/dracut", &makes_empty_initrds());
+    assert_eq!(
+        screen("initrd", 0),
+        "6.4.0-1-default: no new initrd: the initrd is up to date\n\
+         6.4.0-2-default: a new initrd was made: a request in /run/regenerate-initrd asks\n\
+         for it\n\
+         6.4.0-3-default: a new initrd was made: there is no initrd\n"
+    );
+}

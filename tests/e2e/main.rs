@@ -20,6 +20,7 @@ mod hostile_modules;
 mod hostile_paths;
 mod hostile_rpmdb;
 mod index;
+mod index_trust;
 mod initrd;
 mod initrd_requests;
 mod killed;

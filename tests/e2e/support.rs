@@ -231,6 +231,14 @@ pub fn writes_nothing<T>(root: &TestRoot, run: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Makes a program of these lines. Not by this process: a script that is open for writing in a child of another test cannot
+/// be run.
+pub fn install_script(program: &std::path::Path, text: &str) {
+    let made =
+        Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(program).stdin(piped(text)).status();
+    assert!(made.unwrap().success());
+}
+
 /// A depmod that takes note of the kernels it runs for, and then calls the real one.
 pub struct DepmodLog {
     program: PathBuf,
@@ -253,13 +261,7 @@ impl DepmodLog {
     fn ending(root: &TestRoot, end: &str) -> Self {
         let (program, log) = (root.home().join("depmod"), root.home().join("depmod.log"));
         let text = format!("#!/bin/sh\nfor krel; do :; done\necho \"$krel\" >> '{}'\n{end}\n", log.display());
-        // Not by this process: a script that is open for writing in a child of another test cannot be run.
-        let made = Command::new("install")
-            .args(["-m", "755", "/dev/stdin"])
-            .arg(&program)
-            .stdin(piped(&text))
-            .status();
-        assert!(made.unwrap().success());
+        install_script(&program, &text);
         Self { program, log }
     }
 

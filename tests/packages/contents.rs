@@ -36,6 +36,7 @@ kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      1
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
 kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp                     100644
 kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp-suse                100644
+kmp-rpm-macros     /usr/share/man/man7/kmp-packaging.7*                          100644
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros                                40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples                       40755
 kmp-rpm-macros     DOCDIR/kmp-rpm-macros/examples/Kbuild               100644

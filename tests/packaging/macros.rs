@@ -51,8 +51,51 @@ fn flavours_are_named_or_excluded() {
         let output = workshop.expanded(&format!("{HEAD}{call}\n%description\nDrivers.\n")).expect_success();
         assert_eq!(packages(&output.stdout), expect, "{call}: {output}");
     }
-    let none = workshop.expanded(&format!("{HEAD}%kernel_module_package xen\n%description\nDrivers.\n"));
-    assert!(!none.success() && none.stderr.contains("no kernel to build for in"), "{none}");
+    // One that is not there is named; it is a fault where nothing is left to build for.
+    let with = |call: &str| workshop.expanded(&format!("{HEAD}{call}\n%description\nDrivers.\n"));
+    let there = "; there is debug, default, rt";
+    let none = with("%kernel_module_package xen");
+    assert!(!none.success() && none.stderr.contains("no kernel of flavour xen to build for in "), "{none}");
+    assert!(none.stderr.contains(&format!("{there}; install kernel-syms")), "{none}");
+    let some = with("%kernel_module_package default xen pae").expect_success();
+    assert_eq!(packages(&some.stdout), ["acme-kmp-default"]);
+    assert!(some.stderr.contains("no kernel of flavour xen, pae to build for in "), "{some}");
+    let without = with("%kernel_module_package -x xen debug").expect_success();
+    assert!(without.stderr.is_empty(), "{without}");
+}
+
+/// What a spec file needs can be asked for before it is there: the macros, and a kernel.
+#[test]
+fn requirements_are_read_before_they_are_installed() {
+    for (dialect, spec, needs) in
+        [("suse", "kmp-hello.spec", "kernel-syms"), ("redhat", "kmod-kmp-hello.spec", "kernel-devel")]
+    {
+        let spec = packaging().join("examples").join(spec);
+        let workshop = Workshop::new(dialect);
+        let asks = |command: &mut Command| {
+            let output = run_rpm(command.args(["-q", "--buildrequires"]).arg(&spec)).expect_success();
+            for wanted in ["kmp-rpm-macros", needs, "gcc"] {
+                assert!(output.stdout.lines().any(|line| line == wanted), "{dialect}: {wanted}: {output}");
+            }
+        };
+        // Without the macros, with a home that has none.
+        let home = tempfile::tempdir().unwrap();
+        asks(workshop.command("rpmspec").env("HOME", home.path()));
+        // With them, without a kernel.
+        asks(&mut workshop.command("rpmspec"));
+        // That cannot be built, and why.
+        let bare = run_rpm(
+            workshop.command("rpmbuild").env("HOME", home.path()).args(["-bp", "--nodeps"]).arg(&spec),
+        );
+        assert!(!bare.success() && bare.stderr.contains("install kmp-rpm-macros"), "{bare}");
+        for source in ["kmp_hello.c", "Kbuild"] {
+            workshop.source(source, "");
+        }
+        let none = run_rpm(workshop.command("rpmbuild").args(["-bb", "--nodeps"]).arg(&spec));
+        let said =
+            format!("no kernel to build for in {}; install {needs}", workshop.path("kernels").display());
+        assert!(!none.success() && none.stderr.contains(&said), "{none}");
+    }
 }
 
 #[test]
@@ -164,6 +207,7 @@ fn red_hat_variants_and_their_filelist() {
     let call = "%kernel_module_package -n acme -f files default debug";
     let output = workshop.expanded(&format!("{HEAD}{call}\n%description\nDrivers.\n")).expect_success();
     assert_eq!(packages(&output.stdout), ["kmod-acme", "kmod-acme-debug"]);
+    assert!(output.stderr.contains("no kernel of flavour debug to build for in "), "{output}");
     for line in ["/lib/modules/6.12.0-10.el10.x86_64.debug", "/etc/acme-debug", "/etc/acme"] {
         assert!(output.stdout.lines().any(|l| l == line), "{line}: {output}");
     }

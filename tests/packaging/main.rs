@@ -9,6 +9,7 @@ mod deps;
 mod examples;
 mod initrds;
 mod macros;
+mod new;
 mod peers;
 mod shapes;
 mod spec;

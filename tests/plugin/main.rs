@@ -6,6 +6,7 @@ mod bindings;
 mod budgets;
 mod built;
 mod command;
+mod demo;
 mod dnf;
 mod faults;
 mod initramfs;

@@ -7,7 +7,7 @@ use testkit::{Package, PackageBuilder};
 
 use crate::command::add_command;
 use crate::support::{
-    NEW, OLD, bare, depmods, kernel, kmp, link, plain_kmp, rpm, rpm_with, site, telling, turn_on,
+    NEW, OLD, bare, depmods, kernel, kmp, link, plain_kmp, rpm, rpm_env, rpm_with, site, telling, turn_on,
 };
 
 fn look(krel: &str, base: &str) -> String {
@@ -77,6 +77,47 @@ fn crowd() -> Vec<Package> {
     packages.push(telling(&new).scriptlet("post", &noting(&format!("kmp add-kernel {NEW}"))));
     packages.push(telling(&old));
     PackageBuilder::build_all(&packages)
+}
+
+/// A kernel and twenty KMPs come, for two kernels: depmod runs for the first kernel only, where nothing is known of it yet.
+#[test]
+fn a_whole_update_starts_no_depmod_where_it_has_agreed() {
+    let root = bare();
+    add_command(&root);
+    turn_on(&root);
+    let variables = [("KMP_INDEX", "incremental"), ("KMP_TEST_INDEX_COMPARE", "")];
+    let update = |options: &[&str], packages: &[Package]| {
+        let packages: Vec<&Package> = packages.iter().collect();
+        let output = rpm_env(&root, &variables, options, &packages).expect_success();
+        assert_eq!(output.stderr, "");
+        depmods(&root)
+    };
+    let ran = update(&["-i"], &crowd());
+    assert_eq!((ran.get(OLD), ran.get(NEW)), (Some(&1), None), "{ran:?}");
+    let newest = "6.4.0-5-default";
+    // With %posttrans, as all of it is done inside the root then: the depmod outside is another one.
+    assert_eq!(
+        update(&["-i"], &[telling(&kernel(newest, 7)).scriptlet("posttrans", "true").build()]),
+        BTreeMap::new()
+    );
+    let drivers =
+        (0..20).map(|n| plain_kmp(&format!("drv{n}"), "2.0", &kernel(OLD, 7)).scriptlet("posttrans", "true"));
+    let drivers = PackageBuilder::build_all(&drivers.collect::<Vec<_>>());
+    assert_eq!(update(&["-U"], &drivers), BTreeMap::new());
+    let indexes = || {
+        let mut files = root.tree();
+        files.retain(|path, _| path.to_string_lossy().contains("/modules."));
+        files
+    };
+    let ours = indexes();
+    for krel in [OLD, NEW, newest] {
+        assert!(krel == OLD || root.exists(link(krel, "drv19")));
+        std::fs::remove_file(root.join(format!("usr/lib/modules/{krel}/modules.dep"))).unwrap();
+    }
+    let mut sync = root.command(env!("CARGO_BIN_EXE_kmp"));
+    let sync = sync.env("KMP_INDEX", "depmod").arg("--root").arg(root.path()).args(["sync", "--no-initrd"]);
+    testkit::run(sync).expect_success();
+    assert_eq!(indexes(), ours, "depmod's are others");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `modules.alias`, `modules.softdep`, `modules.weakdep`: what modules say of themselves, in their order.
 
+use std::borrow::Cow;
+
 use crate::style::Style;
 use crate::trie::Writer;
 use crate::{Facts, Named, Strings, Unsure};
@@ -57,7 +59,10 @@ fn line(text: &mut Vec<u8>, word: &[u8], first: &[u8], second: &[u8]) {
 }
 
 /// A pattern as it is looked up: with `_` for `-`, but for what stands in brackets.
-pub fn normalised(pattern: &[u8]) -> Option<Vec<u8>> {
+pub fn normalised(pattern: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if memchr::memchr3(b'-', b'[', b']', pattern).is_none() {
+        return Some(pattern.into());
+    }
     let mut out = Vec::with_capacity(pattern.len());
     let mut bytes = pattern.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -77,5 +82,5 @@ pub fn normalised(pattern: &[u8]) -> Option<Vec<u8>> {
             byte => out.push(byte),
         }
     }
-    Some(out)
+    Some(out.into())
 }

@@ -85,7 +85,7 @@ pub fn text(lines: &[Vec<u8>]) -> Vec<u8> {
 pub fn binary(modules: &[Named<'_>], lines: &[Vec<u8>], style: Style) -> Result<Vec<u8>, Unsure> {
     let mut writer = Writer::default();
     for (place, (module, line)) in (0_u32..).zip(modules.iter().zip(lines)) {
-        writer.insert(module.name.clone(), place, line);
+        writer.insert(module.name.as_slice(), place, line);
     }
     writer.finish(style)
 }

@@ -10,7 +10,7 @@ const BUCKETS: u32 = 2048;
 
 /// Who exports each symbol. Of several modules the last one counts.
 pub fn owners<'a>(modules: &[Named<'a>]) -> Owners<'a> {
-    let mut owners = Owners::new();
+    let mut owners = Owners::with_capacity(modules.iter().map(|module| module.facts.exports().count()).sum());
     for (place, module) in (0..).zip(modules) {
         owners.extend(module.facts.exports().map(|symbol| (symbol, place)));
     }
@@ -32,9 +32,19 @@ pub fn text(modules: &[Named<'_>], owners: &Owners<'_>) -> Vec<u8> {
 
 /// `modules.symbols.bin`.
 pub fn binary(modules: &[Named<'_>], owners: &Owners<'_>, style: Style) -> Result<Vec<u8>, Unsure> {
+    const START: &[u8] = b"symbol:";
+    // In one piece of memory.
+    let mut keys = Vec::with_capacity(owners.keys().map(|symbol| START.len() + symbol.len()).sum());
+    for symbol in owners.keys() {
+        keys.extend_from_slice(START);
+        keys.extend_from_slice(symbol);
+    }
     let mut writer = Writer::default();
+    let mut rest = keys.as_slice();
     for (symbol, owner) in owners {
-        writer.insert([b"symbol:", *symbol].concat(), *owner, &modules[*owner as usize].name);
+        let (key, others) = rest.split_at(START.len() + symbol.len());
+        rest = others;
+        writer.insert(key, *owner, &modules[*owner as usize].name);
     }
     writer.finish(style)
 }

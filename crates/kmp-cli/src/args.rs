@@ -105,6 +105,8 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Write a spec file, and what it needs, for a package of kernel modules
+    New(New),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
@@ -231,6 +233,22 @@ pub struct Initrd {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// In SUSE's form: NAME-kmp-FLAVOR; the default form comes from kmp.conf and os-release
+    #[arg(long, conflicts_with = "redhat")]
+    pub suse: bool,
+    /// In Red Hat's form: kmod-NAME
+    #[arg(long)]
+    pub redhat: bool,
+    /// Package what is in this directory, by the dkms.conf in it
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub from_dkms: Option<PathBuf>,
+    /// The package's name; with --from-dkms, the default is the one in dkms.conf
+    #[arg(required_unless_present = "from_dkms")]
+    pub name: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -28,7 +28,7 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
-use crate::verbs::{check, deps, divert, explain, initrd, plan, status, sync};
+use crate::verbs::{check, deps, divert, explain, initrd, new, plan, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -103,6 +103,9 @@ fn run(args: &Args) -> Result<Outcome, String> {
     if let Verb::Deps(what) = &args.verb {
         return deps::run(&args.root, what);
     }
+    if let Verb::New(new) = &args.verb {
+        return new::run(&args.root, new, args.quiet > 0);
+    }
     let context = Context::open(&args.root)?.with_programs(args.run_in_root);
     let quiet = args.quiet > 0;
     match &args.verb {
@@ -125,6 +128,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
             sync::kmp(&context, nvr, sync::Event::Removed, sync::Shown::of(*json, quiet))
         }
         Verb::Deps(what) => deps::run(&args.root, what),
+        Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => Ok(divert::run(&context, what)),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.

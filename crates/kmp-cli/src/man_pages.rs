@@ -25,7 +25,7 @@ fn page(name: &str) -> String {
 fn pages() -> Vec<PathBuf> {
     let of = |dir: &str| fs::read_dir(project().join(dir)).unwrap().map(|e| e.unwrap().path());
     let all = of("packaging/man").chain(of("crates/kmp-capi/doc"));
-    all.filter(|p| p.extension().is_some_and(|e| ["3", "5", "8"].iter().any(|s| e == *s))).collect()
+    all.filter(|p| p.extension().is_some_and(|e| ["3", "5", "7", "8"].iter().any(|s| e == *s))).collect()
 }
 
 /// What follows a heading, with it, to the next of its kind.
@@ -226,8 +226,8 @@ fn every_page_has_its_sections() {
         for heading in ["NAME", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
         {
             let is_there = page.lines().any(|l| l.trim_start_matches(".SH ").trim_matches('"') == heading);
-            // A library has no exit status.
-            let of_library = path.extension().is_some_and(|e| e == "3");
+            // A library has no exit status, and neither has a course of action.
+            let of_library = path.extension().is_some_and(|e| e == "3" || e == "7");
             assert!(is_there || of_library, "{} has no {heading}", path.display());
         }
     }

@@ -21,7 +21,7 @@ use zstd::zstd_safe::{CCtx, CParameter, compress_bound, get_error_name};
 pub fn zstd(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let fail = |code| io::Error::other(get_error_name(code));
     let mut context = CCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
-    for parameter in [CParameter::CompressionLevel(1), CParameter::ChecksumFlag(true)] {
+    for parameter in [CParameter::CompressionLevel(-1), CParameter::ChecksumFlag(true)] {
         context.set_parameter(parameter).map_err(fail)?;
     }
     let mut packed = Vec::with_capacity(compress_bound(bytes.len()));

@@ -20,6 +20,7 @@
 mod arch;
 pub mod campaign;
 mod compress;
+pub mod demo;
 pub mod disturb;
 mod elf;
 mod hostile;

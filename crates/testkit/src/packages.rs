@@ -24,7 +24,7 @@ pub enum Use {
     Test,
     /// `cargo xtask releases`.
     Releases,
-    /// `cargo xtask judge`.
+    /// `cargo xtask judge`, and `cargo xtask kmps`.
     Judge,
     /// `cargo xtask rpm`.
     Rpm,
@@ -37,7 +37,10 @@ impl Use {
         (Self::Test, "the tests"),
         (Self::Rpm, "kmp's own packages (cargo xtask rpm)"),
         (Self::Releases, "the tests in newer Debian releases (cargo xtask releases)"),
-        (Self::Judge, "booting real kernels (cargo xtask judge)"),
+        (
+            Self::Judge,
+            "real kernels, booted, and drivers packaged for them (cargo xtask judge, cargo xtask kmps)",
+        ),
     ];
 }
 
@@ -166,6 +169,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),
     need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),
+    need(Use::Judge, "rpmbuild",           "rpm",             "rpm-build",    "rpm-build"),
+    need(Use::Judge, "patch",              "patch",           "patch",        "patch"),
     need(Use::Judge, "cpio",               "cpio",            "cpio",         "cpio"),
     need(Use::Judge, "xz",                 "xz-utils",        "xz",           "xz"),
     // To build small kernels, and to sign modules for them.

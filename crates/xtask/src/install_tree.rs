@@ -32,6 +32,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
     ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
+    ("packaging/man/*.7",                "/usr/share/man/man7/*",             0o644),
     ("packaging/man/*.8",                "/usr/share/man/man8/*",             0o644),
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
     ("crates/kmp-capi/include/kmp.h",    "/usr/include/kmp.h",                0o644),

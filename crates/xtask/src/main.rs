@@ -12,6 +12,7 @@ mod index;
 mod install;
 mod install_tree;
 mod judge;
+mod kmps;
 mod linked;
 mod plugin;
 mod privilege;
@@ -40,6 +41,7 @@ enum Chore {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Judge(judge::Arguments),
+    Kmps(kmps::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
@@ -79,6 +81,7 @@ impl Chore {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::Kmps(arguments) => kmps::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),

@@ -21,6 +21,22 @@ fn while_a_version_takes_anothers_place_beside_foreign_files() {
     assert!(done >= 50, "{done}");
 }
 
+/// The index that is written without depmod: what was interrupted is made up for with it.
+#[test]
+fn while_an_index_is_written_without_depmod() {
+    let root = first_links();
+    let sync = kmp(&root, &["-v", "sync"]).env("KMP_INDEX", "incremental");
+    let mut scenario = Scenario::new("index without depmod", root, &[A, B, C], sync.clone(), sync);
+    // It is of no use for other files.
+    scenario.kept.push("var/cache/kmp");
+    scenario.ignored.push("var/cache/kmp");
+    let said = scenario.undisturbed().expect_success().stderr;
+    assert!(said.contains(&format!("the index of kernel {B} was written without depmod")), "{said}");
+    scenario.restore();
+    let done = scenario.disturb();
+    assert!(done >= 60, "{done}");
+}
+
 #[test]
 fn while_a_kernel_goes() {
     let root = without_kernel();

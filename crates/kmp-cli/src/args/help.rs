@@ -53,6 +53,16 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "new",
+        [
+            ("kmp new --suse hello", "A package that builds at once, to begin with"),
+            (
+                "kmp new --redhat --from-dkms /usr/src/v4l2loopback-0.12.7",
+                "A package of a driver that is built by dkms",
+            ),
+        ],
+    ),
+    (
         "add-kernel",
         [
             ("kmp add-kernel 6.4.0-25-default", "In %post of a kernel"),

@@ -174,7 +174,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         )?;
     } else if !quiet {
         let mut page = Page::new();
-        all().filter_map(|(release, fate)| line(release, fate)).for_each(|line| page.line(line));
+        all().filter_map(|(release, fate)| line(release, fate)).for_each(|line| page.wrapped(0, &line));
         page.print()?;
     }
     system_log::report_initrds(context, all());

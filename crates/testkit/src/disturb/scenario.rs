@@ -70,7 +70,7 @@ enum Disturbed {
     Wrongly(String),
 }
 
-const KEPT: [&str; 4] = ["usr/lib/modules", "run", "boot", "var/lib/rpm"];
+const KEPT: [&str; 5] = ["usr/lib/modules", "run", "boot", "var/lib/rpm", "var/cache/kmp"];
 
 impl Scenario {
     /// `first` is disturbed, `second` makes up for it. Both get a `TMPDIR` of their own, which has to be empty at the end.

@@ -3,6 +3,7 @@
 //! in turns, and judged by the median.
 
 mod deps;
+mod index;
 pub mod measure;
 mod plugin;
 mod roots;
@@ -70,6 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let mut rows = Vec::new();
     check(&base, &kmp, &check_root, rounds.max(3), &mut rows)?;
     changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
+    index::rows(&kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
     idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
     plugin::rows(rounds.max(3), plugin, &mut rows)?;
     // Minutes in shell: a few rounds tell enough.
@@ -163,7 +165,10 @@ fn changing(
     let log = base.join("depmod.log");
     let depmod = install::find("depmod").ok_or("depmod not found")?;
     let mut sync = command(root, kmp, &["sync"]);
-    sync.env("DEPMOD", measure::depmod_link(base)?).env(DEPMOD_LOG, &log).env(REAL_DEPMOD, depmod);
+    sync.env("KMP_INDEX", "depmod")
+        .env("DEPMOD", measure::depmod_link(base)?)
+        .env(DEPMOD_LOG, &log)
+        .env(REAL_DEPMOD, depmod);
     expect(&measured(&sync)?, &[0], "kmp sync")?;
     let (mut over, mut wall, mut depmods, mut peaks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {

@@ -11,9 +11,9 @@ mod cases;
 mod compare;
 mod edit;
 mod elf;
-mod fetch;
+pub mod fetch;
 mod own;
-mod run;
+pub mod run;
 
 use std::collections::BTreeMap;
 use std::fs;
