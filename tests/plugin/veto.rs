@@ -58,9 +58,11 @@ fn the_message_is_short_however_much_has_changed() {
         "{output}"
     );
     assert!(lines[0].contains(&format!("the new kernel {NEW}")), "{output}");
-    assert_eq!(lines[0].matches("0x00000007").count(), 3, "{output}");
-    assert_eq!(lines[0].matches("0x00000008").count(), 3, "{output}");
-    assert!(lines[0].ends_with("; and 22 more"), "{output}");
+    // How many there is room for depends on the path of the package, which a line to type has whole.
+    let shown = lines[0].matches("0x00000007").count();
+    assert!((1..=3).contains(&shown), "{output}");
+    assert_eq!(lines[0].matches("0x00000008").count(), shown, "{output}");
+    assert!(lines[0].ends_with(&format!("; and {} more", 25 - shown)), "{output}");
     let ways_out = [
         "install a big-kmp-default built for it in the same transaction: zypper install kernel-default big-kmp-default",
         "or keep the old kernel: zypper addlock kernel-default",
