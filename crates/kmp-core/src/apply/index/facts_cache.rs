@@ -121,9 +121,13 @@ impl Cache {
 /// The bytes of a file, not yet packed.
 pub(super) fn bytes<'r, 'a: 'r>(
     header: &Header,
-    records: impl ExactSizeIterator<Item = &'r Record<'a>>,
+    records: impl ExactSizeIterator<Item = &'r Record<'a>> + Clone,
 ) -> Vec<u8> {
-    let mut out = MAGIC.to_vec();
+    // Beside the facts, paths and numbers: so it does not grow to twice what it needs.
+    let size =
+        records.clone().map(|record| record.path.len() + record.facts.parts().0.len() + 64).sum::<usize>();
+    let mut out = Vec::with_capacity(size + 4096);
+    out.extend_from_slice(MAGIC);
     let number = |out: &mut Vec<u8>, n: usize| {
         // Nothing that is kept has 4 GiB; a wrong number would be noticed as damage.
         out.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());

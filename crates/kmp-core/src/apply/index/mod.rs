@@ -88,10 +88,12 @@ impl<'a> Attempt<'a> {
         if self.kinds() & !trust.kinds != 0 {
             return Err("there are modules of a kind that depmod was not compared for".into());
         }
-        let made = self.make(trust.version)?;
-        let files = write::put(self.at.root, &self.at.release.dir, &made.index)
+        let Made { records, index, .. } = self.make(trust.version)?;
+        let files = write::put(self.at.root, &self.at.release.dir, &index)
             .map_err(|e| format!("cannot write it: {e}"))?;
-        self.keep(Header { files, kinds: trust.kinds, ..self.header(trust.version) }, &made.records);
+        // Of the two in memory the larger one.
+        drop(index);
+        self.keep(Header { files, kinds: trust.kinds, ..self.header(trust.version) }, &records);
         Ok(())
     }
 
