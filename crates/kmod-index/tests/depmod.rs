@@ -29,7 +29,9 @@ struct Depmod {
 impl Depmod {
     fn all() -> Vec<Self> {
         let more = std::env::var_os("KMP_TEST_DEPMODS");
-        let more = more.iter().flat_map(std::env::split_paths).map(PathBuf::into_os_string);
+        // No list is one empty path.
+        let more = more.iter().filter(|list| !list.is_empty());
+        let more = more.flat_map(std::env::split_paths).map(PathBuf::into_os_string);
         std::iter::once("depmod".into()).chain(more).map(Self::new).collect()
     }
 
