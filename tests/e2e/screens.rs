@@ -222,3 +222,67 @@ fn sync_says_what_it_does_and_then_that_there_is_nothing_to_do() {
     good(&root, sync);
     assert_eq!(screen(&root, 80, sync), "Nothing to do.\n");
 }
+
+#[test]
+fn plan_fine() {
+    assert_eq!(
+        screen(&small(), 80, &["plan"]),
+        "\
+kernel 6.4.0-150600.23.25-default: 1 of 1 driver stays
+
+  cam-kmp-default-1.0_k6.4.0_150600.23.22-1 (cam) stays
+  next boot: kernel 6.4.0-150600.23.25-default, with every driver that works now
+"
+    );
+}
+
+#[test]
+fn plan_with_one_lost() {
+    assert_eq!(
+        screen(&large(3, 2, 1), 80, &["plan"]),
+        "\
+kernel 6.4.0-150600.23.2-default: 2 of 3 drivers stay, 1 lost:
+driver00-kmp-default
+
+  driver00-kmp-default-1_k6.4.0_150600.23.1-1 (driver00) does not work with
+  kernel 6.4.0-150600.23.2-default: changing was 0x00000007 when it was built,
+  vmlinux has 0x00000008
+  driver01-kmp-default-1_k6.4.0_150600.23.1-1 (driver01) stays
+  driver02-kmp-default-1_k6.4.0_150600.23.1-1 (driver02) stays
+  next boot: kernel 6.4.0-150600.23.2-default, without driver00-kmp-default
+
+install a driver00-kmp-default for kernel 6.4.0-150600.23.2-default:
+    zypper install driver00-kmp-default
+"
+    );
+}
+
+/// Those that are lost come first, each with its reason; what helps is said once.
+#[test]
+fn plan_with_26_lost() {
+    let nvr = |n: usize| format!("driver{n:02}-kmp-default-1_k6.4.0_150600.23.1-1 (driver{n:02})");
+    let lost = (0..26).map(|n| {
+        format!(
+            "  {} does not work with\n  kernel 6.4.0-150600.23.2-default: changing was 0x00000007 when it was \
+             built,\n  vmlinux has 0x00000008\n",
+            nvr(n)
+        )
+    });
+    let stay = (26..30).map(|n| format!("  {} stays\n", nvr(n)));
+    let drivers: String = lost.chain(stay).collect();
+    assert_eq!(
+        screen(&large(30, 2, 26), 80, &["plan"]),
+        format!(
+            "\
+kernel 6.4.0-150600.23.2-default: 4 of 30 drivers stay, 26 lost:
+driver00-kmp-default, driver01-kmp-default and 24 more
+
+{drivers}  next boot: kernel 6.4.0-150600.23.2-default, without driver00-kmp-default,
+  driver01-kmp-default and 24 more
+
+install builds of all 26 for kernel 6.4.0-150600.23.2-default:
+    zypper update
+"
+        )
+    );
+}
