@@ -189,16 +189,19 @@ fn means(marker: &str, release: &str) -> bool {
     marker == release || marker.strip_suffix(release).is_some_and(places::is_image_prefix)
 }
 
-/// Passes on what a generator said; its exit status.
+/// Passes on what a generator said; its exit status. As for the original its word counts, where a scriptlet waits for it: a request
+/// that stayed would have it run again in every transaction. That it made nothing is said, and `kmp initrd` goes by the initrd.
 fn status_of(built: Result<String, GeneratorError>) -> u8 {
-    match built {
+    let failed = match built {
         Ok(said) => {
             said.lines().for_each(|line| log::info!("{line}"));
-            0
+            return 0;
         }
-        Err(e) => {
-            log::error!("{e}");
-            e.status.and_then(|status| u8::try_from(status).ok()).filter(|status| *status != 0).unwrap_or(1)
-        }
+        Err(failed) => failed,
+    };
+    log::error!("{failed}");
+    if failed.status == Some(0) {
+        log::error!("to look at it, and have it made again: kmp initrd");
     }
+    failed.status.map_or(1, |status| u8::try_from(status).unwrap_or(1))
 }

@@ -33,7 +33,7 @@ pub struct GeneratorError {
     program: String,
     what: String,
     why: String,
-    /// Its exit status.
+    /// Its exit status, if it was run: 0 where it said that all was well, and there is no new initrd all the same.
     pub status: Option<i32>,
 }
 
@@ -141,7 +141,7 @@ impl Generator {
         let files = kernel.files(&before).map_err(unclear)?;
         let wanted = Wanted { release, path, snapshot, machines };
         let said = self.run(root, &self.tool.arguments(wanted), what.clone())?;
-        self.check(kernel, snapshot, &files).map_err(|why| failed(format!("{NO_FAULT}, but {why}")))?;
+        self.check(kernel, snapshot, &files).map_err(|why| self.made_nothing(what, &why))?;
         Ok(said)
     }
 
@@ -182,7 +182,7 @@ impl Generator {
         if short.is_empty() {
             return Ok(said);
         }
-        Err(self.failed(what.into(), format!("{NO_FAULT}, but {}", short.join("; "))))
+        Err(self.made_nothing(what.into(), &short.join("; ")))
     }
 
     /// Is there a new initrd, now that it has run? A boot loader's program that does not say what a snapshot is booted with leaves
@@ -206,6 +206,11 @@ impl Generator {
         boots: &Boots,
     ) -> bool {
         Kernel { root, dialect, release, dir }.contents(self.tool, boots, false).is_ok()
+    }
+
+    fn made_nothing(&self, what: String, why: &str) -> GeneratorError {
+        let why = format!("{NO_FAULT}, but {why}");
+        GeneratorError { status: Some(0), ..self.failed(what, why) }
     }
 
     fn failed(&self, what: String, why: String) -> GeneratorError {
