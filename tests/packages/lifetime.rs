@@ -41,7 +41,12 @@ fn installed_upgraded_and_removed_they_leave_nothing_behind() {
     verify(&root);
     let installed = tree(&root);
     assert!(installed.contains_key(std::path::Path::new("usr/bin/kmp")));
-    quiet(inside(&root, "/usr/bin/kmp", &["sync".into()]));
+    let output = inside(&root, "/usr/bin/kmp", &["sync".into()]);
+    assert_eq!(
+        (output.status, &*output.stdout, &*output.stderr),
+        (Some(0), "Nothing to do.\n", ""),
+        "{output}"
+    );
     quiet(inside(&root, "/usr/sbin/weak-modules2", &["--remove-kernel".into(), "6.4.0-1-default".into()]));
     assert!(inside(&root, "/usr/bin/kmp", &["status".into()]).expect_success().stdout.contains("no kernel"));
 

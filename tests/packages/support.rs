@@ -31,6 +31,7 @@ const DIRECTORIES: &[&str] = &[
     "usr/share/licenses",
     "usr/share/man/man3",
     "usr/share/man/man5",
+    "usr/share/man/man7",
     "usr/share/man/man8",
     "usr/share/man",
     "usr/share",
