@@ -29,7 +29,10 @@ pub fn repomd(data: &[u8]) {
     let Ok(repomd) = Repomd::read(data) else { return };
     for file in &repomd.files {
         let path = file.location.as_str();
-        assert!(!path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path}");
+        assert!(
+            !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | "..")),
+            "{path}"
+        );
     }
 }
 
