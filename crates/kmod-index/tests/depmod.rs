@@ -226,13 +226,7 @@ impl Tree {
     /// Every file is the one that depmod writes.
     fn is_as_depmod_has_it(&self, depmod: &Depmod, what: &str) -> Result<(), Unsure> {
         let made = self.made(Style::of_kmod(depmod.version));
-        if let Err(Unsure::Cycle(_)) = &made {
-            // kmod 34 takes all memory to describe some of the circles.
-            assert!(
-                depmod.version >= 34 || !depmod.index(self.dir.path()),
-                "{what}: an index in spite of a circle"
-            );
-        }
+        // Not run where modules need each other: kmods describe some circles without end (30) or until memory is out (34).
         let made = made?;
         let wrote = depmod.index(self.dir.path());
         assert!(wrote, "{what}: kmod {} writes nothing", depmod.version);

@@ -88,7 +88,8 @@ pub fn rows(kmp: &Path, root: &BenchRoot, rounds: usize, rows: &mut Vec<Row>) ->
         let pair = (with, is_done(&own)?);
         first.extend((round > 0).then_some(pair));
     }
-    let measures = ["that changes one kernel", "that changes six kernels", "that writes a kernel's first index"];
+    let measures =
+        ["that changes one kernel", "that changes six kernels", "that writes a kernel's first index"];
     for ((pairs, what), bound) in [&one, &six, &first].into_iter().zip(measures).zip(BOUNDS) {
         rows.push(ratio(what, pairs, bound));
     }
