@@ -28,7 +28,10 @@ impl RawElf {
             strings: vec![0],
         };
         let modinfo = format!("vermagic={krel} {}\0license=GPL\0", crate::VERMAGIC_FLAGS);
-        elf.loaded(b".gnu.linkonce.this_module", &vec![0; crate::STRUCT_MODULE_SIZE]);
+        let mut this_module = vec![0; crate::STRUCT_MODULE_SIZE];
+        // The name, behind the state and a list.
+        this_module[24] = b'm';
+        elf.loaded(b".gnu.linkonce.this_module", &this_module);
         elf.loaded(b".modinfo", modinfo.as_bytes());
         let mut versions = u64::from(crate::MODULE_LAYOUT_CRC).to_le_bytes().to_vec();
         versions.extend_from_slice(b"module_layout");
