@@ -165,7 +165,7 @@ class Finding(Structure):
         ("module", c_char_p),  # the name; for a lost driver all names, separated by blanks
         ("path", c_char_p),  # of the module or package file, or of the file with the problem; not necessarily UTF-8
         ("text", c_char_p),  # one line for people; never NULL; safe to print
-        ("advice", c_char_p),  # what to do about it, for people
+        ("advice", c_char_p),  # what to do about it, for people; of a KMP_MESSAGE the line to type at its end
         ("reasons", c_size_t),  # how many reasons kmp_report_reason() has for it
         ("policy", c_uint32),  # KMP_LOST, KMP_MESSAGE: KMP_POLICY_ABORT, KMP_POLICY_WARN, KMP_POLICY_NONE; else 0
         ("loaded", c_uint32),  # KMP_LOST: 1 if a module of it is loaded now; else 0
