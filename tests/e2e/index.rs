@@ -132,6 +132,37 @@ fn modprobe_and_modinfo_find_what_there_is() {
     assert_eq!(text("modprobe", &["-S", SAME, "--resolve-alias", "symbol:of_in_tree"]), "in_tree\n");
 }
 
+/// A thousand devices of ten drivers.
+#[test]
+fn each_device_finds_its_driver() {
+    let (root, _) = agreed();
+    let (drivers, devices) = (10, 100);
+    for driver in 0..drivers {
+        let module = kernel(SAME, 7).driver(&format!("usb_{driver}"));
+        let of = |device: usize| format!("usb:v{driver:04X}p{device:04X}d*dc*");
+        let module = (0..devices).fold(module, |module, device| module.alias(&of(device)));
+        root.write(format!("usr/lib/modules/{SAME}/kernel/usb_{driver}.ko"), module.build());
+    }
+    change(&root);
+    assert_eq!(sync(&root, &[]), made(&[], &[SAME]));
+    let each = "for v in 0 1 2 3 4 5 6 7 8 9; do p=0; while [ $p -lt 100 ]; do \
+                modprobe -d \"$1\" -S \"$2\" --resolve-alias \"$(printf usb:v%04Xp%04Xd0110dc03 $v $p)\" || exit\n\
+                p=$((p + 1)); done; done";
+    let mut shell = root.command("sh");
+    let found = run(shell.args(["-c", each, "sh"]).arg(root.path()).arg(SAME)).expect_success().stdout;
+    let expected = (0..drivers).flat_map(|driver| vec![format!("usb_{driver}"); devices]);
+    assert!(found.lines().eq(expected), "{found}");
+    is_depmods(&root, SAME);
+}
+
+#[test]
+fn in_a_transactional_update_as_elsewhere() {
+    let (root, _) = agreed();
+    change(&root);
+    assert_eq!(sync(&root, &[("TRANSACTIONAL_UPDATE", "true")]), made(&[], &[SAME]));
+    is_depmods(&root, SAME);
+}
+
 /// Where depmod has agreed, a test build compares each index with depmod's: here it is made to differ.
 #[test]
 fn a_difference_is_reported_and_depmods_index_stands() {
