@@ -148,6 +148,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),
     need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
     need(Use::Test,  "make",               "make",            "make",         "make"),
+    need(Use::Test,  "patch",              "patch",           "patch",        "patch"),
     need(Use::Test,  "openssl",            "openssl",         "openssl",      "openssl"),
     need(Use::Test,  "cpio",               "cpio",            "cpio",         "cpio"),
     need(Use::Test,  "tar",                "tar",             "tar",          "tar"),
