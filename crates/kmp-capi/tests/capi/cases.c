@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The main job in C, for the tests: cases ROOT check [-k KERNEL] NAME... | sync [dry] [no-depmod] | kernels |
- * status [KERNEL] | explain NAME KERNEL | judge POLICY ITEM... An ITEM: +FILE comes, =FILE comes and is passed on open, :FILE comes as FILE describes it, -N goes, ~N goes
- * and is replaced. */
+ * status [KERNEL] | explain NAME KERNEL | judge POLICY ITEM... An ITEM: +FILE comes, =FILE comes and is passed on open,
+ * :FILE comes as FILE describes it, -N goes, ~N goes and is replaced. */
 #include <kmp.h>
 
 #include <fcntl.h>
