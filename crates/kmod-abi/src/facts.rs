@@ -39,9 +39,7 @@ impl Facts {
     /// # Errors
     /// [`Malformed`]: it is not a module.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        // A trailer that cannot be read is the kernel's affair: the module is before it all the same.
-        let body = signature::split(bytes).map_or(bytes, |(body, _)| body);
-        let object = Object::parse(body, Relocated::Named(KSYMTABS))?;
+        let object = Object::parse(signature::body(bytes), Relocated::Named(KSYMTABS))?;
         let mut facts = Self { exports: exports(&object)?, ..Self::default() };
         let section = object.contents(b".modinfo")?.unwrap_or_default();
         for (key, value) in modinfo::entries(section) {

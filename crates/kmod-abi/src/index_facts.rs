@@ -28,8 +28,7 @@ impl IndexFacts {
     /// # Errors
     /// [`Malformed`]: it is not a module.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let body = signature::split(bytes).map_or(bytes, |(body, _)| body);
-        let object = Object::parse(body, Relocated::Named(&[]))?;
+        let object = Object::parse(signature::body(bytes), Relocated::Named(&[]))?;
         let mut facts =
             Self { is_64_little: object.arch.is_64 && !object.arch.big_endian, ..Self::default() };
         let keep = |text: &[u8]| -> Result<Box<[u8]>, Malformed> {

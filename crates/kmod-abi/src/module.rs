@@ -20,7 +20,7 @@ use crate::budget::{self, Budget, Exceeded};
 use crate::elf::{Arch, Object, Relocated};
 use crate::feature::Release;
 use crate::modinfo;
-use crate::signature::{self, IdType, Signature, SignatureError};
+use crate::signature::{self, Signature, SignatureError};
 
 /// What the end of the file says of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,14 +142,12 @@ impl Module {
     /// a section past the end of the file, no symbols, no `struct module`, extended versions without
     /// names or the other way round, a common symbol. Also what takes more than a module's [budget].
     pub fn parse(bytes: &[u8], file: &str) -> Result<Self, Malformed> {
-        let (body, signature) = match signature::split(bytes) {
-            Ok((body, None)) => (body, SignatureState::Unsigned),
-            Ok((body, Some(s))) if s.id_type == IdType::Pkcs7 => (body, SignatureState::Signed(s)),
-            // Kernels cut off no other, and what looks like one may be the end of the module.
-            Ok((_, Some(s))) => (bytes, SignatureState::Signed(s)),
-            Err(e) => (bytes, SignatureState::Broken(e)),
+        let signature = match signature::split(bytes) {
+            Ok((_, None)) => SignatureState::Unsigned,
+            Ok((_, Some(signature))) => SignatureState::Signed(signature),
+            Err(e) => SignatureState::Broken(e),
         };
-        let object = Object::parse(body, Relocated::Named(KSYMTABS))?;
+        let object = Object::parse(signature::body(bytes), Relocated::Named(KSYMTABS))?;
         let this_module = object.section(b".gnu.linkonce.this_module").ok_or_else(|| {
             Malformed::Refused("no struct module in it (section .gnu.linkonce.this_module)".into())
         })?;

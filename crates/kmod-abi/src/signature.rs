@@ -93,6 +93,15 @@ pub enum SignatureError {
     Attributes,
 }
 
+/// The ELF file in the contents of a module's file. Kernels cut off signatures of the kind PKCS#7; what looks like another may be the
+/// end of the module, and a trailer that cannot be read is the kernel's affair: the module is before it all the same.
+pub(crate) fn body(bytes: &[u8]) -> &[u8] {
+    match split(bytes) {
+        Ok((body, Some(signature))) if signature.id_type == IdType::Pkcs7 => body,
+        _ => bytes,
+    }
+}
+
 /// Splits the contents of a module's file into the module and its signature, if it has one.
 ///
 /// Without [`MARKER`] at the end, all of `bytes` is the module. If a PKCS#7 message can only be read in part, the
