@@ -2,6 +2,7 @@
 //! The packages of a repository that concern drivers: kernels and kernel module packages.
 
 use kmod_abi::capability::SymbolCapability;
+use rpm_meta::is_named_for_drivers;
 
 use crate::rpmmd::{Listed, Role, Wanted};
 
@@ -32,7 +33,7 @@ impl Concern {
             has_modules |= capability.name.starts_with("kmod(");
         }
         let name = package.name();
-        let (is_named_kernel, is_named_driver) = (is_named_kernel(name), is_named_driver(name));
+        let (is_named_kernel, is_named_driver) = (is_named_kernel(name), is_named_for_drivers(name));
         if exports && is_named_kernel && !is_named_driver {
             return Self::Kernel;
         }
@@ -47,14 +48,10 @@ impl Concern {
 }
 
 /// The packages that [`Concern::of`] may take for a kernel's or for one of drivers.
-pub const CONCERNED: Wanted<'static> = Wanted { name: &is_named_driver, capability: &is_of_modules };
+pub const CONCERNED: Wanted<'static> = Wanted { name: &is_named_for_drivers, capability: &is_of_modules };
 
 fn is_named_kernel(name: &str) -> bool {
     name == "kernel" || name.starts_with("kernel-")
-}
-
-fn is_named_driver(name: &str) -> bool {
-    name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"))
 }
 
 fn is_of_modules(role: Role, name: &str) -> bool {
@@ -69,14 +66,16 @@ fn is_of_modules(role: Role, name: &str) -> bool {
 
 /// The symbols that a package asks for.
 pub fn needs(package: &Listed) -> impl Iterator<Item = SymbolCapability<'_>> {
-    let requires = package.capabilities(Role::Requires);
-    requires.filter_map(|capability| SymbolCapability::parse(capability.name, capability.evr))
+    named_symbols(package, Role::Requires)
 }
 
 /// The symbols that a package provides.
 pub fn symbols(package: &Listed) -> impl Iterator<Item = SymbolCapability<'_>> {
-    let provides = package.capabilities(Role::Provides);
-    provides.filter_map(|capability| SymbolCapability::parse(capability.name, capability.evr))
+    named_symbols(package, Role::Provides)
+}
+
+fn named_symbols(package: &Listed, role: Role) -> impl Iterator<Item = SymbolCapability<'_>> {
+    package.capabilities(role).filter_map(|c| SymbolCapability::parse(c.name, c.evr))
 }
 
 /// The release of the kernel that a package has, as `uname -r` prints it: the version of `kernel-uname-r`.

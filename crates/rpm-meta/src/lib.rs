@@ -20,4 +20,4 @@ mod package;
 
 pub use dependency::Dependency;
 pub use evr::{Evr, vercmp};
-pub use package::Package;
+pub use package::{Package, is_named_for_drivers};

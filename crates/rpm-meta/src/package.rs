@@ -59,3 +59,9 @@ impl Package {
         if self.arch.is_empty() { self.nvr() } else { format!("{}.{}", self.nvr(), self.arch) }
     }
 }
+
+/// Does a package's name say that it has kernel drivers? One of its words is `kmp` (SUSE), `kmod` or `akmod` (Red Hat, RPM Fusion) or
+/// `dkms`.
+pub fn is_named_for_drivers(name: &str) -> bool {
+    name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"))
+}

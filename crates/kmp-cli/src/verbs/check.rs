@@ -21,7 +21,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
     let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
     if is_plain && let Some(planned) = plan::of_a_kernel(context, &args.names) {
-        return plan::answer(&planned?, quiet);
+        return plan::answer(&planned?, false, quiet);
     }
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;

@@ -22,15 +22,7 @@ pub use json::Plan;
 
 pub fn run(context: &Context, args: &args::Plan, quiet: bool) -> Result<Outcome, String> {
     let planned = plan(context, &question(&args.names)?)?;
-    for problem in &planned.problems {
-        log::warn!("{problem}");
-    }
-    if args.json {
-        json::print(&planned)?;
-    } else if !quiet {
-        page::print(&planned)?;
-    }
-    Ok(outcome(&planned))
+    answer(&planned, args.json, quiet)
 }
 
 /// What `kmp check` is asked where nothing but package files are named, and a kernel is in them; `None`: it is something else, or
@@ -48,10 +40,12 @@ pub fn of_a_kernel(context: &Context, names: &[OsString]) -> Option<Result<Plann
     Some(plan(context, &Question { files, ..Question::default() }))
 }
 
-/// Prints it for people.
-pub fn answer(planned: &Planned, quiet: bool) -> Result<Outcome, String> {
+/// Prints it: for people, or as JSON.
+pub fn answer(planned: &Planned, as_json: bool, quiet: bool) -> Result<Outcome, String> {
     planned.problems.iter().for_each(|problem| log::warn!("{problem}"));
-    if !quiet {
+    if as_json {
+        json::print(planned)?;
+    } else if !quiet {
         page::print(planned)?;
     }
     Ok(outcome(planned))

@@ -517,7 +517,6 @@ fn users_by_modules_dep(release: &Release, text: &[u8], replaced: &[Box<str>]) -
     let mut users = Users::new();
     let replaced: HashSet<&str> = replaced.iter().map(|r| &**r).collect();
     let in_tree: HashMap<&str, &FoundModule> = release.in_tree.iter().map(|m| (&*m.name, m)).collect();
-    let replaced: HashSet<&str> = replaced.iter().map(|name| &**name).collect();
     for (user, used) in dependencies(&String::from_utf8_lossy(text)) {
         let Some(found) = in_tree.get(user.as_str()) else { continue };
         for used in used {
