@@ -47,7 +47,7 @@ pub use plan::{PlanError, Planned, Question, brings_a_kernel, plan};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use remedy::Remedy;
-pub use words::{COLUMNS, LINES, Line, block, wrapped};
+pub use words::{COLUMNS, LINES, Line, block, would_load, wrapped};
 
 #[cfg(test)]
 mod tests;
