@@ -24,7 +24,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
         false => None,
         true => match plan::of_files(context, &args.names)? {
             OfFiles::Kernel(planned) => return plan::answer(&planned, false, quiet),
-            OfFiles::Other(read) => read,
+            OfFiles::Other(read) => read.map(|elements| *elements),
         },
     };
     let mut loader = context.loader();

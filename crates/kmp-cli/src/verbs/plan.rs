@@ -30,7 +30,7 @@ pub enum OfFiles {
     /// A kernel comes.
     Kernel(Planned),
     /// What was read of the files, if they could be.
-    Other(Option<Elements>),
+    Other(Option<Box<Elements>>),
 }
 
 /// Reads package files, and plans if a kernel is in them.
@@ -49,7 +49,7 @@ pub fn of_files(context: &Context, names: &[OsString]) -> Result<OfFiles, String
             context.done();
             planned.map(OfFiles::Kernel).map_err(|e| e.to_string())
         }
-        read => Ok(OfFiles::Other(read.map(|(_, elements)| elements))),
+        read => Ok(OfFiles::Other(read.map(|(_, elements)| Box::new(elements)))),
     }
 }
 
