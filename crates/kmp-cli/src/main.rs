@@ -110,8 +110,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
     let quiet = args.quiet > 0;
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet, args.verbose > 0),
-        Verb::Check(check) => check::run(&context, check, quiet),
-        Verb::Plan(plan) => plan::run(&context, plan, quiet),
+        Verb::Check(check) => check::run(&context, check, quiet, args.verbose > 0),
+        Verb::Plan(plan) => plan::run(&context, plan, quiet, args.verbose > 0),
         Verb::Update(update) => update::run(&context, update, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
