@@ -22,4 +22,4 @@ pub mod signature_header;
 
 pub use dependency::Dependency;
 pub use evr::{Evr, vercmp};
-pub use package::{Package, is_named_for_drivers};
+pub use package::{Package, is_named_for_drivers, is_uname_r};

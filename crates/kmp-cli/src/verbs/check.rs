@@ -123,7 +123,7 @@ fn print_json(
                 path: json::path(&l.path),
                 package: l.package.clone(),
                 state: State::of(&l.verdict).word(),
-                fits: json::fits(&l.verdict),
+                fits: l.verdict.loads(),
                 reasons: json::reasons(&l.verdict),
                 warnings: json::warnings(&l.verdict),
             })
