@@ -2,7 +2,7 @@
 //! `kmp check`: verdicts with every reason.
 
 use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
-use kmp_core::check::{Line, Request, check};
+use kmp_core::check::{Line, Request, check_read};
 use kmp_core::ids::{KernelId, List};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::printable;
@@ -16,7 +16,7 @@ use crate::output::json::{self, Document};
 use crate::output::signatures::{self, Signed};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
-use crate::verbs::plan;
+use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
     let signed = signatures::verify(context, &args.names);
@@ -27,9 +27,13 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
 fn judged(context: &Context, args: &Check, signed: &[Signed], quiet: bool) -> Result<Outcome, String> {
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
     let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
-    if is_plain && let Some(planned) = plan::of_a_kernel(context, &args.names) {
-        return plan::answer(&planned?, false, quiet);
-    }
+    let read = match is_plain {
+        false => None,
+        true => match plan::of_files(context, &args.names)? {
+            OfFiles::Kernel(planned) => return plan::answer(&planned, false, quiet),
+            OfFiles::Other(read) => read.map(|elements| *elements),
+        },
+    };
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;
     let table = args.symvers.as_deref().map(symvers).transpose()?;
@@ -48,7 +52,7 @@ fn judged(context: &Context, args: &Check, signed: &[Signed], quiet: bool) -> Re
         }
         _ => {
             let request = Request { kernels, names: &args.names, symbols: table.as_ref() };
-            let checked = check(&context.root, context.rpm(), &mut loader, &request);
+            let checked = check_read(&context.root, context.rpm(), &mut loader, &request, read);
             context.done();
             let checked = checked.map_err(|e| e.to_string())?;
             checked.problems.iter().for_each(|problem| log::warn!("{problem}"));
