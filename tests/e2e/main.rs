@@ -45,6 +45,7 @@ mod sync;
 mod system_log;
 mod threads;
 mod unknown_distribution;
+mod update;
 mod versions;
 mod weak_modules;
 mod weak_modules2;

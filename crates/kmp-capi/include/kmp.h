@@ -338,13 +338,13 @@ int kmp_builds_drivers(const char *path);
 #define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
-#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN */
+#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_BREAKS, KMP_CLASH, KMP_BROKEN */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
 #define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
-#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD */
+#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD */
 #define KMP_SYMBOL 11u    /* a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 
 /* States of findings. */
@@ -352,6 +352,7 @@ int kmp_builds_drivers(const char *path);
 #define KMP_COMPATIBLE 1u  /* the kernel would load it */
 #define KMP_REFUSED 2u     /* the kernel would refuse it */
 #define KMP_UNREAD 3u      /* something could not be read, so it is not known whether it is compatible */
+#define KMP_BREAKS 4u      /* the kernel would load it, but in-tree modules no longer: it is not linked for that */
 #define KMP_ADDED 10u      /* its links were made */
 #define KMP_REPLACED 11u   /* the links now lead to another version */
 #define KMP_REMOVED 12u    /* its links were removed */
@@ -398,7 +399,10 @@ struct kmp_finding {
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
 };
 
-/* Why a module is refused, or what is known of a symbol. Strings as in kmp_finding. */
+/*
+ * Why a module is refused, what it breaks (the rule is "breaks", the state KMP_COMPATIBLE or KMP_BREAKS), or what is known of
+ * a symbol. Strings as in kmp_finding.
+ */
 struct kmp_reason {
 	size_t size;          /* set by the caller */
 	const char *rule;     /* "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL */

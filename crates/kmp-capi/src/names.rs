@@ -31,6 +31,7 @@ const STATES: &[(u32, &CStr)] = &[
     (state::COMPATIBLE, c"compatible"),
     (state::REFUSED, c"refused"),
     (state::UNREAD, c"unread"),
+    (state::BREAKS, c"breaks"),
     (state::ADDED, c"added"),
     (state::REPLACED, c"replaced"),
     (state::REMOVED, c"removed"),

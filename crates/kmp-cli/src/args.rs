@@ -72,6 +72,8 @@ pub enum Verb {
     Check(Check),
     /// Show what installing packages, or running another kernel, would change
     Plan(Plan),
+    /// Show which kernels the next update may bring with all drivers, and which are kept back
+    Update(Update),
     /// Show, symbol by symbol, what a module imports and what a kernel exports
     Explain(Explain),
     /// Correct the links of all kernels
@@ -183,6 +185,26 @@ pub struct Plan {
         add = ArgValueCandidates::new(completion::planned)
     )]
     pub names: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Update {
+    /// Only this kernel, of those that repositories have: its release, its version, or its package
+    #[arg(long, value_name = "KERNEL")]
+    pub kernel: Option<String>,
+    /// Look at this directory, which has a repository's repodata, and not at what the package manager has cached; may be given
+    /// more than once
+    #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
+    pub repositories: Vec<String>,
+    /// Have the package manager fetch nothing: take what it has cached
+    #[arg(long)]
+    pub offline: bool,
+    /// Change nothing; print what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

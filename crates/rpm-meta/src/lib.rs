@@ -20,4 +20,4 @@ mod package;
 
 pub use dependency::Dependency;
 pub use evr::{Evr, vercmp};
-pub use package::{Package, is_named_for_drivers};
+pub use package::{Package, is_named_for_drivers, is_uname_r};

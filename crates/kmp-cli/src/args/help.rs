@@ -32,6 +32,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "update",
+        [
+            ("kmp update", "Which kernel may the next update bring, and with which drivers?"),
+            ("kmp update --dry-run --repo new=/srv/repo", "... from this directory?"),
+        ],
+    ),
+    (
         "explain",
         [
             ("kmp explain cam", "Why is the module refused?"),

@@ -101,7 +101,7 @@ fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]
                 path: json::path(&l.path),
                 package: l.package.clone(),
                 state: State::of(&l.verdict).word(),
-                fits: json::fits(&l.verdict),
+                fits: l.verdict.loads(),
                 reasons: json::reasons(&l.verdict),
                 warnings: json::warnings(&l.verdict),
             })

@@ -10,3 +10,4 @@ pub mod new;
 pub mod plan;
 pub mod status;
 pub mod sync;
+pub mod update;

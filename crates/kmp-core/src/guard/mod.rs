@@ -38,7 +38,7 @@ pub use advice::{Advice, advice};
 pub use after::Source;
 pub use elements::Elements;
 pub use given::{Given, Use};
-pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
+pub use incoming::{Asked, InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 pub use kernels::Role;
 pub use lost::{Foreseen, Lost, Weight, foresee};
 pub use machine::{Judged, Running, judge};
@@ -48,7 +48,7 @@ pub use plan::{PlanError, Planned, Question, brings_a_kernel, plan};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use remedy::Remedy;
-pub use words::{COLUMNS, LINES, Line, block, wrapped};
+pub use words::{COLUMNS, LINES, Line, block, would_load, wrapped};
 
 #[cfg(test)]
 mod tests;

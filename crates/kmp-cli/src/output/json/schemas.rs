@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::verbs::{explain, initrd, plan, status, sync};
+use crate::verbs::{explain, initrd, plan, status, sync, update};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -43,6 +43,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("status", whole::<status::Document>("status")),
         ("check", text::<Modules>("check")),
         ("plan", whole::<plan::Plan>("plan")),
+        ("update", whole::<update::Document>("update")),
         ("explain", text::<explain::Kernel>("explain")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
