@@ -13,11 +13,25 @@ use crate::args::Check;
 use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
+use crate::output::signatures::{self, Signed};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
 use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
+    let signed = signatures::verify(context, &args.names);
+    let outcome = signatures::report(&signed, !args.json && !quiet);
+    judged(context, args, &signed, quiet, verbose)
+        .map(|judged| if judged == Outcome::Good { outcome } else { judged })
+}
+
+fn judged(
+    context: &Context,
+    args: &Check,
+    signed: &[Signed],
+    quiet: bool,
+    verbose: bool,
+) -> Result<Outcome, String> {
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
     let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
     let read = match is_plain {
@@ -56,7 +70,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Resul
     context.done();
     let outcome = Outcome::of(lines.iter().map(|l| &l.verdict), is_unread);
     if args.json {
-        print_json(&releases, &lines, &apart)?;
+        print_json(&releases, &lines, &apart, signed)?;
     } else if !quiet {
         print(&releases, &lines, &apart)?;
     }
@@ -94,7 +108,22 @@ fn judge_alone(id: KernelId, kernel: &Kernel, files: &[File]) -> Vec<Line> {
     files.iter().zip(verdicts).map(line).collect()
 }
 
-fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
+/// What was judged, and what the signatures of package files are worth.
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Checked {
+    #[serde(flatten)]
+    kernels: Document<json::Modules>,
+    /// The package files that were named.
+    packages: Vec<signatures::Json>,
+}
+
+fn print_json(
+    releases: &List<KernelId, String>,
+    lines: &[Line],
+    apart: &[Apart],
+    signed: &[Signed],
+) -> Result<(), String> {
     let kernel = |(id, release): (KernelId, &String)| json::Modules {
         release: release.clone(),
         modules: lines
@@ -112,7 +141,8 @@ fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]
             .collect(),
         apart: json::apart(apart, release),
     };
-    Document::print(releases.each().map(kernel).collect())
+    let kernels = Document { version: json::VERSION, kernels: releases.each().map(kernel).collect() };
+    json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
 }
 
 /// Module by module, kernel by kernel.

@@ -3,9 +3,11 @@
 
 pub mod check;
 pub mod deps;
+pub mod devices;
 pub mod divert;
 pub mod explain;
 pub mod initrd;
+pub mod key;
 pub mod new;
 pub mod plan;
 pub mod status;

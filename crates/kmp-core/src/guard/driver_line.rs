@@ -85,6 +85,7 @@ impl Lost {
                 format!("{} builds it on this machine", self.made_by.map_or("", Maker::as_str))
             }
             _ if self.weight == Weight::None => format!("the kernel has {} of its own", instead()),
+            (None, _) if self.role == Role::Goes => "its last kernel goes".into(),
             (None, _) if self.is_erased => "it would be erased".into(),
             (None, _) => "no version of it would be left".into(),
             (Some(_), None) => "it does not work".into(),
@@ -124,7 +125,7 @@ impl Lost {
         let used = self.used();
         let kernel = match self.role {
             Role::Comes => format!("the new kernel {}", self.kernel),
-            Role::Asked | Role::Stays => format!("kernel {}", self.kernel),
+            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.kernel),
         };
         if let Some(maker) = self.made_by {
             let maker = maker.as_str();
@@ -141,8 +142,17 @@ impl Lost {
             );
         }
         let mut line = match &self.failing {
-            None if self.is_erased => {
+            None if self.role == Role::Goes => {
+                format!(
+                    "{} ({modules}{used}) would be erased with {kernel}, the last one that it works with",
+                    self.nvr
+                )
+            }
+            None if self.is_erased && self.role == Role::Stays => {
                 format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
+            }
+            None if self.is_erased => {
+                format!("{} ({modules}{used}) would be erased, also for {kernel}", self.nvr)
             }
             None => format!("{} ({modules}{used}): no version of it would be left for {kernel}", self.nvr),
             Some(failing) => {
