@@ -14,7 +14,9 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::AddKernel { .. } | Verb::RemoveKernel { .. } | Verb::AddKmp { .. } | Verb::RemoveKmp { .. } => {
             true
         }
-        Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
+        Verb::Update(update) => update.changes(),
+        Verb::Hold(hold) => hold.release.is_some(),
+        Verb::Divert(_) | Verb::ZyppCommitPlugin | Verb::ZyppUrlresolver => true,
         _ => false,
     };
     if !changes || args.root != std::path::Path::new("/") || nix::unistd::geteuid().is_root() {

@@ -7,3 +7,4 @@ pub mod messages;
 pub mod progress;
 pub mod terminal;
 pub mod verdict_lines;
+pub mod when;

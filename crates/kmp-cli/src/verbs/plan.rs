@@ -12,6 +12,7 @@ use kmp_core::config::Config;
 use kmp_core::guard::{self, Fate, Finding, Judged, Orders, Outlook, Planned, Prospect, Question, Running};
 use kmp_core::in_use::InUse;
 use kmp_core::inventory;
+use kmp_core::last_update::LastUpdate;
 
 use crate::args;
 use crate::context::{Context, running_kernel};
@@ -64,7 +65,8 @@ pub fn plan(context: &Context, question: &Question) -> Result<Planned, String> {
     let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
     let use_of = |module: &str| in_use.get_or_init(load).of(module);
     let running = Running { release: running.as_deref(), use_of: &use_of };
-    let orders = Orders { config: &config, policy: None, nothing_boots };
+    let last = LastUpdate::load(root);
+    let orders = Orders { config: &config, policy: None, nothing_boots, last: last.as_ref() };
     let planned = guard::plan(root, context.rpm(), &mut context.loader(), question, &running, &orders);
     context.done();
     let mut planned = planned.map_err(|e| e.to_string())?;
