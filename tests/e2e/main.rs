@@ -23,6 +23,7 @@ mod index;
 mod index_trust;
 mod initrd;
 mod initrd_requests;
+mod keys;
 mod killed;
 mod kinds;
 mod links;

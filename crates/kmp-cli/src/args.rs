@@ -82,6 +82,8 @@ pub enum Verb {
     Sync(Sync),
     /// Decide which kernels need a new initrd, print why, and make it
     Initrd(Initrd),
+    /// Show and import the keys that packages are signed with
+    Key(Key),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the default is the running kernel
@@ -277,6 +279,40 @@ pub struct Initrd {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Key {
+    #[command(subcommand)]
+    pub what: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Show the keys that rpm trusts, and which installed drivers each has signed
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the keys in a file, with all digits
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Show the keys in a file, ask, and have rpm import them
+    Import {
+        /// Do not ask about the key with this fingerprint (all digits); may be given more than once
+        #[arg(long, value_name = "FINGERPRINT")]
+        accept_key: Vec<String>,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 
 use kmp_core::printable;
 
-use crate::args::{Args, Verb};
+use crate::args::{Args, KeyVerb, Verb};
 
 /// # Errors
 /// In words: the verb changes the running system, and the caller is not root.
@@ -16,6 +16,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         }
         Verb::Update(update) => update.changes(),
         Verb::Hold(hold) => hold.release.is_some(),
+        Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
         Verb::Divert(_) | Verb::ZyppCommitPlugin | Verb::ZyppUrlresolver => true,
         _ => false,
     };

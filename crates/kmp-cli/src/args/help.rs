@@ -67,6 +67,16 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "key",
+        [
+            (
+                "kmp key import acme.asc",
+                "Let rpm take packages that are signed with this key, after a look at it",
+            ),
+            ("kmp key list", "Which keys does rpm trust, and which drivers did they sign?"),
+        ],
+    ),
+    (
         "new",
         [
             ("kmp new --suse hello", "A package that builds at once, to begin with"),

@@ -5,6 +5,7 @@ pub mod initrd_lines;
 pub mod json;
 pub mod messages;
 pub mod progress;
+pub mod signatures;
 pub mod terminal;
 pub mod verdict_lines;
 pub mod when;

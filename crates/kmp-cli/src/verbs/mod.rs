@@ -7,6 +7,7 @@ pub mod divert;
 pub mod explain;
 pub mod hold;
 pub mod initrd;
+pub mod key;
 pub mod new;
 pub mod plan;
 pub mod status;

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use kmp_core::config::Config;
+use kmp_core::config::{Config, Policy};
 use kmp_core::dialect::Dialect;
 use kmp_core::guard::{Orders, Running};
 use kmp_core::in_use::InUse;
@@ -50,6 +50,8 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let rpm = context.rpm().map_err(|e| format!("packages cannot be read: {e}"))?;
     let mut problems = Vec::new();
     let config = Config::load(root, &mut problems);
+    // What to do is not known where a file that may say so could not be read: nothing is stopped then, nor held.
+    let policy = problems.iter().any(|p| p.is_unread).then_some(Policy::Warn);
     let selection = Selection { kernel_comes: true, ..Selection::default() };
     let survey = Survey::take(root, Ok(rpm), &mut context.loader(), &selection);
     context.done();
@@ -76,7 +78,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let use_of = |module: &str| in_use.get_or_init(load).of(module);
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
-    let orders = Orders { config: &config, policy: None, nothing_boots, last: None };
+    let orders = Orders { config: &config, policy, nothing_boots, last: None };
     let judge = Judge {
         root,
         rpm,
