@@ -3,6 +3,7 @@
 
 mod arch;
 mod fields;
+mod named;
 mod relocations;
 mod validity;
 
@@ -15,6 +16,7 @@ use object::{Endian, Endianness, ReadRef, SectionIndex};
 use crate::Malformed;
 use crate::budget::{Budget, Exceeded};
 pub use arch::Arch;
+pub use named::section;
 use kmp_steps as steps;
 use relocations::Checked;
 use validity::Layout;
