@@ -23,6 +23,8 @@ mod index;
 mod index_trust;
 mod initrd;
 mod initrd_requests;
+mod kabi;
+mod kabi_peer;
 mod killed;
 mod kinds;
 mod links;

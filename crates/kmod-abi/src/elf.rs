@@ -16,8 +16,8 @@ use object::{Endian, Endianness, ReadRef, SectionIndex};
 use crate::Malformed;
 use crate::budget::{Budget, Exceeded};
 pub use arch::Arch;
-pub use named::section;
 use kmp_steps as steps;
+pub use named::section;
 use relocations::Checked;
 use validity::Layout;
 

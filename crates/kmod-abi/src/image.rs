@@ -87,7 +87,9 @@ pub fn btf(kernel: &[u8]) -> Option<(&[u8], bool)> {
         ];
         heads.into_iter().find_map(|(head, big_endian)| {
             let places = memmem::find_iter(kernel, head).take(MOST);
-            places.filter_map(|at| Some((whole(&kernel[at..], big_endian)?, big_endian))).max_by_key(|f| f.0.len())
+            places
+                .filter_map(|at| Some((whole(&kernel[at..], big_endian)?, big_endian)))
+                .max_by_key(|f| f.0.len())
         })
     })
 }

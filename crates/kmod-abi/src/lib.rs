@@ -55,9 +55,9 @@ mod symbols;
 mod symvers;
 
 pub use btf::{Btf, OwnBase};
-pub use elf::section as elf_section;
 pub use config::{Digests, KernelConfig};
 pub use elf::Arch;
+pub use elf::section as elf_section;
 pub use facts::{Exported, Facts, image_exports};
 pub use fault::ModuleFault;
 pub use feature::{Feature, Release};

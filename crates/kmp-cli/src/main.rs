@@ -7,6 +7,7 @@ mod completion;
 mod context;
 mod drop_in;
 mod host;
+mod kernel_types;
 #[cfg(test)]
 mod man_pages;
 mod outcome;
@@ -28,7 +29,7 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
-use crate::verbs::{check, deps, divert, explain, initrd, new, plan, status, sync};
+use crate::verbs::{check, deps, divert, explain, initrd, kabi, new, plan, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -127,6 +128,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr, json } => {
             sync::kmp(&context, nvr, sync::Event::Removed, sync::Shown::of(*json, quiet))
         }
+        Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => Ok(divert::run(&context, what)),

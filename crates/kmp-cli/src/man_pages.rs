@@ -124,7 +124,14 @@ fn kmp_8_has_every_verb_and_every_option() {
         let section = section(&page, &format!(".SS kmp {}", verb.get_name()));
         documents(section, verb, false);
     }
+    let kabi = self::page("kmp-kabi.8");
+    for verb in command.get_subcommands().filter(|v| ["kabi", "registry"].contains(&v.get_name())) {
+        for of in verb.get_subcommands().filter(|of| of.get_name() != "help") {
+            documents(section(&kabi, &format!(".SS kmp {} {}", verb.get_name(), of.get_name())), of, false);
+        }
+    }
     names_no_other(&page, &command);
+    names_no_other(&kabi, &command);
 }
 
 #[test]

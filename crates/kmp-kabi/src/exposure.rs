@@ -90,7 +90,8 @@ mod tests {
     fn each_symbol_is_promised_or_not() {
         let needs = ["printk", "kvm_get", "gone", "hal_open"].map(|s| (s.into(), 1));
         let module = Module::declared(needs, []);
-        let kernel = b"0x1\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x1\tkvm_get\tarch/x86/kvm/kvm\tEXPORT_SYMBOL\t\n";
+        let kernel =
+            b"0x1\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x1\tkvm_get\tarch/x86/kvm/kvm\tEXPORT_SYMBOL\t\n";
         let kernel = SymbolTable::parse(kernel.to_vec()).unwrap();
         let mut rules = Rules::default();
         rules.add("arch/x86/kvm/* PASS\n").unwrap();

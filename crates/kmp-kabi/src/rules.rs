@@ -73,7 +73,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { rules: Vec::new(), exact: HashMap::new(), others: Vec::new(), files: 0, otherwise: Verdict::Fail }
+        Self {
+            rules: Vec::new(),
+            exact: HashMap::new(),
+            others: Vec::new(),
+            files: 0,
+            otherwise: Verdict::Fail,
+        }
     }
 }
 
@@ -230,9 +236,13 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_named_with_its_line() {
-        for (text, line) in
-            [("a PASS\nb\n", 2), ("a NONE\n", 1), ("KERNEL a PASS\n", 1), ("[list]\na b\n", 2), ("a b c d\n", 1)]
-        {
+        for (text, line) in [
+            ("a PASS\nb\n", 2),
+            ("a NONE\n", 1),
+            ("KERNEL a PASS\n", 1),
+            ("[list]\na b\n", 2),
+            ("a b c d\n", 1),
+        ] {
             assert_eq!(Rules::default().add(text).unwrap_err().line, line, "{text}");
         }
     }

@@ -40,7 +40,8 @@ pub struct Reason<'t> {
 /// Does the text look like symtypes?
 pub fn is_symtypes(text: &str) -> bool {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    first.starts_with("/* ") && first.ends_with(" */") || reference(first.split(' ').next().unwrap_or_default()).is_some()
+    first.starts_with("/* ") && first.ends_with(" */")
+        || reference(first.split(' ').next().unwrap_or_default()).is_some()
 }
 
 /// The name of the type that a token refers to.
@@ -63,7 +64,8 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
             let at = rest.find('\'').filter(|at| rest[..*at].ends_with('#') && !rest[..*at].contains(' '))?;
             rest[at + 1..].find('\'').map(|end| at + end + 2)
         };
-        let end = quoted.or_else(inner).unwrap_or_else(|| rest.find(char::is_whitespace).unwrap_or(rest.len()));
+        let end =
+            quoted.or_else(inner).unwrap_or_else(|| rest.find(char::is_whitespace).unwrap_or(rest.len()));
         let (token, after) = rest.split_at(end);
         rest = after.trim_start();
         Some(token)
@@ -76,8 +78,7 @@ impl<'t> Symtypes<'t> {
     /// # Errors
     /// There is a line that is none.
     pub fn parse(text: &'t str) -> Result<Self, NotSymtypes> {
-        let mut found =
-            Self { types: HashMap::new(), opaque: HashSet::new(), exports: BTreeMap::new() };
+        let mut found = Self { types: HashMap::new(), opaque: HashSet::new(), exports: BTreeMap::new() };
         let mut file = 0;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -145,7 +146,9 @@ impl<'t> Symtypes<'t> {
             }
             let (old, new) = (self.get(name, *old_file), new.get(name, *new_file));
             match (old, new) {
-                (Some(a), Some(b)) if tokens(a).eq(tokens(b)) => queue.extend(tokens(a).filter_map(reference)),
+                (Some(a), Some(b)) if tokens(a).eq(tokens(b)) => {
+                    queue.extend(tokens(a).filter_map(reference))
+                }
                 (None, None) => {}
                 _ => return Some(Reason { name, old, new }),
             }
@@ -179,7 +182,9 @@ mod tests {
 
     #[test]
     fn the_nearest_type_that_differs() {
-        assert!(is_symtypes(OLD) && is_symtypes("/* a.symtypes */\n") && !is_symtypes("0x1\ta\tvmlinux\tX\n"));
+        assert!(
+            is_symtypes(OLD) && is_symtypes("/* a.symtypes */\n") && !is_symtypes("0x1\ta\tvmlinux\tX\n")
+        );
         assert_eq!(reason(OLD, OLD, "baz"), None);
         let new = OLD.replace("int i ;", "long i ;").replace("qux ( int )", "qux ( long )");
         let found = reason(OLD, &new, "baz").unwrap();

@@ -248,7 +248,9 @@ mod tests {
             assert_eq!((scope.name(name), of, first.bits(offset)), (&b"member"[..], 1, (0, 0)));
             // Number 1 is the image's.
             assert_eq!(scope.get(1).unwrap().kind, Kind::Struct);
-            assert!(scope.get(0).is_none() && scope.get(u32::MAX).is_none() && scope.name(u32::MAX).is_empty());
+            assert!(
+                scope.get(0).is_none() && scope.get(u32::MAX).is_none() && scope.name(u32::MAX).is_empty()
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod deps;
 pub mod divert;
 pub mod explain;
 pub mod initrd;
+pub mod kabi;
 pub mod new;
 pub mod plan;
 pub mod status;

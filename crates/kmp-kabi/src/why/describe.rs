@@ -37,7 +37,8 @@ impl Effect {
     }
 
     /// All words.
-    pub const WORDS: [&'static str; 6] = ["nothing-moves", "grows-at-end", "only-added", "moves", "hidden", "renamed"];
+    pub const WORDS: [&'static str; 6] =
+        ["nothing-moves", "grows-at-end", "only-added", "moves", "hidden", "renamed"];
 }
 
 impl std::fmt::Display for Effect {
@@ -76,7 +77,8 @@ impl TypeChange {
 
     pub(super) fn of(name: String, old: (Scope<'_, '_>, &Node), new: (Scope<'_, '_>, &Node)) -> Self {
         let only = |a: &Node, b: &Node| -> Option<u32> {
-            let found = a.definitions.iter().find(|(digest, _)| b.definitions.iter().all(|(d, _)| d != digest));
+            let found =
+                a.definitions.iter().find(|(digest, _)| b.definitions.iter().all(|(d, _)| d != digest));
             found.or(a.definitions.first()).map(|(_, id)| *id)
         };
         let (before, after) = (only(old.1, new.1), only(new.1, old.1));
@@ -189,7 +191,8 @@ fn members(old: Of<'_, '_>, new: Of<'_, '_>) -> (Effect, Vec<String>) {
         out
     };
     let (before, after) = (all(old), all(new));
-    let by_name: std::collections::HashMap<&str, &Member> = after.iter().map(|m| (m.name.as_str(), m)).collect();
+    let by_name: std::collections::HashMap<&str, &Member> =
+        after.iter().map(|m| (m.name.as_str(), m)).collect();
     let known: std::collections::HashSet<&str> = before.iter().map(|m| m.name.as_str()).collect();
     let mut added: Vec<&Member> = after.iter().filter(|m| !known.contains(m.name.as_str())).collect();
     let place = |m: &Member| match m.offset % 8 {
@@ -312,7 +315,10 @@ fn write(scope: Scope<'_, '_>, mut id: u32, depth: u32, out: &mut String) {
         match of.kind {
             Kind::Pointer => {
                 // One before a qualifier of the pointer itself.
-                after.insert_str(0, if after.starts_with(['*', '[']) || after.is_empty() { "*" } else { "* " });
+                after.insert_str(
+                    0,
+                    if after.starts_with(['*', '[']) || after.is_empty() { "*" } else { "* " },
+                );
                 id = of.size;
                 continue;
             }

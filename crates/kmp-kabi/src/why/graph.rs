@@ -120,11 +120,7 @@ const DEEPEST: u32 = 64;
 
 impl Graph {
     /// Reads the own types of a scope. `None`: they refer to each other as those of no kernel do.
-    pub fn read(
-        scope: Scope<'_, '_>,
-        keys: &mut Keys,
-        is_wanted: impl Fn(&[u8]) -> bool,
-    ) -> Option<Self> {
+    pub fn read(scope: Scope<'_, '_>, keys: &mut Keys, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Self> {
         let own = scope.own();
         let steps = (own.len() as u64).saturating_mul(STEPS_EACH).saturating_add(STEPS_LEAST);
         let mut reader = Reader { scope, keys, steps, refers: Vec::new() };
@@ -173,10 +169,7 @@ struct Reader<'r, 's, 'd> {
 }
 
 impl Reader<'_, '_, '_> {
-    fn digest(
-        &mut self,
-        of: impl FnOnce(&mut Self, &mut DefaultHasher) -> Option<()>,
-    ) -> Option<u64> {
+    fn digest(&mut self, of: impl FnOnce(&mut Self, &mut DefaultHasher) -> Option<()>) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         of(self, &mut hasher)?;
         Some(hasher.finish())

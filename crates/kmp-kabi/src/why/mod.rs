@@ -133,7 +133,8 @@ pub fn explain<'w>(
     let mut in_modules = BTreeSet::new();
     let nothing = nearest::Distances::new();
     for ((old_name, new_name), wanted) in pairs {
-        let read = |kernel: &dyn Kernel, name: &str| (!name.is_empty()).then(|| kernel.module(name)).flatten();
+        let read =
+            |kernel: &dyn Kernel, name: &str| (!name.is_empty()).then(|| kernel.module(name)).flatten();
         let (old_section, new_section) = (read(old, &old_name), read(new, &new_name));
         let (old_own, new_own) = (of_module(&old_section, &old_types), of_module(&new_section, &new_types));
         if old_own.is_none() && new_own.is_none() {
@@ -214,12 +215,10 @@ impl Work {
                     let texts = (describe::c(old_scope, old.id), describe::c(new_scope, new.id));
                     (None, Cause::Declaration { old: texts.0, new: texts.1 })
                 }
-                (Some((_, old)), Some(_)) => {
-                    match nearest::path(&old.refers, own, distances) {
-                        path if path.is_empty() => (None, Cause::NothingDiffers),
-                        path => self.by_type(&path, image, module),
-                    }
-                }
+                (Some((_, old)), Some(_)) => match nearest::path(&old.refers, own, distances) {
+                    path if path.is_empty() => (None, Cause::NothingDiffers),
+                    path => self.by_type(&path, image, module),
+                },
                 _ => (None, Cause::NotThere),
             };
             self.causes.insert(one.symbol.into(), (key, cause));

@@ -1,70 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Types made by hand.
 
+use testkit::BtfBuilder as Made;
+
 use super::*;
 
-/// BTF, type by type.
-#[derive(Default)]
-struct Made {
-    types: Vec<u8>,
-    names: Vec<u8>,
-    count: u32,
-    first: u32,
-    first_name: u32,
-}
-
-impl Made {
-    fn image() -> Self {
-        Self { names: vec![0], first: 1, ..Self::default() }
-    }
-
-    fn module(image: &Self) -> Self {
-        let first_name = image.first_name + u32::try_from(image.names.len()).unwrap();
-        Self { first: image.first + image.count, first_name, ..Self::default() }
-    }
-
-    fn name(&mut self, name: &str) -> u32 {
-        if name.is_empty() {
-            return 0;
-        }
-        let at = self.first_name + u32::try_from(self.names.len()).unwrap();
-        self.names.extend(name.bytes().chain([0]));
-        at
-    }
-
-    fn add(&mut self, name: &str, kind: u32, rows: u32, size: u32, more: &[u32]) -> u32 {
-        let name = self.name(name);
-        let words = [&[name, kind << 24 | rows, size], more].concat();
-        self.types.extend(words.into_iter().flat_map(u32::to_le_bytes));
-        self.count += 1;
-        self.first + self.count - 1
-    }
-
-    fn int(&mut self, name: &str, size: u32) -> u32 {
-        self.add(name, 1, 0, size, &[size * 8])
-    }
-
-    fn pointer(&mut self, to: u32) -> u32 {
-        self.add("", 2, 0, to, &[])
-    }
-
-    fn structure(&mut self, name: &str, size: u32, members: &[(&str, u32, u32)]) -> u32 {
-        let more: Vec<u32> = members.iter().flat_map(|(m, of, byte)| [self.name(m), *of, byte * 8]).collect();
-        self.add(name, 4, u32::try_from(members.len()).unwrap(), size, &more)
-    }
-
-    fn function(&mut self, name: &str, takes: &[u32]) -> u32 {
-        let rows: Vec<u32> = takes.iter().flat_map(|of| [0, *of]).collect();
-        let of = self.add("", 13, u32::try_from(takes.len()).unwrap(), 0, &rows);
-        self.add(name, 12, 1, of, &[])
-    }
-
-    fn section(&self) -> Section {
-        let (types, names) = (self.types.len(), self.names.len());
-        let header = [24, 0, types, types, names].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
-        let bytes = [&[0x9f, 0xeb, 1, 0][..], &header, &self.types, &self.names].concat();
-        Section { bytes, big_endian: false }
-    }
+fn section(made: &Made) -> Section {
+    Section { bytes: made.build(), big_endian: false }
 }
 
 struct Known(Section, Vec<(&'static str, Section)>);
@@ -99,7 +41,7 @@ fn kernel(inner: &[(&str, u32)], size: u32, is_new: bool) -> Known {
     let inner = image.structure("inner", size, &members);
     let to_inner = image.pointer(inner);
     // It points to itself, as lists do.
-    let own = image.count + 2;
+    let own = image.next_id() + 1;
     let to_own = image.pointer(own);
     let outer = image.structure("outer", 16, &[("next", to_own, 0), ("inner", to_inner, 8)]);
     let to_outer = image.pointer(outer);
@@ -118,7 +60,7 @@ fn kernel(inner: &[(&str, u32)], size: u32, is_new: bool) -> Known {
     let lens = other.structure("lens", if is_new { 8 } else { 4 }, &[("zoom", int, 0)]);
     let to_lens = other.pointer(lens);
     other.function("lens_open", &[to_lens, to_far]);
-    Known(image.section(), vec![("cam", module.section()), ("lens", other.section())])
+    Known(section(&image), vec![("cam", section(&module)), ("lens", section(&other))])
 }
 
 #[test]
@@ -173,11 +115,11 @@ fn types_that_lie_in_each_other_for_ever_come_to_an_end() {
     // An anonymous structure of 2,000 members, each of which is the next such structure.
     let mut image = Made::image();
     for _ in 0..60 {
-        let next = image.count + 2;
+        let next = image.next_id() + 1;
         image.structure("", 8, &vec![("", next, 0); 2_000]);
     }
     image.structure("end", 8, &[("", 1, 0)]);
-    let of = |image: &Made| Known(image.section(), Vec::new());
+    let of = |image: &Made| Known(section(image), Vec::new());
     let wanted = Wanted { symbol: "x", old: "vmlinux", new: "vmlinux" };
     assert_eq!(explain(&of(&image), &of(&image), [wanted]).unwrap_err(), Fault::TooIntricate("old"));
     // A pointer to itself, a typedef of itself, an array of itself, a structure in itself.
