@@ -124,7 +124,10 @@ impl Elements {
     /// # Errors
     /// As [`add_file`](Self::add_file).
     pub fn update_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
-        let file = rpm.open_package(path)?;
+        self.update_opened(rpm.open_package(path)?)
+    }
+
+    fn update_opened(&mut self, file: PackageFile) -> Result<(), librpm_rt::Error> {
         if file.is_source() {
             return Ok(());
         }
@@ -140,7 +143,8 @@ impl Elements {
     /// # Errors
     /// As [`add_file`](Self::add_file).
     pub fn install_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
-        let package = rpm.open_package(path)?.package(&Self::concerns_bytes)?;
+        let file = rpm.open_package(path)?;
+        let package = file.package(&Self::concerns_bytes)?;
         let is_kernel = !contents::sort(&self.dirs, &package).kernels.is_empty();
         if is_kernel || package.provides.iter().any(|p| BESIDE.contains(&p.name.as_str())) {
             // The same once more comes in its own place.
@@ -149,14 +153,14 @@ impl Elements {
                 evr: package.evr.to_string(),
                 ..Dependency::on(package.name)
             });
-            return self.add_file(rpm, path);
+            return self.add_opened(file);
         }
-        self.update_file(rpm, path)
+        self.update_opened(file)
     }
 
-    /// Is a kernel in a package, and more than modules of it?
-    pub(super) fn brings_a_kernel(dirs: &ModulesDirs, package: &Package) -> bool {
-        contents::sort(dirs, package).kernels.values().any(|is_whole| *is_whole)
+    /// Does a kernel come, and not only modules of it?
+    pub fn brings_a_kernel(&self) -> bool {
+        self.kernels.values().any(|parts| parts.is_whole)
     }
 
     /// Installed kernels of which somebody asks what it would be like to run them.
