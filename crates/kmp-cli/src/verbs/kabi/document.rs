@@ -35,10 +35,8 @@ pub struct Diff {
     /// are not known.
     reasons: Option<Vec<Reason>>,
     /// Symbols whose CRC changed and of which the kernels' types say nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     not_in_types: Vec<String>,
     /// Symbols whose CRC changed, and all of whose types are the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     types_do_not_differ: Vec<String>,
     /// Rules that decide on no symbol of either kernel.
     unused_rules: Vec<Rule>,
@@ -165,7 +163,6 @@ struct Reason {
     /// What changed, in words.
     changes: Vec<String>,
     /// How many more changes there are.
-    #[serde(skip_serializing_if = "is_zero")]
     more_changes: usize,
     /// The symbols, and over which types each leads to the one that changed.
     symbols: BTreeMap<String, Vec<String>>,
@@ -174,11 +171,6 @@ struct Reason {
 #[cfg(test)]
 fn effects() -> Vec<Option<&'static str>> {
     kmp_kabi::why::Effect::WORDS.into_iter().map(Some).chain([None]).collect()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(n: &usize) -> bool {
-    *n == 0
 }
 
 impl From<&Shown<'_>> for Diff {
