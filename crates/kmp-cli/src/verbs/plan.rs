@@ -89,7 +89,7 @@ fn initrd(kernel: &Outlook) -> Initrd {
     match kernel.role {
         Role::Comes => Initrd::Made,
         Role::Stays if changes => Initrd::Checked,
-        Role::Asked | Role::Stays => Initrd::Kept,
+        Role::Asked | Role::Stays | Role::Goes => Initrd::Kept,
     }
 }
 

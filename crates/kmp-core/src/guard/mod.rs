@@ -11,7 +11,7 @@
 //! * as a warning elsewhere, and wherever it is not sure.
 //!
 //! Removing every version of a package, with nothing coming in its place, is what somebody wants, and no loss, unless it is
-//! done while kernels come or go and nobody has named it. A module that no package owns is no loss: who built it builds
+//! done while kernels come or go and nobody has named it: then it is one also where the only kernel that it works with goes (`gone.rs`). A module that no package owns is no loss: who built it builds
 //! it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that cannot be read)
 //! is no loss, either.
 
@@ -19,6 +19,7 @@ mod advice;
 mod after;
 mod elements;
 mod given;
+mod gone;
 mod incoming;
 mod itself;
 mod kernels;

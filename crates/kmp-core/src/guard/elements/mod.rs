@@ -36,7 +36,7 @@ pub struct Elements {
     removed: BTreeMap<u32, Removal>,
     /// Kernels' own modules outside `kernel/`: release and name.
     own: Vec<(String, Box<str>)>,
-    removed_kernels: BTreeSet<String>,
+    removed_kernels: BTreeMap<String, Removal>,
     /// What packages that come obsolete.
     obsoletes: HashSet<String>,
     /// Package files with a kernel's own modules, by the kernel's release.
@@ -75,7 +75,7 @@ impl Elements {
             kmps: Vec::new(),
             removed: BTreeMap::new(),
             own: Vec::new(),
-            removed_kernels: BTreeSet::new(),
+            removed_kernels: BTreeMap::new(),
             obsoletes: HashSet::new(),
             kernel_files: Vec::new(),
             budget: Budget::transaction(),
@@ -286,12 +286,10 @@ impl Elements {
         if let Some(instance) = package.instance {
             self.remove_unread(instance, removal);
         }
-        self.removed_kernels.extend(
-            contents::sort(&self.dirs, package)
-                .kernels
-                .into_iter()
-                .filter_map(|(k, whole)| whole.then_some(k)),
-        );
+        let kernels = contents::sort(&self.dirs, package).kernels.into_iter();
+        for (release, _) in kernels.filter(|(_, is_whole)| *is_whole) {
+            self.removed_kernel(&release, removal);
+        }
     }
 
     /// A package that goes and whose header cannot be read.
@@ -301,9 +299,10 @@ impl Elements {
         *known = removal.max(*known);
     }
 
-    /// A kernel that goes.
-    pub fn removed_kernel(&mut self, release: &str) {
-        self.removed_kernels.insert(release.into());
+    /// A kernel that goes. It is asked for where one of its packages is.
+    pub fn removed_kernel(&mut self, release: &str, removal: Removal) {
+        let known = self.removed_kernels.entry(release.into()).or_insert(removal);
+        *known = removal.max(*known);
     }
 
     /// Is there anything that the guard should look at?
