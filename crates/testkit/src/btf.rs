@@ -19,7 +19,8 @@ impl BtfBuilder {
 
     /// Of a module of the kernel with that image, which is complete.
     pub fn module(image: &Self) -> Self {
-        let first_name = image.first_name + u32::try_from(image.names.len()).unwrap();
+        let first_name =
+            image.first_name + u32::try_from(image.names.len()).expect("a test's types are small");
         Self { first: image.first + image.count, first_name, ..Self::default() }
     }
 
@@ -27,7 +28,7 @@ impl BtfBuilder {
         if name.is_empty() {
             return 0;
         }
-        let at = self.first_name + u32::try_from(self.names.len()).unwrap();
+        let at = self.first_name + u32::try_from(self.names.len()).expect("a test's types are small");
         self.names.extend(name.bytes().chain([0]));
         at
     }
@@ -55,13 +56,13 @@ impl BtfBuilder {
     /// A structure: its size, and name, type and offset of each member, in bytes.
     pub fn structure(&mut self, name: &str, size: u32, members: &[(&str, u32, u32)]) -> u32 {
         let more: Vec<u32> = members.iter().flat_map(|(m, of, byte)| [self.name(m), *of, byte * 8]).collect();
-        self.add(name, 4, u32::try_from(members.len()).unwrap(), size, &more)
+        self.add(name, 4, u32::try_from(members.len()).expect("a test's types are small"), size, &more)
     }
 
     /// A function that takes arguments of these types and returns nothing.
     pub fn function(&mut self, name: &str, takes: &[u32]) -> u32 {
         let rows: Vec<u32> = takes.iter().flat_map(|of| [0, *of]).collect();
-        let of = self.add("", 13, u32::try_from(takes.len()).unwrap(), 0, &rows);
+        let of = self.add("", 13, u32::try_from(takes.len()).expect("a test's types are small"), 0, &rows);
         self.add(name, 12, 1, of, &[])
     }
 
@@ -73,7 +74,9 @@ impl BtfBuilder {
     /// The section.
     pub fn build(&self) -> Vec<u8> {
         let (types, names) = (self.types.len(), self.names.len());
-        let header = [24, 0, types, types, names].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
+        let header = [24, 0, types, types, names]
+            .map(|n| u32::try_from(n).expect("a test's types are small").to_le_bytes())
+            .concat();
         [&[0x9f, 0xeb, 1, 0][..], &header, &self.types, &self.names].concat()
     }
 }
