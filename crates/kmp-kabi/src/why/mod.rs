@@ -178,7 +178,7 @@ fn by_name(exporter: &str) -> String {
     let last = exporter.rsplit('/').next().unwrap_or(exporter);
     match last {
         "vmlinux" | "vmlinux.o" | "built-in" | "built-in.a" => String::new(),
-        _ => module_name(format!("{last}.ko").as_ref()).map(Into::into).unwrap_or_default(),
+        _ => module_name(format!("{last}.ko").as_ref()).unwrap_or_default(),
     }
 }
 
