@@ -13,7 +13,7 @@ const AFTER: &str = "0x00000022\tkvm_get\tarch/x86/kvm/kvm\tEXPORT_SYMBOL_GPL\t\
                      0x00000006\tnew\tvmlinux\tEXPORT_SYMBOL\t\n";
 
 fn write(root: &TestRoot, name: &str, text: impl AsRef<[u8]>) -> String {
-    root.write(name, text.as_ref().to_vec());
+    root.write(name, text.as_ref());
     root.join(name).to_str().unwrap().into()
 }
 

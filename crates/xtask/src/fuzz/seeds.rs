@@ -357,7 +357,8 @@ fn btf_types() -> Vec<Vec<u8>> {
         [image.build(), module.build()]
     };
     let sections = kernel(8).into_iter().chain(kernel(12));
-    let framed = sections.flat_map(|s| [u32::try_from(s.len()).unwrap().to_le_bytes().to_vec(), s].concat());
+    let framed = sections
+        .flat_map(|s| [u32::try_from(s.len()).expect("it is small").to_le_bytes().to_vec(), s].concat());
     vec![framed.collect()]
 }
 
@@ -367,7 +368,7 @@ fn boot_images() -> Vec<Vec<u8>> {
     types.int("int", 4);
     let types = types.build();
     let payload = compress(&types, Compression::Zst);
-    let length = u32::try_from(payload.len()).unwrap();
+    let length = u32::try_from(payload.len()).expect("it is small");
     let mut x86 = vec![0; 1024];
     x86[0x1f1] = 1;
     x86[0x202..0x206].copy_from_slice(b"HdrS");
