@@ -39,9 +39,11 @@ fn every_installed_kmp_against_every_kernel() {
     let output = ends(&root, &["check"], 1);
     assert_eq!(
         output.stdout,
-        "foo  /usr/lib/modules/6.4.0-1-default/updates/foo.ko  (foo-kmp-default-1_k6.4.0_1-1)\n  \
+        "Check: 1 module, 3 kernels: 1 refused\nKernel 6.4.0-3-default, the newest, does not load foo.\n\n\
+         foo  /usr/lib/modules/6.4.0-1-default/updates/foo.ko  (foo-kmp-default-1_k6.4.0_1-1)\n  \
          6.4.0-1-default  compatible\n  6.4.0-2-default  compatible\n  6.4.0-3-default  refused\n      \
-         crc              changing was 0x00000007 when it was built, vmlinux has 0x00000008\n"
+         crc              changing was 0x00000007 when it was built, vmlinux has 0x00000008\n\n\
+         kmp explain foo-kmp-default --kernel 6.4.0-3-default shows each symbol.\n"
     );
     good(&root, &["check", "--kernel", SAME]);
     for name in ["foo-kmp-default", "foo-kmp-default-1_k6.4.0_1-1", "foo-kmp-default-1_k6.4.0_1-1.x86_64"] {

@@ -104,6 +104,33 @@ fn without_a_kernel_it_is_the_newest_that_refuses_or_the_newest() {
     );
 }
 
+/// A package file is judged as if it were installed, in the place of the version that is; all its modules are explained together.
+#[test]
+fn a_package_file() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    root.install(&[&one_module("foo", "1", &old, 8)]);
+    let other = old.driver("other").need("foo_open", 3);
+    let newer =
+        package("foo", "2", &old, &[("foo", driver("foo", &old, 7).export("foo_open", 3)), ("other", other)]);
+    let path = newer.path().display().to_string();
+    let found = json(&root, &["explain", &path]);
+    assert_eq!(found["kernels"][0]["release"], OTHER);
+    let modules = found["kernels"][0]["modules"].as_array().unwrap();
+    let states: Vec<_> =
+        modules.iter().map(|m| (m["name"].as_str().unwrap(), m["state"].as_str().unwrap())).collect();
+    assert_eq!(states, [("foo", "refused"), ("other", "refused")]);
+    assert_eq!(modules[0]["package"], "foo-kmp-default-2_k6.4.0_1-1");
+    assert!(modules[0]["path"].as_str().unwrap().starts_with(&format!("{path}/")), "{found}");
+    assert!(modules[1]["symbols"].as_array().unwrap().iter().any(|s| s["symbol"] == "foo_open"), "{found}");
+    let same = good(&root, &["explain", &path, "--kernel", SAME]);
+    assert!(same.stdout.contains("  6.4.0-2-default: compatible\n"), "{same}");
+    let kernel = testkit::PackageBuilder::kernel(&kernel("6.4.0-9-default", 7)).build();
+    let none = ends(&root, &["explain", kernel.path().to_str().unwrap()], 2);
+    let line = format!("kmp plan {}\n", kernel.path().display());
+    assert!(none.stderr.ends_with(&line), "{none}");
+}
+
 #[test]
 fn what_is_not_there() {
     let root = root();

@@ -132,3 +132,24 @@ fn a_driver_that_works_with_no_kernel_is_found() {
     assert!(output.stderr.contains("no kernel and no third-party module is in it"), "{output}");
     ends(&root, &["plan", "/nowhere/x.rpm"], 2);
 }
+
+/// What is no kernel and no package file is named with the lines to type.
+#[test]
+fn a_driver_that_is_named_is_asked_about_otherwise() {
+    let root = TestRoot::new();
+    let [old, ..] = three_kernels(&root);
+    root.install(&[&one_module("foo", "1", &old, 7)]);
+    for (name, why) in [
+        ("foo-kmp-default", "kmp plan @foo-kmp-default; which kernels load it: kmp check foo-kmp-default\n"),
+        ("foo", "kmp plan @foo; which kernels load it: kmp check foo\n"),
+        ("./foo.ko", "whether it would load says: kmp check ./foo.ko\n"),
+        ("@fooo", "; did you mean foo?\n"),
+        ("6.4.0-2", "; did you mean 6.4.0-2-default?\n"),
+    ] {
+        let output = ends(&root, &["plan", name], 2);
+        assert!(output.stderr.ends_with(why), "{output}");
+    }
+    // By its module as by its name.
+    let by = |name: &str| kmp(&root, &["plan", name]).stdout;
+    assert_eq!(by("@foo"), by("@foo-kmp-default"));
+}

@@ -18,6 +18,10 @@ for schema, document in zip(sys.argv[1::2], sys.argv[2::2]):
     Draft202012Validator(schema).validate(json.loads(document))
 ";
 
+fn schema_file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{name}.json"))
+}
+
 /// Of a verb's verb, both.
 fn schema_of(args: &[&str]) -> String {
     if args[0] == "kabi" { args[..2].join("-") } else { args[0].into() }
@@ -53,6 +57,11 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["sync"],
         &["status"],
         &["sync"],
+        &["add-kernel", OTHER],
+        &["remove-kernel", OLD],
+        &["add-kmp", "foo-kmp-default-1_k6.4.0_1-1"],
+        &["remove-kmp", "foo-kmp-default-1_k6.4.0_1-1"],
+        &["divert", "--restore"],
         &["kabi", "diff", OLD, OTHER],
         &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];
@@ -63,7 +72,31 @@ fn what_is_printed_is_what_the_schemas_say() {
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{}.json", schema_of(args)));
         command.arg(schema).arg(json(&root, args).to_string());
     }
+    // What is read from standard input, written into the current directory, or takes a line each.
+    let mut special = vec![("update", kmp(&root, &["update", "--json"]).stdout)];
+    let mut deps = crate::support::command(&root, &["deps", "--provides", "--dialect", "suse", "--json"]);
+    special.push(("deps", run(deps.stdin(piped(&format!("{clash}\n")))).stdout));
+    let written = run(root.command(KMP).current_dir(root.home()).args(["new", "--suse", "hello", "--json"]));
+    special.push(("new", written.stdout));
+    let lines = kmp(&root, &["check", "--json-lines"]).stdout;
+    assert!(lines.lines().count() > 3, "{lines}");
+    special.extend(lines.lines().map(|line| ("check-lines", line.to_string())));
+    for (name, document) in &special {
+        command.arg(schema_file(name)).arg(document);
+    }
     run(&mut command).expect_success();
+    // Nothing is promised that is not looked at here.
+    let seen: std::collections::BTreeSet<String> = runs
+        .iter()
+        .map(|args| schema_of(args))
+        .chain(special.iter().map(|(name, _)| (*name).into()))
+        .collect();
+    let committed = std::fs::read_dir(schema_file("x").parent().unwrap()).unwrap();
+    let stem = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()
+    };
+    let missing: Vec<String> = committed.map(stem).filter(|name| !seen.contains(name)).collect();
+    assert_eq!(missing, [""; 0], "no run of these verbs is validated");
     // A validator that finds nothing would not be one.
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/sync.json");
     let mut wrong = Command::new("/usr/bin/python3");

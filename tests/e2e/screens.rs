@@ -188,6 +188,43 @@ fn one_refused() -> TestRoot {
     root
 }
 
+/// What fits, what does not, and both.
+#[test]
+fn check() {
+    let fits = "\
+Check: 1 module, 2 kernels: all compatible
+
+nic  /usr/lib/modules/6.4.0-21-default/updates/nic.ko
+  (nic-kmp-default-1.0_k6.4.0_21-1)
+  6.4.0-21-default  compatible
+  6.4.0-25-default  compatible
+";
+    let root = one_refused();
+    assert_eq!(screen(&root, 80, &["check", "nic"]), fits);
+    let refused = |head: &str, more: &str| {
+        format!(
+            "\
+{head}
+Kernel 6.4.0-25-default, the newest, does not load cam.
+
+cam  /usr/lib/modules/6.4.0-21-default/updates/cam.ko
+  (cam-kmp-default-1.0_k6.4.0_21-1)
+  6.4.0-21-default  compatible
+  6.4.0-25-default  refused
+      crc              changing was 0x00000007 when it was built, vmlinux has
+                       0x00000008
+{more}
+kmp explain cam-kmp-default --kernel 6.4.0-25-default shows each symbol.
+"
+        )
+    };
+    let one = refused("Check: 1 module, 2 kernels: 1 refused", "");
+    assert_eq!(screen(&root, 80, &["check", "cam-kmp-default"]), one);
+    let module = fits.split_once('\n').unwrap().1;
+    let both = refused("Check: 2 modules, 2 kernels: 1 refused", module);
+    assert_eq!(screen(&root, 80, &["check"]), both);
+}
+
 #[test]
 fn explain_says_why_without_a_kernel_that_is_named() {
     assert_eq!(

@@ -4,6 +4,7 @@
 use std::ffi::{c_char, c_int};
 
 use kmp_core::abi::{Reason, SymbolLine, Verdict};
+use kmp_core::check::modules_of_packages;
 use kmp_core::state::State;
 use kmp_core::survey::{Selection, Survey, SurveyedKernel};
 use kmp_core::targets::Targets;
@@ -68,10 +69,10 @@ fn add_drivers(report: &mut Report, survey: &Survey, kernel: &SurveyedKernel) {
 /// of kind KMP_SYMBOL for each symbol that it needs. The one reason of such a finding has the symbol, the version that the
 /// module was built with, the version that is exported and who exports it; its rule is "" if none is broken.
 ///
-/// name: a module file, the name of an installed KMP or of a third-party module. kernel: a release.
+/// name: a module file, the package file of a KMP, the name of an installed KMP or of a third-party module. kernel: a release.
 /// *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything is compatible, else
 /// KMP_VERDICT_WARN.
-/// KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT (as for a package file).
+/// KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn kmp_explain(
     kmp: *mut Kmp,
@@ -83,9 +84,10 @@ pub extern "C" fn kmp_explain(
         let shared = &arg::shared(kmp, "kmp")?.0;
         let name = arg::os_text(name, "name")?.to_os_string();
         let release = arg::text(kernel, "kernel")?.to_string();
-        let targets = Targets::read_one(&shared.loader(), &name).map_err(|e| Error::new(code::E_FILE, e))?;
+        let mut targets =
+            Targets::read_one(&shared.loader(), &name).map_err(|e| Error::new(code::E_FILE, e))?;
         if !targets.package_files.is_empty() {
-            return Err(Error::argument("package files are not explained; kmp_check() judges them"));
+            targets.files = modules_of_packages(&shared.root, shared.rpm(), &targets.package_files)?;
         }
         let survey = shared.survey(&Selection { kernels: vec![release.clone()], ..Selection::default() })?;
         let no_kernel = || Error::new(code::E_NO_KERNEL, format!("there is no kernel {release}"));

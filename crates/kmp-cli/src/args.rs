@@ -173,6 +173,9 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Print JSON, a line for each module and kernel
+    #[arg(long, conflicts_with_all = ["json", "pretty"])]
+    pub json_lines: bool,
     /// Module files, directories of them, installed KMPs (by name or NAME-VERSION-RELEASE), or package files,
     /// which are judged as if installed: a KMP against each kernel, a kernel against each KMP. The default is
     /// every installed KMP. All arguments are judged together
@@ -241,9 +244,9 @@ pub struct Hold {
 
 #[derive(Debug, clap::Args)]
 pub struct Explain {
-    /// A module file, the name of an installed module, or an installed KMP
+    /// A module file, the name of an installed module, an installed KMP, or the package file of a KMP
     #[arg(
-        value_name = "MODULE|KMP",
+        value_name = "MODULE|KMP|FILE.rpm",
         value_hint = ValueHint::FilePath,
         add = ArgValueCandidates::new(completion::kmps)
     )]
@@ -348,6 +351,9 @@ pub struct New {
     /// The package's name; with --from-dkms, the default is the one in dkms.conf
     #[arg(required_unless_present = "from_dkms")]
     pub name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -395,6 +401,9 @@ pub struct Deps {
     /// may be given more than once
     #[arg(long, value_name = "KIND", value_enum)]
     pub without: Vec<DependencyKind>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A kind of dependencies, which a spec file may have another generator for.
@@ -424,6 +433,9 @@ pub struct Divert {
     /// Which; with --restore, the default is all
     #[arg(value_name = "COMMAND", value_enum, required_unless_present = "restore")]
     pub commands: Vec<Diverted>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn dialect(word: &str) -> Result<Dialect, String> {

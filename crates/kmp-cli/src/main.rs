@@ -144,7 +144,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
-        Verb::Divert(what) => Ok(divert::run(&context, what)),
+        Verb::Divert(what) => divert::run(&context, what),
         // It has an answer whatever fails.
         Verb::ZyppUrlresolver => Ok(Outcome::Good),
         Verb::ZyppCommitPlugin => {

@@ -20,6 +20,8 @@ pub struct File {
     pub path: PathBuf,
     /// The module's name.
     pub name: String,
+    /// NAME-VERSION-RELEASE of the package file that it is in, if it is in one.
+    pub package: Option<String>,
     /// Its contents, or why there are none.
     pub module: Result<Module, ModuleFault>,
 }
@@ -103,6 +105,7 @@ impl Targets {
         let files = workers::map(loader.workers(), &paths, |path| File {
             path: path.clone(),
             name: file_name(path),
+            package: None,
             module: crate::inventory::read_module_file(path),
         });
         Ok(Self { files, package_files, packages })

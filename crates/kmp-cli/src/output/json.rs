@@ -50,6 +50,15 @@ pub fn print(document: &impl Serialize) -> Result<(), String> {
     page.print()
 }
 
+/// Prints documents, each on a line of its own.
+pub fn print_lines(documents: impl Iterator<Item = impl Serialize>) -> Result<(), String> {
+    let mut page = crate::output::terminal::Page::new();
+    for document in documents {
+        page.line(serde_json::to_string(&document).map_err(|e| format!("cannot make JSON: {e}"))?);
+    }
+    page.print()
+}
+
 /// A kernel, and modules judged for it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

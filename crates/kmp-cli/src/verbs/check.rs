@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check`: verdicts with every reason.
 
+mod page;
+
 use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
 use kmp_core::check::{Line, Request, check_read};
 use kmp_core::ids::{KernelId, List};
-use kmp_core::inventory::{Apart, Kind, parse_symvers};
+use kmp_core::inventory::{Apart, parse_symvers};
 use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::targets::{File, Targets, judge_together};
@@ -14,13 +16,11 @@ use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::signatures::{self, Signed};
-use crate::output::terminal::{Colour, Page};
-use crate::output::verdict_lines;
 use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
     let signed = signatures::verify(context, &args.names);
-    let outcome = signatures::report(&signed, !args.json && !quiet);
+    let outcome = signatures::report(&signed, !(args.json || args.json_lines || quiet));
     judged(context, args, &signed, quiet, verbose)
         .map(|judged| if judged == Outcome::Good { outcome } else { judged })
 }
@@ -33,7 +33,9 @@ fn judged(
     verbose: bool,
 ) -> Result<Outcome, String> {
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
-    let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
+    let is_plain = !(args.all || args.json || args.json_lines)
+        && args.symvers.is_none()
+        && args.kernels.kernels.is_empty();
     let read = match is_plain {
         false => None,
         true => match plan::of_files(context, &args.names)? {
@@ -71,8 +73,15 @@ fn judged(
     let outcome = Outcome::of(lines.iter().map(|l| &l.verdict), is_unread);
     if args.json {
         print_json(&releases, &lines, &apart, signed)?;
+    } else if args.json_lines {
+        let each = lines.iter().map(|line| VerdictLine {
+            version: json::VERSION,
+            release: releases[line.kernel].clone(),
+            module: module(line),
+        });
+        json::print_lines(each)?;
     } else if !quiet {
-        print(&releases, &lines, &apart)?;
+        page::print(&releases, &lines, &apart, table.is_some() && kernels.is_empty())?;
     }
     Ok(outcome)
 }
@@ -118,6 +127,30 @@ pub struct Checked {
     packages: Vec<signatures::Json>,
 }
 
+/// A line of `kmp check --json-lines`.
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct VerdictLine {
+    /// Of this form. It changes when a field changes its meaning or goes.
+    version: u32,
+    /// The kernel's release (`uname -r`).
+    release: String,
+    #[serde(flatten)]
+    module: json::Module,
+}
+
+fn module(line: &Line) -> json::Module {
+    json::Module {
+        name: line.name.clone(),
+        path: json::path(&line.path),
+        package: line.package.clone(),
+        state: State::of(&line.verdict).word(),
+        fits: line.verdict.loads(),
+        reasons: json::reasons(&line.verdict),
+        warnings: json::warnings(&line.verdict),
+    }
+}
+
 fn print_json(
     releases: &List<KernelId, String>,
     lines: &[Line],
@@ -126,51 +159,9 @@ fn print_json(
 ) -> Result<(), String> {
     let kernel = |(id, release): (KernelId, &String)| json::Modules {
         release: release.clone(),
-        modules: lines
-            .iter()
-            .filter(|l| l.kernel == id)
-            .map(|l| json::Module {
-                name: l.name.clone(),
-                path: json::path(&l.path),
-                package: l.package.clone(),
-                state: State::of(&l.verdict).word(),
-                fits: l.verdict.loads(),
-                reasons: json::reasons(&l.verdict),
-                warnings: json::warnings(&l.verdict),
-            })
-            .collect(),
+        modules: lines.iter().filter(|l| l.kernel == id).map(module).collect(),
         apart: json::apart(apart, release),
     };
     let kernels = Document { version: json::VERSION, kernels: releases.each().map(kernel).collect() };
     json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
-}
-
-/// Module by module, kernel by kernel.
-fn print(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
-    let mut page = Page::new();
-    let width = releases.iter().map(String::len).max().unwrap_or(0);
-    let mut order: Vec<&Line> = lines.iter().collect();
-    // The sort is stable: kernels stay in their order within a module.
-    order.sort_by_key(|l| (&l.package, &l.path));
-    let mut last = None;
-    for line in order {
-        if last != Some(&line.path) {
-            let head = page.paint(Colour::Bold, printable(line.name.as_ref()));
-            let package = line.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
-            page.line(format!("{head}  {}{package}", printable(line.path.as_os_str())));
-            last = Some(&line.path);
-        }
-        let release = format!("{:width$}", releases[line.kernel]);
-        verdict_lines::draw(&mut page, &format!("  {release}  "), &line.verdict);
-    }
-    for apart in apart.iter().filter(|a| a.kind == Kind::LivePatch && releases.contains(&a.release)) {
-        let head = page.paint(Colour::Bold, printable(apart.module.name.as_ref().as_ref()));
-        let package = apart.package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
-        page.line(format!("{head}  {}{package}", printable(apart.module.path.as_os_str())));
-        page.line(format!("  {:width$}  a live patch, for this kernel alone", apart.release));
-    }
-    if lines.is_empty() {
-        page.line("no third-party modules to judge");
-    }
-    page.print()
 }

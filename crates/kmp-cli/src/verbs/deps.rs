@@ -15,10 +15,27 @@ use kmp_core::root::Root;
 use kmp_core::tree;
 use kmp_core::unpack::{MODULE_LIMIT, inflate};
 use kmp_core::workers;
+use serde::Serialize;
 
 use crate::args::Deps;
 use crate::host::cores::Cores;
 use crate::outcome::Outcome;
+use crate::output::json;
+
+/// What `kmp deps --json` prints.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Document {
+    /// Of this form. It changes when a field changes its meaning or goes.
+    version: u32,
+    /// Of what.
+    #[cfg_attr(test, schemars(extend("enum" = ["provides", "requires", "supplements", "symsets"])))]
+    kind: &'static str,
+    /// The dependencies as rpm takes them; of symbol sets RELEASE/CRC/SYMBOL, set and hash with tabs between them.
+    lines: Vec<String>,
+    /// What could not be read, so that dependencies may be missing.
+    problems: Vec<String>,
+}
 
 /// A file that cannot be read or is not what it should be fails the command, after all else was printed:
 /// a package that lacks dependencies is found out too late.
@@ -71,7 +88,18 @@ pub fn run(root: &Path, args: &Deps) -> Result<Outcome, String> {
     };
     let left_out: Vec<&str> = args.without.iter().flat_map(|kind| kind.prefixes()).copied().collect();
     lines.retain(|line| !left_out.iter().any(|prefix| line.starts_with(prefix.as_bytes())));
-    print(&lines)?;
+    if args.json {
+        let lines = lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        let kind = match () {
+            () if args.provides => "provides",
+            () if args.requires => "requires",
+            () if args.supplements => "supplements",
+            () => "symsets",
+        };
+        json::print(&Document { version: json::VERSION, kind, lines, problems: problems.clone() })?;
+    } else {
+        print(&lines)?;
+    }
     problems.iter().for_each(|problem| log::error!("{problem}"));
     Ok(if problems.is_empty() { Outcome::Good } else { Outcome::Failed })
 }

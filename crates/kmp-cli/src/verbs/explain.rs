@@ -2,6 +2,7 @@
 //! `kmp explain`: symbol by symbol.
 
 use kmp_core::abi::SymbolLine;
+use kmp_core::check::modules_of_packages;
 use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::survey;
@@ -77,21 +78,19 @@ impl From<&SymbolLine> for Symbol {
 
 pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, String> {
     let mut loader = context.loader();
-    let targets = Targets::read_one(&loader, &args.name).map_err(|e| e.to_string())?;
+    let mut targets = Targets::read_one(&loader, &args.name).map_err(|e| e.to_string())?;
     if !targets.package_files.is_empty() {
-        let name = printable(&args.name);
-        return Err(format!("kmp explain reads module files; for a package file, type: kmp check {name}"));
+        let found = modules_of_packages(&context.root, context.rpm(), &targets.package_files);
+        targets.files = found.map_err(|e| e.to_string())?;
     }
     let survey = context.survey(&mut loader, args.kernel.as_slice())?;
     let name = args.name.to_string_lossy();
-    let kernel = survey.kernel_to_explain(&targets.files, &name).map_err(|e| e.to_string())?;
-    let Some(kernel) = kernel else {
+    let explained = survey.explain_where_refused(&targets.files, &name).map_err(|e| e.to_string())?;
+    let Some((kernel, explained)) = explained else {
         let dir = survey.inventory.dirs.shown().display();
         return Err(format!("there is no kernel in {dir}"));
     };
     let release = &kernel.kernel.release;
-    let explained = survey.explain(kernel, &targets.files, &name);
-    let explained = explained.map_err(|e| e.to_string())?;
     context.done();
     let outcome = Outcome::of(explained.iter().map(|e| &e.verdict), survey.is_unread());
     if args.json {

@@ -12,9 +12,11 @@ use kmp_core::config;
 use kmp_core::dialect::Dialect;
 use kmp_core::printable;
 use kmp_core::root::Root;
+use serde::Serialize;
 
 use crate::args::New;
 use crate::outcome::Outcome;
+use crate::output::json;
 
 /// The samples of packaging/examples.
 const SAMPLE: [&str; 4] = [
@@ -32,6 +34,20 @@ const LIMIT: u64 = 1 << 20;
 /// A file to write, and its bytes.
 type File = (PathBuf, Vec<u8>);
 
+/// What `kmp new --json` prints.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Document {
+    /// Of this form. It changes when a field changes its meaning or goes.
+    version: u32,
+    /// What the package is called, without what its form adds.
+    package: String,
+    /// What was written into the current directory; the spec file first.
+    files: Vec<String>,
+    /// The line to type to build it.
+    build: String,
+}
+
 pub fn run(root: &Path, args: &New, quiet: bool) -> Result<Outcome, String> {
     let dialect = match (args.suse, args.redhat) {
         (true, _) => Dialect::Suse,
@@ -43,12 +59,15 @@ pub fn run(root: &Path, args: &New, quiet: bool) -> Result<Outcome, String> {
         None => sample(dialect, args.name.as_deref().unwrap_or_default())?,
     };
     write(&files)?;
-    if !quiet {
+    let build = format!("rpmbuild -ba --define \"_sourcedir $PWD\" {}", spec_name(dialect, &name));
+    if args.json {
+        let files = files.iter().map(|(file, _)| json::path(file)).collect();
+        json::print(&Document { version: json::VERSION, package: name, files, build })?;
+    } else if !quiet {
         for (file, _) in &files {
             println!("{}", file.display());
         }
-        let spec = spec_name(dialect, &name);
-        println!("To build it:\n    rpmbuild -ba --define \"_sourcedir $PWD\" {spec}");
+        println!("To build it:\n    {build}");
     }
     Ok(Outcome::Good)
 }

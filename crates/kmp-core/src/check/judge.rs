@@ -119,7 +119,7 @@ pub(super) fn of_files(
         kernel,
         name: file.name.clone(),
         path: file.path.clone(),
-        package: None,
+        package: file.package.clone(),
         verdict,
     })
 }

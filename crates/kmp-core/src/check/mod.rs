@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use librpm_rt::Librpm;
 
 use crate::abi::{SymbolTable, Verdict};
-use crate::guard::{self, Elements, Present, Transaction};
+use crate::guard::{self, Elements, IncomingKmp, Present, Transaction};
 use crate::ids::{KernelId, List};
 use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel};
 use crate::plan::Site;
@@ -17,7 +17,7 @@ use crate::printable;
 use crate::problem::Problem;
 use crate::root::Root;
 use crate::survey::{Selection, Survey};
-use crate::targets::{TargetError, Targets, judge_together};
+use crate::targets::{File, TargetError, Targets, judge_together};
 
 use judge::{judge_files, modules_of, of_files, of_kernel, selected_kmps};
 
@@ -195,6 +195,37 @@ pub fn check_read(
         ..Problem::new(file.path.clone(), fault.to_string())
     }));
     Ok(Checked { releases, lines, apart, problems })
+}
+
+/// The third-party modules in package files, each as a file: `FILE.rpm/PATH`, with its package.
+///
+/// # Errors
+/// [`CheckError::PackageFile`]: one cannot be read. [`CheckError::NoKmp`]: there is none in them.
+pub fn modules_of_packages(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    files: &[PathBuf],
+) -> Result<Vec<File>, CheckError> {
+    let transaction = read_packages(root, rpm, files)?.finish();
+    let of = |kmp: &IncomingKmp| -> Vec<File> {
+        let file = kmp.file.clone().unwrap_or_default();
+        let modules = kmp.modules.iter().map(|module| File {
+            path: file.join(module.path.strip_prefix("/").unwrap_or(&module.path)),
+            name: module.name.to_string(),
+            package: Some(kmp.package.nvr()),
+            module: (*module.module).clone(),
+        });
+        modules.collect()
+    };
+    let found: Vec<File> = transaction.kmps.iter().flat_map(of).collect();
+    if found.is_empty() {
+        let names: Vec<String> = files.iter().map(|f| printable(f.as_os_str())).collect();
+        let names = names.join(" ");
+        return Err(CheckError::NoKmp(format!(
+            "there is no third-party module in {names}; what it would change says: kmp plan {names}"
+        )));
+    }
+    Ok(found)
 }
 
 fn read_packages(

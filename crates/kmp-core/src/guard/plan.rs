@@ -129,7 +129,7 @@ pub fn plan_read(
     if let Some(unknown) = unknown {
         return Err(PlanError::Unread(unknown));
     }
-    survey.has_kernels(&question.kernels)?;
+    survey.has_kernels(&question.kernels).map_err(|missing| no_kernel(&survey.inventory, missing))?;
     if survey.kernels.is_empty() && coming.is_empty() {
         return Err(PlanError::NoKernels(survey.inventory.dirs.shown().to_path_buf()));
     }
@@ -164,11 +164,35 @@ pub fn plan_read(
     Ok(Planned { judged, coming, is_transaction, tools, problems })
 }
 
+/// What is no kernel may be a KMP, or a module of one, of which other things can be asked.
+fn no_kernel(inventory: &Inventory, missing: NoKernel) -> PlanError {
+    let name = &missing.release;
+    match named(inventory, name).first() {
+        None => missing.into(),
+        Some(kmp) => PlanError::NoKmp(format!(
+            "{} is no kernel. What it would change to erase {}: kmp plan @{name}; which kernels load it: kmp check {name}",
+            crate::printable(name.as_ref()),
+            inventory.kmps[*kmp].package.nvr(),
+        )),
+    }
+}
+
+/// The installed KMPs of that name, or those with a module of that name.
+fn named(inventory: &Inventory, name: &str) -> Vec<KmpId> {
+    let found = inventory.kmps_named(name);
+    if found.is_empty() { inventory.kmps_with_module(name) } else { found }
+}
+
 /// The installed KMPs of that name.
 fn erased(inventory: &Inventory, name: &str) -> Result<Vec<KmpId>, PlanError> {
-    let found = inventory.kmps_named(name);
+    let found = named(inventory, name);
     if found.is_empty() {
-        let absent = || format!("no package {name} that owns third-party modules is installed");
+        let absent = || {
+            let like = inventory.did_you_mean(name);
+            format!(
+                "no package {name} that owns third-party modules is installed, and no module {name}{like}"
+            )
+        };
         return Err(PlanError::NoKmp(inventory.why_no_kmp(name).unwrap_or_else(absent)));
     }
     Ok(found)

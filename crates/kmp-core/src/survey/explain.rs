@@ -77,30 +77,41 @@ impl Survey {
         Ok(subjects.into_iter().zip(&places[first..]).map(explain).collect())
     }
 
-    /// The kernel for which there is something to explain: of those whose flavour the KMP `name` serves, the newest that refuses
-    /// it, else the newest.
+    /// The same for the kernel where there is something to explain: of those whose flavour the KMP `name` serves, the newest that
+    /// refuses it, else the newest; `None`: there is no kernel.
     ///
     /// # Errors
     /// As [`Self::explain`].
-    pub fn kernel_to_explain<'s>(
+    pub fn explain_where_refused<'s>(
         &'s self,
         files: &'s [File],
         name: &str,
-    ) -> Result<Option<&'s SurveyedKernel>, CheckError> {
-        let named = self.inventory.kmps_named(name);
+    ) -> Result<Option<(&'s SurveyedKernel, Vec<Explained<'s>>)>, CheckError> {
+        // Of a package file, the flavour is that of what is installed of its name.
+        let package = files.iter().find_map(|file| file.package.as_deref());
+        let package = package.and_then(|nvr| nvr.rsplitn(3, '-').last());
+        let named = self.inventory.kmps_named(package.unwrap_or(name));
         let serves = |kernel: &SurveyedKernel| {
             let mut decisions = named.iter().map(|kmp| &kernel.plan.decisions[*kmp]);
             named.is_empty() || decisions.any(|decision| *decision != Decision::OtherFlavour)
         };
         let mut newest = None;
         for kernel in self.kernels.iter().rev().filter(|kernel| serves(kernel)) {
-            newest = newest.or(Some(kernel));
-            if kernel.unread.is_none() && self.explain(kernel, files, name)?.iter().any(|e| !e.verdict.fits())
-            {
-                return Ok(Some(kernel));
+            if kernel.unread.is_some() {
+                newest = newest.or(Some((kernel, None)));
+                continue;
             }
+            let explained = self.explain(kernel, files, name)?;
+            if explained.iter().any(|e| !e.verdict.fits()) {
+                return Ok(Some((kernel, explained)));
+            }
+            newest = newest.or(Some((kernel, Some(explained))));
         }
-        Ok(newest.or(self.kernels.last()))
+        match newest.or(self.kernels.last().map(|kernel| (kernel, None))) {
+            None => Ok(None),
+            Some((kernel, Some(explained))) => Ok(Some((kernel, explained))),
+            Some((kernel, None)) => Ok(Some((kernel, self.explain(kernel, files, name)?))),
+        }
     }
 
     /// The modules of the KMP, or the module, of that name: the kernel's own third-party modules first.
@@ -141,5 +152,6 @@ impl Survey {
 }
 
 fn of_file(file: &File) -> Subject<'_> {
-    Subject { name: &file.name, path: &file.path, package: None, module: file.module.as_ref() }
+    let package = file.package.clone();
+    Subject { name: &file.name, path: &file.path, package, module: file.module.as_ref() }
 }

@@ -9,7 +9,9 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::Document;
-use crate::verbs::{check, devices, explain, initrd, kabi, key, plan, status, sync, update};
+use crate::verbs::{
+    check, deps, devices, divert, explain, initrd, kabi, key, new, plan, status, sync, update,
+};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -42,6 +44,14 @@ fn schemas_are_those_of_what_is_printed() {
     let all = [
         ("status", whole::<status::Document>("status")),
         ("check", whole::<check::Checked>("check")),
+        ("check-lines", whole::<check::VerdictLine>("check --json-lines")),
+        ("add-kernel", text::<sync::Kernel>("add-kernel")),
+        ("remove-kernel", text::<sync::Kernel>("remove-kernel")),
+        ("add-kmp", text::<sync::Kernel>("add-kmp")),
+        ("remove-kmp", text::<sync::Kernel>("remove-kmp")),
+        ("deps", whole::<deps::Document>("deps")),
+        ("divert", whole::<divert::Document>("divert")),
+        ("new", whole::<new::Document>("new")),
         ("plan", whole::<plan::Plan>("plan")),
         ("update", whole::<update::Document>("update")),
         ("devices", whole::<devices::Document>("devices")),
@@ -64,4 +74,26 @@ fn schemas_are_those_of_what_is_printed() {
         );
     }
     assert_eq!(std::fs::read_dir(dir).unwrap().count(), all.len(), "docs/schema has a schema of no verb");
+}
+
+/// What these change, the verbs beside them list: `kmp update --json`, `kmp key list --json`.
+const WITHOUT: &[&str] = &["hold", "import"];
+
+/// Each verb, and each verb of a verb, has `--json`.
+#[test]
+fn every_verb_has_json() {
+    fn all(command: &clap::Command, without: &mut Vec<String>) {
+        for verb in command.get_subcommands().filter(|v| !v.is_hide_set() && v.get_name() != "help") {
+            let has_json = verb.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            match verb.has_subcommands() {
+                true => all(verb, without),
+                false if has_json => {}
+                false => without.push(verb.get_name().into()),
+            }
+        }
+    }
+    let mut without = Vec::new();
+    all(&<crate::args::Args as clap::CommandFactory>::command(), &mut without);
+    without.retain(|verb| !WITHOUT.contains(&verb.as_str()));
+    assert_eq!(without, [""; 0]);
 }
