@@ -30,6 +30,7 @@ mod system;
 use support as site;
 
 mod broken;
+mod dnf_plugins;
 mod image;
 mod kernel_install;
 mod managers;
