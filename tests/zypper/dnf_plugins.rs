@@ -19,15 +19,12 @@ fn libdnf5() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/dnf/kmp.cpp");
-        if !Manager::Dnf5.is_there() {
-            return None;
-        }
         if !Path::new("/usr/include/libdnf5").is_dir() {
             testkit::skip("there are no headers of libdnf5");
             return None;
         }
         let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libdnf5-kmp.so");
-        let mut compiler = Command::new("g++");
+        let mut compiler = Command::new("c++");
         compiler.args(["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o"]);
         run(compiler.arg(&to).args([source, "-ldnf5", "-ljson-c"])).expect_success();
         Some(to)
@@ -100,111 +97,117 @@ fn table(output: &Output) -> Vec<String> {
     all
 }
 
-fn both(case: impl Fn(&Machine)) {
-    for by in [Manager::Dnf, Manager::Dnf5] {
-        if by.is_there()
-            && let Some(machine) = machine(by)
-        {
-            case(&machine);
+/// Tests by each dnf, as far as it is there.
+macro_rules! by_each_dnf {
+    ($($case:ident),* $(,)?) => {
+        by_each_dnf!(dnf, Manager::Dnf, $($case),*);
+        by_each_dnf!(dnf5, Manager::Dnf5, $($case),*);
+    };
+    ($name:ident, $manager:expr, $($case:ident),*) => {
+        mod $name {
+            use super::Manager;
+            $(#[test]
+            fn $case() {
+                if $manager.is_there()
+                    && let Some(machine) = super::machine($manager)
+                {
+                    super::$case(&machine);
+                }
+            })*
         }
-    }
+    };
+}
+
+by_each_dnf! {
+    a_kernel_comes_with_its_driver_and_one_without_stays_away,
+    a_kernel_is_held_back_until_its_driver_is_there,
+    a_kernel_comes_where_the_user_has_removed_the_driver,
 }
 
 /// There is a build of the driver for one of two kernels, of another vendor.
-#[test]
-fn a_kernel_comes_with_its_driver_and_one_without_stays_away() {
-    both(|machine| {
-        let by = machine.by;
-        let other = PackageBuilder::new("other", "2", "1");
-        let tool = PackageBuilder::new("tool", "1", "1");
-        let build = driver(by, "1.1", 1, 8).tag("Vendor", "Nics");
-        let kernels = [kernel(by, 1, 8), modules(by, 1), kernel(by, 2, 9), modules(by, 2)];
-        machine.site.offer(&[&kernels[..], &[build, other, tool]].concat());
-        let both = ["kernel-core-5.14.0-162", "kmod-foo-1.1-1"];
-        let mut rows = vec![
-            ("upgrade", vec![both[0], both[1], "other-2-1"], true),
-            ("distro-sync", vec![both[0], both[1], "other-2-1"], true),
-            ("upgrade other", vec!["other-2-1"], true),
-            ("install tool", vec!["tool-1-1"], true),
-            ("install kernel-modules", vec![both[0], "kernel-modules-5.14.0-162"], true),
-            ("remove other", vec!["other-1-1"], false),
-        ];
-        if by == Manager::Dnf {
-            // libdnf5 lets no plugin add a package.
-            rows.push(("upgrade kernel-core", both.to_vec(), true));
-            rows.push(("install kernel-core", both.to_vec(), true));
-            rows[4].1.push(both[1]);
-        }
-        for (words, expected, is_asked) in rows {
-            let output = dnf(machine, false, words);
-            let said = said(&output);
-            assert_eq!(table(&output), expected, "{by:?} {words}: {said}");
-            let held =
-                "kmp: kernel-core-5.14.0-284.el9.x86_64 is held back: no build for it in any repository";
-            assert_eq!(said.contains(held), is_asked, "{by:?} {words}: {said}");
-        }
-        let said = said(&goes_through(dnf(machine, true, "upgrade")));
-        assert!(!said.contains("error: kmp"), "{said}");
-        let installed = machine.installed();
-        let expected =
-            ["kernel-core-5.14.0-162.el9", "kernel-core-5.14.0-70.el9", "kmod-foo-1.1-1", "other-2-1"];
-        assert_eq!(installed[..4], expected, "{said}");
-    });
+fn a_kernel_comes_with_its_driver_and_one_without_stays_away(machine: &Machine) {
+    let by = machine.by;
+    let other = PackageBuilder::new("other", "2", "1");
+    let tool = PackageBuilder::new("tool", "1", "1");
+    let build = driver(by, "1.1", 1, 8).tag("Vendor", "Nics");
+    let kernels = [kernel(by, 1, 8), modules(by, 1), kernel(by, 2, 9), modules(by, 2)];
+    machine.site.offer(&[&kernels[..], &[build, other, tool]].concat());
+    let both = ["kernel-core-5.14.0-162", "kmod-foo-1.1-1"];
+    let mut rows = vec![
+        ("upgrade", vec![both[0], both[1], "other-2-1"], true),
+        ("distro-sync", vec![both[0], both[1], "other-2-1"], true),
+        ("upgrade other", vec!["other-2-1"], true),
+        ("install tool", vec!["tool-1-1"], true),
+        ("install kernel-modules", vec![both[0], "kernel-modules-5.14.0-162"], true),
+        ("remove other", vec!["other-1-1"], false),
+    ];
+    if by == Manager::Dnf {
+        // libdnf5 lets no plugin add a package.
+        rows.push(("upgrade kernel-core", both.to_vec(), true));
+        rows.push(("install kernel-core", both.to_vec(), true));
+        rows[4].1.push(both[1]);
+    }
+    for (words, expected, is_asked) in rows {
+        let output = dnf(machine, false, words);
+        let said = said(&output);
+        assert_eq!(table(&output), expected, "{by:?} {words}: {said}");
+        let held = "kmp: kernel-core-5.14.0-284.el9.x86_64 is held back: no build for it in any repository";
+        assert_eq!(said.contains(held), is_asked, "{by:?} {words}: {said}");
+    }
+    let said = said(&goes_through(dnf(machine, true, "upgrade")));
+    assert!(!said.contains("error: kmp"), "{said}");
+    let installed = machine.installed();
+    let expected = ["kernel-core-5.14.0-162.el9", "kernel-core-5.14.0-70.el9", "kmod-foo-1.1-1", "other-2-1"];
+    assert_eq!(installed[..4], expected, "{said}");
 }
 
 /// What was held back comes on the day the driver is there.
-#[test]
-fn a_kernel_is_held_back_until_its_driver_is_there() {
-    both(|machine| {
-        let by = machine.by;
-        machine.site.offer(&[kernel(by, 1, 8), modules(by, 1), PackageBuilder::new("other", "2", "1")]);
-        let said_first = said(&goes_through(dnf(machine, true, "upgrade")));
-        assert!(said_first.contains("kernel-core-5.14.0-162.el9.x86_64 is held back"), "{said_first}");
-        assert_eq!(machine.count(), (1, 1), "{said_first}");
-        assert!(machine.site.has("other-2"), "{said_first}");
-        goes_through(dnf(machine, true, "upgrade"));
+fn a_kernel_is_held_back_until_its_driver_is_there(machine: &Machine) {
+    let by = machine.by;
+    machine.site.offer(&[kernel(by, 1, 8), modules(by, 1), PackageBuilder::new("other", "2", "1")]);
+    let said_first = said(&goes_through(dnf(machine, true, "upgrade")));
+    assert!(said_first.contains("kernel-core-5.14.0-162.el9.x86_64 is held back"), "{said_first}");
+    assert_eq!(machine.count(), (1, 1), "{said_first}");
+    assert!(machine.site.has("other-2"), "{said_first}");
+    goes_through(dnf(machine, true, "upgrade"));
 
-        // Whatever becomes of kmp, dnf goes on.
-        let kmp = machine.root().join("usr/bin/kmp");
-        for (script, words) in [
-            ("echo '{'", "JSON"),
-            ("echo '{\"version\": 2}'", "form"),
-            ("echo '{\"version\": 1}'", "it has no"),
-            ("echo 'kmp: it is broken' >&2; exit 2", "kmp"),
-            ("exec sleep 1000", "kmp"),
-        ] {
-            machine.root().write("usr/bin/kmp", format!("#!/bin/sh\n{script}\n"));
-            make_executable(&kmp);
-            let conf = "[main]\nname = kmp\nenabled = 1\ntimeout = 1\n";
-            machine.root().write("etc/dnf/plugins/kmp.conf", conf);
-            machine.root().write("etc/dnf/libdnf5-plugins/kmp.conf", conf);
-            let output = dnf(machine, false, "upgrade");
-            let said = said(&output);
-            assert_eq!(table(&output), ["kernel-core-5.14.0-162"], "{by:?} {script}: {said}");
-            let warning =
-                said.lines().find(|l| l.contains("no kernel is held back, as `kmp update` gave no answer"));
-            assert!(warning.is_some_and(|line| line.contains(words)), "{by:?} {script}: {said}");
-            assert!(!said.contains("Traceback"), "{said}");
-        }
-        // That of the layer below is to be seen again.
-        std::fs::remove_file(kmp).unwrap();
-        machine.site.offer(&[driver(by, "1.1", 1, 8)]);
-        let said = said(&goes_through(dnf(machine, true, "upgrade")));
-        assert!(!said.contains("held back"), "{said}");
-        assert_eq!(machine.count(), (2, 1), "{said}");
-        assert!(machine.site.has("kmod-foo-1.1"), "{said}");
-    });
+    // Whatever becomes of kmp, dnf goes on.
+    let kmp = machine.root().join("usr/bin/kmp");
+    for (script, words) in [
+        ("echo '{'", "JSON"),
+        ("echo '{\"version\": 2}'", "form"),
+        ("echo '{\"version\": 1}'", "it has no"),
+        ("echo 'kmp: it is broken' >&2; exit 2", "kmp"),
+        ("exec sleep 1000", "kmp"),
+    ] {
+        machine.root().write("usr/bin/kmp", format!("#!/bin/sh\n{script}\n"));
+        make_executable(&kmp);
+        let conf = "[main]\nname = kmp\nenabled = 1\ntimeout = 1\n";
+        machine.root().write("etc/dnf/plugins/kmp.conf", conf);
+        machine.root().write("etc/dnf/libdnf5-plugins/kmp.conf", conf);
+        let output = dnf(machine, false, "upgrade");
+        let said = said(&output);
+        assert_eq!(table(&output), ["kernel-core-5.14.0-162"], "{by:?} {script}: {said}");
+        let warning =
+            said.lines().find(|l| l.contains("no kernel is held back, as `kmp update` gave no answer"));
+        assert!(warning.is_some_and(|line| line.contains(words)), "{by:?} {script}: {said}");
+        assert!(!said.contains("Traceback"), "{said}");
+    }
+    // That of the layer below is to be seen again.
+    std::fs::remove_file(kmp).unwrap();
+    machine.site.offer(&[driver(by, "1.1", 1, 8)]);
+    let said = said(&goes_through(dnf(machine, true, "upgrade")));
+    assert!(!said.contains("held back"), "{said}");
+    assert_eq!(machine.count(), (2, 1), "{said}");
+    assert!(machine.site.has("kmod-foo-1.1"), "{said}");
 }
 
 /// Without drivers nothing is held.
-#[test]
-fn a_kernel_comes_where_the_user_has_removed_the_driver() {
-    both(|machine| {
-        machine.site.offer(&[kernel(machine.by, 1, 8)]);
-        assert!(table(&dnf(machine, false, "upgrade")).is_empty());
-        goes_through(dnf(machine, true, "remove kmod-foo"));
-        let said = said(&goes_through(dnf(machine, true, "upgrade")));
-        assert!(!said.contains("kmp:"), "{said}");
-        assert_eq!(machine.count(), (2, 0), "{said}");
-    });
+fn a_kernel_comes_where_the_user_has_removed_the_driver(machine: &Machine) {
+    machine.site.offer(&[kernel(machine.by, 1, 8)]);
+    assert!(table(&dnf(machine, false, "upgrade")).is_empty());
+    goes_through(dnf(machine, true, "remove kmod-foo"));
+    let said = said(&goes_through(dnf(machine, true, "upgrade")));
+    assert!(!said.contains("kmp:"), "{said}");
+    assert_eq!(machine.count(), (2, 0), "{said}");
 }
