@@ -80,6 +80,8 @@ pub enum Verb {
     Sync(Sync),
     /// Decide which kernels need a new initrd, print why, and make it
     Initrd(Initrd),
+    /// Show the machine's devices, and which drivers are for each
+    Devices(Devices),
     /// Show and import the keys that packages are signed with
     Key(Key),
     /// A kernel was installed (for scriptlets)
@@ -255,6 +257,17 @@ pub struct Initrd {
     #[arg(long)]
     pub dry_run: bool,
     /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Devices {
+    /// Show also the devices that the kernel itself drives, and those for which there is no driver anywhere; and of each where
+    /// it is in sysfs, and what it calls itself
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print JSON: all of it
     #[arg(long)]
     pub json: bool,
 }

@@ -61,8 +61,8 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first; those in `/run` are made at boot.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd"];
+/// What is empty at first; those in `/run` are made at boot, the cache when it is needed.
+const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[
