@@ -6,6 +6,7 @@ pub mod deps;
 pub mod devices;
 pub mod divert;
 pub mod explain;
+pub mod hold;
 pub mod initrd;
 pub mod key;
 pub mod new;
