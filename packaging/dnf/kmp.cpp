@@ -16,6 +16,7 @@
 #include <libdnf5/base/base.hpp>
 #include <libdnf5/conf/config_parser.hpp>
 #include <libdnf5/plugin/iplugin.hpp>
+#include <libdnf5/repo/config_repo.hpp>
 #include <libdnf5/repo/repo_query.hpp>
 #include <libdnf5/rpm/package_query.hpp>
 #include <memory>
@@ -193,22 +194,25 @@ class Kmp : public libdnf5::plugin::IPlugin
     std::vector<std::string> question()
     {
         auto &base = get_base();
-        std::vector<std::string> words{KMP,        "--root", base.get_config().get_installroot_option().get_value(),
-                                       "update",   "--json", "--offline",
-                                       "--dry-run"};
-        const auto without = words.size();
+        std::vector<std::string> words;
+        bool is_a_part = false;
         libdnf5::repo::RepoQuery repositories(base);
-        repositories.filter_enabled(true);
         repositories.filter_type(libdnf5::repo::Repo::Type::AVAILABLE);
         for (const auto &repository : repositories) {
-            auto primary = repository->get_metadata_path("primary");
-            auto directory = repository->get_cachedir();
-            if (!primary.empty() && access((directory + "/repodata/repomd.xml").c_str(), R_OK) == 0) {
-                words.push_back("--repo");
-                words.push_back(repository->get_id() + "=" + directory);
-            }
+            /* Enabled or disabled for this once. */
+            auto set = repository->get_config().get_enabled_option().get_priority();
+            is_a_part = is_a_part || set > libdnf5::Option::Priority::REPOCONFIG;
+            if (!repository->is_enabled() || repository->get_metadata_path("primary").empty())
+                continue;
+            words.insert(words.end(), {"--repo", repository->get_id() + "=" + repository->get_cachedir()});
         }
-        return words.size() > without ? words : std::vector<std::string>{};
+        if (words.empty())
+            return words;
+        /* Of a part of the repositories nothing is to be remembered. */
+        auto root = base.get_config().get_installroot_option().get_value();
+        auto keep = is_a_part ? "--dry-run" : "--keep";
+        words.insert(words.begin(), {KMP, "--root", root, "update", "--json", "--offline", keep});
+        return words;
     }
 
     void apply(const std::string &answer)

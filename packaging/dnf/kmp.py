@@ -88,13 +88,19 @@ class Kmp(dnf.Plugin):
         is_stored = "upgrade" in (getattr(command.opts, "tid", None) or ())
         return self.cli.demands.resolving and not is_stored and not set(WITHOUT) & set(command.aliases)
 
+    def _is_a_part(self):
+        options = getattr(self.cli.command, "opts", None) if self.cli else None
+        return any(getattr(options, name, None) for name in ("repo", "repos_ed", "repofrompath"))
+
     def _ask(self):
-        command = ["/usr/bin/kmp", "--root", self.base.conf.installroot, "update", "--json", "--offline", "--dry-run"]
+        command = ["/usr/bin/kmp", "--root", self.base.conf.installroot, "update", "--json", "--offline"]
         for repository in self.base.repos.iter_enabled():
             primary = repository.get_metadata_path("primary")
             if primary:
                 directory = os.path.dirname(os.path.dirname(primary))
                 command += ["--repo", "%s=%s" % (repository.id, directory)]
+        # Of a part of the repositories nothing is to be remembered.
+        command.append("--dry-run" if self._is_a_part() else "--keep")
         # Its status says what was found; an answer is one in any case.
         run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.patience)
         try:

@@ -122,6 +122,7 @@ by_each_dnf! {
     a_kernel_comes_with_its_driver_and_one_without_stays_away,
     a_kernel_is_held_back_until_its_driver_is_there,
     a_kernel_comes_where_the_user_has_removed_the_driver,
+    a_kernel_that_would_push_out_the_only_one_with_the_driver_is_held,
 }
 
 /// There is a build of the driver for one of two kernels, of another vendor.
@@ -171,6 +172,11 @@ fn a_kernel_is_held_back_until_its_driver_is_there(machine: &Machine) {
     assert!(machine.site.has("other-2"), "{said_first}");
     goes_through(dnf(machine, true, "upgrade"));
 
+    // It is remembered, and what is asked about a part of the repositories takes nothing away.
+    goes_through(dnf(machine, true, "upgrade --repo=repo other"));
+    let held = machine.site.sh("kmp hold");
+    assert!(held.stdout.contains("kernel-core-5.14.0-162"), "{held}");
+
     // Whatever becomes of kmp, dnf goes on.
     let kmp = machine.root().join("usr/bin/kmp");
     for (script, words) in [
@@ -210,4 +216,30 @@ fn a_kernel_comes_where_the_user_has_removed_the_driver(machine: &Machine) {
     let said = said(&goes_through(dnf(machine, true, "upgrade")));
     assert!(!said.contains("kmp:"), "{said}");
     assert_eq!(machine.count(), (2, 0), "{said}");
+}
+
+/// dnf's installonly_limit: the driver fits the oldest kernel alone, and would be erased with it.
+fn a_kernel_that_would_push_out_the_only_one_with_the_driver_is_held(machine: &Machine) {
+    let by = machine.by;
+    machine.install(&[kernel(by, 1, 8)]);
+    machine.site.offer(&[kernel(by, 2, 8), PackageBuilder::new("other", "2", "1")]);
+    // The kernel comes as long as there is room.
+    let output = dnf(machine, false, "upgrade");
+    assert_eq!(table(&output), ["kernel-core-5.14.0-284", "other-2-1"], "{output}");
+    let conf = std::fs::read_to_string(machine.root().join("etc/dnf/dnf.conf")).unwrap();
+    machine.root().write("etc/dnf/dnf.conf", conf.replace("_limit=3", "_limit=2"));
+    let said = said(&goes_through(dnf(machine, true, "upgrade")));
+    assert!(
+        said.contains("installonly_limit would push kernel 5.14.0-70.el9.x86_64 out, and with it kmod-foo"),
+        "{said}"
+    );
+    assert_eq!(machine.count(), (2, 1), "{said}");
+    // A build for the kernel that comes takes the place of the one that would go.
+    machine.site.offer(&[driver(by, "2.0", 2, 8)]);
+    goes_through(dnf(machine, true, "upgrade"));
+    assert_eq!(machine.count(), (2, 1));
+    assert!(
+        machine.site.has("kmod-foo-2.0")
+            && machine.root().exists(format!("usr/lib/modules/{}", by.releases()[2]))
+    );
 }
