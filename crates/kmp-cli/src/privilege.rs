@@ -14,6 +14,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::AddKernel { .. } | Verb::RemoveKernel { .. } | Verb::AddKmp { .. } | Verb::RemoveKmp { .. } => {
             true
         }
+        Verb::Doctor(doctor) => doctor.fix,
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
         Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
         _ => false,
