@@ -3,6 +3,7 @@
 
 mod drivers;
 pub mod help;
+pub mod kabi;
 
 use std::path::PathBuf;
 
@@ -120,6 +121,8 @@ pub enum Verb {
     },
     /// Write a spec file, and what it needs, for a package of kernel modules
     New(New),
+    /// Compare what kernels export, say why it changed, and what of it a driver uses (for distributors and vendors)
+    Kabi(kabi::Kabi),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)

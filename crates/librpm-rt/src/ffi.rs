@@ -51,7 +51,6 @@ pub(crate) mod tag {
     pub(crate) const RELEASE: i32 = 1002;
     pub(crate) const EPOCH: i32 = 1003;
     pub(crate) const ARCH: i32 = 1022;
-    pub(crate) const VENDOR: i32 = 1011;
     pub(crate) const PACKAGER: i32 = 1015;
     pub(crate) const POSTIN: i32 = 1024;
     pub(crate) const FILEDIGESTS: i32 = 1035;

@@ -9,11 +9,9 @@ use crate::ffi::{PGPHASHALGO_SHA256, RPMFILE_CONFIG, RPMFILE_GHOST, tag};
 use crate::header::{Header, HeaderContents, Values, from_hex};
 use crate::{Database, Error, PackageFile};
 
-/// Who answers for a package, and which hardware wants it.
+/// Who built a package, and which hardware wants it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// The company or project (`Vendor`).
-    pub vendor: Option<String>,
     /// Who built it (`Packager`).
     pub packager: Option<String>,
     /// Names of what it supplements, such as `modalias(...)`.
@@ -31,11 +29,7 @@ pub struct FileDigest {
 
 impl Header<'_> {
     fn provenance(&self) -> Provenance {
-        Provenance {
-            vendor: self.string(tag::VENDOR),
-            packager: self.string(tag::PACKAGER),
-            supplements: self.strings(tag::SUPPLEMENTNAME),
-        }
+        Provenance { packager: self.string(tag::PACKAGER), supplements: self.strings(tag::SUPPLEMENTNAME) }
     }
 
     /// Nothing where digests are of another kind, as before rpm 4.11 or so.

@@ -14,7 +14,7 @@ pub(in super::super) const RULE: Rule = Rule {
 };
 
 fn look(package: &Candidate) -> Vec<Found> {
-    let says =
-        package.provenance.vendor.as_deref().is_some_and(|vendor| !matches!(vendor.trim(), "" | "(none)"));
+    let vendor = package.contents.package.vendor.trim();
+    let says = !matches!(vendor, "" | "(none)");
     package.one(!says, "it names no vendor")
 }
