@@ -47,8 +47,7 @@ impl Header<'_> {
             return Ok(found);
         };
         let mut flags = Values::of(self, tag::FILEFLAGS);
-        loop {
-            let (Some(digest), Some(name)) = (digests.next_string(), names.next_string()) else { break };
+        while let (Some(digest), Some(name)) = (digests.next_string(), names.next_string()) {
             let flags = flags.as_mut().and_then(Values::next_number).unwrap_or(0);
             let index = indexes.next_number().and_then(|index| usize::try_from(index).ok());
             let dir = index.and_then(|index| dirs.get(index)).ok_or("a file of it is in no directory")?;

@@ -85,7 +85,7 @@ impl Support {
         let loaded = Loaded::read(&context.root);
         let dialect = survey.inventory.conventions.dialect;
         let database = context.database()?;
-        let config = survey.kernels.last().map(|kernel| kernel.kernel.config.clone()).unwrap_or_default();
+        let config = survey.kernels.last().map(|kernel| kernel.kernel.config).unwrap_or_default();
         let mut modules = Vec::new();
         for kmp in survey.inventory.kmps.iter() {
             let made_by = match (&database, kmp.package.instance) {
