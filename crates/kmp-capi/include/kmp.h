@@ -137,6 +137,21 @@ int kmp_explain(kmp_t *kmp, const char *name, const char *kernel, kmp_report_t *
  */
 int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel, kmp_report_t **out);
 
+/*
+ * What would be changed, before anything is: the verb kmp plan, whose names it takes.
+ *
+ * names: package files that come, all in one transaction (a name with a "/", or that ends in .rpm); releases of installed
+ * kernels that are to run; installed packages that are erased, with "@" before the name. n = 0: the newest installed
+ * kernel is to run.
+ * Findings, kernel by kernel, the newest first: KMP_KERNEL with how many drivers stay, come and are lost; KMP_PROSPECT for
+ * each driver that is not lost, KMP_LOST for each that is. Then, for a transaction, KMP_MESSAGE for each line that
+ * rpm's plugin would print, and KMP_PROBLEM.
+ * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD no driver is lost, KMP_VERDICT_WARN one is, or one
+ * that comes works with no kernel, KMP_VERDICT_ABORT rpm's plugin would stop the transaction.
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_plan(kmp_t *kmp, const char *const *names, size_t n, kmp_report_t **out);
+
 /* Flags of kmp_sync(). */
 #define KMP_DRY_RUN 1u   /* change nothing, write nothing, only report */
 #define KMP_NO_DEPMOD 2u /* change links; the caller runs depmod */
@@ -343,9 +358,10 @@ int kmp_builds_drivers(const char *path);
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
-#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
+#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE; of kmp_plan() one that is concerned: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
 #define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD */
 #define KMP_SYMBOL 11u    /* a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
+#define KMP_PROSPECT 12u  /* what becomes of a driver in a kernel: KMP_STAYS ... KMP_GOES, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD */
 
 /* States of findings. */
 #define KMP_NONE 0u        /* the kind has no state */
@@ -372,6 +388,9 @@ int kmp_builds_drivers(const char *path);
 #define KMP_CLASH 45u      /* not linked: a module of that name is there already */
 #define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */
 #define KMP_RUNNING 50u    /* the kernel runs now */
+#define KMP_STAYS 60u      /* it is installed, stays so, and works */
+#define KMP_COMES 61u      /* it comes with the transaction, and works */
+#define KMP_GOES 62u       /* it is erased, as asked for */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -386,8 +405,8 @@ int kmp_builds_drivers(const char *path);
 /* A finding. Strings that do not apply are NULL. Strings belong to the report: do not free them. */
 struct kmp_finding {
 	size_t size;         /* set by the caller */
-	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_SYMBOL */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_RUNNING */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_PROSPECT */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_GOES */
 	const char *release; /* the kernel's release */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */

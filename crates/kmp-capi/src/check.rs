@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Judging what is named.
 
-use std::ffi::{OsString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::path::Path;
 
 use kmp_core::abi::{Reason, Verdict};
 use kmp_core::check::{Line, Request};
 use kmp_core::state::State;
 
-use crate::error::Error;
 use crate::handle::Kmp;
 use crate::report::{Entry, Report, kind, of_state, verdict};
 use crate::{arg, ret};
@@ -37,9 +36,7 @@ pub extern "C" fn kmp_check(
 ) -> c_int {
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
-        let names = arg::array(names, n, "names")?.iter();
-        let names = names.map(|name| arg::os_text(*name, "a name").map(OsString::from));
-        let names: Vec<OsString> = names.collect::<Result<_, Error>>()?;
+        let names = arg::names(names, n)?;
         let kernels = match kernel.is_null() {
             true => Vec::new(),
             false => vec![arg::text(kernel, "kernel")?.to_string()],

@@ -34,12 +34,14 @@ pub mod kind {
     pub const INITRD: u32 = 7;
     /// a line of the message to the user about a transaction: KMP_NONE
     pub const MESSAGE: u32 = 8;
-    /// an installed kernel: KMP_RUNNING, KMP_NONE
+    /// an installed kernel: KMP_RUNNING, KMP_NONE; of kmp_plan() one that is concerned: KMP_NEW_KERNEL, KMP_OLD_KERNEL
     pub const KERNEL: u32 = 9;
     /// how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
     pub const DRIVER: u32 = 10;
     /// a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     pub const SYMBOL: u32 = 11;
+    /// what becomes of a driver in a kernel: KMP_STAYS ... KMP_GOES, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
+    pub const PROSPECT: u32 = 12;
 }
 
 /// States of findings.
@@ -92,6 +94,12 @@ pub mod state {
     pub const BROKEN: u32 = 46;
     /// the kernel runs now
     pub const RUNNING: u32 = 50;
+    /// it is installed, stays so, and works
+    pub const STAYS: u32 = 60;
+    /// it comes with the transaction, and works
+    pub const COMES: u32 = 61;
+    /// it is erased, as asked for
+    pub const GOES: u32 = 62;
 }
 
 /// The constant for a state of the engine's.
@@ -139,9 +147,9 @@ pub mod verdict {
 pub struct Finding {
     /// set by the caller
     pub size: usize,
-    /// a kind: KMP_MODULE ... KMP_SYMBOL
+    /// a kind: KMP_MODULE ... KMP_PROSPECT
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_RUNNING
+    /// a state: KMP_NONE ... KMP_GOES
     pub state: u32,
     /// the kernel's release
     pub release: *const c_char,

@@ -32,6 +32,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "update",
+        [
+            ("kmp update", "Which kernel may the next update bring, and with which drivers?"),
+            ("kmp update --dry-run --repo new=/srv/repo", "... from this directory?"),
+        ],
+    ),
+    (
         "explain",
         [
             ("kmp explain cam", "Why is the module refused?"),
@@ -50,6 +57,16 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         [
             ("kmp initrd --dry-run", "Which kernels need a new initrd, and why?"),
             ("kmp initrd --kernel 6.4.0-25-default", "Make that of one kernel, if it needs one"),
+        ],
+    ),
+    (
+        "key",
+        [
+            (
+                "kmp key import acme.asc",
+                "Let rpm take packages that are signed with this key, after a look at it",
+            ),
+            ("kmp key list", "Which keys does rpm trust, and which drivers did they sign?"),
         ],
     ),
     (

@@ -54,7 +54,7 @@ impl Outlook {
     pub fn next_boot(&self) -> Option<String> {
         let kernel = match self.role {
             Role::Comes => format!("the new kernel {}", self.release),
-            Role::Asked | Role::Stays => format!("kernel {}", self.release),
+            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.release),
         };
         let lost: Vec<String> = self.lost().map(|d| d.package.clone()).collect();
         let what = match lost.len() {

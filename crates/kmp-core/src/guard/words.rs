@@ -250,7 +250,7 @@ impl Lost {
         };
         let kernel = match self.role {
             Role::Comes => format!("the new kernel {}", self.kernel),
-            Role::Asked | Role::Stays => format!("kernel {}", self.kernel),
+            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.kernel),
         };
         if let Some(maker) = self.made_by {
             let maker = maker.as_str();
@@ -267,8 +267,17 @@ impl Lost {
             );
         }
         let mut line = match &self.failing {
-            None if self.is_erased => {
+            None if self.role == Role::Goes => {
+                format!(
+                    "{} ({modules}{used}) would be erased with {kernel}, the last one that it works with",
+                    self.nvr
+                )
+            }
+            None if self.is_erased && self.role == Role::Stays => {
                 format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
+            }
+            None if self.is_erased => {
+                format!("{} ({modules}{used}) would be erased, also for {kernel}", self.nvr)
             }
             None => format!("{} ({modules}{used}): no version of it would be left for {kernel}", self.nvr),
             Some(failing) => {

@@ -135,6 +135,7 @@ fn kernel(planned: &Planned, kernel: &Outlook) -> Kernel {
             Role::Comes => "comes",
             Role::Asked => "asked",
             Role::Stays => "stays",
+            Role::Goes => "goes",
         },
         boots_next: kernel.boots_next,
         summary: kernel.summary(),
