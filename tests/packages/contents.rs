@@ -32,6 +32,7 @@ kmp                /usr/share/man/man8/kmp.8*                                  1
 kmp                /usr/share/zsh                                               40755
 kmp                /usr/share/zsh/site-functions                                40755
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
+kmp                /var/cache/kmp                                               40755
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
 kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp                     100644
@@ -106,6 +107,16 @@ rpm-plugin-kmp     /usr/lib/zypp                                                
 rpm-plugin-kmp     /usr/lib/zypp/plugins                                        40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit                                 40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit/kmp                            100755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/urlresolver                            40755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/urlresolver/kmp                       100755
+rpm-plugin-kmp     /usr/share/kmp                                               40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository                               40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata                      40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata/primary.xml         100644
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata/repomd.xml          100644
+rpm-plugin-kmp     /etc/zypp                                                    40755
+rpm-plugin-kmp     /etc/zypp/repos.d                                            40755
+rpm-plugin-kmp     /etc/zypp/repos.d/kmp.repo                                  100644
 rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       100644
 ";
 

@@ -30,6 +30,9 @@ const FILES: &[(&str, &str, u32)] = &[
     ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),
     ("scriptlets/kernel-scriptlets/*.sh", "/usr/lib/module-init-tools/kernel-scriptlets/*", 0o644),
     ("packaging/zypp-commit-plugin",     "/usr/lib/zypp/plugins/commit/kmp",  0o755),
+    ("packaging/zypp-urlresolver-plugin", "/usr/lib/zypp/plugins/urlresolver/kmp", 0o755),
+    ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
+    ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
     ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.7",                "/usr/share/man/man7/*",             0o644),
@@ -55,8 +58,8 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first; those in `/run` are made at boot.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd"];
+/// What is empty at first; those in `/run` are made at boot, the cache when it is needed.
+const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

@@ -39,6 +39,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "hold",
+        [
+            ("kmp hold", "Which kernels are held back, since when, and why?"),
+            ("kmp hold --release 6.4.0-25-default", "Let one come without its drivers"),
+        ],
+    ),
+    (
         "explain",
         [
             ("kmp explain cam", "Why is the module refused?"),
@@ -57,6 +64,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         [
             ("kmp initrd --dry-run", "Which kernels need a new initrd, and why?"),
             ("kmp initrd --kernel 6.4.0-25-default", "Make that of one kernel, if it needs one"),
+        ],
+    ),
+    (
+        "devices",
+        [
+            ("kmp devices", "Which devices have no driver, and which have one of a KMP?"),
+            ("kmp devices --all", "... and all others"),
         ],
     ),
     (

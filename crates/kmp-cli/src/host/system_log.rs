@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use kmp_core::apply::{Done, Fate};
+use kmp_core::last_update::{Kernel, LastUpdate};
 use kmp_core::sync::{Index, KernelReport, SyncReport};
 use kmp_core::system_log::{Level, SystemLog};
 
@@ -30,6 +31,22 @@ pub fn report(context: &Context, result: &Result<SyncReport, String>, about: Abo
             Err(why) => vec![(Level::Error, why.clone())],
         },
     );
+}
+
+/// Reports kernels that are held back from now on, and those that were and are no more, while repositories still have them.
+pub fn report_held(context: &Context, before: Option<&LastUpdate>, now: &LastUpdate) {
+    let is_held = |of: Option<&LastUpdate>, package: &str| {
+        of.is_some_and(|of| of.held().any(|kernel| kernel.package == package))
+    };
+    let message = |kernel: &Kernel| {
+        let package = &kernel.package;
+        match (is_held(before, package), is_held(Some(now), package)) {
+            (false, true) => Some((Level::Warning, format!("{package} is held back: {}", kernel.reason))),
+            (true, false) => Some((Level::Notice, format!("{package} may come: {}", kernel.reason))),
+            _ => None,
+        }
+    };
+    send(context, now.kernels.iter().filter_map(message).collect());
 }
 
 /// Reports initrds that were made, asked for, or could not be.

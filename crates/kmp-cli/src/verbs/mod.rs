@@ -3,8 +3,10 @@
 
 pub mod check;
 pub mod deps;
+pub mod devices;
 pub mod divert;
 pub mod explain;
+pub mod hold;
 pub mod initrd;
 pub mod key;
 pub mod new;
