@@ -10,7 +10,7 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, explain, initrd, kabi, key, new, plan, status, sync, update,
+    check, deps, devices, divert, doctor, explain, initrd, kabi, key, new, plan, status, sync, update,
 };
 
 /// The names of all rules.
@@ -43,6 +43,7 @@ fn schemas_are_those_of_what_is_printed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let all = [
         ("status", whole::<status::Document>("status")),
+        ("support", whole::<status::Support>("status --support")),
         ("check", whole::<check::Checked>("check")),
         ("check-lines", whole::<check::VerdictLine>("check --json-lines")),
         ("add-kernel", text::<sync::Kernel>("add-kernel")),
@@ -55,6 +56,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("plan", whole::<plan::Plan>("plan")),
         ("update", whole::<update::Document>("update")),
         ("devices", whole::<devices::Document>("devices")),
+        ("doctor", whole::<doctor::Document>("doctor")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
