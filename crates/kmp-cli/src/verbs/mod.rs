@@ -8,6 +8,7 @@ pub mod divert;
 pub mod explain;
 pub mod hold;
 pub mod initrd;
+pub mod kabi;
 pub mod key;
 pub mod new;
 pub mod plan;
