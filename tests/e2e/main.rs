@@ -12,6 +12,7 @@ mod defects;
 mod depmod_runs;
 mod divert;
 mod explain;
+mod history;
 mod hostile;
 mod hostile_budgets;
 mod hostile_disk;

@@ -28,7 +28,7 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
-use crate::verbs::{check, deps, divert, explain, initrd, new, plan, status, sync};
+use crate::verbs::{check, deps, divert, explain, history, initrd, new, plan, status, sync};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -115,6 +115,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
+        Verb::History(history) => history::run(&context, history, quiet, args.verbose > 0),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))
         }
@@ -138,7 +139,9 @@ fn run(args: &Args) -> Result<Outcome, String> {
                 sync::all(&context)?;
                 let before = before.clone()?;
                 let is_new = markers()?.iter().any(|marker| !before.contains(marker));
-                if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) }
+                let served = if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) };
+                context.end_run();
+                served
             })
         }
     }

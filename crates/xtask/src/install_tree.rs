@@ -19,6 +19,7 @@ mod link;
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
+    ("packaging/journal/kmp.catalog",    "/usr/lib/systemd/catalog/kmp.catalog", 0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
     ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kernel-kmp", 0o644),
     ("packaging/macros.kmp-suse",        "/usr/lib/rpm/macros.d/macros.kernel-kmp-suse", 0o644),
@@ -55,8 +56,8 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first; those in `/run` are made at boot.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd"];
+/// What is empty at first; those in `/run` are made at boot, and the history's by the first run.
+const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/log/kmp"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

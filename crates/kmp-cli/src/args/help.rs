@@ -53,6 +53,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "history",
+        [
+            ("kmp history --since yesterday", "What has changed since yesterday, and who has changed it?"),
+            ("kmp history 12", "All that run 12 has done"),
+        ],
+    ),
+    (
         "new",
         [
             ("kmp new --suse hello", "A package that builds at once, to begin with"),

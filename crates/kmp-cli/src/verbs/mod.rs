@@ -5,6 +5,7 @@ pub mod check;
 pub mod deps;
 pub mod divert;
 pub mod explain;
+pub mod history;
 pub mod initrd;
 pub mod new;
 pub mod plan;

@@ -15,7 +15,7 @@ use kmp_core::state::State;
 use kmp_core::survey::Survey;
 
 use self::drivers::{Fault, Loose, Row, Standings};
-use self::machine::Machine;
+use self::machine::{LastRun, Machine};
 use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
 use crate::context::Context;
@@ -67,7 +67,8 @@ fn report<'s>(
         survey.kernels.iter().map(|k| kernel(&k.kernel.release, machine)).collect();
     let rows = drivers::rows(kmps, all);
     let faults = drivers::faults(kmps, all);
-    let verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    let mut verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    verdict.lines.extend(machine.last_run.as_ref().map(LastRun::line));
     let mut lists = vec![("modules that no package owns", of_nobody(loose, is_all))];
     if is_all {
         lists.extend(others(&survey.inventory, survey));

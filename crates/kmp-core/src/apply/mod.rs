@@ -12,7 +12,7 @@ mod read_only;
 mod shown;
 mod switch;
 
-pub use depmod::{Depmod, DepmodError, Place};
+pub use depmod::{Depmod, DepmodError, Place, Written};
 pub use initrd::{
     ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,
     markers, refresh, unmark,

@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::{Document, Modules};
-use crate::verbs::{explain, initrd, plan, status, sync};
+use crate::verbs::{explain, history, initrd, plan, status, sync};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -46,6 +46,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("explain", text::<explain::Kernel>("explain")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
+        ("history", whole::<history::Document>("history")),
     ];
     for (verb, schema) in &all {
         let path = dir.join(format!("{verb}.json"));
