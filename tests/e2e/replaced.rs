@@ -48,9 +48,33 @@ fn a_driver_that_breaks_in_tree_modules_works_where_it_was_built_for() {
         assert_eq!(output.status, Some(0), "{output}");
         assert!(output.stdout.contains("breaks the in-tree module ksmbd: "), "{output}");
     }
+    // In B it would load, and is not linked for what it breaks: that is not said to be a refusal anywhere.
     let other = kmp(&root, &["check", "--kernel", B]);
     assert_eq!(other.status, Some(1), "{other}");
-    assert!(other.stdout.contains("the in-tree module ksmbd would no longer load"), "{other}");
+    assert!(other.stdout.contains(&format!("  {B}  breaks\n")), "{other}");
+    assert!(other.stdout.contains("breaks the in-tree module ksmbd: "), "{other}");
+    let status = kmp(&root, &["status", "--kernel", B]);
+    assert_eq!(status.status, Some(1), "{status}");
+    assert!(status.stdout.contains("ofed-kmp-default in 6.4.0-2-default: breaks"), "{status}");
+    let said = first.stderr + &status.stdout + &other.stdout;
+    assert!(!said.contains("refused") && !said.contains("does not work"), "{said}");
+    let json = |verb: &str| -> serde_json::Value {
+        serde_json::from_str(&kmp(&root, &[verb, "--json", "--kernel", B]).stdout).unwrap()
+    };
+    let of = json("status")["kernels"][0]["kmps"][0].clone();
+    assert_eq!((&of["state"], &of["reasons"]), (&"breaks".into(), &serde_json::json!([])), "{of}");
+    assert_eq!(
+        (&of["warnings"][0]["kind"], &of["warnings"][0]["module"]),
+        (&"breaks".into(), &"ksmbd".into())
+    );
+    let checked = json("check");
+    let modules = checked["kernels"][0]["modules"].as_array().unwrap();
+    let core = modules.iter().find(|module| module["name"] == "ib_core").unwrap();
+    assert_eq!((&core["state"], &core["fits"]), (&"breaks".into(), &true.into()), "{checked}");
+    assert_eq!((&core["reasons"], &core["warnings"]), (&serde_json::json!([]), &of["warnings"]), "{checked}");
+    let linked = json("sync");
+    let none = linked["kernels"].as_array().unwrap().iter().flat_map(|k| k["not_linked"].as_array().unwrap());
+    assert!(none.into_iter().all(|missing| missing["state"] == "breaks"), "{linked}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::managers::Operation::{
 };
 use crate::managers::{Machine, said};
 use crate::packages::depmods;
-use crate::support::Mode;
+use crate::support::{Mode, goes_through};
 
 /// Tests by each manager, as far as it is there; what only dnf has is listed apart.
 macro_rules! by_each_manager {
@@ -44,6 +44,7 @@ by_each_manager! {
     a_security_update_alone,
     old_kernels_are_purged;
     only dnf: what_was_done_is_undone,
+    a_kernel_is_not_pushed_out_with_its_driver,
     an_upgrade_at_boot,
 }
 
@@ -107,6 +108,43 @@ fn a_driver_that_depends_on_a_kernel_that_goes_is_missed(by: Manager) {
     machine.does(Remove(driver));
     machine.does(Remove(&old_kernel));
     assert_eq!(machine.count(), (1, 0));
+}
+
+/// dnf's installonly_limit pushes out the only kernel that the driver fits, and with it the driver.
+fn a_kernel_is_not_pushed_out_with_its_driver(by: Manager) {
+    let machine = Machine::bare(by);
+    let [old, ..] = by.releases();
+    let old_kernel = format!("kernel-core-{}", old.trim_end_matches(".x86_64"));
+    let bound = by.driver("1.0", 0, 7).requires("kernel(changing) = 0x00000007");
+    machine.install(&[by.kernel(0, 7), by.kernel(1, 8), bound.clone()]);
+    let conf = std::fs::read_to_string(machine.root().join("etc/dnf/dnf.conf")).unwrap();
+    machine.root().write("etc/dnf/dnf.conf", conf.replace("_limit=3", "_limit=2"));
+    machine.site.offer(&[by.kernel(2, 8), PackageBuilder::new("other", "1", "1")]);
+    let parts = [about(by), "the last one that it works with", old, "--setopt=installonly_limit=3 "];
+    for operation in [Upgrade, Install(by.names().0)] {
+        machine.is_stopped(operation, &parts);
+    }
+    // As it is advised, all stay; then there is one too many, which dnf 5 sees to whatever is installed.
+    let with_three = |words: &str| {
+        let program = if by == Manager::Dnf5 { "dnf5" } else { "dnf" };
+        machine.site.sh(&format!("{program} --assumeyes --setopt=installonly_limit=3 {words}"))
+    };
+    goes_through(with_three("upgrade"));
+    assert_eq!(machine.count(), (3, 1));
+    if by == Manager::Dnf5 {
+        machine.is_stopped(Install("other"), &parts);
+    }
+    goes_through(with_three("install other"));
+    assert_eq!(machine.count(), (3, 1));
+    // Whoever names the kernel is warned.
+    let output = goes_through(with_three(&format!("remove {old_kernel}")));
+    let said = said(&output);
+    assert!(said.contains(parts[1]) && !said.contains("error: kmp"), "{said}");
+    assert_eq!(machine.count(), (2, 0));
+    // Whoever names the driver wants it.
+    let machine = Machine::bare(by);
+    machine.install(&[by.kernel(0, 7), by.kernel(1, 8), bound]);
+    machine.does(Remove("kmod-foo"));
 }
 
 /// What the repository has is older than what is installed.

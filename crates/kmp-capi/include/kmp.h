@@ -137,6 +137,21 @@ int kmp_explain(kmp_t *kmp, const char *name, const char *kernel, kmp_report_t *
  */
 int kmp_check(kmp_t *kmp, const char *const *names, size_t n, const char *kernel, kmp_report_t **out);
 
+/*
+ * What would be changed, before anything is: the verb kmp plan, whose names it takes.
+ *
+ * names: package files that come, all in one transaction (a name with a "/", or that ends in .rpm); releases of installed
+ * kernels that are to run; installed packages that are erased, with "@" before the name. n = 0: the newest installed
+ * kernel is to run.
+ * Findings, kernel by kernel, the newest first: KMP_KERNEL with how many drivers stay, come and are lost; KMP_PROSPECT for
+ * each driver that is not lost, KMP_LOST for each that is. Then, for a transaction, KMP_MESSAGE for each line that
+ * rpm's plugin would print, and KMP_PROBLEM.
+ * *out is freed with kmp_report_free(); its verdict: KMP_VERDICT_GOOD no driver is lost, KMP_VERDICT_WARN one is, or one
+ * that comes works with no kernel, KMP_VERDICT_ABORT rpm's plugin would stop the transaction.
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_UNREAD, KMP_E_ARGUMENT.
+ */
+int kmp_plan(kmp_t *kmp, const char *const *names, size_t n, kmp_report_t **out);
+
 /* Flags of kmp_sync(). */
 #define KMP_DRY_RUN 1u   /* change nothing, write nothing, only report */
 #define KMP_NO_DEPMOD 2u /* change links; the caller runs depmod */
@@ -338,20 +353,22 @@ int kmp_builds_drivers(const char *path);
 #define KMP_MODULE 1u     /* a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
 #define KMP_CHANGE 2u     /* what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED */
 #define KMP_DEPMOD 3u     /* depmod: KMP_DONE, KMP_DUE, KMP_FAILED */
-#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN */
+#define KMP_NOT_LINKED 4u /* a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_BREAKS, KMP_CLASH, KMP_BROKEN */
 #define KMP_LOST 5u       /* a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF */
 #define KMP_PROBLEM 6u    /* something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED */
 #define KMP_INITRD 7u     /* a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED */
 #define KMP_MESSAGE 8u    /* a line of the message to the user about a transaction: KMP_NONE */
-#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE */
-#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD */
+#define KMP_KERNEL 9u     /* an installed kernel: KMP_RUNNING, KMP_NONE; of kmp_plan() one that is concerned: KMP_NEW_KERNEL, KMP_OLD_KERNEL */
+#define KMP_DRIVER 10u    /* how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD */
 #define KMP_SYMBOL 11u    /* a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD */
+#define KMP_PROSPECT 12u  /* what becomes of a driver in a kernel: KMP_STAYS ... KMP_GOES, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD */
 
 /* States of findings. */
 #define KMP_NONE 0u        /* the kind has no state */
 #define KMP_COMPATIBLE 1u  /* the kernel would load it */
 #define KMP_REFUSED 2u     /* the kernel would refuse it */
 #define KMP_UNREAD 3u      /* something could not be read, so it is not known whether it is compatible */
+#define KMP_BREAKS 4u      /* the kernel would load it, but in-tree modules no longer: it is not linked for that */
 #define KMP_ADDED 10u      /* its links were made */
 #define KMP_REPLACED 11u   /* the links now lead to another version */
 #define KMP_REMOVED 12u    /* its links were removed */
@@ -371,6 +388,9 @@ int kmp_builds_drivers(const char *path);
 #define KMP_CLASH 45u      /* not linked: a module of that name is there already */
 #define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */
 #define KMP_RUNNING 50u    /* the kernel runs now */
+#define KMP_STAYS 60u      /* it is installed, stays so, and works */
+#define KMP_COMES 61u      /* it comes with the transaction, and works */
+#define KMP_GOES 62u       /* it is erased, as asked for */
 
 /* Policies. */
 #define KMP_POLICY_NONE 0u  /* nothing is lost */
@@ -385,8 +405,8 @@ int kmp_builds_drivers(const char *path);
 /* A finding. Strings that do not apply are NULL. Strings belong to the report: do not free them. */
 struct kmp_finding {
 	size_t size;         /* set by the caller */
-	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_SYMBOL */
-	uint32_t state;      /* a state: KMP_NONE ... KMP_RUNNING */
+	uint32_t kind;       /* a kind: KMP_MODULE ... KMP_PROSPECT */
+	uint32_t state;      /* a state: KMP_NONE ... KMP_GOES */
 	const char *release; /* the kernel's release */
 	const char *package; /* NAME-VERSION-RELEASE */
 	const char *module;  /* the name; for a lost driver all names, separated by blanks */
@@ -398,7 +418,10 @@ struct kmp_finding {
 	uint32_t loaded;     /* KMP_LOST: 1 if a module of it is loaded now; else 0 */
 };
 
-/* Why a module is refused, or what is known of a symbol. Strings as in kmp_finding. */
+/*
+ * Why a module is refused, what it breaks (the rule is "breaks", the state KMP_COMPATIBLE or KMP_BREAKS), or what is known of
+ * a symbol. Strings as in kmp_finding.
+ */
 struct kmp_reason {
 	size_t size;          /* set by the caller */
 	const char *rule;     /* "crc", "unknown-symbol", ...: see kmp_rule_name(); of KMP_SYMBOL "" if no rule is broken; never NULL */

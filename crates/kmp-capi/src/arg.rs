@@ -4,7 +4,7 @@
 //! Null and what can be seen to be wrong is an error. That a pointer which is not null leads to what the header
 //! says, and that nobody else uses it meanwhile, is the caller's part of the bargain.
 
-use std::ffi::{CStr, OsStr, c_char, c_int};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::mem::{offset_of, size_of};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -63,6 +63,12 @@ pub(crate) fn os_text<'a>(text: *const c_char, what: &str) -> Result<&'a OsStr, 
         return Err(Error::argument(format!("{what} is empty")));
     }
     Ok(OsStr::from_bytes(bytes))
+}
+
+/// Names, as on the command line.
+pub(crate) fn names(first: *const *const c_char, n: usize) -> Result<Vec<OsString>, Error> {
+    let names = array(first, n, "names")?.iter();
+    names.map(|name| os_text(*name, "a name").map(OsString::from)).collect()
 }
 
 pub(crate) fn path<'a>(path: *const c_char, what: &str) -> Result<&'a Path, Error> {

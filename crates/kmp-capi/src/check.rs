@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Judging what is named.
 
-use std::ffi::{OsString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::path::Path;
 
-use kmp_core::abi::Verdict;
+use kmp_core::abi::{Reason, Verdict};
 use kmp_core::check::{Line, Request};
 use kmp_core::state::State;
 
-use crate::error::Error;
 use crate::handle::Kmp;
 use crate::report::{Entry, Report, kind, of_state, verdict};
 use crate::{arg, ret};
@@ -37,9 +36,7 @@ pub extern "C" fn kmp_check(
 ) -> c_int {
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
-        let names = arg::array(names, n, "names")?.iter();
-        let names = names.map(|name| arg::os_text(*name, "a name").map(OsString::from));
-        let names: Vec<OsString> = names.collect::<Result<_, Error>>()?;
+        let names = arg::names(names, n)?;
         let kernels = match kernel.is_null() {
             true => Vec::new(),
             false => vec![arg::text(kernel, "kernel")?.to_string()],
@@ -73,10 +70,11 @@ pub(crate) struct Judged<'m> {
 impl Judged<'_> {
     /// Its verdict for a kernel.
     pub fn entry(&self, verdict: &Verdict, release: &str) -> Entry {
-        let reasons = &verdict.reasons;
+        let reasons: Vec<&Reason> = verdict.refusals().collect();
+        let breaks: Vec<Reason> = verdict.breaks().collect();
         let state = State::of(verdict);
         let word = match state {
-            State::Compatible => "is compatible with",
+            State::Compatible | State::Breaks => "is compatible with",
             State::Unread => "cannot be judged for",
             _ => "is refused by",
         };
@@ -89,8 +87,11 @@ impl Judged<'_> {
                 format!("{word} {release}: {}{more}", first.join("; "))
             }
         };
-        let entry = Entry::new(kind::MODULE, of_state(state), &format!("{}{whose} {what}", self.name));
-        let entry = entry.release(release).module(self.name).path(self.path).reasons(reasons);
+        let broken = if breaks.is_empty() { "" } else { "; in-tree modules would no longer load beside it" };
+        let entry =
+            Entry::new(kind::MODULE, of_state(state), &format!("{}{whose} {what}{broken}", self.name));
+        let entry = entry.release(release).module(self.name).path(self.path);
+        let entry = entry.reasons(reasons.into_iter().chain(&breaks));
         match self.package {
             Some(nvr) => entry.package(nvr),
             None => entry,

@@ -61,7 +61,7 @@ struct Finding<'r> {
     reasons: Vec<Reason<'r>>,
 }
 
-/// Why a module is not compatible.
+/// Why a module is refused, or by the rule `breaks` what it breaks.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Reason<'r> {

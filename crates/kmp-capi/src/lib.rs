@@ -41,6 +41,7 @@ mod kernels;
 mod names;
 #[cfg(feature = "panic")]
 mod panic;
+mod plan;
 mod plugin;
 mod report;
 mod ret;
@@ -54,6 +55,7 @@ pub use handle::{Kmp, kmp_close, kmp_open, kmp_version, open_flag};
 pub use json::kmp_report_json;
 pub use kernels::kmp_kernels;
 pub use names::{kmp_kind_name, kmp_rule_name, kmp_rule_words, kmp_state_name};
+pub use plan::kmp_plan;
 pub use plugin::{
     Plugin, Say, kmp_builds_drivers, kmp_plugin_begin, kmp_plugin_changed, kmp_plugin_describe,
     kmp_plugin_element, kmp_plugin_end, kmp_plugin_environment, kmp_plugin_fault, kmp_plugin_free,

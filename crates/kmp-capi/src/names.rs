@@ -23,6 +23,7 @@ const KINDS: &[(u32, &CStr)] = &[
     (kind::KERNEL, c"kernel"),
     (kind::DRIVER, c"driver"),
     (kind::SYMBOL, c"symbol"),
+    (kind::PROSPECT, c"prospect"),
 ];
 
 /// As [`KINDS`]. Those that the engine has as well have its words.
@@ -31,6 +32,7 @@ const STATES: &[(u32, &CStr)] = &[
     (state::COMPATIBLE, c"compatible"),
     (state::REFUSED, c"refused"),
     (state::UNREAD, c"unread"),
+    (state::BREAKS, c"breaks"),
     (state::ADDED, c"added"),
     (state::REPLACED, c"replaced"),
     (state::REMOVED, c"removed"),
@@ -50,6 +52,9 @@ const STATES: &[(u32, &CStr)] = &[
     (state::CLASH, c"clash"),
     (state::BROKEN, c"broken"),
     (state::RUNNING, c"running"),
+    (state::STAYS, c"stays"),
+    (state::COMES, c"comes"),
+    (state::GOES, c"goes"),
 ];
 
 fn word(of: &'static [(u32, &'static CStr)], number: u32) -> &'static CStr {

@@ -24,7 +24,7 @@ pub mod kind {
     pub const CHANGE: u32 = 2;
     /// depmod: KMP_DONE, KMP_DUE, KMP_FAILED
     pub const DEPMOD: u32 = 3;
-    /// a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN
+    /// a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_BREAKS, KMP_CLASH, KMP_BROKEN
     pub const NOT_LINKED: u32 = 4;
     /// a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     pub const LOST: u32 = 5;
@@ -34,12 +34,14 @@ pub mod kind {
     pub const INITRD: u32 = 7;
     /// a line of the message to the user about a transaction: KMP_NONE
     pub const MESSAGE: u32 = 8;
-    /// an installed kernel: KMP_RUNNING, KMP_NONE
+    /// an installed kernel: KMP_RUNNING, KMP_NONE; of kmp_plan() one that is concerned: KMP_NEW_KERNEL, KMP_OLD_KERNEL
     pub const KERNEL: u32 = 9;
-    /// how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD
+    /// how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
     pub const DRIVER: u32 = 10;
     /// a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     pub const SYMBOL: u32 = 11;
+    /// what becomes of a driver in a kernel: KMP_STAYS ... KMP_GOES, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
+    pub const PROSPECT: u32 = 12;
 }
 
 /// States of findings.
@@ -52,6 +54,8 @@ pub mod state {
     pub const REFUSED: u32 = 2;
     /// something could not be read, so it is not known whether it is compatible
     pub const UNREAD: u32 = 3;
+    /// the kernel would load it, but in-tree modules no longer: it is not linked for that
+    pub const BREAKS: u32 = 4;
     /// its links were made
     pub const ADDED: u32 = 10;
     /// the links now lead to another version
@@ -90,6 +94,12 @@ pub mod state {
     pub const BROKEN: u32 = 46;
     /// the kernel runs now
     pub const RUNNING: u32 = 50;
+    /// it is installed, stays so, and works
+    pub const STAYS: u32 = 60;
+    /// it comes with the transaction, and works
+    pub const COMES: u32 = 61;
+    /// it is erased, as asked for
+    pub const GOES: u32 = 62;
 }
 
 /// The constant for a state of the engine's.
@@ -102,6 +112,7 @@ pub(crate) fn of_state(state: State) -> u32 {
         State::Declined => state::DECLINED,
         State::Clash => state::CLASH,
         State::Refused => state::REFUSED,
+        State::Breaks => state::BREAKS,
         State::Broken => state::BROKEN,
         State::Unread => state::UNREAD,
         State::Compatible => state::COMPATIBLE,
@@ -136,9 +147,9 @@ pub mod verdict {
 pub struct Finding {
     /// set by the caller
     pub size: usize,
-    /// a kind: KMP_MODULE ... KMP_SYMBOL
+    /// a kind: KMP_MODULE ... KMP_PROSPECT
     pub kind: u32,
-    /// a state: KMP_NONE ... KMP_RUNNING
+    /// a state: KMP_NONE ... KMP_GOES
     pub state: u32,
     /// the kernel's release
     pub release: *const c_char,
@@ -161,7 +172,8 @@ pub struct Finding {
 }
 growing!(Finding, last: loaded: u32);
 
-/// Why a module is refused, or what is known of a symbol. Strings as in kmp_finding.
+/// Why a module is refused, what it breaks (the rule is "breaks", the state KMP_COMPATIBLE or KMP_BREAKS), or what is known of
+/// a symbol. Strings as in kmp_finding.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reason {

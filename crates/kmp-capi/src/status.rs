@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use kmp_core::abi::{SymbolLine, Verdict};
+use kmp_core::abi::{Reason, SymbolLine, Verdict};
 use kmp_core::state::State;
 use kmp_core::survey::{Selection, Survey, SurveyedKernel};
 use kmp_core::targets::Targets;
@@ -48,7 +48,9 @@ fn add_drivers(report: &mut Report, survey: &Survey, kernel: &SurveyedKernel) {
         let (nvr, names) = (kmp.package.nvr(), kmp.modules.iter().map(|m| &*m.name).collect::<Vec<_>>());
         let detail = standing.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
         let text = format!("{release}: {nvr} {}{detail}", standing.state);
-        let reasons = kernel.plan.verdicts[k].iter().flat_map(|v| &v.reasons);
+        let verdicts = &kernel.plan.verdicts[k];
+        let breaks: Vec<Reason> = verdicts.iter().flat_map(Verdict::breaks).collect();
+        let reasons = verdicts.iter().flat_map(Verdict::refusals).chain(&breaks);
         let entry = Entry::new(kind::DRIVER, of_state(standing.state), &text).reasons(reasons);
         report.entries.push(entry.release(release).package(&nvr).module(&names.join(" ")));
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kmp_core::config::{Config, Policy};
-use kmp_core::guard::{self, Action, Elements, Orders, Removal, Running, Tools, Weight};
+use kmp_core::guard::{self, Action, Elements, Finding, Lost, Orders, Removal, Running, Tools, Weight};
 use kmp_core::inventory::ModulesDirs;
 use kmp_core::problem::Problem;
 use kmp_core::survey::{Selection, Survey};
@@ -358,37 +358,45 @@ impl Transaction {
         let tools = Tools::of(survey.inventory.conventions.dialect, again);
         problems.extend(in_use.into_inner().map(|in_use| in_use.unread).unwrap_or_default());
         for finding in &judged.findings {
-            let lost = &finding.lost;
-            let state = match (lost.weight, lost.role.runs_next()) {
-                (Weight::None, _) => state::HAS_ITSELF,
-                (_, true) => state::NEW_KERNEL,
-                (_, false) => state::OLD_KERNEL,
-            };
-            let entry = Entry::new(kind::LOST, state, &lost.line());
-            let mut entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
-            if let Some(advice) = guard::advice(std::slice::from_ref(finding), &tools).first() {
-                entry = entry.advice(&advice.to_string());
-            }
-            entry = entry.reasons(&lost.reasons);
-            entry.loaded = lost.needed_for.is_loaded;
-            entry.policy = policy_of(finding.action);
+            report.entries.push(lost(&finding.lost, Some(finding), &tools));
             report.verdict = report.verdict.max(match finding.action {
                 Action::Stop => verdict::ABORT,
                 Action::Warn => verdict::WARN,
                 Action::Say => verdict::GOOD,
             });
-            report.entries.push(entry);
         }
-        report.entries.extend(guard::block(&judged, &tools, may_stop).iter().map(|line| {
-            let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
-            if let Some(command) = &line.command {
-                entry = entry.advice(command);
-            }
-            entry.policy = policy_of(line.action);
-            entry
-        }));
+        report.entries.extend(guard::block(&judged, &tools, may_stop).iter().map(message));
         report.entries.extend(problems.iter().chain(&survey.problems).map(Entry::problem));
         Ok(report)
+    }
+}
+
+/// A driver that is lost, with what is done about it, if anything.
+pub(crate) fn lost(lost: &Lost, finding: Option<&Finding>, tools: &Tools) -> Entry {
+    let state = match (lost.weight, lost.role.runs_next()) {
+        (Weight::None, _) => state::HAS_ITSELF,
+        (_, true) => state::NEW_KERNEL,
+        (_, false) => state::OLD_KERNEL,
+    };
+    let entry = Entry::new(kind::LOST, state, &lost.line());
+    let entry = entry.release(&lost.kernel).package(&lost.nvr).module(&lost.modules.join(" "));
+    let mut entry = entry.reasons(&lost.reasons);
+    entry.loaded = lost.needed_for.is_loaded;
+    let Some(finding) = finding else { return entry };
+    entry.policy = policy_of(finding.action);
+    match guard::advice(std::slice::from_ref(finding), tools).first() {
+        Some(advice) => entry.advice(&advice.to_string()),
+        None => entry,
+    }
+}
+
+/// A line of the message about all of them.
+pub(crate) fn message(line: &guard::Line) -> Entry {
+    let mut entry = Entry::new(kind::MESSAGE, state::NONE, &line.text);
+    entry.policy = policy_of(line.action);
+    match &line.command {
+        Some(command) => entry.advice(command),
+        None => entry,
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Verb {
     Check(Check),
     /// Show what installing packages, or running another kernel, would change
     Plan(Plan),
+    /// Show which kernels the next update may bring with all drivers, and which are kept back
+    Update(Update),
     /// Show, symbol by symbol, what a module imports and what a kernel exports
     Explain(Explain),
     /// Correct the links of all kernels
@@ -80,6 +82,8 @@ pub enum Verb {
     Initrd(Initrd),
     /// Show what each run has changed, why, and who has called it
     History(History),
+    /// Show and import the keys that packages are signed with
+    Key(Key),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the default is the running kernel
@@ -188,6 +192,26 @@ pub struct Plan {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct Update {
+    /// Only this kernel, of those that repositories have: its release, its version, or its package
+    #[arg(long, value_name = "KERNEL")]
+    pub kernel: Option<String>,
+    /// Look at this directory, which has a repository's repodata, and not at what the package manager has cached; may be given
+    /// more than once
+    #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
+    pub repositories: Vec<String>,
+    /// Have the package manager fetch nothing: take what it has cached
+    #[arg(long)]
+    pub offline: bool,
+    /// Change nothing; print what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct Explain {
     /// A module file, the name of an installed module, or an installed KMP
     #[arg(
@@ -251,6 +275,40 @@ pub struct History {
     /// Show this run in detail
     #[arg(conflicts_with_all = ["number", "since"])]
     pub run: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Key {
+    #[command(subcommand)]
+    pub what: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Show the keys that rpm trusts, and which installed drivers each has signed
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the keys in a file, with all digits
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Show the keys in a file, ask, and have rpm import them
+    Import {
+        /// Do not ask about the key with this fingerprint (all digits); may be given more than once
+        #[arg(long, value_name = "FINGERPRINT")]
+        accept_key: Vec<String>,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]

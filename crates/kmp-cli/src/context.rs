@@ -10,7 +10,7 @@ use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
 use kmp_core::printable;
 use kmp_core::root::Root;
 use kmp_core::survey::{Selection, Survey};
-use librpm_rt::Librpm;
+use librpm_rt::{Database, Librpm, TrustedKeys};
 
 use crate::host::cores::Cores;
 use crate::host::history::Recorder;
@@ -65,6 +65,26 @@ impl Context {
 
     pub fn rpm(&self) -> Result<&Librpm, &librpm_rt::Error> {
         self.rpm.as_ref()
+    }
+
+    /// The rpm database of the root; `None`: there is none.
+    pub fn database(&self) -> Result<Option<Database>, String> {
+        let rpm = self.rpm().map_err(ToString::to_string)?;
+        match rpm.open(self.root.path()) {
+            Ok(database) => Ok(Some(database)),
+            Err(librpm_rt::Error::NoDatabase { .. }) => Ok(None),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+
+    /// The keys that rpm trusts in the root; none where it has no database.
+    pub fn trusted_keys(&self) -> Result<TrustedKeys, String> {
+        let rpm = self.rpm().map_err(ToString::to_string)?;
+        let keys = match self.database()? {
+            Some(database) => database.trusted_keys(),
+            None => rpm.no_keys(),
+        };
+        keys.map_err(|why| why.to_string())
     }
 
     pub fn loader(&self) -> Loader<'_> {

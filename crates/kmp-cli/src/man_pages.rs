@@ -123,6 +123,10 @@ fn kmp_8_has_every_verb_and_every_option() {
     for verb in command.get_subcommands().filter(|v| !v.is_hide_set() && v.get_name() != "help") {
         let section = section(&page, &format!(".SS kmp {}", verb.get_name()));
         documents(section, verb, false);
+        for verb in verb.get_subcommands().filter(|v| v.get_name() != "help") {
+            assert!(section.contains(verb.get_name()), "{} is not in\n{section}", verb.get_name());
+            documents(section, verb, false);
+        }
     }
     names_no_other(&page, &command);
 }

@@ -3,7 +3,7 @@
 
 use kmp_core::printable;
 
-use crate::args::{Args, Verb};
+use crate::args::{Args, KeyVerb, Verb};
 
 /// # Errors
 /// In words: the verb changes the running system, and the caller is not root.
@@ -14,6 +14,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::AddKernel { .. } | Verb::RemoveKernel { .. } | Verb::AddKmp { .. } | Verb::RemoveKmp { .. } => {
             true
         }
+        Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
         Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
         _ => false,
     };

@@ -71,6 +71,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Would this kernel cost a driver? A [`Question`] is made of what somebody types, as for `kmp plan`.
+//!
+//! ```
+//! use kmp_core::{Question, System};
+//!
+//! # let made = testkit::TestRoot::new();
+//! # let kernel = |krel: &str, crc| testkit::KernelBuilder::new(krel).export("printk", crc);
+//! # let (old, new) = (kernel("6.4.0-1-default", 7), kernel("6.4.0-2-default", 8));
+//! # old.write(&made.path());
+//! # let cam = old.driver("cam").need("printk", 7).build();
+//! # made.install(&[&testkit::PackageBuilder::kmp("cam", "default", "1", old.krel(), [("cam.ko", cam)]).build()]);
+//! # let package = testkit::PackageBuilder::kernel(&new).build();
+//! # let (path, file) = (made.path(), package.path());
+//! let question = Question::of_names(&[file.as_os_str().to_owned()])?;
+//! let planned = System::open(path)?.plan(&question, None)?;
+//! for kernel in &planned.judged.kernels {
+//!     println!("{}", kernel.summary());
+//! }
+//! # assert!(planned.judged.kernels[0].summary().ends_with(", 1 lost: cam-kmp-default"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! What would a run of kmp change? Without `dry_run`, it is done.
 //!
 //! ```
@@ -130,6 +152,7 @@ pub use kmp_fs::{conf_d, pack, printable, root, unpack, workers};
 // The facade: see above.
 pub use abi::{Reason, Rule, Verdict};
 pub use check::{Checked, Request};
+pub use guard::{Planned, Question};
 pub use problem::Problem;
 pub use state::State;
 pub use survey::{Selection, Standing, Survey};

@@ -42,7 +42,8 @@ states! {
     Unused "unused" "Not needed: another build of the same driver serves this kernel.";
     Declined "declined" "Not to be linked into this kernel: kmp.conf or its own package says so.";
     Clash "clash" "Not linked: the kernel, another package or a file of nobody's has a module of that name.";
-    Refused "refused" "The kernel would refuse to load it, or it is not linked for what it breaks.";
+    Refused "refused" "The kernel would refuse to load it.";
+    Breaks "breaks" "Not linked for what it breaks: the kernel would load it, but in-tree modules no longer.";
     Broken "broken" "A module of its package is missing or is no valid module.";
     Unread "unread" "Not known: something could not be read. Links stay as they are.";
     Compatible "compatible" "Of a module that is judged by itself: the kernel would load it.";
@@ -52,12 +53,24 @@ impl State {
     /// The widest word of a driver's state. Only `compatible`, which no driver has in a table, is wider.
     pub const WIDTH: usize = 8;
 
-    /// The state of a module that is judged by itself: compatible, refused or unread.
+    /// The state of a module that is judged by itself: compatible, unread or refused; or one that is not linked for what it
+    /// breaks.
     pub fn of(verdict: &Verdict) -> Self {
-        match () {
-            () if verdict.fits() => Self::Compatible,
-            () if verdict.is_unknown() => Self::Unread,
-            () => Self::Refused,
+        match verdict.loads() {
+            _ if verdict.fits() => Self::Compatible,
+            Some(true) => Self::Breaks,
+            None => Self::Unread,
+            Some(false) => Self::Refused,
+        }
+    }
+
+    /// The state of a package that is not linked for the verdicts on its modules.
+    pub fn of_unfit(verdicts: &[Verdict]) -> Self {
+        let loads = |verdict: &Verdict| verdict.loads() == Some(true);
+        if verdicts.iter().all(loads) && !verdicts.iter().all(Verdict::fits) {
+            Self::Breaks
+        } else {
+            Self::Refused
         }
     }
 
@@ -94,5 +107,21 @@ mod tests {
         assert_eq!(State::of(&Verdict::default()), State::Compatible);
         assert_eq!(State::of(&with(Rule::Crc)), State::Refused);
         assert_eq!(State::of(&with(Rule::Unread)), State::Unread);
+        assert_eq!(State::of(&with(Rule::Breaks)), State::Breaks);
+    }
+
+    #[test]
+    fn what_would_load_and_breaks_others_is_not_refused() {
+        let with = |rules: &[Rule]| Verdict {
+            reasons: rules.iter().map(|rule| Reason::new(*rule, "")).collect(),
+            ..Verdict::default()
+        };
+        let (breaks, refused) = (with(&[Rule::Breaks]), with(&[Rule::Crc, Rule::Breaks]));
+        assert_eq!((breaks.loads(), breaks.fits()), (Some(true), false));
+        assert_eq!(State::of(&refused), State::Refused);
+        assert_eq!(State::of(&with(&[Rule::Breaks, Rule::Unread])), State::Unread);
+        assert_eq!(State::of_unfit(&[Verdict::default(), breaks.clone()]), State::Breaks);
+        assert_eq!(State::of_unfit(&[refused, breaks]), State::Refused);
+        assert_eq!(State::of_unfit(&[]), State::Refused);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use librpm_rt::Librpm;
 
 use crate::check::{self, CheckError, Checked, Request};
+use crate::guard::{self, PlanError, Planned, Question};
 use crate::inventory::Loader;
 use crate::root::{Root, RootError};
 use crate::survey::{Selection, Survey};
@@ -63,6 +64,15 @@ impl System {
     /// [`CheckError`]: what was named is not there.
     pub fn check(&self, request: &Request<'_>) -> Result<Checked, CheckError> {
         check::check(&self.root, self.rpm(), &mut self.loader(), request)
+    }
+
+    /// What a transaction, or another kernel that runs, would change. `running`: the running kernel's release, where the root is
+    /// the running system's. Reads only.
+    ///
+    /// # Errors
+    /// [`PlanError`]: what was named is not there, or what the answer rests on cannot be read.
+    pub fn plan(&self, question: &Question, running: Option<&str>) -> Result<Planned, PlanError> {
+        guard::plan(&self.root, self.rpm(), &mut self.loader(), question, running)
     }
 
     /// Makes the links of all kernels what they should be, or says what it would do. Waits for another run of kmp.

@@ -14,3 +14,4 @@ pub mod found;
 pub mod offer;
 pub mod repository;
 pub mod rpmmd;
+pub mod update;

@@ -2,7 +2,7 @@
 //! The packages of a repository that concern drivers: kernels and kernel module packages.
 
 use kmod_abi::capability::SymbolCapability;
-use rpm_meta::is_named_for_drivers;
+use rpm_meta::{is_named_for_drivers, is_uname_r};
 
 use crate::rpmmd::{Listed, Role, Wanted};
 
@@ -26,7 +26,7 @@ impl Concern {
         let mut exports = false;
         let mut has_modules = false;
         for capability in package.capabilities(Role::Provides) {
-            if is_release(capability.name) {
+            if is_uname_r(capability.name) {
                 return Self::Kernel;
             }
             exports |= SymbolCapability::parse(capability.name, capability.evr).is_some();
@@ -48,7 +48,13 @@ impl Concern {
 }
 
 /// The packages that [`Concern::of`] may take for a kernel's or for one of drivers.
-pub const CONCERNED: Wanted<'static> = Wanted { name: &is_named_for_drivers, capability: &is_of_modules };
+pub const CONCERNED: Wanted<'static> =
+    Wanted { name: &is_named_for_drivers, capability: &is_of_modules, source: &is_of_kernels };
+
+/// A kernel is held back with all packages that were built with it.
+fn is_of_kernels(source: &str) -> bool {
+    source.starts_with("kernel-")
+}
 
 fn is_named_kernel(name: &str) -> bool {
     name == "kernel" || name.starts_with("kernel-")
@@ -57,7 +63,7 @@ fn is_named_kernel(name: &str) -> bool {
 fn is_of_modules(role: Role, name: &str) -> bool {
     match role {
         Role::Provides | Role::Requires => {
-            ["ksym(", "kernel(", "kmod("].iter().any(|kind| name.starts_with(kind)) || is_release(name)
+            ["ksym(", "kernel(", "kmod("].iter().any(|kind| name.starts_with(kind)) || is_uname_r(name)
         }
         Role::Supplements => name.contains("modalias(kernel"),
         Role::Obsoletes | Role::Conflicts => false,
@@ -81,9 +87,4 @@ fn named_symbols(package: &Listed, role: Role) -> impl Iterator<Item = SymbolCap
 /// The release of the kernel that a package has, as `uname -r` prints it: the version of `kernel-uname-r`.
 pub fn release(package: &Listed) -> Option<&str> {
     package.capabilities(Role::Provides).find(|c| c.name == "kernel-uname-r").map(|c| c.evr)
-}
-
-/// `kernel-uname-r`, and `kernel-core-uname-r` and its like, which parts of Red Hat's kernels provide; headers are no part.
-fn is_release(name: &str) -> bool {
-    name.starts_with("kernel-") && name.ends_with("uname-r") && !name.split('-').any(|word| word == "devel")
 }

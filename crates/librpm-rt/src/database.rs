@@ -11,12 +11,14 @@ use std::sync::{Mutex, PoisonError};
 use rpm_meta::Package;
 
 use crate::Error;
-use crate::ffi::{RPMVSF_MASK_NOSIGNATURES, Ts, tag};
+use crate::ffi::{RPMVSF_MASK_NOSIGNATURES, RPMVSF_NO_HEADER_SIGNATURES, Ts, tag};
+use crate::header::Header;
 use crate::iterator::{Index, Matches};
 use crate::library::Librpm;
 use crate::locate::{self, Format, Location};
 use crate::lock::{self, Identity};
 use crate::ndb;
+use crate::package_file::OwnedKeyring;
 
 /// The database files that this process has open through this crate. Also held while opening: librpm gets the
 /// database's place by a macro, which all threads share.
@@ -237,6 +239,15 @@ impl Database {
     /// Loads a package. Its files are listed only for directories that `keep` accepts (its argument is written as for
     /// [`owners_of_dir`](Self::owners_of_dir)), so that thousands of other files cost next to nothing.
     pub fn package(&self, instance: u32, keep: &dyn Fn(&[u8]) -> bool) -> Result<Package, Error> {
+        self.with_header(instance, |header| header.package(Some(instance), keep))
+    }
+
+    /// Loads a header, and lets `read` read it.
+    pub(crate) fn with_header<T>(
+        &self,
+        instance: u32,
+        read: impl FnOnce(&Header<'_>) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let what = || format!("package number {instance}");
         let (matches, errors) = self.rpm.listen(|| {
             // SAFETY: the database is open as long as self, which outlives the iterator.
@@ -247,11 +258,34 @@ impl Database {
         let (found, errors) = self.rpm.listen(|| matches.next());
         self.check(what, errors)?;
         match found {
-            Some((_, header)) => {
-                header.package(Some(instance), keep).map_err(|reason| self.error(what(), &reason))
-            }
+            Some((_, header)) => read(&header).map_err(|reason| self.error(what(), &reason)),
             None => Err(self.error(what(), "there is none, or its header is damaged")),
         }
+    }
+
+    /// The keys that rpm trusts, loaded by librpm.
+    pub(crate) fn load_keyring(&self) -> Result<OwnedKeyring, Error> {
+        let functions = self.rpm.package_functions()?;
+        let (keyring, errors) = self.rpm.listen(|| {
+            // Where the keys are files, they are beside this database and not this system's.
+            let dir = self.file.parent().unwrap_or(&self.file).as_os_str().as_bytes();
+            let _dbpath = CString::new(dir).ok().map(|dir| self.rpm.define(c"_dbpath", &dir));
+            let set_flags = self.rpm.functions().rpmtsSetVSFlags;
+            // SAFETY: ts is live.
+            let before = unsafe { set_flags(self.ts.as_ptr(), RPMVSF_NO_HEADER_SIGNATURES) };
+            // SAFETY: ts is live; 1: the keys are loaded if they are not yet. The reference is for us to free.
+            let raw = unsafe { (functions.rpmtsGetKeyring)(self.ts.as_ptr(), 1) };
+            // SAFETY: ts is live.
+            unsafe { set_flags(self.ts.as_ptr(), before) };
+            OwnedKeyring::of(functions, raw)
+        });
+        let what = || "the keys that rpm trusts".to_owned();
+        self.check(what, errors)?;
+        keyring.map_err(|reason| self.error(what(), &reason))
+    }
+
+    pub(crate) fn rpm(&self) -> Librpm {
+        self.rpm
     }
 
     /// Instances of the headers that the index `tag` has under `key`.

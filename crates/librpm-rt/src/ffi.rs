@@ -16,7 +16,22 @@ macro_rules! opaque {
     };
 }
 
-opaque!(Ts, Db, MatchIter, IndexIter, Hdr, Td, LogRec, Fd, Keyring, Pool, Files, FileIter);
+opaque!(
+    Ts,
+    Db,
+    MatchIter,
+    IndexIter,
+    Hdr,
+    Td,
+    LogRec,
+    Fd,
+    Keyring,
+    KeyringIter,
+    Pubkey,
+    Pool,
+    Files,
+    FileIter
+);
 
 /// rpmlog.h
 pub(crate) type LogCallback = unsafe extern "C" fn(*mut LogRec, *mut c_void) -> c_int;
@@ -26,6 +41,11 @@ pub(crate) const RPMDBI_PACKAGES: i32 = 0;
 
 /// rpmtag.h
 pub(crate) mod tag {
+    pub(crate) const PUBKEYS: i32 = 266;
+    pub(crate) const DSAHEADER: i32 = 267;
+    pub(crate) const RSAHEADER: i32 = 268;
+    /// Since rpm 6: a list.
+    pub(crate) const OPENPGP: i32 = 278;
     pub(crate) const NAME: i32 = 1000;
     pub(crate) const VERSION: i32 = 1001;
     pub(crate) const RELEASE: i32 = 1002;
@@ -55,6 +75,9 @@ pub(crate) mod tag {
     pub(crate) const FILETRIGGERFLAGS: i32 = 5072;
     pub(crate) const TRANSFILETRIGGERNAME: i32 = 5079;
     pub(crate) const TRANSFILETRIGGERFLAGS: i32 = 5082;
+    /// PAYLOADDIGEST, in rpm 6 PAYLOADSHA256.
+    pub(crate) const PAYLOADDIGEST: i32 = 5092;
+    pub(crate) const PAYLOADDIGESTALGO: i32 = 5093;
 }
 
 /// header.h: a tag's data may point into the header.
@@ -66,6 +89,8 @@ pub(crate) const RPMLOG_MASK_ERRORS: c_uint = 0b1111;
 /// rpmts.h: NODSAHEADER, NORSAHEADER, NODSA, NORSA. Header digests are still checked (they find damage);
 /// signatures were checked at installation, and checking them here would load the keyring.
 pub(crate) const RPMVSF_MASK_NOSIGNATURES: u32 = 1 << 10 | 1 << 11 | 1 << 18 | 1 << 19;
+/// rpmts.h: NODSAHEADER and NORSAHEADER alone. librpm loads no keys while all four are set.
+pub(crate) const RPMVSF_NO_HEADER_SIGNATURES: u32 = 1 << 10 | 1 << 11;
 /// rpmts.h: every digest and signature of a package file, those of rpm 6 too (bits that an older one has no use for).
 pub(crate) const RPMVSF_NO_DIGESTS_OR_SIGNATURES: u32 = 0x000f_ff00;
 /// rpmtypes.h: read, and nothing is to be said of it.
@@ -75,6 +100,12 @@ pub(crate) const RPMRC_NOTFOUND: c_int = 1;
 /// rpmtypes.h: read; signed by a key that is not trusted, or that rpm does not have.
 pub(crate) const RPMRC_NOTTRUSTED: c_int = 3;
 pub(crate) const RPMRC_NOKEY: c_int = 4;
+/// rpmtypes.h: of a package file: it is not what its digests or its signature say.
+pub(crate) const RPMRC_FAIL: c_int = 2;
+/// rpmpgp.h: SHA-256, as everybody counts hash functions.
+pub(crate) const PGPHASHALGO_SHA256: u32 = 8;
+/// rpmts.h: nothing is left unverified.
+pub(crate) const RPMVSF_ALL: u32 = 0;
 /// rpmds.h: a trigger that is run when what it names is installed.
 pub(crate) const RPMSENSE_TRIGGERIN: u32 = 1 << 16;
 /// rpmfiles.h: in the order of the payload, hard links as they come.
@@ -172,6 +203,7 @@ functions! {
         fn headerGet(*mut Hdr, i32, *mut Td, u32) -> c_int;
         fn headerGetString(*mut Hdr, i32) -> *const c_char;
         fn headerGetNumber(*mut Hdr, i32) -> u64;
+        fn headerGetAsString(*mut Hdr, i32) -> *mut c_char;
         fn headerIsEntry(*mut Hdr, i32) -> c_int;
         fn rpmtdNew() -> *mut Td;
         fn rpmtdFree(*mut Td) -> *mut Td;
@@ -201,6 +233,7 @@ functions! {
         fn rpmKeyringNew() -> *mut Keyring;
         fn rpmKeyringFree(*mut Keyring) -> *mut Keyring;
         fn rpmtsSetKeyring(*mut Ts, *mut Keyring) -> c_int;
+        fn rpmtsGetKeyring(*mut Ts, c_int) -> *mut Keyring;
         fn rpmReadPackageFile(*mut Ts, *mut Fd, *const c_char, *mut *mut Hdr) -> c_int;
         fn headerFree(*mut Hdr) -> *mut Hdr;
         fn headerIsSource(*mut Hdr) -> c_int;
@@ -221,5 +254,9 @@ functions! {
     }
     optional {
         fn rpmfileStrerror(c_int) -> *mut c_char;
+        fn rpmKeyringInitIterator(*mut Keyring, c_int) -> *mut KeyringIter;
+        fn rpmKeyringIteratorNext(*mut KeyringIter) -> *mut Pubkey;
+        fn rpmKeyringIteratorFree(*mut KeyringIter) -> *mut KeyringIter;
+        fn rpmPubkeyBase64(*mut Pubkey) -> *mut c_char;
     }
 }

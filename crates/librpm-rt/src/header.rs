@@ -12,6 +12,7 @@ use rpm_meta::{Dependency, Evr, Package};
 use crate::Error;
 use crate::ffi::{HEADERGET_MINMEM, Hdr, RPMFILE_GHOST, RPMSENSE_TRIGGERIN, Td, tag};
 use crate::library::Librpm;
+use crate::package_file::owned_text;
 
 /// What a header says of a package, where it is not only what the package is but what it does to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,28 @@ impl Header<'_> {
         }
         // SAFETY: not null; the string ends in NUL and lives in the header.
         Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+    }
+
+    /// The texts of a tag that has several.
+    pub(crate) fn strings(&self, tag: i32) -> Vec<String> {
+        let mut texts = Vec::new();
+        let Some(mut values) = Values::of(self, tag) else { return texts };
+        while let Some(text) = values.next_string() {
+            texts.push(String::from_utf8_lossy(text).into_owned());
+        }
+        texts
+    }
+
+    /// A tag's bytes.
+    pub(crate) fn bytes(&self, tag: i32) -> Option<Vec<u8>> {
+        // SAFETY: the header is live; the text (the bytes in hexadecimal digits) is for us to free.
+        let text = unsafe { (self.rpm.functions().headerGetAsString)(self.raw.as_ptr(), tag) };
+        from_hex(&owned_text(text)?)
+    }
+
+    /// A tag's first number.
+    pub(crate) fn number(&self, tag: i32) -> Option<u32> {
+        Values::of(self, tag)?.next_number()
     }
 
     fn epoch(&self) -> Option<u32> {
@@ -227,6 +250,13 @@ impl Header<'_> {
         }
         Ok((files, ghosts))
     }
+}
+
+/// Bytes from hexadecimal digits.
+pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
+    text.len().is_multiple_of(2).then(|| text.chunks_exact(2).map(pair).collect())?
 }
 
 /// The values of one tag. They live in the header where they can, and in the container else.

@@ -33,6 +33,9 @@
 //! [`Librpm::package_from_fd`] and [`Librpm::borrowed_header`]. The functions of librpm that only this needs are looked up
 //! when they are first used, so the database can be read even if one of them is missing.
 //!
+//! [`Librpm::verify`] says by whose key a package file is signed and whether it is whole, by the keys that the database of a root
+//! has ([`Database::trusted_keys`]). Nothing that librpm prints is read for it: its words differ from version to version.
+//!
 //! # Effects on the process
 //! A process in which librpm was loaded before is a *host*, and this crate its guest: it uses that librpm and does not
 //! change its settings ([`Librpm::is_guest`]).
@@ -64,6 +67,8 @@ mod lock;
 mod messages;
 mod ndb;
 mod package_file;
+mod trusted_keys;
+mod verify;
 
 pub use database::{Database, OwnedDir};
 pub use error::Error;
@@ -71,3 +76,5 @@ pub use header::HeaderContents;
 pub use library::Librpm;
 pub use locate::has_database;
 pub use package_file::{PackageFile, TakeFile};
+pub use trusted_keys::TrustedKeys;
+pub use verify::{Signer, Trust, Verified};

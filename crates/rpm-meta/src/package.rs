@@ -65,3 +65,11 @@ impl Package {
 pub fn is_named_for_drivers(name: &str) -> bool {
     name.split('-').any(|word| matches!(word, "kmp" | "kmod" | "akmod" | "dkms"))
 }
+
+/// Does a capability say which release a kernel, or a part of one, has? `kernel-uname-r`, and `kernel-modules-extra-uname-r` and
+/// its like, which parts of Red Hat's kernels provide; what a kernel's modules are built with is no part of it.
+pub fn is_uname_r(capability: &str) -> bool {
+    capability.starts_with("kernel-")
+        && capability.ends_with("-uname-r")
+        && !capability.split('-').any(|word| word == "devel")
+}

@@ -143,6 +143,9 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "dnf",                "dnf",             "dnf",          "dnf"),
     need(Use::Test,  "kernel-install",     "systemd",         "udev",         "systemd-udev"),
     need(Use::Test,  "ostree",             "ostree",          "libostree",    "ostree"),
+    // With gpgconf.
+    need(Use::Test,  "gpg",                "gpg gpgconf gpg-agent", "gpg2",   "gnupg2"),
+    need(Use::Test,  "rpmsign",            "rpm",             "rpm-build",    "rpm-sign"),
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::Rule;
+use super::rule::Kind;
 use crate::ModuleFault;
 
 /// A reason why a module is incompatible with a kernel. Displayed, it is a sentence.
@@ -136,18 +137,45 @@ impl fmt::Display for Warning {
 }
 
 /// Whether a kernel would load a module, and if not, every reason; those about the module as a whole come first.
+///
+/// That it would not load, and that it breaks others, are two statements: [`Self::loads`] and [`Self::breaks`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Empty if it is compatible.
+    /// What speaks against linking it: that it would not load or, after [`Self::refuse_breaks`], what it breaks.
     pub reasons: Vec<Reason>,
     /// Warnings, one of a kind for each other module concerned.
     pub warnings: Vec<Warning>,
 }
 
 impl Verdict {
-    /// Whether the kernel would load it.
+    /// Whether nothing speaks against linking it: it would load, and it breaks nothing that it is to spare.
     pub fn fits(&self) -> bool {
         self.reasons.is_empty()
+    }
+
+    /// Whether the kernel would load it, whatever it breaks; `None`: that is not known.
+    pub fn loads(&self) -> Option<bool> {
+        match () {
+            () if self.refusals().next().is_none() => Some(true),
+            () if self.refusals().all(|r| r.rule == Rule::Unread) => None,
+            () => Some(false),
+        }
+    }
+
+    /// The reasons why it would not load.
+    pub fn refusals(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().filter(|r| r.rule.kind() != Kind::Policy)
+    }
+
+    /// The in-tree modules that would no longer load beside it, each as a reason not to link it.
+    pub fn breaks(&self) -> impl Iterator<Item = Reason> + use<'_> {
+        self.warnings.iter().filter_map(|warning| match warning {
+            Warning::Breaks { user, reason } => {
+                let detail = format!("the in-tree module {user} would no longer load: {}", reason.detail);
+                Some(Reason { rule: Rule::Breaks, detail, ..reason.clone() })
+            }
+            _ => None,
+        })
     }
 
     /// Whether nothing can be said, because something could not be read. If the module would be refused anyway, it is not
@@ -156,17 +184,10 @@ impl Verdict {
         !self.fits() && self.reasons.iter().all(|r| r.rule == Rule::Unread)
     }
 
-    /// Turns the in-tree modules that it breaks into reasons not to link it.
+    /// Makes the in-tree modules that it breaks reasons not to link it.
     pub fn refuse_breaks(&mut self) {
-        for warning in std::mem::take(&mut self.warnings) {
-            match warning {
-                Warning::Breaks { user, reason } => {
-                    let detail = format!("the in-tree module {user} would no longer load: {}", reason.detail);
-                    self.reasons.push(Reason { rule: Rule::Breaks, detail, ..reason });
-                }
-                other => self.warnings.push(other),
-            }
-        }
+        let breaks: Vec<Reason> = self.breaks().collect();
+        self.reasons.extend(breaks);
     }
 
     /// The verdict on a module whose contents are missing.

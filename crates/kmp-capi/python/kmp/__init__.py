@@ -13,10 +13,9 @@ Which modules would the installed kernels refuse, and why?
 
 Would this kernel cost a driver?
 
-    transaction = kmp.System().transaction()
-    transaction.update_file("kernel-default-6.4.0-2.x86_64.rpm")
-    for finding in transaction.judge():
-        print(finding.text)
+    for finding in kmp.System().plan(["kernel-default-6.4.0-2.x86_64.rpm"]):
+        if finding.kind == kmp.Kind.LOST:
+            print(finding.text, finding.advice)
 
 Reports are sequences of findings, which belong to Python and outlive everything else. What fails raises kmp.Error. An object
 is used in the thread that it was made in. libkmp(3) and kmp.h say what each function does; nothing here needs a compiler.
@@ -216,6 +215,10 @@ class System:
     def explain(self, name, kernel):
         """What each symbol of a module, or of a KMP's modules, gets in a kernel: kmp_explain()."""
         return Report(_make(_lib.kmp_explain, self._handle, _bytes(name), _bytes(kernel)))
+
+    def plan(self, names=()):
+        """What package files that come, kernels that are to run and "@KMP"s that are erased would change: kmp_plan()."""
+        return Report(_make(_lib.kmp_plan, self._handle, *_names(names)))
 
     def sync(self, dry_run=False, depmod=True, wait=True):
         """Corrects the links of all kernels: kmp_sync()."""

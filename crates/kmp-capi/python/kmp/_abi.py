@@ -99,14 +99,15 @@ class Kind(Number):
     MODULE = 1  # a module's verdict for a kernel: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
     CHANGE = 2  # what became of a package's links in a kernel: KMP_ADDED ... KMP_DANGLING, KMP_FAILED
     DEPMOD = 3  # depmod: KMP_DONE, KMP_DUE, KMP_FAILED
-    NOT_LINKED = 4  # a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_CLASH, KMP_BROKEN
+    NOT_LINKED = 4  # a KMP that is not linked into a kernel of its flavour: KMP_REFUSED, KMP_BREAKS, KMP_CLASH, KMP_BROKEN
     LOST = 5  # a driver that a kernel would be without: KMP_NEW_KERNEL, KMP_OLD_KERNEL, KMP_HAS_ITSELF
     PROBLEM = 6  # something was ignored: KMP_NONE; or could not be read and is unknown: KMP_FAILED
     INITRD = 7  # a new initrd is needed: KMP_DONE requested, KMP_DUE, KMP_FAILED
     MESSAGE = 8  # a line of the message to the user about a transaction: KMP_NONE
-    KERNEL = 9  # an installed kernel: KMP_RUNNING, KMP_NONE
-    DRIVER = 10  # how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_UNREAD
+    KERNEL = 9  # an installed kernel: KMP_RUNNING, KMP_NONE; of kmp_plan() one that is concerned: KMP_NEW_KERNEL, KMP_OLD_KERNEL
+    DRIVER = 10  # how an installed KMP stands in a kernel of its flavour: KMP_NATIVE ... KMP_BROKEN, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
     SYMBOL = 11  # a symbol that a module needs, with one reason: KMP_COMPATIBLE, KMP_REFUSED, KMP_UNREAD
+    PROSPECT = 12  # what becomes of a driver in a kernel: KMP_STAYS ... KMP_GOES, KMP_REFUSED, KMP_BREAKS, KMP_UNREAD
 
 
 class State(Number):
@@ -116,6 +117,7 @@ class State(Number):
     COMPATIBLE = 1  # the kernel would load it
     REFUSED = 2  # the kernel would refuse it
     UNREAD = 3  # something could not be read, so it is not known whether it is compatible
+    BREAKS = 4  # the kernel would load it, but in-tree modules no longer: it is not linked for that
     ADDED = 10  # its links were made
     REPLACED = 11  # the links now lead to another version
     REMOVED = 12  # its links were removed
@@ -135,6 +137,9 @@ class State(Number):
     CLASH = 45  # not linked: a module of that name is there already
     BROKEN = 46  # a module of its package is missing or is no valid module
     RUNNING = 50  # the kernel runs now
+    STAYS = 60  # it is installed, stays so, and works
+    COMES = 61  # it comes with the transaction, and works
+    GOES = 62  # it is erased, as asked for
 
 
 class Policy(Number):
@@ -158,8 +163,8 @@ class Finding(Structure):
 
     _fields_ = [
         ("size", c_size_t),  # set by the caller
-        ("kind", c_uint32),  # a kind: KMP_MODULE ... KMP_SYMBOL
-        ("state", c_uint32),  # a state: KMP_NONE ... KMP_RUNNING
+        ("kind", c_uint32),  # a kind: KMP_MODULE ... KMP_PROSPECT
+        ("state", c_uint32),  # a state: KMP_NONE ... KMP_GOES
         ("release", c_char_p),  # the kernel's release
         ("package", c_char_p),  # NAME-VERSION-RELEASE
         ("module", c_char_p),  # the name; for a lost driver all names, separated by blanks
@@ -173,7 +178,8 @@ class Finding(Structure):
 
 
 class Reason(Structure):
-    """Why a module is refused, or what is known of a symbol. Strings as in kmp_finding."""
+    """Why a module is refused, what it breaks (the rule is "breaks", the state KMP_COMPATIBLE or KMP_BREAKS), or what is known of
+    a symbol. Strings as in kmp_finding."""
 
     _fields_ = [
         ("size", c_size_t),  # set by the caller
@@ -199,6 +205,7 @@ FUNCTIONS = {
     "kmp_status": (c_int, [c_void_p, c_char_p, POINTER(c_void_p)]),
     "kmp_explain": (c_int, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "kmp_check": (c_int, [c_void_p, POINTER(c_char_p), c_size_t, c_char_p, POINTER(c_void_p)]),
+    "kmp_plan": (c_int, [c_void_p, POINTER(c_char_p), c_size_t, POINTER(c_void_p)]),
     "kmp_sync": (c_int, [c_void_p, c_uint32, POINTER(c_void_p)]),
     "kmp_transaction_new": (c_int, [c_void_p, POINTER(c_void_p)]),
     "kmp_transaction_free": (None, [c_void_p]),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The main job in C, for the tests: cases ROOT check [-k KERNEL] NAME... | sync [dry] [no-depmod] | kernels |
- * status [KERNEL] | explain NAME KERNEL | judge POLICY ITEM... An ITEM: +FILE comes, =FILE comes and is passed on open,
- * :FILE comes as FILE describes it, -N goes, ~N goes and is replaced. */
+ * status [KERNEL] | plan NAME... | explain NAME KERNEL | judge POLICY ITEM... An ITEM: +FILE comes, =FILE comes and is
+ * passed on open, :FILE comes as FILE describes it, -N goes, ~N goes and is replaced. */
 #include <kmp.h>
 
 #include <fcntl.h>
@@ -143,6 +143,8 @@ int main(int argc, char **argv)
         code = kmp_kernels(kmp, &report);
     } else if (!strcmp(argv[2], "status")) {
         code = kmp_status(kmp, *rest, &report);
+    } else if (!strcmp(argv[2], "plan")) {
+        code = kmp_plan(kmp, (const char *const *)rest, (size_t)(argv + argc - rest), &report);
     } else if (!strcmp(argv[2], "explain")) {
         code = kmp_explain(kmp, rest[0], rest[1], &report);
     } else {

@@ -92,6 +92,8 @@ fn it_reports_what_c_reports() {
     let package = new.path().display().to_string();
     let judge = format!("t = system.transaction()\nt.add_file({package:?})\nshow(t.judge())");
     same(&root, &["judge", "-", &format!("+{package}")], &judge);
+    same(&root, &["plan", &package], &format!("show(system.plan([{package:?}]))"));
+    same(&root, &["plan"], "show(system.plan())");
     same(&root, &["sync", "dry"], "show(system.sync(dry_run=True))");
     same(&root, &["kernels"], "show(system.kernels())");
     same(&root, &["status"], "show(system.status())");

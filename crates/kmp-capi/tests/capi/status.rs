@@ -66,3 +66,33 @@ fn each_symbol_of_a_module() {
         assert!(said.stderr.starts_with(code), "{said}");
     }
 }
+
+/// One finding a kernel and a driver, then the plugin's message; the loss is what kmp_transaction_judge() finds.
+#[test]
+fn what_a_kernel_and_its_drivers_would_change() {
+    let (root, kernel, kmp) = crate::both::root_with_two_kernels();
+    let path = |package: &testkit::Package| package.path().display().to_string();
+    let alone = lines(&root, &["plan", &path(&kernel)]);
+    let nvr = "foo-kmp-default-1.0_k6.4.0_1-1";
+    assert_eq!(alone[0], "verdict 2");
+    let summary = "kernel 6.4.0-3-default: 0 of 1 driver stays, 1 lost: foo-kmp-default";
+    assert_eq!(alone[1], format!("9 30 6.4.0-3-default - - policy 0 loaded 0: {summary}"));
+    let lost = alone[2].split_once(": ").unwrap();
+    assert_eq!(lost.0, format!("5 30 6.4.0-3-default {nvr} foo policy 1 loaded 0"));
+    let judged = lines(&root, &["judge", "-", &format!("^{}", path(&kernel))]);
+    assert!(judged.contains(&alone[2]), "{judged:?}");
+    assert!(alone.iter().any(|line| line.starts_with("8 0 - - - policy 1 loaded 0: ")), "{alone:?}");
+    let both = lines(&root, &["plan", &path(&kernel), &path(&kmp)]);
+    assert_eq!(both[0], "verdict 0", "{both:?}");
+    let comes = "12 61 6.4.0-3-default foo-kmp-default-2.0_k6.4.0_3-1 foo policy 0 loaded 0: ";
+    assert!(both.iter().any(|line| line.starts_with(comes)), "{both:?}");
+    let erased = lines(&root, &["plan", "@foo-kmp-default"]);
+    assert!(
+        erased.iter().any(|line| line.starts_with(&format!("12 62 6.4.0-1-default {nvr} foo "))),
+        "{erased:?}"
+    );
+    for (wrong, code) in [("@nobody", "301 ("), ("6.9-default", "300 ("), ("x.ko", "1 (")] {
+        let said = run(&mut c_program(&root, &["plan", wrong]));
+        assert!(said.stderr.starts_with(code), "{said}");
+    }
+}

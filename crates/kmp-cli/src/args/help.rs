@@ -32,6 +32,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "update",
+        [
+            ("kmp update", "Which kernel may the next update bring, and with which drivers?"),
+            ("kmp update --dry-run --repo new=/srv/repo", "... from this directory?"),
+        ],
+    ),
+    (
         "explain",
         [
             ("kmp explain cam", "Why is the module refused?"),
@@ -57,6 +64,16 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         [
             ("kmp history --since yesterday", "What has changed since yesterday, and who has changed it?"),
             ("kmp history 12", "All that run 12 has done"),
+        ],
+    ),
+    (
+        "key",
+        [
+            (
+                "kmp key import acme.asc",
+                "Let rpm take packages that are signed with this key, after a look at it",
+            ),
+            ("kmp key list", "Which keys does rpm trust, and which drivers did they sign?"),
         ],
     ),
     (

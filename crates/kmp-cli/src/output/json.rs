@@ -100,11 +100,11 @@ pub struct Module {
     /// Who owns it (`NAME-VERSION-RELEASE`).
     pub package: Option<String>,
     /// The verdict; kmp(8) says what each word means.
-    #[cfg_attr(test, schemars(extend("enum" = ["compatible", "refused", "unread"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["compatible", "refused", "breaks", "unread"])))]
     pub state: &'static str,
-    /// Would it load? Null: something could not be read, and it is not known.
+    /// Would the kernel load it, whatever it breaks? Null: something could not be read, and it is not known.
     pub fits: Option<bool>,
-    /// Every reason why it does not fit, or why it is not known.
+    /// Every reason why it would not load, or why that is not known. What it breaks is in `warnings`.
     pub reasons: Vec<Reason>,
     /// What else is to be known of it.
     pub warnings: Vec<Warning>,
@@ -170,16 +170,12 @@ impl From<&abi::Reason> for Reason {
     }
 }
 
-pub fn fits(verdict: &Verdict) -> Option<bool> {
-    (!verdict.is_unknown()).then(|| verdict.fits())
-}
-
 pub fn crc(crc: u32) -> String {
     format!("{crc:#010x}")
 }
 
 pub fn reasons(verdict: &Verdict) -> Vec<Reason> {
-    verdict.reasons.iter().map(Reason::from).collect()
+    verdict.refusals().map(Reason::from).collect()
 }
 
 pub fn warnings(verdict: &Verdict) -> Vec<Warning> {

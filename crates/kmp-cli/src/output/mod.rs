@@ -5,5 +5,6 @@ pub mod initrd_lines;
 pub mod json;
 pub mod messages;
 pub mod progress;
+pub mod signatures;
 pub mod terminal;
 pub mod verdict_lines;

@@ -24,7 +24,7 @@ impl Colour {
     pub fn of(state: State) -> Self {
         match state {
             State::Native | State::Linked | State::Compatible => Self::Green,
-            State::Unlinked | State::Clash | State::Unread => Self::Yellow,
+            State::Unlinked | State::Clash | State::Unread | State::Breaks => Self::Yellow,
             State::Refused | State::Broken => Self::Red,
             State::Unused | State::Declined => Self::Dim,
         }

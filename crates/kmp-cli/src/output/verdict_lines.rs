@@ -11,7 +11,7 @@ use crate::output::terminal::Page;
 pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let word = page.state(State::of(verdict));
     page.line(format!("{head}{word}"));
-    let reasons = verdict.reasons.iter().map(|r| (r.rule.as_str(), r.detail.clone()));
+    let reasons = verdict.refusals().map(|r| (r.rule.as_str(), r.detail.clone()));
     let warnings = verdict.warnings.iter().map(|w| (w.as_str(), w.to_string()));
     for (kind, detail) in reasons.chain(warnings) {
         page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref())));

@@ -2,7 +2,7 @@
 //! `kmp check`: verdicts with every reason.
 
 use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
-use kmp_core::check::{Line, Request, check};
+use kmp_core::check::{Line, Request, check_read};
 use kmp_core::ids::{KernelId, List};
 use kmp_core::inventory::{Apart, Kind, parse_symvers};
 use kmp_core::printable;
@@ -13,16 +13,27 @@ use crate::args::Check;
 use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
+use crate::output::signatures::{self, Signed};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
-use crate::verbs::plan;
+use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
+    let signed = signatures::verify(context, &args.names);
+    let outcome = signatures::report(&signed, !args.json && !quiet);
+    judged(context, args, &signed, quiet).map(|judged| if judged == Outcome::Good { outcome } else { judged })
+}
+
+fn judged(context: &Context, args: &Check, signed: &[Signed], quiet: bool) -> Result<Outcome, String> {
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
     let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
-    if is_plain && let Some(planned) = plan::of_a_kernel(context, &args.names) {
-        return plan::answer(&planned?, false, quiet);
-    }
+    let read = match is_plain {
+        false => None,
+        true => match plan::of_files(context, &args.names)? {
+            OfFiles::Kernel(planned) => return plan::answer(&planned, false, quiet),
+            OfFiles::Other(read) => read.map(|elements| *elements),
+        },
+    };
     let mut loader = context.loader();
     let kernels = &args.kernels.kernels;
     let table = args.symvers.as_deref().map(symvers).transpose()?;
@@ -41,7 +52,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
         }
         _ => {
             let request = Request { kernels, names: &args.names, symbols: table.as_ref() };
-            let checked = check(&context.root, context.rpm(), &mut loader, &request);
+            let checked = check_read(&context.root, context.rpm(), &mut loader, &request, read);
             context.done();
             let checked = checked.map_err(|e| e.to_string())?;
             checked.problems.iter().for_each(|problem| log::warn!("{problem}"));
@@ -52,7 +63,7 @@ pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, Stri
     context.done();
     let outcome = Outcome::of(lines.iter().map(|l| &l.verdict), is_unread);
     if args.json {
-        print_json(&releases, &lines, &apart)?;
+        print_json(&releases, &lines, &apart, signed)?;
     } else if !quiet {
         print(&releases, &lines, &apart)?;
     }
@@ -90,7 +101,22 @@ fn judge_alone(id: KernelId, kernel: &Kernel, files: &[File]) -> Vec<Line> {
     files.iter().zip(verdicts).map(line).collect()
 }
 
-fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
+/// What was judged, and what the signatures of package files are worth.
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Checked {
+    #[serde(flatten)]
+    kernels: Document<json::Modules>,
+    /// The package files that were named.
+    packages: Vec<signatures::Json>,
+}
+
+fn print_json(
+    releases: &List<KernelId, String>,
+    lines: &[Line],
+    apart: &[Apart],
+    signed: &[Signed],
+) -> Result<(), String> {
     let kernel = |(id, release): (KernelId, &String)| json::Modules {
         release: release.clone(),
         modules: lines
@@ -101,14 +127,15 @@ fn print_json(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]
                 path: json::path(&l.path),
                 package: l.package.clone(),
                 state: State::of(&l.verdict).word(),
-                fits: json::fits(&l.verdict),
+                fits: l.verdict.loads(),
                 reasons: json::reasons(&l.verdict),
                 warnings: json::warnings(&l.verdict),
             })
             .collect(),
         apart: json::apart(apart, release),
     };
-    Document::print(releases.each().map(kernel).collect())
+    let kernels = Document { version: json::VERSION, kernels: releases.each().map(kernel).collect() };
+    json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
 }
 
 /// Module by module, kernel by kernel.

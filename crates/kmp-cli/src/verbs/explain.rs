@@ -101,7 +101,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
                 path: json::path(of.path),
                 package: of.package.clone(),
                 state: State::of(&of.verdict).word(),
-                fits: json::fits(&of.verdict),
+                fits: of.verdict.loads(),
                 reasons: json::reasons(&of.verdict),
                 warnings: json::warnings(&of.verdict),
             },

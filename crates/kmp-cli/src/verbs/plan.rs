@@ -4,14 +4,10 @@
 mod json;
 mod page;
 
-use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use kmp_core::config::Config;
-use kmp_core::guard::{self, Fate, Finding, Judged, Orders, Outlook, Planned, Prospect, Question, Running};
-use kmp_core::in_use::InUse;
-use kmp_core::inventory;
+use kmp_core::guard::{self, Elements, Fate, Finding, Outlook, Planned, Prospect, Question};
 
 use crate::args;
 use crate::context::{Context, running_kernel};
@@ -21,23 +17,40 @@ use crate::outcome::Outcome;
 pub use json::Plan;
 
 pub fn run(context: &Context, args: &args::Plan, quiet: bool) -> Result<Outcome, String> {
-    let planned = plan(context, &question(&args.names)?)?;
-    answer(&planned, args.json, quiet)
+    let question = Question::of_names(&args.names).map_err(|e| e.to_string())?;
+    let running = running_kernel(&context.root).ok();
+    let planned =
+        guard::plan(&context.root, context.rpm(), &mut context.loader(), &question, running.as_deref());
+    context.done();
+    answer(&planned.map_err(|e| e.to_string())?, args.json, quiet)
 }
 
-/// What `kmp check` is asked where nothing but package files are named, and a kernel is in them; `None`: it is something else, or
-/// cannot be read.
-pub fn of_a_kernel(context: &Context, names: &[OsString]) -> Option<Result<Planned, String>> {
+/// What `kmp check` is asked where nothing but package files are named.
+pub enum OfFiles {
+    /// A kernel comes.
+    Kernel(Planned),
+    /// What was read of the files, if they could be.
+    Other(Option<Box<Elements>>),
+}
+
+/// Reads package files, and plans if a kernel is in them.
+pub fn of_files(context: &Context, names: &[OsString]) -> Result<OfFiles, String> {
     let files: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
     let is_package = |file: &PathBuf| file.extension().is_some_and(|e| e == "rpm") && !file.is_dir();
-    let rpm = context.rpm().ok()?;
-    if files.is_empty()
-        || !files.iter().all(is_package)
-        || !guard::brings_a_kernel(&context.root, rpm, &files)
-    {
-        return None;
+    let root = &context.root;
+    let rpm = context.rpm().ok().filter(|_| !files.is_empty() && files.iter().all(is_package));
+    let read = rpm.and_then(|rpm| Some((rpm, guard::read_files(root, rpm, &files).ok()?)));
+    match read {
+        Some((rpm, elements)) if elements.brings_a_kernel() => {
+            let question = Question { files, ..Question::default() };
+            let running = running_kernel(root).ok();
+            let mut loader = context.loader();
+            let planned = guard::plan_read(root, rpm, &mut loader, &question, elements, running.as_deref());
+            context.done();
+            planned.map(OfFiles::Kernel).map_err(|e| e.to_string())
+        }
+        read => Ok(OfFiles::Other(read.map(|(_, elements)| Box::new(elements)))),
     }
-    Some(plan(context, &Question { files, ..Question::default() }))
 }
 
 /// Prints it: for people, or as JSON.
@@ -51,64 +64,11 @@ pub fn answer(planned: &Planned, as_json: bool, quiet: bool) -> Result<Outcome, 
     Ok(outcome(planned))
 }
 
-/// Asks the guard.
-pub fn plan(context: &Context, question: &Question) -> Result<Planned, String> {
-    let root = &context.root;
-    let mut problems = Vec::new();
-    let config = Config::load(root, &mut problems);
-    let running = running_kernel(root).ok();
-    let nothing_boots =
-        inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
-    // What is loaded here is loaded for no other root.
-    let in_use = OnceCell::new();
-    let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
-    let use_of = |module: &str| in_use.get_or_init(load).of(module);
-    let running = Running { release: running.as_deref(), use_of: &use_of };
-    let orders = Orders { config: &config, policy: None, nothing_boots };
-    let planned = guard::plan(root, context.rpm(), &mut context.loader(), question, &running, &orders);
-    context.done();
-    let mut planned = planned.map_err(|e| e.to_string())?;
-    planned.problems.splice(0..0, problems);
-    Ok(planned)
-}
-
-/// What is named: a package file by a `/` in its name or `.rpm` at its end, a KMP by `@` before it, else a kernel.
-fn question(names: &[OsString]) -> Result<Question, String> {
-    let mut question = Question::default();
-    for name in names {
-        let path = Path::new(name);
-        let is_file = path.extension().is_some_and(|e| e == "rpm") || path.components().count() > 1;
-        match name.to_str() {
-            Some(text) if text.strip_prefix('@').is_some_and(|kmp| !kmp.is_empty()) && !is_file => {
-                question.erased.push(text[1..].into());
-            }
-            _ if is_file => question.files.push(PathBuf::from(name)),
-            Some(release) => {
-                question.kernels.insert(release.into());
-            }
-            None => {
-                return Err(format!(
-                    "{} is neither a package file nor a kernel; a package file needs a / in its name or ends in .rpm",
-                    kmp_core::printable(name)
-                ));
-            }
-        }
-    }
-    Ok(question)
-}
-
 /// 1 where a driver is lost, or one that comes works with no kernel.
-pub fn outcome(planned: &Planned) -> Outcome {
-    let Judged { kernels, .. } = &planned.judged;
-    let fails = |d: &Prospect| matches!(d.fate, Fate::Fails(_));
-    let works = |nvr: &str| {
-        kernels.iter().flat_map(|k| &k.drivers).any(|d| d.nvr == nvr && matches!(d.fate, Fate::Comes(_)))
-    };
-    let mut drivers = kernels.iter().flat_map(|k| &k.drivers);
+fn outcome(planned: &Planned) -> Outcome {
     match () {
         () if planned.problems.iter().any(|p| p.is_unread) => Outcome::Failed,
-        () if kernels.iter().any(|k| k.lost().next().is_some()) => Outcome::Found,
-        () if drivers.any(|d| fails(d) && !works(&d.nvr)) => Outcome::Found,
+        () if planned.judged.has_loss() => Outcome::Found,
         () => Outcome::Good,
     }
 }
@@ -129,7 +89,7 @@ fn initrd(kernel: &Outlook) -> Initrd {
     match kernel.role {
         Role::Comes => Initrd::Made,
         Role::Stays if changes => Initrd::Checked,
-        Role::Asked | Role::Stays => Initrd::Kept,
+        Role::Asked | Role::Stays | Role::Goes => Initrd::Kept,
     }
 }
 

@@ -184,7 +184,9 @@ fn others(inventory: &Inventory, survey: &Survey) -> [(&'static str, Vec<String>
 
 /// What to type for more.
 fn hints(survey: &Survey, faults: &[Fault<'_>]) -> Vec<String> {
-    let refused = faults.iter().find(|f| matches!(f.shown.standing.state, State::Refused | State::Unread));
+    let refused = faults
+        .iter()
+        .find(|f| matches!(f.shown.standing.state, State::Refused | State::Breaks | State::Unread));
     let explained = refused.and_then(|fault| {
         let release = &survey.kernels[*fault.kernels.last()?].kernel.release;
         let package = &survey.inventory.kmps[fault.kmp].package;

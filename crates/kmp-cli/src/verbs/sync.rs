@@ -106,7 +106,7 @@ struct NotLinked {
     /// `NAME-VERSION-RELEASE`.
     package: String,
     /// Its state there.
-    #[cfg_attr(test, schemars(extend("enum" = ["refused", "clash", "broken"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["refused", "breaks", "clash", "broken"])))]
     state: &'static str,
     /// Why not, in words.
     detail: String,

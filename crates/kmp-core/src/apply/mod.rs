@@ -7,7 +7,7 @@ mod index;
 mod initrd;
 mod leftovers;
 mod private_dir;
-mod program;
+pub mod program;
 mod read_only;
 mod shown;
 mod switch;

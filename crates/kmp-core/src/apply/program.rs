@@ -11,7 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kmp_exec::{End, Files, Meanwhile, Program};
+use kmp_exec::{End, Program};
+pub use kmp_exec::{FIRST_FILE, Files, Meanwhile};
 use nix::unistd::{AccessFlags, access};
 
 use crate::environment::variable;
@@ -26,7 +27,7 @@ const TIMEOUT_VARIABLE: &str = "KMP_PROGRAM_TIMEOUT";
 
 /// How a program failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// It could not be run at all.
     NotRun(String),
     /// It ended with an error: its exit status as a number, that in words, and what it said.
@@ -35,7 +36,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// In words, with the lines of `choose`, of what it said.
-    pub(crate) fn message(&self, program: &OsStr, choose: fn(&str) -> String) -> String {
+    pub fn message(&self, program: &OsStr, choose: fn(&str) -> String) -> String {
         match self {
             Self::NotRun(why) => format!("{} cannot be run: {why}", printable(program)),
             Self::Ended(_, status, said) if said.is_empty() => status.clone(),
@@ -46,32 +47,39 @@ impl Failure {
 
 /// What a run of a program needs beside its name.
 #[derive(Default)]
-pub(crate) struct With<'a, 'f> {
+pub struct With<'a, 'f> {
     /// The root in which it is found and run; none: the caller's.
-    pub(crate) root: Option<&'a Root>,
+    pub root: Option<&'a Root>,
     /// Files for it: see [`kmp_exec::Program::files`].
-    pub(crate) files: Option<Files<'f>>,
+    pub files: Option<Files<'f>>,
     /// What is done while it runs.
-    pub(crate) meanwhile: Option<Meanwhile<'f>>,
+    pub meanwhile: Option<Meanwhile<'f>>,
     /// The longest time, where [`TIMEOUT_VARIABLE`] does not say otherwise.
-    pub(crate) limit: Duration,
+    pub limit: Duration,
+}
+
+impl std::fmt::Debug for With<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("With").field("root", &self.root).field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 /// What a program said.
-pub(crate) struct Output {
+#[derive(Debug)]
+pub struct Output {
     /// On stderr, for people: without what a terminal would obey.
-    pub(crate) said: String,
+    pub said: String,
     /// On stdout, as it is.
-    pub(crate) printed: Vec<u8>,
+    pub printed: Vec<u8>,
 }
 
 /// Runs a program to its end, with nothing on its stdin, and returns what it said on stderr.
-pub(crate) fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<String, Failure> {
+pub fn run(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<String, Failure> {
     output(named, arguments, with).map(|output| output.said)
 }
 
 /// Runs a program to its end, with nothing on its stdin.
-pub(crate) fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<Output, Failure> {
+pub fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Result<Output, Failure> {
     let path = find(with.root, named).map_err(Failure::NotRun)?;
     let limit = variable(TIMEOUT_VARIABLE).and_then(|v| v.to_str()?.parse().ok()).filter(|s| *s > 0);
     let limit = limit.map_or(with.limit, Duration::from_secs);
@@ -180,7 +188,7 @@ fn can_run(root: &Root, path: &Path) -> io::Result<bool> {
 }
 
 /// The first lines, where a program prints its reason first.
-pub(crate) fn first_lines(text: &str) -> String {
+pub fn first_lines(text: &str) -> String {
     let mut lines = text.lines();
     let first: Vec<&str> = lines.by_ref().take(3).collect();
     match lines.count() {
@@ -190,7 +198,7 @@ pub(crate) fn first_lines(text: &str) -> String {
 }
 
 /// The last lines, where a program prints all the time what it does.
-pub(crate) fn last_lines(text: &str) -> String {
+pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
 }

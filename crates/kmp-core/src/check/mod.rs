@@ -99,10 +99,35 @@ pub fn check(
     loader: &mut Loader<'_>,
     request: &Request<'_>,
 ) -> Result<Checked, CheckError> {
-    let targets = Targets::read(loader, request.names)?;
-    let mut transaction = match targets.package_files.as_slice() {
-        [] => Transaction::default(),
-        files => read_packages(root, rpm, files)?,
+    check_read(root, rpm, loader, request, None)
+}
+
+/// As [`check`], with what was read of the package files already, where nothing else is named.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_read(
+    root: &Root,
+    rpm: Result<&Librpm, &librpm_rt::Error>,
+    loader: &mut Loader<'_>,
+    request: &Request<'_>,
+    read: Option<Elements>,
+) -> Result<Checked, CheckError> {
+    let (targets, read) = match read {
+        Some(read) => {
+            let package_files = request.names.iter().map(PathBuf::from).collect();
+            (Targets { package_files, ..Targets::default() }, Some(read))
+        }
+        None => {
+            let targets = Targets::read(loader, request.names)?;
+            let files = &targets.package_files;
+            let read = if files.is_empty() { None } else { Some(read_packages(root, rpm, files)?) };
+            (targets, read)
+        }
+    };
+    let mut transaction = match read {
+        None => Transaction::default(),
+        Some(elements) => transaction_of(root, elements, &targets.package_files)?,
     };
     if let Some(symbols) = request.symbols {
         transaction.kernels.iter_mut().for_each(|k| k.kernel.symbols = symbols.clone());
@@ -176,12 +201,16 @@ fn read_packages(
     root: &Root,
     rpm: Result<&Librpm, &librpm_rt::Error>,
     files: &[PathBuf],
-) -> Result<Transaction, CheckError> {
+) -> Result<Elements, CheckError> {
     let rpm = rpm.map_err(|e| CheckError::NoRpm(e.to_string()))?;
     let mut elements = Elements::new(ModulesDirs::find(root)?);
     for file in files {
         elements.add_file(rpm, file)?;
     }
+    Ok(elements)
+}
+
+fn transaction_of(root: &Root, mut elements: Elements, files: &[PathBuf]) -> Result<Transaction, CheckError> {
     if elements.is_empty() {
         let names: Vec<String> = files.iter().map(|f| printable(f.as_os_str())).collect();
         let what = "no kernel and no third-party module is in it";

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::kernels::Role;
 use super::lost::{Lost, Weight};
-use super::manager::Tools;
+use super::manager::{Manager, Tools};
 use super::policy::{Action, Finding};
 use super::remedy::Remedy;
 use super::words::{NAMED, listed};
@@ -48,10 +48,10 @@ pub fn advice(findings: &[Finding], tools: &Tools) -> Vec<Advice> {
     }
     // That is the last thing to do, and once for a kernel.
     for (action, group) in &groups {
-        if let Some((text, command)) = keep_the_old_kernel(group[0], tools)
-            && all.iter().all(|known| known.text != text)
-        {
-            all.push(Advice { action: *action, text, command });
+        for (text, command) in otherwise(group, tools) {
+            if all.iter().all(|known| known.text != text) {
+                all.push(Advice { action: *action, text, command });
+            }
         }
     }
     all
@@ -84,7 +84,15 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
     Some(match &first.remedy {
         Remedy::Keep if first.weight == Weight::Warning => return None,
         Remedy::Keep => (format!("keep {nvrs}"), manager.keep(&packages)),
-        Remedy::EraseAlone => (
+        // Of others than dnf it is not known why they do so.
+        Remedy::KeepKernel { kernel, kernels } if manager == Manager::Dnf => (
+            format!(
+                "dnf's installonly_limit pushes kernel {kernel} out; keep it, too (for good with \
+                 installonly_limit={kernels} in /etc/dnf/dnf.conf)"
+            ),
+            Manager::keep_kernels(tools.again.as_deref(), *kernels),
+        ),
+        Remedy::EraseAlone | Remedy::KeepKernel { .. } => (
             format!(
                 "keep {nvrs}; if you want {}, in a transaction without kernels",
                 if is_one { "it gone, erase it by its name" } else { "them gone, erase them by their names" }
@@ -136,9 +144,29 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
     })
 }
 
-/// What always helps against a kernel that comes.
-fn keep_the_old_kernel(lost: &Lost, tools: &Tools) -> Option<(String, String)> {
-    let helps = lost.role == Role::Comes && lost.remedy != Remedy::EraseAlone && lost.remedy != Remedy::Keep;
-    let command = || tools.manager.keep_kernel(lost.kernel_package.as_deref());
-    helps.then(|| ("or keep the old kernel".to_string(), command()))
+/// What else helps: against a kernel that comes to keep the old one.
+fn otherwise(group: &[&Lost], tools: &Tools) -> Vec<(String, String)> {
+    let (first, manager) = (group[0], tools.manager);
+    match first.remedy {
+        Remedy::KeepKernel { .. } if manager == Manager::Dnf => {
+            let mut packages: Vec<&str> = group.iter().map(|lost| lost.package.as_str()).collect();
+            packages.dedup();
+            let (builds, them) = match packages[..] {
+                [name] => (format!("a build of {name}"), "it"),
+                _ => ("builds".to_string(), "them"),
+            };
+            vec![
+                (
+                    format!("or install {builds} for the kernel that is booted next"),
+                    manager.install(None, &packages),
+                ),
+                (format!("or, if you want {them} gone"), manager.remove(&packages)),
+            ]
+        }
+        Remedy::EraseAlone | Remedy::KeepKernel { .. } | Remedy::Keep => Vec::new(),
+        _ if first.role == Role::Comes => {
+            vec![("or keep the old kernel".to_string(), manager.keep_kernel(first.kernel_package.as_deref()))]
+        }
+        _ => Vec::new(),
+    }
 }

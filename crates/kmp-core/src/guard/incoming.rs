@@ -91,8 +91,8 @@ pub struct Transaction {
     pub kmps: List<IncomingId, IncomingKmp>,
     /// Packages that go, by their instance in the database.
     pub removed: BTreeMap<u32, Removal>,
-    /// Releases whose kernels go.
-    pub removed_kernels: BTreeSet<String>,
+    /// Releases whose kernels go, and how.
+    pub removed_kernels: BTreeMap<String, Removal>,
     /// Installed kernels of which somebody asks what it would be like to run them.
     pub asked: BTreeSet<String>,
 }

@@ -25,12 +25,14 @@ pub enum Role {
     Asked,
     /// It is installed, and stays.
     Stays,
+    /// It is installed, and goes.
+    Goes,
 }
 
 impl Role {
     /// Is it one that is to run instead of another, and so is asked for the drivers that work there?
     pub fn runs_next(self) -> bool {
-        self != Self::Stays
+        matches!(self, Self::Comes | Self::Asked)
     }
 }
 
@@ -106,7 +108,7 @@ pub(super) fn kernels_after<'w>(
     }
     for surveyed in &survey.kernels {
         let release = surveyed.kernel.release.as_str();
-        if whole(release).is_some() || transaction.removed_kernels.contains(release) {
+        if whole(release).is_some() || transaction.removed_kernels.contains_key(release) {
             continue;
         }
         let site = after.staying_site(survey.site_of(surveyed));

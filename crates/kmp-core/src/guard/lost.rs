@@ -7,6 +7,7 @@ use rpm_meta::vercmp;
 
 use super::after::After;
 use super::given::{Given, Use};
+use super::gone::{PushedOut, gone_with_kernels};
 use super::incoming::Transaction;
 use super::itself::Itself;
 use super::kernels::{Expected, Role, Will, kernels_after, may_work, works};
@@ -104,6 +105,17 @@ pub fn foresee(survey: &Survey, transaction: &Transaction, given: &Given<'_>) ->
             }
         }
     }
+    let mut gone = gone_with_kernels(survey, transaction, &after, &kernels, given);
+    // One that stays has it, too.
+    gone.retain(|gone| result.iter().all(|lost| lost.role != Role::Stays || gone.package != lost.package));
+    // That it goes at all is the reason, and said once.
+    result.retain(|lost| lost.role == Role::Stays || gone.iter().all(|gone| gone.package != lost.package));
+    result.extend(gone);
+    if let Some(kernel) = PushedOut::of(survey, transaction) {
+        for lost in result.iter_mut().filter(|lost| lost.remedy == Remedy::EraseAlone) {
+            lost.remedy = Remedy::KeepKernel { kernel: kernel.release.clone(), kernels: kernel.all };
+        }
+    }
     result
         .sort_by(|a, b| (&a.package, &a.kernel).cmp(&(&b.package, &b.kernel)).then(b.weight.cmp(&a.weight)));
     result.dedup_by(|a, b| (&a.package, &a.kernel) == (&b.package, &b.kernel));
@@ -193,7 +205,13 @@ impl After<'_> {
     }
 
     /// Is the driver of an installed KMP missing in a kernel?
-    fn missing(&self, survey: &Survey, index: KmpId, kernel: &Will<'_>, given: &Given<'_>) -> Option<Lost> {
+    pub(super) fn missing(
+        &self,
+        survey: &Survey,
+        index: KmpId,
+        kernel: &Will<'_>,
+        given: &Given<'_>,
+    ) -> Option<Lost> {
         let installed = &survey.inventory.kmps[index];
         let package = installed.package.name.as_str();
         let versions = || self.versions(installed);

@@ -14,7 +14,7 @@ use super::given::{Given, Use};
 use super::incoming::{Asked, InTree, Transaction};
 use super::kernels::line_of;
 use super::lost::{Foreseen, foresee};
-use super::outlook::Outlook;
+use super::outlook::{Fate, Outlook};
 use super::policy::{Finding, Orders};
 use crate::dialect::Kinship;
 use crate::inventory::{Blacklist, KernelPackages};
@@ -37,6 +37,19 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Kernel by kernel, the newest first.
     pub kernels: Vec<Outlook>,
+}
+
+impl Judged {
+    /// Is a driver lost, or does one that comes work with no kernel?
+    pub fn has_loss(&self) -> bool {
+        let mut drivers = self.kernels.iter().flat_map(|k| &k.drivers);
+        let works = |nvr: &str| {
+            let mut all = self.kernels.iter().flat_map(|k| &k.drivers);
+            all.any(|d| d.nvr == nvr && matches!(d.fate, Fate::Comes(_)))
+        };
+        self.kernels.iter().any(|k| k.lost().next().is_some())
+            || drivers.any(|d| matches!(d.fate, Fate::Fails(_)) && !works(&d.nvr))
+    }
 }
 
 /// Judges a transaction: which kernels would be without which drivers, and what is to be done about it.

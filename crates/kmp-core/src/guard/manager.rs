@@ -64,6 +64,12 @@ impl Manager {
         }
     }
 
+    /// Does the same as `again`, or updates all, and keeps that many kernels.
+    pub(super) fn keep_kernels(again: Option<&str>, kernels: usize) -> String {
+        let (program, rest) = again.and_then(|line| line.split_once(' ')).unwrap_or(("dnf", "upgrade"));
+        format!("{program} --setopt=installonly_limit={kernels} {rest}")
+    }
+
     /// Keeps packages as they are.
     pub(super) fn keep(self, names: &[&str]) -> String {
         match self {

@@ -11,7 +11,7 @@
 //! * as a warning elsewhere, and wherever it is not sure.
 //!
 //! Removing every version of a package, with nothing coming in its place, is what somebody wants, and no loss, unless it is
-//! done while kernels come or go and nobody has named it. A module that no package owns is no loss: who built it builds
+//! done while kernels come or go and nobody has named it: then it is one also where the only kernel that it works with goes (`gone.rs`). A module that no package owns is no loss: who built it builds
 //! it anew. Only what is found counts: what cannot be judged (a version that is not known, a module that cannot be read)
 //! is no loss, either.
 
@@ -19,6 +19,7 @@ mod advice;
 mod after;
 mod elements;
 mod given;
+mod gone;
 mod incoming;
 mod itself;
 mod kernels;
@@ -29,6 +30,7 @@ mod outlook;
 mod plan;
 mod policy;
 mod preview;
+mod question;
 mod remedy;
 mod summary;
 mod words;
@@ -37,17 +39,18 @@ pub use advice::{Advice, advice};
 pub use after::Source;
 pub use elements::Elements;
 pub use given::{Given, Use};
-pub use incoming::{InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
+pub use incoming::{Asked, InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 pub use kernels::Role;
 pub use lost::{Foreseen, Lost, Weight, foresee};
 pub use machine::{Judged, Running, judge};
 pub use manager::{Manager, Tools};
 pub use outlook::{Fate, Outlook, Prospect};
-pub use plan::{PlanError, Planned, Question, brings_a_kernel, plan};
+pub use plan::{PlanError, Planned, plan, plan_read, read_files};
 pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
+pub use question::{NoQuestion, Question};
 pub use remedy::Remedy;
-pub use words::{COLUMNS, LINES, Line, block, wrapped};
+pub use words::{COLUMNS, LINES, Line, block, would_load, wrapped};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! What a transaction would change, asked without rpm: package files that come, installed KMPs that go, and kernels that one
 //! thinks of running. Reads; the judging is the guard's.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -12,22 +13,14 @@ use super::incoming::{Asked, Removal};
 use super::machine::{Judged, Running, judge};
 use super::manager::Tools;
 use super::policy::Orders;
+use super::question::{NoQuestion, Question};
+use crate::config::{Config, Policy};
 use crate::ids::KmpId;
-use crate::inventory::{Inventory, Loader, ModulesDirs, NoKernel};
+use crate::in_use::InUse;
+use crate::inventory::{self, Inventory, Loader, ModulesDirs, NoKernel};
 use crate::problem::Problem;
 use crate::root::Root;
 use crate::survey::{Selection, Survey};
-
-/// What is asked. Nothing at all: what it would be like to run the newest installed kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
-    /// Package files that come, all in one transaction.
-    pub files: Vec<PathBuf>,
-    /// Releases of installed kernels that are to run.
-    pub kernels: BTreeSet<String>,
-    /// Installed KMPs that are erased: name, NAME-VERSION-RELEASE, or that with the architecture.
-    pub erased: Vec<String>,
-}
 
 /// What would be changed.
 #[derive(Debug)]
@@ -65,12 +58,16 @@ pub enum PlanError {
     /// No KMP of that name.
     #[error("{0}")]
     NoKmp(String),
+    /// A name that is none of what is asked about.
+    #[error(transparent)]
+    NoQuestion(#[from] NoQuestion),
     /// Something could not be read, without which nothing can be said.
     #[error("nothing is judged: {0}")]
     Unread(String),
 }
 
-/// Judges. Reads only.
+/// Judges by the configuration of the root. `running`: the running kernel's release, where the root is the running system's.
+/// Reads only.
 ///
 /// # Errors
 /// [`PlanError`]: what was named is not there, or what the answer rests on cannot be read.
@@ -79,15 +76,41 @@ pub fn plan(
     rpm: Result<&Librpm, &librpm_rt::Error>,
     loader: &mut Loader<'_>,
     question: &Question,
-    running: &Running<'_>,
-    orders: &Orders<'_>,
+    running: Option<&str>,
 ) -> Result<Planned, PlanError> {
-    let rpm = rpm.map_err(|e| PlanError::NoRpm(e.to_string()))?;
-    let unread = |problem: Problem| PlanError::Unread(problem.to_string());
+    let known = rpm.map_err(|e| PlanError::NoRpm(e.to_string()))?;
+    let elements = read_files(root, known, &question.files)?;
+    plan_read(root, known, loader, question, elements, running)
+}
+
+/// Reads package files that come.
+///
+/// # Errors
+/// A package file cannot be read.
+pub fn read_files(root: &Root, rpm: &Librpm, files: &[PathBuf]) -> Result<Elements, PlanError> {
     let mut elements = Elements::new(ModulesDirs::find(root).map_err(unread)?);
-    for file in &question.files {
+    for file in files {
         elements.install_file(rpm, file)?;
     }
+    Ok(elements)
+}
+
+fn unread(problem: Problem) -> PlanError {
+    PlanError::Unread(problem.to_string())
+}
+
+/// As [`plan`], with what was read of the question's files already.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_read(
+    root: &Root,
+    rpm: &Librpm,
+    loader: &mut Loader<'_>,
+    question: &Question,
+    mut elements: Elements,
+    running: Option<&str>,
+) -> Result<Planned, PlanError> {
     if elements.is_empty() && !question.files.is_empty() {
         let names: Vec<String> = question.files.iter().map(|f| crate::printable(f.as_os_str())).collect();
         let what = "no kernel and no third-party module is in it";
@@ -121,19 +144,22 @@ pub fn plan(
         () if question.files.is_empty() && question.erased.is_empty() => Asked::Newest,
         () => Asked::Nothing,
     });
-    let judged = judge(root, rpm, &survey, elements, running, orders);
+    let mut problems = Vec::new();
+    let config = Config::load(root, &mut problems);
+    // What to do is not known where a file that may say so could not be read: nothing is stopped then.
+    let policy = problems.iter().any(|p| p.is_unread).then_some(Policy::Warn);
+    let nothing_boots =
+        inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
+    // What is loaded here is loaded for no other root; and only where something is lost does anybody ask.
+    let in_use = OnceCell::new();
+    let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
+    let use_of = |module: &str| in_use.get_or_init(load).of(module);
+    let orders = Orders { config: &config, policy, nothing_boots };
+    let judged = judge(root, rpm, &survey, elements, &Running { release: running, use_of: &use_of }, &orders);
+    problems.append(&mut survey.problems);
     let is_transaction = !(question.files.is_empty() && question.erased.is_empty());
     let tools = Tools::of(survey.inventory.conventions.dialect, None);
-    Ok(Planned { judged, coming, is_transaction, tools, problems: std::mem::take(&mut survey.problems) })
-}
-
-/// Is a kernel itself in one of these package files? One that cannot be read has none.
-pub fn brings_a_kernel(root: &Root, rpm: &Librpm, files: &[PathBuf]) -> bool {
-    let Ok(dirs) = ModulesDirs::find(root) else { return false };
-    files.iter().any(|file| {
-        let package = rpm.open_package(file).and_then(|file| file.package(&Elements::concerns_bytes));
-        package.is_ok_and(|package| Elements::brings_a_kernel(&dirs, &package))
-    })
+    Ok(Planned { judged, coming, is_transaction, tools, problems })
 }
 
 /// The installed KMPs of that name.

@@ -42,6 +42,13 @@ pub enum Remedy {
     Keep,
     /// To erase it in a transaction of its own, if that is what somebody wants.
     EraseAlone,
+    /// To keep the kernel that the package manager would push out, for which the driver is erased.
+    KeepKernel {
+        /// Its release.
+        kernel: String,
+        /// How many kernels there are then.
+        kernels: usize,
+    },
 }
 
 /// What helps against `lost`. A kernel that comes wants another driver; one that stays wants its own back.

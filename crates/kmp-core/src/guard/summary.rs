@@ -4,7 +4,7 @@
 use super::kernels::Role;
 use super::lost::Weight;
 use super::outlook::{Fate, Outlook, Prospect};
-use super::words::listed;
+use super::words::{fails, listed, would_load};
 
 impl Outlook {
     /// One line for people: how many drivers stay, come and are lost.
@@ -39,7 +39,14 @@ impl Outlook {
         add(&to_be_made, "is built on this machine", "are built on this machine");
         add(&is_own, "the kernel has itself", "the kernel has itself");
         add(&|fate| matches!(fate, Fate::Unknown(_)), "is not known", "are not known");
-        add(&|fate| matches!(fate, Fate::Fails(_)), "that comes is refused", "that come are refused");
+        let breaks = |fate: &Fate| matches!(fate, Fate::Fails(reasons) if would_load(reasons));
+        let refused = |fate: &Fate| matches!(fate, Fate::Fails(_)) && !breaks(fate);
+        add(&refused, "that comes is refused", "that come are refused");
+        add(
+            &breaks,
+            "that comes breaks others and is not linked",
+            "that come break others and are not linked",
+        );
         text
     }
 
@@ -47,7 +54,7 @@ impl Outlook {
     pub fn next_boot(&self) -> Option<String> {
         let kernel = match self.role {
             Role::Comes => format!("the new kernel {}", self.release),
-            Role::Asked | Role::Stays => format!("kernel {}", self.release),
+            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.release),
         };
         let lost: Vec<String> = self.lost().map(|d| d.package.clone()).collect();
         let what = match lost.len() {
@@ -72,8 +79,8 @@ impl Prospect {
                 format!("{nvr} ({modules}): whether it works with kernel {kernel} is not known: {why}")
             }
             Fate::Fails(reasons) => {
-                let reasons = listed(reasons.iter().map(|r| r.detail.clone()));
-                format!("{nvr} ({modules}) comes, and does not work with kernel {kernel}: {reasons}")
+                let (fails, reasons) = (fails(reasons), listed(reasons.iter().map(|r| r.detail.clone())));
+                format!("{nvr} ({modules}) comes, and {fails} kernel {kernel}: {reasons}")
             }
             Fate::Lost(lost) => lost.line(),
         }

@@ -9,6 +9,8 @@ use super::lost::{Lost, Weight};
 use super::machine::Judged;
 use super::manager::Tools;
 use super::policy::{Action, Finding};
+use crate::abi::Reason;
+use crate::abi::rule::Kind;
 
 /// The most lines that are said of one transaction, on a terminal of [`COLUMNS`].
 pub const LINES: usize = 12;
@@ -218,6 +220,16 @@ pub(super) fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
     if total > shown { format!("{first} and {} more", total - shown) } else { first }
 }
 
+/// What is not linked, though the kernel would load it, for what it breaks.
+pub fn would_load(reasons: &[Reason]) -> bool {
+    !reasons.is_empty() && reasons.iter().all(|r| r.rule.kind() == Kind::Policy)
+}
+
+/// How a version that a kernel does not get fails.
+pub(super) fn fails(reasons: &[Reason]) -> &'static str {
+    if would_load(reasons) { "is not linked into" } else { "does not work with" }
+}
+
 impl Lost {
     /// One line for people: which driver, which kernel, the first reasons and how many more, and what it matters for.
     pub fn line(&self) -> String {
@@ -238,7 +250,7 @@ impl Lost {
         };
         let kernel = match self.role {
             Role::Comes => format!("the new kernel {}", self.kernel),
-            Role::Asked | Role::Stays => format!("kernel {}", self.kernel),
+            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.kernel),
         };
         if let Some(maker) = self.made_by {
             let maker = maker.as_str();
@@ -255,8 +267,17 @@ impl Lost {
             );
         }
         let mut line = match &self.failing {
-            None if self.is_erased => {
+            None if self.role == Role::Goes => {
+                format!(
+                    "{} ({modules}{used}) would be erased with {kernel}, the last one that it works with",
+                    self.nvr
+                )
+            }
+            None if self.is_erased && self.role == Role::Stays => {
                 format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
+            }
+            None if self.is_erased => {
+                format!("{} ({modules}{used}) would be erased, also for {kernel}", self.nvr)
             }
             None => format!("{} ({modules}{used}): no version of it would be left for {kernel}", self.nvr),
             Some(failing) => {
@@ -266,7 +287,7 @@ impl Lost {
                     (_, 0) => format!(": {}", details.join("; ")),
                     (_, more) => format!(": {}; and {more} more", details.join("; ")),
                 };
-                format!("{failing} ({modules}{used}) does not work with {kernel}{more}")
+                format!("{failing} ({modules}{used}) {} {kernel}{more}", fails(&self.reasons))
             }
         };
         if self.failing.as_ref().is_some_and(|failing| *failing != self.nvr) && self.role == Role::Stays {

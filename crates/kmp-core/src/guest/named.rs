@@ -9,10 +9,18 @@ const VERBS: &[&[u8]] = &[b"remove", b"rm", b"erase", b"swap"];
 /// The longest word that can be a package's name or a pattern for one.
 const LONGEST: usize = 4096;
 
+/// Words by which old kernels, or all that a transaction has brought, are asked to go without a name.
+const WITHOUT_NAMES: &[&[u8]] = &[b"purge-kernels", b"--oldinstallonly", b"history"];
+
 /// Is `nevra` (NAME-VERSION-RELEASE.ARCH) named after the verb? `words` are as in `/proc/PID/cmdline`, a NUL
-/// after each.
+/// after each. Kernels may be asked to go by other words as well.
 pub(super) fn names(words: &[u8], nevra: &str) -> bool {
-    let mut words = words.split(|b| *b == 0).skip_while(|word| !VERBS.contains(word)).skip(1);
+    let mut words = words.split(|b| *b == 0);
+    let is_kernel = nevra.starts_with("kernel-") && !rpm_meta::is_named_for_drivers(nevra);
+    if is_kernel && words.clone().any(|word| WITHOUT_NAMES.contains(&word)) {
+        return true;
+    }
+    words.by_ref().find(|word| VERBS.contains(word));
     words.any(|word| {
         let word = std::str::from_utf8(word).ok().filter(|w| w.len() <= LONGEST && !w.starts_with('-'));
         word.is_some_and(|word| is_meant(word, nevra))
@@ -142,5 +150,21 @@ mod tests {
             assert!(!named(&["rm", word]), "{word}");
         }
         assert!(!named(&["rm", &"*".repeat(LONGEST + 1)]));
+    }
+
+    #[test]
+    fn old_kernels_are_asked_to_go_without_their_names() {
+        let kernel = "kernel-core-6.12.0-1.el10.x86_64";
+        for (line, nevra, expected) in [
+            (&["dnf", "remove", "--oldinstallonly"][..], kernel, true),
+            (&["zypper", "-n", "purge-kernels"], "kernel-default-6.4.0-1.x86_64", true),
+            (&["dnf", "history", "undo", "last"], kernel, true),
+            (&["dnf", "remove", "--oldinstallonly"], "kmod-foo-1-1.x86_64", false),
+            (&["zypper", "purge-kernels"], "kernel-kmp-1-1.x86_64", false),
+            (&["dnf", "upgrade"], kernel, false),
+        ] {
+            let line: String = line.iter().map(|word| format!("{word}\0")).collect();
+            assert_eq!(names(line.as_bytes(), nevra), expected, "{line:?} {nevra}");
+        }
     }
 }

@@ -40,9 +40,7 @@ impl<'p> KernelPackages<'p> {
         let mut kernels: BTreeMap<String, InstalledKernel> = BTreeMap::new();
         let goes_by_package = self.inventory.conventions.dialect.goes_by_package();
         for release in self.inventory.kernels() {
-            let files: Vec<PathBuf> =
-                tree::MAKES_A_KERNEL.iter().map(|name| release.dir.join(name)).collect();
-            let packages = if goes_by_package { self.owners(&files) } else { BTreeSet::new() };
+            let packages = if goes_by_package { self.of_kernel(&release.dir) } else { BTreeSet::new() };
             let images = tree::IMAGES.iter().chain([&tree::UNIFIED_IMAGE]);
             let mut places = images.flat_map(|name| tree::places(&release.dir, &release.release, name));
             // What cannot be looked at may be there.
@@ -55,6 +53,12 @@ impl<'p> KernelPackages<'p> {
             kernels.values_mut().for_each(|k| k.is_bootable = true);
         }
         kernels
+    }
+
+    /// Names of the packages that the kernel in this directory is in, but those that have nothing but modules of it.
+    pub fn of_kernel(&self, dir: &Path) -> BTreeSet<String> {
+        let files: Vec<PathBuf> = tree::MAKES_A_KERNEL.iter().map(|name| dir.join(name)).collect();
+        self.owners(&files)
     }
 
     /// The name of the package that has an in-tree module of a kernel that is there, by the module's path as symvers has it.

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use rpm_meta::{Package, is_named_for_drivers};
+use rpm_meta::{Package, is_named_for_drivers, is_uname_r};
 
 use crate::abi::Module;
 use crate::dialect::KMP_IN_KERNEL;
@@ -151,11 +151,6 @@ pub(crate) fn are_in_tree<'m>(
     mut modules: impl Iterator<Item = Option<&'m Module>>,
 ) -> bool {
     package.is_none_or(|name| !is_named_for_drivers(name)) && modules.all(|m| m.is_some_and(|m| m.is_in_tree))
-}
-
-/// `kernel-uname-r`, `kernel-modules-extra-uname-r`: what the packages of Fedora's kernels provide.
-fn is_uname_r(capability: &str) -> bool {
-    capability.starts_with("kernel-") && capability.ends_with("-uname-r")
 }
 
 /// `kernel-default-extra`, `kernel-modules-extra`, `kernel-modules-extra-matched`.

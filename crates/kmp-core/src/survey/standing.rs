@@ -107,7 +107,9 @@ impl Survey {
         let (state, detail, is_fault) = match decision {
             Decision::OtherFlavour => return None,
             Decision::Native if verdicts.iter().any(Verdict::is_unknown) => (State::Unread, why(), true),
-            Decision::Native if verdicts.iter().any(|v| !v.fits()) => (State::Refused, why(), true),
+            Decision::Native if !verdicts.iter().all(Verdict::fits) => {
+                (State::of_unfit(verdicts), why(), true)
+            }
             Decision::Native => (State::Native, None, false),
             Decision::Unknown => (State::Unread, why(), true),
             Decision::Link if place == Place::Links => (State::Linked, None, false),
@@ -121,7 +123,7 @@ impl Survey {
             }
             Decision::Broken => (State::Broken, kmp.broken.clone(), true),
             Decision::Declined(why) => (State::Declined, Some(why.clone()), links > 0),
-            Decision::DoesNotFit => (State::Refused, why(), !is_minor || links > 0),
+            Decision::DoesNotFit => (State::of_unfit(verdicts), why(), !is_minor || links > 0),
         };
         Some(Standing { state, place, detail, is_fault })
     }

@@ -185,7 +185,7 @@ impl SyncReport {
             .filter_map(|(k, decision)| {
                 let (kmp, verdicts) = (&kmps[k], kernel.plan.verdicts[k].as_slice());
                 let (state, detail) = match decision {
-                    Decision::DoesNotFit => (State::Refused, first_reason(kmp, verdicts)),
+                    Decision::DoesNotFit => (State::of_unfit(verdicts), first_reason(kmp, verdicts)),
                     Decision::Clash { module, with } => {
                         (State::Clash, format!("{module} is there already: {with}"))
                     }

@@ -163,8 +163,25 @@ impl Listed {
         format!("{}-{}-{}.{}", self.name(), evr.version, evr.release, self.arch())
     }
 
+    /// name-\[epoch:\]version-release.arch.
+    pub fn nevra(&self) -> String {
+        format!("{}-{}.{}", self.name(), self.evr(), self.arch())
+    }
+
+    /// name-version-release.
+    pub fn nvr(&self) -> String {
+        let evr = self.evr();
+        format!("{}-{}-{}", self.name(), evr.version, evr.release)
+    }
+
     fn at(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// Gives back the memory that it does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.entries.shrink_to_fit();
     }
 
     /// Makes it an empty one again, and keeps its memory.

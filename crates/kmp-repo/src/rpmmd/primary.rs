@@ -8,18 +8,20 @@ use super::Error;
 use super::elements::{Elements, Start, Token, attributes, take};
 use super::listed::{Field, Listed, Role, Written};
 
-/// Which packages are wanted. A package is read whole if one of the two says so of anything in it: of the others, which are nearly
+/// Which packages are wanted. A package is read whole if one of them says so of anything in it: of the others, which are nearly
 /// all, no dependency is parsed.
 pub struct Wanted<'w> {
     /// By the package's name.
     pub name: &'w dyn Fn(&str) -> bool,
     /// By the name of one of its capabilities, as it is written: `&amp;` is not resolved.
     pub capability: &'w dyn Fn(Role, &str) -> bool,
+    /// By the file name of its source package.
+    pub source: &'w dyn Fn(&str) -> bool,
 }
 
 impl Wanted<'_> {
     /// Every package.
-    pub const ALL: Wanted<'static> = Wanted { name: &|_| true, capability: &|_, _| true };
+    pub const ALL: Wanted<'static> = Wanted { name: &|_| true, capability: &|_, _| true, source: &|_| true };
 }
 
 impl fmt::Debug for Wanted<'_> {
@@ -62,7 +64,7 @@ pub fn packages(
             Token::Text(text) => parser.text(&text)?,
             Token::End => {
                 let is_package = parser.end()?;
-                if is_package && (parser.is_wanted || (wanted.name)(parser.package.name())) {
+                if is_package && parser.is_wanted(wanted) {
                     parser.take_entries()?;
                     each(&parser.package);
                 }
@@ -125,6 +127,11 @@ impl Parser {
             },
             _ => Ok(()),
         }
+    }
+
+    /// Is the package wanted that has just ended?
+    fn is_wanted(&self, wanted: &Wanted<'_>) -> bool {
+        self.is_wanted || (wanted.name)(self.package.name()) || (wanted.source)(self.package.source())
     }
 
     fn entry(&mut self, role: Role, start: &Start<'_>, wanted: &Wanted<'_>) -> Result<(), Error> {

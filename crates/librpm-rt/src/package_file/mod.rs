@@ -21,8 +21,10 @@ use crate::ffi::{PackageFunctions, tag};
 use crate::header::{Header, HeaderContents};
 use crate::library::Librpm;
 use payload::{Archive, FileList};
-use read_header::{OwnedHeader, read_header};
+use read_header::read_header;
+pub(crate) use read_header::{OwnedHeader, OwnedKeyring, verify_header};
 use stream::Place;
+pub(crate) use stream::owned_text;
 
 /// What librpm may call a payload's compression. Each is also its name for the reader; "no tag" means gzip, whose reader takes
 /// uncompressed data too. Which of them a librpm can read depends on how it was built.
@@ -81,12 +83,7 @@ pub struct PackageFile {
 
 impl PackageFile {
     pub(crate) fn open(rpm: Librpm, path: &Path) -> Result<PackageFile, Error> {
-        let unreadable = |source| Error::UnreadablePackage { path: path.to_owned(), source };
-        // Looked at first, for even to open a device can do something. And then again, for it may have changed.
-        refuse_all_but_files(&fs::metadata(path).map_err(unreadable)?).map_err(unreadable)?;
-        let no_wait = libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map_err(unreadable)?;
-        PackageFile::read(rpm, file, path.to_owned())
+        PackageFile::read(rpm, open_file(path)?, path.to_owned())
     }
 
     pub(crate) fn from_fd(rpm: Librpm, fd: BorrowedFd<'_>) -> Result<PackageFile, Error> {
@@ -231,6 +228,17 @@ impl fmt::Debug for PackageFile {
             .field("rpm", &self.rpm)
             .finish_non_exhaustive()
     }
+}
+
+/// Opens a regular file, and nothing else.
+pub(crate) fn open_file(path: &Path) -> Result<File, Error> {
+    let unreadable = |source| Error::UnreadablePackage { path: path.to_owned(), source };
+    // Looked at first, for even to open a device can do something. And then again, for it may have changed.
+    refuse_all_but_files(&fs::metadata(path).map_err(unreadable)?).map_err(unreadable)?;
+    let no_wait = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map_err(unreadable)?;
+    refuse_all_but_files(&file.metadata().map_err(unreadable)?).map_err(unreadable)?;
+    Ok(file)
 }
 
 /// Says what something is that cannot be a package file, or that could keep us waiting.

@@ -76,7 +76,7 @@ impl Drop for Stream {
 }
 
 /// A text that librpm allocated for us.
-pub(super) fn owned_text(text: *mut c_char) -> Option<Vec<u8>> {
+pub(crate) fn owned_text(text: *mut c_char) -> Option<Vec<u8>> {
     if text.is_null() {
         return None;
     }

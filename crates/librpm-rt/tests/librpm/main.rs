@@ -8,4 +8,5 @@ mod guest;
 mod package_file;
 mod reading;
 mod root;
+mod signatures;
 mod versions;

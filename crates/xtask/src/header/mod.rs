@@ -23,6 +23,7 @@ const MODULES: &[&str] = &[
     "kernels",
     "status",
     "check",
+    "plan",
     "sync",
     "transaction",
     "plugin",

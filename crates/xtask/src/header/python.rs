@@ -9,8 +9,19 @@ use syn::{Fields, FnArg, Item, ItemFn, ItemMod, ItemStruct, ReturnType, Type};
 use super::{constants, docs, is_c, public_items};
 
 /// Whose public items it has, in its order.
-const MODULES: &[&str] =
-    &["error", "handle", "kernels", "status", "check", "sync", "transaction", "report", "json", "names"];
+const MODULES: &[&str] = &[
+    "error",
+    "handle",
+    "kernels",
+    "status",
+    "check",
+    "plan",
+    "sync",
+    "transaction",
+    "report",
+    "json",
+    "names",
+];
 
 const BEFORE: &str = r#"# SPDX-License-Identifier: LGPL-2.1-or-later
 # Made of the library's sources by `cargo xtask header`: change it there.

@@ -8,8 +8,8 @@ use kmp_core::state::State;
 use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
-use super::{Document, Modules};
-use crate::verbs::{explain, history, initrd, plan, status, sync};
+use super::Document;
+use crate::verbs::{check, explain, history, initrd, key, plan, status, sync, update};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -41,9 +41,11 @@ fn schemas_are_those_of_what_is_printed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let all = [
         ("status", whole::<status::Document>("status")),
-        ("check", text::<Modules>("check")),
+        ("check", whole::<check::Checked>("check")),
         ("plan", whole::<plan::Plan>("plan")),
+        ("update", whole::<update::Document>("update")),
         ("explain", text::<explain::Kernel>("explain")),
+        ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
         ("history", whole::<history::Document>("history")),

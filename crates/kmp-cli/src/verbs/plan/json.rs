@@ -65,8 +65,8 @@ struct Driver {
     package: String,
     /// The names of its modules.
     modules: Vec<String>,
-    /// What becomes of it. `comes`: with these packages. `goes`: it is erased, as asked for. `refused`: it comes, and does
-    /// not work. `unread`: not known, as something could not be read. `lost`: it works now, and will not. `to-be-made`: it is built on this machine. `in-kernel`: the
+    /// What becomes of it. `comes`: with these packages. `goes`: it is erased, as asked for. `refused`: it comes, and would
+    /// not load. `breaks`: it comes, and is not linked for what it breaks. `unread`: not known, as something could not be read. `lost`: it works now, and will not. `to-be-made`: it is built on this machine. `in-kernel`: the
     /// kernel has it itself.
     #[cfg_attr(test, schemars(extend("enum" = STATES)))]
     state: &'static str,
@@ -83,7 +83,7 @@ struct Driver {
     loaded: bool,
     /// In words.
     line: String,
-    /// Every reason why it does not work.
+    /// Every reason why it does not work: that it would not load or, by the rule `breaks`, what it is not linked for.
     reasons: Vec<json::Reason>,
     /// In-tree modules that would no longer load beside it.
     breaks: Vec<Broken>,
@@ -107,6 +107,7 @@ const STATES: &[&str] = &[
     "goes",
     State::Unread.word(),
     State::Refused.word(),
+    State::Breaks.word(),
     "lost",
     "to-be-made",
     "in-kernel",
@@ -134,6 +135,7 @@ fn kernel(planned: &Planned, kernel: &Outlook) -> Kernel {
             Role::Comes => "comes",
             Role::Asked => "asked",
             Role::Stays => "stays",
+            Role::Goes => "goes",
         },
         boots_next: kernel.boots_next,
         summary: kernel.summary(),
@@ -184,6 +186,7 @@ fn state(fate: &Fate) -> &'static str {
         Fate::Comes(_) => "comes",
         Fate::Goes => "goes",
         Fate::Unknown(_) => State::Unread.word(),
+        Fate::Fails(reasons) if guard::would_load(reasons) => State::Breaks.word(),
         Fate::Fails(_) => State::Refused.word(),
         Fate::Lost(lost) if lost.weight > Weight::None => "lost",
         Fate::Lost(lost) if lost.made_by.is_some() => "to-be-made",

@@ -63,7 +63,7 @@ struct Kmp {
     /// Why, where the state alone does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// Every reason why a module of it does not fit.
+    /// Every reason why a module of it would not load.
     reasons: Vec<json::Reason>,
     /// What it does to others.
     warnings: Vec<json::Warning>,
@@ -77,7 +77,8 @@ pub fn document(survey: &Survey, all: &[Standings], loose: &[Vec<Loose<'_>>], ma
         let of_kmp = |(index, shown): (KmpId, &Option<Shown>)| {
             let Shown { standing, .. } = shown.as_ref()?;
             let verdicts = &kernel.plan.verdicts[index];
-            let warnings = verdicts.iter().filter(|_| standing.is_wanted());
+            let is_said = standing.is_wanted() || standing.state == State::Breaks;
+            let warnings = verdicts.iter().filter(|_| is_said);
             Some(Kmp {
                 driver: kmps[index].driver.name.clone(),
                 package: kmps[index].package.nvr(),
@@ -97,7 +98,7 @@ pub fn document(survey: &Survey, all: &[Standings], loose: &[Vec<Loose<'_>>], ma
             path: json::path(module.path),
             package: None,
             state: State::of(module.verdict).word(),
-            fits: json::fits(module.verdict),
+            fits: module.verdict.loads(),
             reasons: json::reasons(module.verdict),
             warnings: json::warnings(module.verdict),
         };

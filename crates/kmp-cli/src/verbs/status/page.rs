@@ -206,7 +206,7 @@ fn cell(standing: Option<&Standing>) -> (String, Colour) {
 /// That of the state; dim where another build of the driver serves the kernel.
 pub fn colour(standing: &Standing) -> Colour {
     match standing.state {
-        State::Refused if !standing.is_fault => Colour::Dim,
+        State::Refused | State::Breaks if !standing.is_fault => Colour::Dim,
         state => Colour::of(state),
     }
 }

@@ -36,7 +36,7 @@ pub struct Elements {
     removed: BTreeMap<u32, Removal>,
     /// Kernels' own modules outside `kernel/`: release and name.
     own: Vec<(String, Box<str>)>,
-    removed_kernels: BTreeSet<String>,
+    removed_kernels: BTreeMap<String, Removal>,
     /// What packages that come obsolete.
     obsoletes: HashSet<String>,
     /// Package files with a kernel's own modules, by the kernel's release.
@@ -75,7 +75,7 @@ impl Elements {
             kmps: Vec::new(),
             removed: BTreeMap::new(),
             own: Vec::new(),
-            removed_kernels: BTreeSet::new(),
+            removed_kernels: BTreeMap::new(),
             obsoletes: HashSet::new(),
             kernel_files: Vec::new(),
             budget: Budget::transaction(),
@@ -124,7 +124,10 @@ impl Elements {
     /// # Errors
     /// As [`add_file`](Self::add_file).
     pub fn update_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
-        let file = rpm.open_package(path)?;
+        self.update_opened(rpm.open_package(path)?)
+    }
+
+    fn update_opened(&mut self, file: PackageFile) -> Result<(), librpm_rt::Error> {
         if file.is_source() {
             return Ok(());
         }
@@ -140,7 +143,8 @@ impl Elements {
     /// # Errors
     /// As [`add_file`](Self::add_file).
     pub fn install_file(&mut self, rpm: &Librpm, path: &Path) -> Result<(), librpm_rt::Error> {
-        let package = rpm.open_package(path)?.package(&Self::concerns_bytes)?;
+        let file = rpm.open_package(path)?;
+        let package = file.package(&Self::concerns_bytes)?;
         let is_kernel = !contents::sort(&self.dirs, &package).kernels.is_empty();
         if is_kernel || package.provides.iter().any(|p| BESIDE.contains(&p.name.as_str())) {
             // The same once more comes in its own place.
@@ -149,14 +153,14 @@ impl Elements {
                 evr: package.evr.to_string(),
                 ..Dependency::on(package.name)
             });
-            return self.add_file(rpm, path);
+            return self.add_opened(file);
         }
-        self.update_file(rpm, path)
+        self.update_opened(file)
     }
 
-    /// Is a kernel in a package, and more than modules of it?
-    pub(super) fn brings_a_kernel(dirs: &ModulesDirs, package: &Package) -> bool {
-        contents::sort(dirs, package).kernels.values().any(|is_whole| *is_whole)
+    /// Does a kernel come, and not only modules of it?
+    pub fn brings_a_kernel(&self) -> bool {
+        self.kernels.values().any(|parts| parts.is_whole)
     }
 
     /// Installed kernels of which somebody asks what it would be like to run them.
@@ -282,12 +286,10 @@ impl Elements {
         if let Some(instance) = package.instance {
             self.remove_unread(instance, removal);
         }
-        self.removed_kernels.extend(
-            contents::sort(&self.dirs, package)
-                .kernels
-                .into_iter()
-                .filter_map(|(k, whole)| whole.then_some(k)),
-        );
+        let kernels = contents::sort(&self.dirs, package).kernels.into_iter();
+        for (release, _) in kernels.filter(|(_, is_whole)| *is_whole) {
+            self.removed_kernel(&release, removal);
+        }
     }
 
     /// A package that goes and whose header cannot be read.
@@ -297,9 +299,10 @@ impl Elements {
         *known = removal.max(*known);
     }
 
-    /// A kernel that goes.
-    pub fn removed_kernel(&mut self, release: &str) {
-        self.removed_kernels.insert(release.into());
+    /// A kernel that goes. It is asked for where one of its packages is.
+    pub fn removed_kernel(&mut self, release: &str, removal: Removal) {
+        let known = self.removed_kernels.entry(release.into()).or_insert(removal);
+        *known = removal.max(*known);
     }
 
     /// Is there anything that the guard should look at?

@@ -84,7 +84,7 @@ fn what_somebody_removes_is_not_lost_but_what_is_obsoleted_is() {
     assert!(successor.is_empty(), "{successor:?}");
     // A kernel that goes with its driver loses nothing.
     let both = lost(&world, None, |t| {
-        t.kernel_goes(OLD);
+        t.kernel_goes(OLD, Removal::Named);
         t.goes("foo-kmp-default", Removal::Replaced);
     });
     assert!(both.is_empty(), "{both:?}");

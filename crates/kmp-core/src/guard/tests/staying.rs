@@ -75,7 +75,7 @@ fn what_is_erased_while_kernels_come_or_go_is_a_wish_where_somebody_named_it() {
             t.goes("foo-kmp-default", removal);
         })
     };
-    let old_goes = |t: &mut Coming<'_>| t.kernel_goes(OLD);
+    let old_goes = |t: &mut Coming<'_>| t.kernel_goes(OLD, Removal::Erased);
     let third_comes = |t: &mut Coming<'_>| t.comes(&third);
     assert_eq!(erased(Removal::Erased, &old_goes), [format!("{FOO} {NEW}")]);
     let both = erased(Removal::Erased, &third_comes);
@@ -85,8 +85,45 @@ fn what_is_erased_while_kernels_come_or_go_is_a_wish_where_somebody_named_it() {
     }
     assert!(erased(Removal::Erased, &|_| {}).is_empty());
     // With the last kernel that it works with it may go.
-    let all_go = |t: &mut Coming<'_>| [OLD, NEW].iter().for_each(|k| t.kernel_goes(k));
+    let all_go = |t: &mut Coming<'_>| [OLD, NEW].iter().for_each(|k| t.kernel_goes(k, Removal::Erased));
     assert!(erased(Removal::Erased, &all_go).is_empty());
+}
+
+/// dnf's installonly_limit pushes out the only kernel that a kmod fits, and dnf erases the kmod with it.
+#[test]
+fn a_driver_goes_with_the_only_kernel_that_it_fits() {
+    let world = world(&[(OLD, 7), (NEW, 8)], &[kmp("foo", "1", OLD, 7)]);
+    let third = new_kernel(THIRD, 8);
+    let found = |kernel: Removal, driver: Removal, comes: Option<&Made>| {
+        let found = world.findings(Some(NEW), &|_| Use::default(), |t| {
+            comes.into_iter().for_each(|package| t.comes(package));
+            t.kernel_goes(OLD, kernel);
+            t.goes("foo-kmp-default", driver);
+        });
+        let each = found.iter().map(|f| (f.lost.kernel.clone(), f.action, f.lost.remedy.clone()));
+        each.collect::<Vec<_>>()
+    };
+    let pushed_out = |kernels| Remedy::KeepKernel { kernel: OLD.into(), kernels };
+    let stops = |kernels| [(OLD.to_string(), Action::Stop, pushed_out(kernels))];
+    assert_eq!(found(Removal::Erased, Removal::Erased, Some(&third)), stops(3));
+    // Without a kernel that comes: there were too many before.
+    assert_eq!(found(Removal::Erased, Removal::Erased, None), stops(2));
+    // Whoever names the kernel hears of it; whoever names the driver wants it.
+    let warned = [(OLD.to_string(), Action::Warn, Remedy::Keep)];
+    assert_eq!(found(Removal::Named, Removal::Erased, None), warned);
+    assert!(found(Removal::Erased, Removal::Named, Some(&third)).is_empty());
+    // A build for another kernel that comes instead, and a kernel that it fits.
+    assert!(found(Removal::Erased, Removal::Replaced, Some(&kmp("foo", "2", NEW, 8))).is_empty());
+    let fits = new_kernel(THIRD, 7);
+    let with_it = found(Removal::Erased, Removal::Erased, Some(&fits));
+    assert_eq!(with_it, [(OLD.to_string(), Action::Stop, pushed_out(3))]);
+    // The running kernel's driver, which the one that comes would be asked for as well: said once.
+    let running = world.findings(Some(OLD), &|_| Use::default(), |t| {
+        t.comes(&third);
+        t.kernel_goes(OLD, Removal::Erased);
+        t.goes("foo-kmp-default", Removal::Erased);
+    });
+    assert_eq!(said(&running), [format!("{FOO} {OLD}")]);
 }
 
 #[test]
@@ -122,7 +159,7 @@ fn across_releases_a_driver_may_come_under_another_name() {
         lost(&world, None, |t| {
             t.comes(&new_kernel(next, 9));
             comes.iter().for_each(|p| t.comes(p));
-            t.kernel_goes(OLD);
+            t.kernel_goes(OLD, Removal::Erased);
             t.goes("foo-kmp-default", Removal::Replaced);
         })
     };

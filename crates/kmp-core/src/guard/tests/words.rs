@@ -194,6 +194,7 @@ fn each_remedy_ends_with_a_line_to_type_in_the_package_manager_at_hand() {
         Remedy::OtherDriver { module: "dep".into() },
         Remedy::Keep,
         Remedy::EraseAlone,
+        Remedy::KeepKernel { kernel: OLD.into(), kernels: 4 },
     ];
     let mut commands = Vec::new();
     for (program, manager) in [("zypper", Manager::Zypper), ("dnf", Manager::Dnf)] {
@@ -217,6 +218,7 @@ fn each_remedy_ends_with_a_line_to_type_in_the_package_manager_at_hand() {
             "zypper search --provides 'kmod(dep.ko)'",
             "zypper addlock foo",
             "zypper remove foo",
+            "zypper remove foo",
             "dnf install kernel-default foo",
             "dnf install kernel-default kernel-extra",
             "dnf provides '*/video.ko*'",
@@ -226,6 +228,37 @@ fn each_remedy_ends_with_a_line_to_type_in_the_package_manager_at_hand() {
             "dnf provides '*/dep.ko*'",
             "dnf upgrade --exclude=foo",
             "dnf remove foo",
+            "dnf --setopt=installonly_limit=4 x",
+        ]
+    );
+}
+
+#[test]
+fn a_driver_that_goes_with_a_kernel_is_reported_with_the_cause_and_each_way_out() {
+    let gone = Lost {
+        kernel: OLD.into(),
+        role: Role::Goes,
+        failing: None,
+        reasons: Vec::new(),
+        is_erased: true,
+        remedy: Remedy::KeepKernel { kernel: OLD.into(), kernels: 4 },
+        ..lost("foo", "a", Weight::Loss)
+    };
+    let judged = Judged { findings: vec![Finding { lost: gone, action: Action::Stop }], kernels: Vec::new() };
+    let tools = Tools::of(Dialect::RedHat, Some("dnf5 install tool".into()));
+    let said: Vec<String> = block(&judged, &tools, true).into_iter().map(|line| line.text).collect();
+    assert_eq!(
+        said,
+        [
+            format!("foo-1-1 (foo) would be erased with kernel {OLD}, the last one that it works with"),
+            format!(
+                "dnf's installonly_limit pushes kernel {OLD} out; keep it, too (for good with installonly_limit=4 in \
+                 /etc/dnf/dnf.conf): dnf5 --setopt=installonly_limit=4 install tool"
+            ),
+            "or install a build of foo for the kernel that is booted next: dnf install foo".into(),
+            "or, if you want it gone: dnf remove foo".into(),
+            "nothing has changed for the next boot; to go on without it: KMP_POLICY=warn dnf5 install tool"
+                .into(),
         ]
     );
 }

@@ -131,7 +131,9 @@ impl Coming<'_> {
     pub(super) fn goes(&mut self, name: &str, removal: Removal) {
         for (instance, made) in (1..).zip(&self.world.installed) {
             match made {
-                Made::Kernel { krel, package, .. } if *package == Some(name) => self.kernel_goes(krel),
+                Made::Kernel { krel, package, .. } if *package == Some(name) => {
+                    self.kernel_goes(krel, removal)
+                }
                 Made::Driver { package, .. } if package.name == name => {
                     self.transaction.removed.insert(instance, removal);
                 }
@@ -140,8 +142,8 @@ impl Coming<'_> {
         }
     }
 
-    pub(super) fn kernel_goes(&mut self, krel: &str) {
-        self.transaction.removed_kernels.insert(krel.into());
+    pub(super) fn kernel_goes(&mut self, krel: &str, removal: Removal) {
+        self.transaction.removed_kernels.insert(krel.into(), removal);
     }
 }
 

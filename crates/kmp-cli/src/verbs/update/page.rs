@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! `kmp update` for people: a verdict, a line for each driver of each kernel that may come, and what the next update does.
+
+use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Update};
+
+use crate::output::terminal::{Colour, Page};
+
+pub fn print(found: &Update) -> Result<(), String> {
+    let mut page = Page::new();
+    draw(&mut page, found);
+    page.print()
+}
+
+fn draw(page: &mut Page, found: &Update) {
+    let coming: Vec<&KernelFate> =
+        found.kernels.iter().filter(|k| k.verdict != KernelVerdict::Installed).collect();
+    let (colour, verdict) = verdict(found, &coming);
+    page.wrapped_in(colour, &verdict);
+    for kernel in &coming {
+        page.line("");
+        let (colour, word) = match kernel.verdict {
+            KernelVerdict::Held => (Colour::Red, "held back"),
+            KernelVerdict::Unknown => (Colour::Yellow, "not known"),
+            _ => (Colour::Green, "may come"),
+        };
+        let heading = format!("{} {} ({})", kernel.line, kernel.package.evr, kernel.package.repository);
+        page.line(format!("{}: {}", page.paint(Colour::Bold, heading), page.paint(colour, word)));
+        for driver in &kernel.drivers {
+            page.wrapped_behind(2, 2, &line(driver));
+        }
+    }
+}
+
+/// The line about all.
+fn verdict(found: &Update, coming: &[&KernelFate]) -> (Colour, String) {
+    if coming.is_empty() {
+        return (Colour::Green, "No repository has a kernel that is newer than the installed one.".into());
+    }
+    let held: Vec<String> = found.held().map(called).collect();
+    let next: Vec<String> = found
+        .next()
+        .map(|kernel| {
+            let builds: Vec<&str> =
+                kernel.drivers.iter().filter_map(|d| Some(&*d.build.as_ref()?.name)).collect();
+            match builds.as_slice() {
+                [] => called(kernel),
+                builds => format!("{} with {}", called(kernel), builds.join(", ")),
+            }
+        })
+        .collect();
+    match (next.is_empty(), held.is_empty()) {
+        (false, true) => (Colour::Green, format!("The next update brings {}.", next.join(" and "))),
+        (true, _) => (
+            Colour::Red,
+            format!("The next update brings no kernel: {} held back for want of a driver.", are(&held)),
+        ),
+        (false, false) => (
+            Colour::Yellow,
+            format!(
+                "The next update brings {}; {} held back for want of a driver.",
+                next.join(" and "),
+                are(&held)
+            ),
+        ),
+    }
+}
+
+fn called(kernel: &KernelFate) -> String {
+    format!("{} {}", kernel.line, kernel.package.evr)
+}
+
+fn are(names: &[String]) -> String {
+    match names {
+        [one] => format!("{one} is"),
+        [one, two] => format!("{one} and {two} are"),
+        _ => format!("{} kernels are", names.len()),
+    }
+}
+
+fn line(driver: &DriverFate) -> String {
+    match (&driver.build, driver.verdict) {
+        (Some(build), _) => {
+            let by = build.vendor.as_ref().map(|vendor| format!(", by {vendor}")).unwrap_or_default();
+            format!("{}: {} comes along, from {}{by}", driver.driver, build.evr, build.repository)
+        }
+        (None, DriverVerdict::Stays) => driver.why.clone(),
+        (None, _) => driver.why.clone(),
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Which repositories are looked at: those that the package manager has, as it has cached them, or directories that are named.
+
+use std::path::{Path, PathBuf};
+
+use kmp_core::dialect::Dialect;
+use kmp_core::printable;
+use kmp_core::root::Root;
+use kmp_repo::found::{self, Found, Manager};
+use kmp_repo::update::Source;
+
+/// A directory that was named, with its repository's short name.
+pub struct Given {
+    id: String,
+    root: Root,
+}
+
+/// Repositories, and what is wrong with others.
+pub struct Sources<'r> {
+    pub sources: Vec<Source<'r>>,
+    pub problems: Vec<String>,
+}
+
+/// `ID=DIR`, or `DIR`.
+pub fn given(named: &[String]) -> Result<Vec<Given>, String> {
+    let one = |name: &String| {
+        let (id, dir) = name.split_once('=').unwrap_or((name, name));
+        let root = Root::open(Path::new(dir)).map_err(|e| format!("repository {id}: {e}"))?;
+        Ok(Given { id: id.to_owned(), root })
+    };
+    named.iter().map(one).collect()
+}
+
+/// Those that were named; where none was, the package manager's.
+pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sources<'r> {
+    if !given.is_empty() {
+        let source =
+            |g: &'r Given| Source { id: g.id.clone(), priority: 99, root: &g.root, dir: PathBuf::from("/") };
+        return Sources { sources: given.iter().map(source).collect(), problems: Vec::new() };
+    }
+    let Found { repositories, unread } = match dialect {
+        Dialect::Suse => found::zypp(root),
+        Dialect::RedHat => dnf(root),
+    };
+    let mut problems: Vec<String> = unread.iter().map(ToString::to_string).collect();
+    let mut sources = Vec::new();
+    // Ours has nothing.
+    for repository in repositories.into_iter().filter(|r| r.alias != OWN) {
+        match repository.metadata {
+            Some(dir) => {
+                sources.push(Source { id: repository.alias, priority: repository.priority, root, dir })
+            }
+            None => problems.push(format!(
+                "repository {} was never refreshed, and is left out: {}",
+                printable(repository.alias.as_ref()),
+                match repository.manager {
+                    Manager::Zypp => "zypper refresh",
+                    Manager::Dnf4 => "dnf makecache",
+                    Manager::Dnf5 => "dnf5 makecache",
+                }
+            )),
+        }
+    }
+    Sources { sources, problems }
+}
+
+/// The repository by which zypper calls kmp.
+pub const OWN: &str = "~kmp";
+
+/// That of the two that was refreshed last.
+fn dnf(root: &Root) -> Found {
+    let newest = |found: &Found| {
+        let dirs = found.repositories.iter().filter_map(|r| r.metadata.as_ref());
+        dirs.filter_map(|dir| Some(root.metadata(&dir.join("repodata/repomd.xml")).ok()?.mtime_ns)).max()
+    };
+    let (four, five) = (found::dnf(root, Manager::Dnf4), found::dnf(root, Manager::Dnf5));
+    if newest(&five) > newest(&four) { five } else { four }
+}

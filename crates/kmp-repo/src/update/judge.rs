@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Asks the guard what would become of drivers in a kernel.
+
+use std::collections::BTreeSet;
+
+use kmp_core::guard::{
+    self, Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight,
+};
+use kmp_core::root::Root;
+use kmp_core::survey::Survey;
+use librpm_rt::Librpm;
+use rpm_meta::Evr;
+
+use super::installed::Installed;
+use super::offers::{Offer, Offers, Unit};
+use super::package::{build, kernel, modules, only_for};
+use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
+use crate::rpmmd::Role;
+
+/// What is judged, and by what.
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+pub struct Judge<'j> {
+    /// The system.
+    pub root: &'j Root,
+    /// What reads its packages.
+    pub rpm: &'j Librpm,
+    /// Its kernels and drivers. KMPs have to be read even where no kernel is installed.
+    pub survey: &'j Survey,
+    /// What repositories have.
+    pub offers: &'j Offers,
+    /// What is installed.
+    pub installed: &'j Installed,
+    /// The running kernel.
+    pub running: &'j Running<'j>,
+    /// By what it is decided which drivers have to be kept.
+    pub orders: &'j Orders<'j>,
+}
+
+impl Judge<'_> {
+    /// Judges. Reads only. `kernel`: of those that may come only this one, by its release, its version, or its package.
+    pub fn update(&self, kernel: Option<&str>) -> Update {
+        let mut kernels = self.installed();
+        let units = self.offers.units(self.installed);
+        let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
+        kernels.extend(asked.map(|unit| self.coming(unit)));
+        // Line by line, and what is installed before what comes.
+        kernels.sort_by_key(|k| {
+            let line = self.installed.lines.iter().position(|line| line.name == k.line);
+            (line, k.verdict != KernelVerdict::Installed)
+        });
+        Update { kernels, problems: self.offers.problems.clone() }
+    }
+
+    /// The newest installed kernel of each line.
+    fn installed(&self) -> Vec<KernelFate> {
+        let releases: BTreeSet<String> = self.installed.lines.iter().map(|l| l.release.clone()).collect();
+        let mut elements = self.elements();
+        elements.ask(Asked::These(releases));
+        let judged = self.judge(elements);
+        let lines = self.installed.lines.iter().filter_map(|line| {
+            let outlook = judged.kernels.iter().find(|k| k.release == line.release)?;
+            let evr = line.newest.to_string();
+            let nevra = format!("{}-{evr}.{}", line.name, line.arch);
+            Some(KernelFate {
+                line: line.name.clone(),
+                package: Named {
+                    nevra,
+                    name: line.name.clone(),
+                    evr,
+                    repository: String::new(),
+                    vendor: None,
+                },
+                krel: Some(line.release.clone()),
+                verdict: KernelVerdict::Installed,
+                reason: "it is installed".into(),
+                packages: Vec::new(),
+                drivers: outlook
+                    .drivers
+                    .iter()
+                    .filter_map(|d| self.driver(&judged, outlook, d, &[]))
+                    .collect(),
+            })
+        });
+        lines.collect()
+    }
+
+    /// A kernel that may come: with what is installed; then, for what is missing, with builds of it; and if that is not
+    /// enough, as drivers may need each other, with builds of all.
+    fn coming(&self, unit: &Unit<'_>) -> KernelFate {
+        let alone = self.with(unit, &[]);
+        let mut missing = names(&alone, |v| matches!(v, DriverVerdict::Missing | DriverVerdict::Unknown));
+        let mut drivers = alone;
+        let mut before = 0;
+        while !missing.is_empty() {
+            let builds = self.builds(unit, &missing);
+            if builds.len() == before {
+                break;
+            }
+            before = builds.len();
+            drivers = self.with(unit, &builds);
+            if names(&drivers, |v| v == DriverVerdict::Missing).is_empty() {
+                break;
+            }
+            missing = names(&drivers, |_| true);
+        }
+        let stops: Vec<&str> = drivers.iter().filter(|d| d.stops).map(|d| d.driver.as_str()).collect();
+        let of = |verdict| names(&drivers, |v| v == verdict).join(", ");
+        let (unknown, lost) = (of(DriverVerdict::Unknown), of(DriverVerdict::Missing));
+        let along: Vec<&str> = drivers.iter().filter_map(|d| Some(&*d.build.as_ref()?.name)).collect();
+        let (verdict, reason) = if !stops.is_empty() {
+            (KernelVerdict::Held, format!("no build for it in any repository: {}", stops.join(", ")))
+        } else if !lost.is_empty() {
+            (KernelVerdict::Comes, format!("without {lost}, which need not be kept"))
+        } else if !unknown.is_empty() {
+            (
+                KernelVerdict::Unknown,
+                format!("the repositories do not say whether it has what is needed: {unknown}"),
+            )
+        } else if !along.is_empty() {
+            (KernelVerdict::Comes, format!("with a build for it: {}", along.join(", ")))
+        } else if drivers.is_empty() {
+            (KernelVerdict::Comes, "no third-party driver is in use".into())
+        } else {
+            (KernelVerdict::Comes, "every driver that is installed works with it".into())
+        };
+        let package = named(unit.main);
+        KernelFate {
+            line: package.name.clone(),
+            package,
+            krel: unit.is_known.then(|| unit.release.clone()),
+            verdict,
+            reason,
+            packages: unit.packages.clone(),
+            drivers,
+        }
+    }
+
+    /// Builds that supply one of these installed drivers, or what such a build needs.
+    fn builds(&self, unit: &Unit<'_>, drivers: &[String]) -> Vec<&Offer> {
+        let modules_of = |driver: &str| -> Vec<&str> {
+            let all = self.installed.modules.iter();
+            all.filter(|(_, package)| *package == driver).map(|(module, _)| module.as_str()).collect()
+        };
+        let wanted: Vec<(&str, Vec<&str>)> = drivers.iter().map(|d| (d.as_str(), modules_of(d))).collect();
+        let is_for_it = |offer: &&Offer| match only_for(&offer.package) {
+            Some(release) => release == unit.release,
+            None => true,
+        };
+        let supplies = |offer: &&Offer| {
+            let package = &offer.package;
+            wanted.iter().any(|(name, of_driver)| {
+                package.name() == *name
+                    || package.capabilities(Role::Obsoletes).any(|o| o.name == *name)
+                    || modules(package).any(|module| of_driver.contains(&module.as_str()))
+            })
+        };
+        let arch = unit.main.package.arch();
+        let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
+        self.offers.drivers.iter().filter(fits_arch).filter(is_for_it).filter(supplies).collect()
+    }
+
+    fn elements(&self) -> Elements {
+        Elements::new(self.survey.inventory.dirs.clone())
+    }
+
+    fn judge(&self, elements: Elements) -> Judged {
+        guard::judge(self.root, self.rpm, self.survey, elements, self.running, self.orders)
+    }
+
+    /// The drivers in use in a kernel that comes together with some builds.
+    fn with(&self, unit: &Unit<'_>, builds: &[&Offer]) -> Vec<DriverFate> {
+        let inventory = &self.survey.inventory;
+        let dir = inventory.dirs.path();
+        let mut elements = self.elements();
+        let add = |elements: &mut Elements, package, requires: &[_]| {
+            // Only a payload can be wrong.
+            let _ = elements.add_package(package, requires, None);
+        };
+        add(&mut elements, kernel(unit, dir), &[]);
+        for offer in builds {
+            let name = offer.package.name();
+            let installed = inventory.kmps.iter().find(|kmp| kmp.package.name == name);
+            let modules: Vec<String> =
+                installed.iter().flat_map(|kmp| &kmp.modules).map(|m| m.name.to_string()).collect();
+            let (package, requires) =
+                build(offer, &modules, inventory.conventions.dialect, dir, &unit.release);
+            add(&mut elements, package, &requires);
+        }
+        let judged = self.judge(elements);
+        let outlook = judged.kernels.iter().find(|k| k.release == unit.release);
+        let Some(outlook) = outlook else { return Vec::new() };
+        let mut drivers: Vec<DriverFate> =
+            outlook.drivers.iter().filter_map(|d| self.driver(&judged, outlook, d, builds)).collect();
+        for fate in &mut drivers {
+            // A kernel that lists no symbols: then who says which kernel it is for is believed.
+            let its = builds.iter().find(|b| {
+                b.package.name() == fate.driver && only_for(&b.package) == Some(unit.release.as_str())
+            });
+            if let (DriverVerdict::Unknown, Some(offer)) = (fate.verdict, its) {
+                fate.verdict = DriverVerdict::ComesAlong;
+                fate.why = format!("{} says that it is for this kernel", offer.package.nvr());
+                fate.build = Some(named(offer));
+            }
+        }
+        drivers
+    }
+
+    /// What becomes of a driver; `None` of what is none that is in use.
+    fn driver(
+        &self,
+        judged: &Judged,
+        outlook: &Outlook,
+        prospect: &Prospect,
+        builds: &[&Offer],
+    ) -> Option<DriverFate> {
+        let line = prospect.line(&outlook.release);
+        let finding = judged
+            .findings
+            .iter()
+            .find(|f| f.lost.kernel == outlook.release && f.lost.package == prospect.package);
+        let mut driver = prospect.package.clone();
+        let mut build = None;
+        let verdict = match &prospect.fate {
+            Fate::Stays => DriverVerdict::Stays,
+            Fate::Comes(_) => {
+                let offer = builds.iter().find(|offer| offer.package.nvr() == prospect.nvr)?;
+                // Under another name it takes the place of what has its modules.
+                if !self.installed.drivers.contains(&driver) {
+                    let replaced = prospect.modules.iter().find_map(|m| self.installed.modules.get(m));
+                    driver = replaced.cloned()?;
+                }
+                build = Some(named(offer));
+                DriverVerdict::ComesAlong
+            }
+            Fate::Unknown(_) => DriverVerdict::Unknown,
+            Fate::Lost(lost) if lost.weight > Weight::None => DriverVerdict::Missing,
+            Fate::Lost(_) => DriverVerdict::Stays,
+            Fate::Goes | Fate::Fails(_) => return None,
+        };
+        let stops = finding.is_some_and(|f| f.action == Action::Stop);
+        Some(DriverFate { driver, verdict, build, why: line, stops })
+    }
+}
+
+fn names(drivers: &[DriverFate], is: impl Fn(DriverVerdict) -> bool) -> Vec<String> {
+    drivers.iter().filter(|d| is(d.verdict)).map(|d| d.driver.clone()).collect()
+}
+
+fn named(offer: &Offer) -> Named {
+    let package = &offer.package;
+    let evr: Evr = package.evr();
+    Named {
+        nevra: package.nevra(),
+        name: package.name().to_owned(),
+        evr: evr.to_string(),
+        repository: offer.repository.clone(),
+        vendor: (!package.vendor().is_empty()).then(|| package.vendor().to_owned()),
+    }
+}

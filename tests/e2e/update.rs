@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! `kmp update`: kernels and drivers in repositories, before any transaction.
+
+use std::process::Command;
+
+use serde_json::Value;
+use testkit::{KernelBuilder, PackageBuilder, TestRoot, run};
+
+use crate::support::{OLD, driver, ends, kernel, kmp, writes_nothing};
+
+/// A kernel's package as SUSE's are: it lists its symbols.
+fn offered(krel: &str, crc: u32) -> PackageBuilder {
+    let kernel = kernel(krel, crc);
+    PackageBuilder::kernel(&kernel).ksyms("default", &kernel.full_symvers())
+}
+
+/// A KMP that needs what kernels change, with the dependencies that generators give it.
+fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+    let module = driver(base, kernel, crc).build();
+    PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
+        .provides(&format!("kmod({base}.ko)"))
+        .requires(&format!("ksym(default:changing) = {crc:x}"))
+        .requires(&format!("ksym(default:printk) = {:x}", 0x1000_0001))
+}
+
+/// The kernel [`OLD`] and the KMP foo, which needs what changes.
+fn site() -> TestRoot {
+    let root = TestRoot::new();
+    let old = kernel(OLD, 7);
+    root.install(&[&offered(OLD, 7).build(), &build("foo", "1.0", &old, 7).build()]);
+    root
+}
+
+/// A repository of these packages.
+fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
+    // One at a time: several have the same name.
+    for package in packages.iter().map(PackageBuilder::build) {
+        let file = package.path().file_name().unwrap().to_str().unwrap();
+        root.write(format!("{name}/{file}"), std::fs::read(package.path()).unwrap());
+    }
+    run(Command::new("createrepo_c").arg("--quiet").arg(root.join(name))).expect_success();
+    format!("--repo={name}={}", root.join(name).display())
+}
+
+/// What `kmp ARGUMENTS --json` prints.
+fn json(root: &TestRoot, args: &[&str]) -> Value {
+    let output = kmp(root, &[args, &["--json"]].concat());
+    let document: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output}"));
+    assert_eq!(document["version"], 1, "{output}");
+    document
+}
+
+/// What is said of kernels that may come, in the order of the document: version, verdict, and drivers with theirs.
+fn fates(document: &Value) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_string();
+    let kernels = document["kernels"].as_array().unwrap().iter().filter(|k| k["installed"] == false);
+    kernels
+        .map(|k| {
+            let drivers = k["drivers"].as_array().unwrap().iter();
+            let drivers = drivers
+                .map(|d| format!(" {}={}:{}", word(&d["driver"]), word(&d["verdict"]), word(&d["build"])));
+            format!("{} {}{}", word(&k["krel"]), word(&k["verdict"]), drivers.collect::<String>())
+        })
+        .collect()
+}
+
+#[test]
+fn each_kernel_comes_with_its_drivers_or_is_held() {
+    let root = site();
+    let middle = kernel("6.4.0-2-default", 8);
+    let repo = repository(
+        &root,
+        "base",
+        &[offered(OLD, 7), offered("6.4.0-2-default", 8), offered("6.4.0-3-default", 9)],
+    );
+    let foreign = build("foo", "0.9", &middle, 8).tag("Vendor", "Nics");
+    let drivers = repository(&root, "drivers", &[foreign]);
+    let document = json(&root, &["update", "--dry-run", &repo]);
+    let held = "held foo-kmp-default=missing:-";
+    assert_eq!(fates(&document), [format!("6.4.0-3-default {held}"), format!("6.4.0-2-default {held}")]);
+    assert_eq!(document["exclude"].as_array().unwrap().len(), 2, "{document}");
+    let why = document["kernels"][1]["drivers"][0]["why"].as_str().unwrap();
+    assert!(why.contains("changing was 0x00000007"), "{document}");
+
+    // Of another vendor, and with a lower version.
+    let args = ["update", "--dry-run", &repo, &drivers];
+    let document = json(&root, &args);
+    let comes = "6.4.0-2-default comes foo-kmp-default=comes-along:foo-kmp-default-0.9_k6.4.0_2-1.x86_64";
+    assert_eq!(fates(&document), [format!("6.4.0-3-default {held}"), comes.into()]);
+    assert_eq!(document["install"][0], "foo-kmp-default-0.9_k6.4.0_2-1.x86_64", "{document}");
+    assert_eq!(document["exclude"][0], "kernel-default-6.4.0-3.x86_64", "{document}");
+    assert_eq!(document["protect"][0], "foo-kmp-default", "{document}");
+    let driver = &document["kernels"][2]["drivers"][0];
+    assert_eq!((&driver["repository"], &driver["vendor"]), (&"drivers".into(), &"Nics".into()));
+    let output = writes_nothing(&root, || ends(&root, &args, 1));
+    assert!(output.stdout.starts_with("The next update brings kernel-default 6.4.0-2 with"), "{output}");
+    // Asked for one only.
+    let one = [&args[..], &["--kernel", "6.4.0-2-default"]].concat();
+    assert_eq!(fates(&json(&root, &one)), [comes]);
+    ends(&root, &one, 0);
+}
+
+/// The kernel changes what the exporter needs, and the exporter what its user does.
+#[test]
+fn drivers_that_need_each_other_come_together() {
+    let root = TestRoot::new();
+    let pair = |kernel: &KernelBuilder, version: &str, crc: u32| {
+        let exporter = driver("one", kernel, crc).export("shared", crc).build();
+        let user = kernel.driver("two").need("shared", crc).build();
+        let kmp = |base: &str, module: Vec<u8>| {
+            PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
+                .provides(&format!("kmod({base}.ko)"))
+        };
+        let one = kmp("one", exporter)
+            .provides(&format!("ksym(default:shared) = {crc:x}"))
+            .requires(&format!("ksym(default:changing) = {crc:x}"));
+        [one, kmp("two", user).requires(&format!("ksym(default:shared) = {crc:x}"))]
+    };
+    let [one, two] = pair(&kernel(OLD, 7), "1.0", 7);
+    root.install(&[&offered(OLD, 7).build(), &one.build(), &two.build()]);
+    let [one, two] = pair(&kernel("6.4.0-2-default", 8), "2.0", 8);
+    let repo = repository(&root, "repo", &[offered("6.4.0-2-default", 8), one]);
+    let document = json(&root, &["update", "--dry-run", &repo]);
+    assert_eq!(document["kernels"][1]["verdict"], "held", "{document}");
+    let repo = repository(&root, "repo", &[two]);
+    let document = json(&root, &["update", "--dry-run", &repo]);
+    let build =
+        |base: &str| format!("{base}-kmp-default=comes-along:{base}-kmp-default-2.0_k6.4.0_2-1.x86_64");
+    assert_eq!(fates(&document), [format!("6.4.0-2-default comes {} {}", build("one"), build("two"))]);
+}
+
+/// Nothing is held for what metadata does not say, nor for a driver that need not be kept.
+#[test]
+fn a_kernel_of_which_nothing_is_known_and_one_without_a_driver_that_need_not_be_kept_come() {
+    let root = site();
+    let silent = PackageBuilder::kernel(&kernel("6.4.0-2-default", 8));
+    let repo = repository(&root, "repo", &[silent]);
+    let args = ["update", "--dry-run", &repo];
+    assert_eq!(fates(&json(&root, &args)), ["6.4.0-2-default unknown foo-kmp-default=unknown:-"]);
+    let repo = repository(&root, "other", &[offered("6.4.0-3-default", 8)]);
+    root.write("etc/kmp.conf", "[foo*]\non-lost-driver = warn\n");
+    let args = ["update", "--dry-run", &repo];
+    let document = json(&root, &args);
+    assert_eq!(fates(&document), ["6.4.0-3-default comes foo-kmp-default=missing:-"]);
+    assert!(document["kernels"][1]["reason"].as_str().unwrap().contains("without foo"), "{document}");
+    // A repository that cannot be read is said.
+    let document = json(&root, &["update", "--dry-run", "--repo=gone=/usr"]);
+    assert!(
+        document["problems"][0].as_str().unwrap().starts_with("repository gone is left out"),
+        "{document}"
+    );
+}
