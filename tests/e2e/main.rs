@@ -10,6 +10,7 @@ mod check;
 mod command_line;
 mod defects;
 mod depmod_runs;
+mod devices;
 mod divert;
 mod explain;
 mod history;

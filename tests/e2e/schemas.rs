@@ -36,6 +36,8 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["status"],
         &["check"],
         &["plan"],
+        &["devices"],
+        &["key", "list"],
         &["explain", "--kernel", OTHER, "foo"],
         &["explain", "--kernel", SAME, "strange"],
         &["sync", "--dry-run"],

@@ -44,6 +44,7 @@ mod index_facts;
 mod judge;
 mod kernel;
 mod loaded;
+pub mod modalias;
 mod modinfo;
 mod module;
 pub mod name;

@@ -82,6 +82,8 @@ pub enum Verb {
     Initrd(Initrd),
     /// Show what each run has changed, why, and who has called it
     History(History),
+    /// Show the machine's devices, and which drivers are for each
+    Devices(Devices),
     /// Show and import the keys that packages are signed with
     Key(Key),
     /// A kernel was installed (for scriptlets)
@@ -275,6 +277,17 @@ pub struct History {
     /// Show this run in detail
     #[arg(conflicts_with_all = ["number", "since"])]
     pub run: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Devices {
+    /// Show also the devices that the kernel itself drives, and those for which there is no driver anywhere; and of each where
+    /// it is in sysfs, and what it calls itself
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print JSON: all of it
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

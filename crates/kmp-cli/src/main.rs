@@ -28,7 +28,9 @@ use crate::drop_in::{regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
-use crate::verbs::{check, deps, divert, explain, history, initrd, key, new, plan, status, sync, update};
+use crate::verbs::{
+    check, deps, devices, divert, explain, history, initrd, key, new, plan, status, sync, update,
+};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next().unwrap_or_default();
@@ -117,6 +119,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::History(history) => history::run(&context, history, quiet, args.verbose > 0),
+        Verb::Devices(devices) => devices::run(&context, devices, quiet),
         Verb::Key(key) => key::run(&context, key, quiet),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))

@@ -5,4 +5,5 @@
 #![deny(missing_docs)]
 
 pub mod date;
+pub mod devices;
 pub mod trust;

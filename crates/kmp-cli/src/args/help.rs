@@ -67,6 +67,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "devices",
+        [
+            ("kmp devices", "Which devices have no driver, and which have one of a KMP?"),
+            ("kmp devices --all", "... and all others"),
+        ],
+    ),
+    (
         "key",
         [
             (

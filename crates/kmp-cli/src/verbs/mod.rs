@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod deps;
+pub mod devices;
 pub mod divert;
 pub mod explain;
 pub mod history;

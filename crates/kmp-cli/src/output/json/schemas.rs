@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::Document;
-use crate::verbs::{check, explain, history, initrd, key, plan, status, sync, update};
+use crate::verbs::{check, devices, explain, history, initrd, key, plan, status, sync, update};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -44,6 +44,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("check", whole::<check::Checked>("check")),
         ("plan", whole::<plan::Plan>("plan")),
         ("update", whole::<update::Document>("update")),
+        ("devices", whole::<devices::Document>("devices")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
