@@ -5,6 +5,7 @@ use kmp_core::abi::{
     Facts, IndexFacts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature,
 };
 use kmp_core::fuzz;
+use kmp_core::index::listed::lines;
 use kmp_core::index::trie::Trie;
 use kmp_core::unpack::inflate;
 
@@ -72,5 +73,10 @@ pub fn index_cache(data: &[u8]) {
 }
 
 pub fn modules_dep(data: &[u8]) {
-    fuzz::modules_dep(data);
+    for line in lines(data) {
+        if let Some(path) = line.path() {
+            assert!(line.starts_with(path) && line.paths().all(|longer| longer.starts_with(path)));
+        }
+        line.needs().for_each(|path| assert!(!path.is_empty()));
+    }
 }

@@ -18,7 +18,7 @@ use testkit::{Noise, TestRoot};
 use crate::hostile::{A, B, modules, sane, with_good};
 use crate::support::{kernel, one_module};
 
-const ROUNDS: u64 = 500;
+const ROUNDS: u64 = 200;
 
 struct One;
 
@@ -146,7 +146,7 @@ fn template() -> TestRoot {
 }
 
 #[test]
-fn five_hundred_damaged_roots() {
+fn two_hundred_damaged_roots() {
     let template = template();
     let place = tempfile::tempdir().unwrap();
     let rpm = Librpm::load().expect("this test needs librpm");

@@ -32,6 +32,7 @@ kmp                /usr/share/man/man8/kmp.8*                                  1
 kmp                /usr/share/zsh                                               40755
 kmp                /usr/share/zsh/site-functions                                40755
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
+kmp                /var/cache/kmp                                               40755
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_kernel.attr                      100644
 kmp-rpm-macros     /usr/lib/rpm/fileattrs/kmp_modules.attr                     100644
 kmp-rpm-macros     /usr/lib/rpm/macros.d/macros.kernel-kmp                     100644

@@ -50,7 +50,9 @@ fn installed_upgraded_and_removed_they_leave_nothing_behind() {
     quiet(inside(&root, "/usr/sbin/weak-modules2", &["--remove-kernel".into(), "6.4.0-1-default".into()]));
     assert!(inside(&root, "/usr/bin/kmp", &["status".into()]).expect_success().stdout.contains("no kernel"));
 
-    // What the administrator has set stays.
+    // What the administrator has set stays, and what is kept of modules, until there is no kmp any more.
+    let kept = ["var/cache/kmp/depmod/6.4.0-1-default", "var/cache/kmp/depmod/.difference"];
+    kept.iter().for_each(|file| root.write(file, "kept"));
     root.write("etc/kmp.conf", "protect = loaded\n");
     quiet(rpm(&root, &["-U"], &packages(2)));
     assert_eq!(root.read("etc/kmp.conf"), "protect = loaded\n");
@@ -73,8 +75,10 @@ fn installed_upgraded_and_removed_they_leave_nothing_behind() {
     };
     assert_eq!(names(&upgraded), names(&installed));
 
+    assert!(kept.iter().all(|file| root.exists(file)));
     let names = [&["-e"], NAMES].concat();
     quiet(rpm(&root, &names, &[]));
+    assert!(!root.exists("var/cache/kmp"), "{:?}", root.tree());
     same_tree(&tree(&root), &before, "something was left behind");
     assert_eq!(root.installed(), ["base-1-1.x86_64"]);
 }

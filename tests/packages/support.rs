@@ -157,6 +157,7 @@ pub fn root() -> TestRoot {
     let file = base().path().to_path_buf();
     root.rpm([OsStr::new("-i"), OsStr::new("--ignorearch"), file.as_os_str()]).expect_success();
     root.add_program("/bin/sh", "/bin/sh");
+    root.add_program("/usr/bin/rm", "/usr/bin/rm");
     root.add_program("/sbin/ldconfig", "/sbin/ldconfig");
     root.add_program("/sbin/depmod", "/sbin/depmod");
     root.add_library("libgcc_s.so.1");

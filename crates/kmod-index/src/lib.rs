@@ -18,6 +18,7 @@ pub mod depmod_d;
 mod devname;
 mod facts;
 mod hash;
+pub mod listed;
 mod order;
 mod style;
 mod symbols;

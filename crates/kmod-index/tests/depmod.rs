@@ -349,7 +349,7 @@ fn whole_kernels() {
 #[test]
 fn random_trees() {
     let number = |name: &str, usual: u64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
-    let (trees, first) = (number("KMP_TEST_INDEX_TREES", 40), number("KMP_TEST_INDEX_SEED", 1));
+    let (trees, first) = (number("KMP_TEST_INDEX_TREES", 300), number("KMP_TEST_INDEX_SEED", 1));
     let depmods = Depmod::all();
     let (mut compared, mut unsure) = (0, BTreeMap::<String, u32>::new());
     for seed in first..first + trees {

@@ -6,16 +6,11 @@ use std::path::Path;
 
 use crate::abi;
 use crate::initrd::dracut_conf;
-use crate::inventory::{self, DepmodConfig};
+use crate::inventory::DepmodConfig;
 
 /// Reads a `.modinfo` section.
 pub fn modinfo(section: &[u8]) {
     abi::fuzz_modinfo(section);
-}
-
-/// Reads depmod's `modules.dep`, in both of the ways in which it is read.
-pub fn modules_dep(text: &[u8]) {
-    inventory::fuzz_modules_dep(text);
 }
 
 /// Reads a file of depmod.d and asks it for a module.

@@ -13,6 +13,10 @@ use std::os::unix::ffi::OsStrExt;
 /// assert_eq!(kmp_fs::printable(OsStr::new("a\x1b[31m.ko")), r"a\x1b[31m.ko");
 /// ```
 pub fn printable(name: &OsStr) -> String {
+    // Most names.
+    if let Some(plain) = name.to_str().filter(|name| name.bytes().all(|b| matches!(b, b' '..=b'~'))) {
+        return plain.to_owned();
+    }
     let mut text = String::with_capacity(name.len());
     for chunk in name.as_bytes().utf8_chunks() {
         for c in chunk.valid().chars() {

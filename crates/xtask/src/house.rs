@@ -49,7 +49,12 @@ pub fn oldest_rust() -> Result<Option<String>, String> {
     }
     // Through rustup: a cargo that is found by its path calls its own compiler.
     let mut command = Command::new("rustup");
-    command.args(["run", version, "cargo", "check", "--workspace", "--locked"]).current_dir(project());
+    // What is only compiled need not be optimised, the libraries in C neither.
+    let plain = ["--config", "profile.dev.package.'*'.opt-level=0"];
+    command
+        .args(["run", version, "cargo", "check", "--workspace", "--locked"])
+        .args(plain)
+        .current_dir(project());
     command.env("CARGO_TARGET_DIR", target().join("oldest-rust"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();

@@ -31,18 +31,26 @@ fn release(text: &str) -> Result<String, String> {
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     let out = arguments.out.clone().unwrap_or_else(|| target().join("rpm/out"));
     let out = std::path::absolute(out).map_err(|e| e.to_string())?;
-    build(&out, &arguments.release)
+    build(&out, &arguments.release, &[])
 }
 
-/// The same, with nothing else in the directory afterwards.
+/// For tests, which look at what is in packages and that it works, not how fast: half of what the build takes is optimisation over
+/// crates.
+const FOR_TESTS: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+];
+
+/// The same for tests, with nothing else in the directory afterwards.
 pub fn make(out: &Path, release: &str) -> Result<(), String> {
     match fs::remove_dir_all(out) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", out.display())),
-        _ => build(out, release),
+        _ => build(out, release, FOR_TESTS),
     }
 }
 
-fn build(out: &Path, release: &str) -> Result<(), String> {
+fn build(out: &Path, release: &str, variables: &[(&str, &str)]) -> Result<(), String> {
     ensure(&[Use::Demo, Use::Rpm])?;
     let work = target().join("rpm");
     let sources = work.join("SOURCES");
@@ -51,7 +59,7 @@ fn build(out: &Path, release: &str) -> Result<(), String> {
     }
     pack(&sources)?;
     vendor(&sources)?;
-    call_rpmbuild(&work, release)?;
+    call_rpmbuild(&work, release, variables)?;
     collect(&work, out)
 }
 
@@ -100,7 +108,7 @@ fn vendor(sources: &Path) -> Result<(), String> {
     fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
 }
 
-fn call_rpmbuild(work: &Path, release: &str) -> Result<(), String> {
+fn call_rpmbuild(work: &Path, release: &str, variables: &[(&str, &str)]) -> Result<(), String> {
     for dir in ["RPMS", "SRPMS", "BUILD", "BUILDROOT"] {
         let _ = fs::remove_dir_all(work.join(dir));
     }
@@ -133,6 +141,7 @@ fn call_rpmbuild(work: &Path, release: &str) -> Result<(), String> {
             rpmbuild.env_remove(name);
         }
     }
+    rpmbuild.envs(variables.iter().copied());
     output(&mut rpmbuild).map(drop)
 }
 

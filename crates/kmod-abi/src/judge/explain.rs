@@ -32,7 +32,7 @@ impl World<'_> {
     pub fn explain(&self, index: usize) -> Vec<SymbolLine> {
         let module = self.set[index].module;
         let layout = Need { symbol: "module_layout".into(), weak: false, crcs: module.layout };
-        let checks_layout = self.kernel.has_modversions() && has_any_versions(module);
+        let checks_layout = self.has_modversions && has_any_versions(module);
         let needs = checks_layout.then_some(&layout).into_iter().chain(&module.needs);
         let mut licence = Licence::default();
         needs

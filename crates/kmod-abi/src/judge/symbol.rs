@@ -91,7 +91,7 @@ impl World<'_> {
             }
             licence.has_inherited = true;
         }
-        if self.kernel.has_modversions() && self.versions_count(module) {
+        if self.has_modversions && self.versions_count(module) {
             if !crc_known && wanted.is_some() {
                 let detail = format!("the version with which the kernel exports {symbol} is not known");
                 return Some(Reason { wanted, ..Reason::on(Rule::UnknownCrc, symbol, detail).by(exporter) });

@@ -39,7 +39,7 @@ impl World<'_> {
             let detail = format!("imports the namespace {ns}, which cannot be imported");
             reasons.push(Reason::new(Rule::Namespace, detail));
         }
-        if kernel.has_modversions() && !kernel.config.force_load && !self.versions_count(module) {
+        if self.has_modversions && !kernel.config.force_load && !self.versions_count(module) {
             let detail = "built without symbol versions (no __versions)";
             reasons.push(Reason::new(Rule::NoVersion, detail));
         }
@@ -228,7 +228,7 @@ impl World<'_> {
                 "its exports have no flags (no __kflagstab), as it was built for a kernel before 7.1";
             return Some(Reason::new(Rule::ExportForm, detail));
         }
-        let wants_versions = self.kernel.has_modversions() && !self.kernel.config.force_load;
+        let wants_versions = self.has_modversions && !self.kernel.config.force_load;
         (module.lacks_export_crcs && wants_versions)
             .then(|| Reason::new(Rule::ExportForm, "its exports have no versions (no __kcrctab)"))
     }
@@ -253,7 +253,7 @@ impl World<'_> {
         fn flags(vermagic: &str) -> &str {
             vermagic.find(' ').map_or("", |at| &vermagic[at..])
         }
-        let same = if module.has_versions && self.kernel.has_modversions() {
+        let same = if module.has_versions && self.has_modversions {
             flags(ours) == flags(theirs)
         } else {
             ours == theirs
@@ -268,7 +268,7 @@ impl World<'_> {
 
     /// `check_modstruct_version`.
     pub(super) fn layout(&self, module: &Module) -> Option<Reason> {
-        if !self.kernel.has_modversions() || !self.versions_count(module) {
+        if !self.has_modversions || !self.versions_count(module) {
             return None;
         }
         // No entry for it: the loader warns and goes on.

@@ -41,6 +41,8 @@ pub struct Candidate<'a> {
 #[derive(Debug)]
 pub struct World<'a> {
     pub(super) kernel: &'a Kernel,
+    /// Of the kernel: asked for each symbol, found once.
+    pub(super) has_modversions: bool,
     pub(super) in_tree: Option<&'a HashSet<Box<str>>>,
     pub(super) set: Vec<Candidate<'a>>,
     pub(super) by_name: HashMap<&'a str, usize>,
@@ -92,8 +94,17 @@ impl<'a> World<'a> {
         }
         let has_unread = set.iter().any(|c| c.role == Role::Unread);
         let declared = set.iter().filter(|c| c.module.is_declared && c.role != Role::Unread).count();
-        let mut world =
-            Self { kernel, in_tree, set, by_name, offers, tainted: Vec::new(), declared, has_unread };
+        let mut world = Self {
+            kernel,
+            has_modversions: kernel.has_modversions(),
+            in_tree,
+            set,
+            by_name,
+            offers,
+            tainted: Vec::new(),
+            declared,
+            has_unread,
+        };
         world.tainted = world.taints();
         world
     }

@@ -59,8 +59,8 @@ pub fn width() -> Option<usize> {
 /// A text in lines of at most this width; those after the first are behind `behind` blanks more. Broken at blanks only, so that
 /// names and numbers stay whole, whatever their length.
 pub fn wrap(width: Option<usize>, indent: usize, behind: usize, text: &str) -> Vec<String> {
+    let Some(width) = width else { return vec![format!("{:indent$}{text}", "")] };
     let (first, others) = (" ".repeat(indent), " ".repeat(indent + behind));
-    let Some(width) = width else { return vec![format!("{first}{text}")] };
     let options = textwrap::Options::new(width)
         .initial_indent(&first)
         .subsequent_indent(&others)
@@ -142,6 +142,12 @@ impl Page {
     pub fn line(&mut self, line: impl Display) {
         let line = line.to_string();
         let mut rest = line.as_str();
+        // Most lines: bytes are looked at faster than characters.
+        if rest.bytes().all(|b| matches!(b, b' '..=b'~')) {
+            self.text.push_str(rest);
+            self.text.push('\n');
+            return;
+        }
         while let Some(at) = rest.find(char::is_control) {
             let (before, from) = rest.split_at(at);
             self.text.push_str(before);

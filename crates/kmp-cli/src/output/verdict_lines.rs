@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A verdict for people: the word, every reason, and every warning.
 
+use std::borrow::Cow;
+
 use kmp_core::abi::Verdict;
 use kmp_core::printable;
 use kmp_core::state::State;
@@ -11,9 +13,9 @@ use crate::output::terminal::Page;
 pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let word = page.state(State::of(verdict));
     page.line(format!("{head}{word}"));
-    let reasons = verdict.refusals().map(|r| (r.rule.as_str(), r.detail.clone()));
-    let warnings = verdict.warnings.iter().map(|w| (w.as_str(), w.to_string()));
+    let reasons = verdict.refusals().map(|r| (r.rule.as_str(), Cow::from(&r.detail)));
+    let warnings = verdict.warnings.iter().map(|w| (w.as_str(), Cow::from(w.to_string())));
     for (kind, detail) in reasons.chain(warnings) {
-        page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref())));
+        page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref().as_ref())));
     }
 }

@@ -8,14 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::kernels::Release;
-use crate::abi::name::{module_name, module_stem};
+use crate::index::listed::{self, Line};
 use crate::printable;
 use crate::root::{Root, Stat, is_fault};
 use crate::tree::{self, IN_TREE, MODULES_BUILTIN, MODULES_DEP, SYSTEM_MAP, WEAK_UPDATES, Writer};
-
-/// The longest path and the longest name of a file, in bytes.
-const PATH_MAX: usize = 4096;
-const NAME_MAX: usize = 255;
 
 /// An index has some megabytes.
 const LIMIT: u64 = 256 << 20;
@@ -71,8 +67,8 @@ pub fn stale(root: &Root, release: &Release) -> Option<String> {
     match root.read(&list, LIMIT) {
         Ok(text) => {
             let mut lines = third_party_lines(&text);
-            if let Some(gone) = lines.find(|line| !spelled(line).any(|path| there.contains(path))) {
-                let gone = spelled(gone).next().unwrap_or(Path::new(""));
+            if let Some(gone) = lines.find(|line| !line.paths().any(|own| there.contains(path(own)))) {
+                let gone = gone.path().map_or(Path::new(""), path);
                 return Some(format!("{MODULES_DEP} lists {}, which is gone", printable(gone.as_os_str())));
             }
         }
@@ -115,32 +111,16 @@ fn now() -> i128 {
 }
 
 /// The lines of `modules.dep` about modules below the release directory and outside `kernel/`.
-pub(super) fn third_party_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    // Nearly all lines are about in-tree modules.
-    let mut start = 0;
-    let lines = memchr::memchr_iter(b'\n', text).chain([text.len()]).map(move |end| {
-        let line = &text[start..end];
-        start = (end + 1).min(text.len());
-        line
-    });
-    let others = lines.filter(|line| !line.starts_with(b"kernel/"));
+fn third_party_lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let others = listed::lines(text).filter(|line| !line.starts_with(b"kernel/"));
     others.filter(|line| {
-        spelled(line).next().is_some_and(|below| below.is_relative() && !below.starts_with(IN_TREE))
+        let below = line.path().map(path);
+        below.is_some_and(|below| below.is_relative() && !below.starts_with(IN_TREE))
     })
 }
 
-/// The module that such a line begins with: up to its first `:`, or, as names may have one, to a later one.
-pub(super) fn spelled(line: &[u8]) -> impl Iterator<Item = &Path> {
-    // No further than a path and a name can go, so that a line of colons costs no more than others.
-    let colons = memchr::memchr_iter(b':', &line[..line.len().min(PATH_MAX)]);
-    colons.map(|at| &line[..at]).filter(|path| is_module(path)).map(|path| Path::new(OsStr::from_bytes(path)))
-}
-
-fn is_module(path: &[u8]) -> bool {
-    let end = &path[path.len().saturating_sub(NAME_MAX + 1)..];
-    let file = || end.rsplit(|b| *b == b'/').next().filter(|file| file.len() <= NAME_MAX);
-    module_stem(OsStr::from_bytes(end)).is_some()
-        && file().is_some_and(|file| module_name(OsStr::from_bytes(file)).is_some())
+fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -151,18 +131,7 @@ mod tests {
     fn only_what_is_outside_the_kernels_own_tree_counts() {
         let text =
             b"kernel/a/b.ko: kernel/c.ko\nupdates/x.ko:\nweak-updates/updates/y.ko: updates/x.ko\n/abs.ko:\n";
-        let lines: Vec<_> = third_party_lines(text).filter_map(|line| spelled(line).next()).collect();
+        let lines: Vec<_> = third_party_lines(text).filter_map(|line| line.path().map(path)).collect();
         assert_eq!(lines, ["updates/x.ko", "weak-updates/updates/y.ko"].map(Path::new));
-    }
-
-    #[test]
-    fn a_path_may_have_colons_and_no_more_than_a_path_may_have() {
-        let spelled = |line: &str| spelled(line.as_bytes()).map(Path::to_path_buf).collect::<Vec<_>>();
-        assert_eq!(spelled("a:b.ko: c.ko"), [Path::new("a:b.ko")]);
-        assert_eq!(spelled("x:y/a.ko:b.ko: c.ko"), ["x:y/a.ko", "x:y/a.ko:b.ko"].map(Path::new));
-        assert_eq!(spelled(&format!("{}.ko: b.ko", "n".repeat(252))).len(), 1);
-        assert_eq!(spelled(&format!("{}.ko: b.ko", "n".repeat(253))).len(), 0);
-        assert_eq!(spelled(&format!("{}a.ko: b.ko", "d/".repeat(3000))).len(), 0);
-        assert_eq!(spelled(&"a.ko:".repeat(1000)).len(), 51);
     }
 }

@@ -63,7 +63,6 @@ impl Release {
         match root.read_dir(dir) {
             Ok(entries) => {
                 for entry in entries {
-                    let path = dir.join(&entry.name);
                     // Hidden: what kmp has in the making.
                     let hidden = entry.name.as_encoded_bytes().starts_with(b".");
                     if hidden || NOT_THIRD_PARTY.iter().any(|d| entry.name == *d) {
@@ -71,9 +70,9 @@ impl Release {
                     }
                     match entry.kind {
                         FileType::Dir => {
-                            walk(root, dir, &path, &mut third_party, &mut problems);
+                            walk(root, dir, &dir.join(&entry.name), &mut third_party, &mut problems);
                         }
-                        _ => third_party.extend(found(dir, path, &entry.name)),
+                        _ => third_party.extend(found(dir, Path::new(""), &entry.name)),
                     }
                 }
             }
@@ -128,10 +127,9 @@ fn is_release(name: &str) -> bool {
     number(major) && number(minor)
 }
 
-fn found(top: &Path, path: PathBuf, file: &OsStr) -> Option<FoundModule> {
-    let name = module_name(file)?;
-    let below = path.strip_prefix(top).ok()?.to_path_buf();
-    Some(FoundModule { path, below, name })
+/// A file of this name in `dir`, which is `below` the release directory, if it is a module.
+fn found(dir: &Path, below: &Path, file: &OsStr) -> Option<FoundModule> {
+    Some(FoundModule { name: module_name(file)?, path: dir.join(file), below: below.join(file) })
 }
 
 /// All modules below `dir`. Links to directories are not followed; links to files are modules like others. Returns the newest of the
@@ -144,8 +142,9 @@ fn walk(
     problems: &mut Vec<Problem>,
 ) -> i128 {
     let mut changed_ns = 0;
-    let mut pending = vec![dir.to_path_buf()];
-    while let Some(dir) = pending.pop() {
+    let below = dir.strip_prefix(top).unwrap_or(Path::new(""));
+    let mut pending = vec![(dir.to_path_buf(), below.to_path_buf())];
+    while let Some((dir, below)) = pending.pop() {
         let entries = match root.read_dir_stat(&dir) {
             Ok((entries, stat)) => {
                 changed_ns = stat.ctime_ns.max(changed_ns);
@@ -158,10 +157,9 @@ fn walk(
             }
         };
         for entry in entries {
-            let path = dir.join(&entry.name);
             match entry.kind {
-                FileType::Dir => pending.push(path),
-                FileType::File | FileType::Symlink => modules.extend(found(top, path, &entry.name)),
+                FileType::Dir => pending.push((dir.join(&entry.name), below.join(&entry.name))),
+                FileType::File | FileType::Symlink => modules.extend(found(&dir, &below, &entry.name)),
                 FileType::Other => {}
             }
         }

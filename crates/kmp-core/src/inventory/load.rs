@@ -2,7 +2,9 @@
 //! Reads modules and kernels from disk, each file once.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +16,7 @@ use crate::abi::{
     builtin_names, name,
 };
 use crate::budget::{Budget, Exceeded};
+use crate::index::listed;
 use crate::printable;
 use crate::problem::Problem;
 use crate::root::{FileType, Root, is_fault};
@@ -517,25 +520,20 @@ fn users_by_modules_dep(release: &Release, text: &[u8], replaced: &[Box<str>]) -
     let mut users = Users::new();
     let replaced: HashSet<&str> = replaced.iter().map(|r| &**r).collect();
     let in_tree: HashMap<&str, &FoundModule> = release.in_tree.iter().map(|m| (&*m.name, m)).collect();
-    for (user, used) in dependencies(&String::from_utf8_lossy(text)) {
-        let Some(found) = in_tree.get(user.as_str()) else { continue };
-        for used in used {
-            if let Some(name) = replaced.get(used.as_str()).filter(|name| **name != &*found.name) {
-                users.entry((*name).into()).or_default().push((found.name.clone(), found.path.clone()));
-            }
+    let name_of = |path: &[u8]| name::module_name(Path::new(OsStr::from_bytes(path)).file_name()?);
+    for line in listed::lines(text) {
+        let mut used = line.needs().filter_map(name_of).filter_map(|name| replaced.get(&*name)).peekable();
+        if used.peek().is_none() {
+            continue;
+        }
+        let Some(found) = line.path().and_then(name_of).and_then(|user| in_tree.get(&*user)) else {
+            continue;
+        };
+        for name in used.filter(|name| ***name != *found.name) {
+            users.entry((*name).into()).or_default().push((found.name.clone(), found.path.clone()));
         }
     }
     users
-}
-
-/// The lines of `modules.dep`, `kernel/a/user.ko.xz: kernel/b/used.ko.xz kernel/c/other.ko.xz`, as names of modules; paths may
-/// be absolute.
-pub(super) fn dependencies(text: &str) -> impl Iterator<Item = (String, impl Iterator<Item = String>)> {
-    let name_of = |path: &str| name::module_name(Path::new(path).file_name()?);
-    text.lines().filter_map(move |line| {
-        let (user, used) = line.split_once(':')?;
-        Some((name_of(user)?, used.split_ascii_whitespace().filter_map(name_of)))
-    })
 }
 
 fn users_by_modules(

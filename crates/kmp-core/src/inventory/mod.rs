@@ -354,16 +354,5 @@ fn module_name(file: &OsStr) -> Option<Box<str>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp(Stat);
 
-/// Reads `modules.dep` in both of the ways in which it is read.
-#[cfg(feature = "fuzz")]
-pub(crate) fn fuzz_modules_dep(text: &[u8]) {
-    for line in index_due::third_party_lines(text) {
-        index_due::spelled(line).for_each(drop);
-    }
-    for (_, used) in load::dependencies(&String::from_utf8_lossy(text)) {
-        used.for_each(drop);
-    }
-}
-
 #[cfg(test)]
 mod tests;

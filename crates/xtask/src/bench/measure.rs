@@ -7,12 +7,12 @@ use std::io::Write;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kmp_core::unpack::{Inflater, MODULE_LIMIT};
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// The variables through which [`depmod`] is told what to run, and where to note the time.
+/// The variables through which [`depmod`] is told what to run, and where to note what it took.
 pub const REAL_DEPMOD: &str = "KMP_BENCH_DEPMOD";
 pub const DEPMOD_LOG: &str = "KMP_BENCH_LOG";
 
@@ -58,10 +58,8 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
     let start = Instant::now();
     let status = command.status().map_err(|e| format!("{}: {e}", program.display()))?;
     let wall = start.elapsed().as_secs_f64();
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|e| e.to_string())?;
-    let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
-    let cpu = seconds(usage.user_time()) + seconds(usage.system_time());
-    println!("{wall} {cpu} {} {}", usage.max_rss(), status.code().unwrap_or(-1));
+    let (cpu, peak) = of_children()?;
+    println!("{wall} {cpu} {peak} {}", status.code().unwrap_or(-1));
     Ok(())
 }
 
@@ -87,19 +85,24 @@ pub fn depmod_link(dir: &Path) -> Result<PathBuf, String> {
     Ok(link)
 }
 
-/// As `depmod ARGUMENT...`: notes how long the real depmod took, and the caller's peak memory so far.
+/// As `depmod ARGUMENT...`: notes the time that the real depmod took of the processors, and the caller's peak memory so far.
 pub fn depmod(arguments: &[OsString]) -> Result<(), String> {
     let variable = |name: &str| std::env::var(name).map_err(|e| format!("{name}: {e}"));
-    let start = Instant::now();
     let status = Command::new(variable(REAL_DEPMOD)?).args(arguments).status().map_err(|e| e.to_string())?;
-    let took = start.elapsed();
     let mut log = fs::OpenOptions::new()
         .append(true)
         .create(true)
         .open(variable(DEPMOD_LOG)?)
         .map_err(|e| e.to_string())?;
-    writeln!(log, "{} {}", took.as_secs_f64(), peak_of(parent_id())).map_err(|e| e.to_string())?;
+    writeln!(log, "{} {}", of_children()?.0, peak_of(parent_id())).map_err(|e| e.to_string())?;
     if status.success() { Ok(()) } else { Err(status.to_string()) }
+}
+
+/// Seconds of the processors that the programs took which this one has run, and the peak memory of the largest in KiB.
+fn of_children() -> Result<(f64, i64), String> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|e| e.to_string())?;
+    let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
+    Ok((seconds(usage.user_time()) + seconds(usage.system_time()), usage.max_rss()))
 }
 
 fn peak_of(process: u32) -> u64 {
@@ -108,12 +111,12 @@ fn peak_of(process: u32) -> u64 {
     line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// What [`depmod`] noted: each run's time, and the caller's peak memory in KiB.
-pub fn depmod_log(file: &Path) -> Vec<(Duration, u64)> {
+/// What [`depmod`] noted: each run's time in seconds of the processors, and the caller's peak memory in KiB.
+pub fn depmod_log(file: &Path) -> Vec<(f64, u64)> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let line = |line: &str| {
         let (seconds, peak) = line.split_once(' ')?;
-        Some((Duration::from_secs_f64(seconds.parse().ok()?), peak.parse().ok()?))
+        Some((seconds.parse().ok()?, peak.parse().ok()?))
     };
     text.lines().filter_map(line).collect()
 }

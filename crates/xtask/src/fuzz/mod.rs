@@ -82,7 +82,7 @@ pub fn lint() -> Result<(), String> {
 
 /// The quick form, for `cargo xtask test`.
 pub fn check() -> Result<(), String> {
-    run(&Arguments { targets: Vec::new(), seconds: 2, jobs: None, asan: false })
+    run(&Arguments { targets: Vec::new(), seconds: 1, jobs: None, asan: false })
 }
 
 /// At length, for `cargo xtask campaign fuzz`: all targets share the time.

@@ -48,9 +48,20 @@ pub struct Arguments {
     own: Option<Vec<String>>,
 }
 
+/// How much is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// For work on the judge itself.
+    Quick,
+    /// What each run of the tests takes: other projects' modules built for the first kernel alone, and in-tree modules on their
+    /// own kernel and on the next older one.
+    Sample,
+    All,
+}
+
 pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
     let ended = match &arguments.own {
-        None => check(arguments.quick)?,
+        None => check(if arguments.quick { Extent::Quick } else { Extent::All })?,
         Some(names) => check_own(&own::choose(names)?)?,
     };
     match ended {
@@ -60,11 +71,11 @@ pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
 }
 
 /// Runs the judge. Gives why it was not run: outside CI, where there is no archive to take kernels from.
-pub fn check(quick: bool) -> std::result::Result<Option<String>, String> {
+pub fn check(extent: Extent) -> std::result::Result<Option<String>, String> {
     match cannot() {
         Some(why) if in_ci() => Err(format!("{why}; in CI it must not be skipped")),
         Some(why) => Ok(Some(why)),
-        None => match judge(quick) {
+        None => match judge(extent) {
             Ok(true) => Ok(None),
             Ok(false) => Err("kmp and the kernel do not agree; see the table above".into()),
             Err(e) => Err(e.to_string()),
@@ -149,7 +160,8 @@ fn all<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }
 
-fn judge(quick: bool) -> Result<bool> {
+fn judge(extent: Extent) -> Result<bool> {
+    let quick = extent == Extent::Quick;
     let clock = Clock(Instant::now());
     let places = Places::find()?;
     let kernels = kernels(&places)?;
@@ -165,7 +177,10 @@ fn judge(quick: bool) -> Result<bool> {
     clock.say("the kernels' own modules");
     let mut good = !quick;
     let mut pairs: Vec<(&Fetched, &Fetched)> = kernels.iter().map(|k| (k, k)).collect();
-    pairs.extend(kernels.iter().zip(kernels.iter().skip(1)).flat_map(|(a, b)| [(a, b), (b, a)]));
+    let next = kernels.iter().zip(kernels.iter().skip(1));
+    pairs.extend(
+        next.flat_map(|(a, b)| [(a, b), (b, a)].into_iter().take(if extent == Extent::All { 2 } else { 1 })),
+    );
     let mut in_tree = 0;
     if quick {
         pairs.clear();
@@ -212,7 +227,8 @@ fn judge(quick: bool) -> Result<bool> {
     clock.say("building the archive's third-party modules");
     let end = Instant::now() + if quick { Duration::from_secs(40) } else { DKMS_LIMIT };
     let (mut third, mut third_modules) = (0, 0);
-    for kernel in [&kernels[0], &kernels[kernels.len() - 1]] {
+    let for_kernels = [&kernels[0], &kernels[kernels.len() - 1]];
+    for kernel in for_kernels.into_iter().take(if extent == Extent::Sample { 1 } else { 2 }) {
         let (built, skipped) = build::dkms(&places, kernel, end)?;
         println!(
             "\nfor {}: {} third-party packages build, {} not:",
@@ -260,33 +276,21 @@ fn judge(quick: bool) -> Result<bool> {
     Ok(good && figures.disagreed == 0 && own >= 40 && machines.len() >= 3)
 }
 
+/// The program with the tests of packaging, and with it the command.
+const PACKAGING: &[&str] = &["test", "--workspace", "--locked", "--quiet", "--test", "packaging"];
+
 /// The sample for packagers, by rpmbuild and this kernel's own build system.
 fn sample(kernel: &Fetched) -> Result<()> {
     let name = "examples::built_by_a_real_kernels_build_system";
-    let arguments = [
-        "test",
-        "--workspace",
-        "--locked",
-        "--quiet",
-        "--test",
-        "packaging",
-        "--",
-        "--ignored",
-        "--exact",
-        name,
-    ];
+    let arguments = [PACKAGING, &["--", "--ignored", "--exact", name]].concat();
     let tree = kernel.headers.to_str().ok_or("the headers' path is not UTF-8")?;
     Ok(cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
 }
 
+/// kmp, built as with the tests: asked for alone, it and all below it would be built once more, with other features of theirs.
 fn kmp_program() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    cargo(&[], &[PACKAGING, &["--no-run"]].concat(), &[])?;
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let status =
-        Command::new(cargo).args(["build", "-q", "-p", "kmp-cli"]).current_dir(&workspace).status()?;
-    if !status.success() {
-        return Err("kmp does not build".into());
-    }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     Ok(workspace.join(target).join("debug/kmp"))
 }

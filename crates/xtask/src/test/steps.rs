@@ -48,7 +48,7 @@ pub const STEPS: &[Step] = &[
     step("packages", "kmp's packages installed, upgraded, removed", pool::packages)
         .needs(&["rpms"])
         .after(&["build"]),
-    step("judge", "verdicts compared with those of booted kernels", || judge::check(false))
+    step("judge", "verdicts compared with those of booted kernels", || judge::check(judge::Extent::Sample))
         .after(&["build", "kernels"]),
     step("small judge", "verdicts compared with those of small kernels", judge::check_small)
         .after(&["build", "small kernels"]),
@@ -70,7 +70,7 @@ pub const STEPS: &[Step] = &[
     .after(&["build", "clippy"]),
     step("sanitizers", "the plugin's tests with sanitizers and valgrind", plugin::check_sanitized)
         .after(&["build"]),
-    step("fuzz", "each fuzz target for two seconds", || done(fuzz::check())),
+    step("fuzz", "each fuzz target for a second", || done(fuzz::check())),
     step("oldest rust", "built by the oldest Rust that is supported", house::oldest_rust),
 ];
 
