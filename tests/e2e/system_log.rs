@@ -168,7 +168,7 @@ fn the_journal_gets_fields() {
         |args: &[&str]| run(Command::new("journalctl").arg("--root").arg(root.path()).args(args));
     assert_eq!(journalctl(&["--update-catalog"]).expect_success().stderr, "");
     let listed = journalctl(&["--list-catalog"]).expect_success();
-    assert_eq!(listed.lines().len(), 7, "{listed}");
+    assert_eq!(listed.lines().len(), 8, "{listed}");
     let explained = journalctl(&["--dump-catalog", number]).expect_success();
     assert!(explained.stdout.contains("Links of the driver package @KMP_PACKAGE@ changed"), "{explained}");
 }

@@ -107,6 +107,16 @@ rpm-plugin-kmp     /usr/lib/zypp                                                
 rpm-plugin-kmp     /usr/lib/zypp/plugins                                        40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit                                 40755
 rpm-plugin-kmp     /usr/lib/zypp/plugins/commit/kmp                            100755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/urlresolver                            40755
+rpm-plugin-kmp     /usr/lib/zypp/plugins/urlresolver/kmp                       100755
+rpm-plugin-kmp     /usr/share/kmp                                               40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository                               40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata                      40755
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata/primary.xml         100644
+rpm-plugin-kmp     /usr/share/kmp/zypp-repository/repodata/repomd.xml          100644
+rpm-plugin-kmp     /etc/zypp                                                    40755
+rpm-plugin-kmp     /etc/zypp/repos.d                                            40755
+rpm-plugin-kmp     /etc/zypp/repos.d/kmp.repo                                  100644
 rpm-plugin-kmp     /usr/share/man/man8/rpm-plugin-kmp.8*                       100644
 ";
 

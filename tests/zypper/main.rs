@@ -29,6 +29,7 @@ mod support;
 mod system;
 use support as site;
 
+mod before;
 mod broken;
 mod image;
 mod kernel_install;

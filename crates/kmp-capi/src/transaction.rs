@@ -10,6 +10,7 @@ use std::sync::Arc;
 use kmp_core::config::{Config, Policy};
 use kmp_core::guard::{self, Action, Elements, Finding, Lost, Orders, Removal, Running, Tools, Weight};
 use kmp_core::inventory::ModulesDirs;
+use kmp_core::last_update::LastUpdate;
 use kmp_core::problem::Problem;
 use kmp_core::survey::{Selection, Survey};
 use rpm_meta::Evr;
@@ -353,7 +354,8 @@ impl Transaction {
         let in_use = OnceCell::new();
         let use_of = |module: &str| in_use.get_or_init(|| shared.in_use()).of(module);
         let running = Running { release: running.as_deref(), use_of: &use_of };
-        let orders = Orders { config: &config, policy, nothing_boots };
+        let last = LastUpdate::load(&shared.root);
+        let orders = Orders { config: &config, policy, nothing_boots, last: last.as_ref() };
         let judged = guard::judge(&shared.root, rpm, &survey, elements, &running, &orders);
         let tools = Tools::of(survey.inventory.conventions.dialect, again);
         problems.extend(in_use.into_inner().map(|in_use| in_use.unread).unwrap_or_default());

@@ -74,6 +74,8 @@ pub enum Verb {
     Plan(Plan),
     /// Show which kernels the next update may bring with all drivers, and which are kept back
     Update(Update),
+    /// Show which kernels are held back for want of a driver, or let one come
+    Hold(Hold),
     /// Show, symbol by symbol, what a module imports and what a kernel exports
     Explain(Explain),
     /// Correct the links of all kernels
@@ -122,6 +124,9 @@ pub enum Verb {
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
+    /// Answer libzypp as its plugin for the URL plugin:kmp
+    #[command(hide = true)]
+    ZyppUrlresolver,
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE
@@ -208,9 +213,26 @@ pub struct Update {
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
+    /// Take away what earlier runs have written
+    #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json"])]
+    pub clear: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl Update {
+    /// Is something to be written? What concerns only a part of what there is would take the rest away.
+    pub fn changes(&self) -> bool {
+        !self.dry_run && self.kernel.is_none() && self.repositories.is_empty()
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Hold {
+    /// Let this kernel come once, without the drivers that it costs: its release, or its package
+    #[arg(long, value_name = "KERNEL")]
+    pub release: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

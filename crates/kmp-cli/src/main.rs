@@ -29,7 +29,7 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, explain, history, initrd, key, new, plan, status, sync, update,
+    check, deps, devices, divert, explain, history, hold, initrd, key, new, plan, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -108,12 +108,20 @@ fn run(args: &Args) -> Result<Outcome, String> {
     if let Verb::New(new) = &args.verb {
         return new::run(&args.root, new, args.quiet > 0);
     }
+    if let Verb::ZyppUrlresolver = &args.verb {
+        let root = args.root.clone();
+        return zypp::resolver::run(move || {
+            let context = Context::open(&root)?;
+            update::write(&context, &update::look(&context, &update::Asked::default())?)
+        });
+    }
     let context = Context::open(&args.root)?.with_programs(args.run_in_root);
     let quiet = args.quiet > 0;
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet, args.verbose > 0),
         Verb::Check(check) => check::run(&context, check, quiet),
         Verb::Plan(plan) => plan::run(&context, plan, quiet),
+        Verb::Hold(hold) => hold::run(&context, hold, quiet),
         Verb::Update(update) => update::run(&context, update, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
@@ -136,11 +144,14 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => Ok(divert::run(&context, what)),
+        // It has an answer whatever fails.
+        Verb::ZyppUrlresolver => Ok(Outcome::Good),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.
             let markers = || apply::markers(&context.root).map_err(|problem| problem.to_string());
             let before = markers();
             zypp::run(&args.root, || {
+                update::forget_installed(&context);
                 sync::all(&context)?;
                 let before = before.clone()?;
                 let is_new = markers()?.iter().any(|marker| !before.contains(marker));

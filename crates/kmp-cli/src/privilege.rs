@@ -14,8 +14,10 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::AddKernel { .. } | Verb::RemoveKernel { .. } | Verb::AddKmp { .. } | Verb::RemoveKmp { .. } => {
             true
         }
+        Verb::Update(update) => update.changes(),
+        Verb::Hold(hold) => hold.release.is_some(),
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
-        Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
+        Verb::Divert(_) | Verb::ZyppCommitPlugin | Verb::ZyppUrlresolver => true,
         _ => false,
     };
     if !changes || args.root != std::path::Path::new("/") || nix::unistd::geteuid().is_root() {

@@ -2,6 +2,7 @@
 //! `kmp.conf`: what to do when a driver would be lost, whose conventions hold, and which drivers are linked into which kernels
 //! (`config/wish.rs`).
 
+mod missing;
 mod wish;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::glob;
 use crate::problem::Problem;
 use crate::root::Root;
 
+pub use missing::{Missing, Settings};
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, NotARange, Wish};
 
 /// Where configuration is, later files over earlier ones, and then drop-ins.
@@ -20,7 +22,17 @@ const DROP_INS: DropIns = DropIns::of(&["/etc/kmp.conf.d"]);
 const LIMIT: u64 = 1 << 20;
 
 /// The names of all settings.
-pub const KEYS: &[&str] = &["dialect", "index", "kernels", "no-weak-updates", "on-lost-driver", "protect"];
+pub const KEYS: &[&str] = &[
+    "dialect",
+    "hold-max-days",
+    "index",
+    "kernels",
+    "missing",
+    "no-weak-updates",
+    "on-lost-driver",
+    "protect",
+    "vendor-change",
+];
 
 /// What to do when a transaction would lose a driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +117,12 @@ pub struct Config {
     pub no_weak_updates: Vec<(Option<String>, bool)>,
     /// `kernels`: the same, and the range of kernels that they are linked into.
     pub kernels: Vec<(Option<String>, KernelRange)>,
+    /// `missing`.
+    pub missing: Settings<Missing>,
+    /// `hold-max-days`.
+    pub hold_max_days: Settings<u32>,
+    /// `vendor-change`.
+    pub vendor_change: Settings<bool>,
 }
 
 /// Where a distribution says what it is; the first that is there counts.
@@ -215,6 +233,18 @@ impl Config {
                 ("kernels", section) => match KernelRange::parse(value) {
                     Ok(range) => self.kernels.push((section.clone(), range)),
                     Err(why) => fault(&format!("kernels: {why}")),
+                },
+                ("missing", section) => match Missing::parse(value) {
+                    Some(missing) => self.missing.push(section.clone(), missing),
+                    None => fault("missing is hold, abort or warn"),
+                },
+                ("hold-max-days", section) => match value.parse() {
+                    Ok(days) => self.hold_max_days.push(section.clone(), days),
+                    Err(_) => fault("hold-max-days is a number of days, or 0 for no limit"),
+                },
+                ("vendor-change", section) => match value {
+                    "yes" | "no" => self.vendor_change.push(section.clone(), value == "yes"),
+                    _ => fault("vendor-change is yes or no"),
                 },
                 ("protect", None) => {
                     let names = || value.split([' ', ',']).filter(|n| !n.is_empty()).map(String::from);

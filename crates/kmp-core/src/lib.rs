@@ -129,6 +129,7 @@ pub mod ids;
 pub mod in_use;
 pub mod initrd;
 pub mod inventory;
+pub mod last_update;
 #[cfg(test)]
 mod made;
 pub mod plan;

@@ -54,6 +54,7 @@ pub(crate) mod tag {
     pub(crate) const POSTIN: i32 = 1024;
     pub(crate) const FILEFLAGS: i32 = 1037;
     pub(crate) const SOURCERPM: i32 = 1044;
+    pub(crate) const VENDOR: i32 = 1011;
     pub(crate) const PROVIDENAME: i32 = 1047;
     pub(crate) const REQUIREFLAGS: i32 = 1048;
     pub(crate) const REQUIRENAME: i32 = 1049;

@@ -93,6 +93,7 @@ impl Header<'_> {
             files,
             ghosts,
             source: self.string(tag::SOURCERPM).unwrap_or_default(),
+            vendor: self.string(tag::VENDOR).unwrap_or_default(),
             triggers: self.triggers(),
             scriptlets: [tag::POSTIN, tag::POSTTRANS]
                 .into_iter()

@@ -27,6 +27,8 @@ pub struct Package {
     pub ghosts: Vec<PathBuf>,
     /// The file name of its source package; empty if there is none.
     pub source: String,
+    /// Who made it; empty if it does not say.
+    pub vendor: String,
     /// What its triggers are for: names of packages, and directories in which packages install files.
     pub triggers: Vec<String>,
     /// The text of its `%post` and `%posttrans` scriptlets.

@@ -120,7 +120,7 @@ fn judge_via_rust(root: &TestRoot, policy: Option<Policy>, items: &[String]) -> 
         Survey::take(&opened, Ok(&rpm), &mut Loader::new(&opened, &Serial, None), &Selection::default())
             .unwrap();
     let config = Config::load(&opened, &mut Vec::new());
-    let orders = Orders { config: &config, policy, nothing_boots: false };
+    let orders = Orders { config: &config, policy, nothing_boots: false, last: None };
     let running = Running { release: None, use_of: &|_| Use::default() };
     let judged = guard::judge(&opened, &rpm, &survey, elements, &running, &orders);
     let findings = &judged.findings;

@@ -39,6 +39,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "hold",
+        [
+            ("kmp hold", "Which kernels are held back, since when, and why?"),
+            ("kmp hold --release 6.4.0-25-default", "Let one come without its drivers"),
+        ],
+    ),
+    (
         "explain",
         [
             ("kmp explain cam", "Why is the module refused?"),

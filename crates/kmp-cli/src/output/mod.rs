@@ -8,3 +8,4 @@ pub mod progress;
 pub mod signatures;
 pub mod terminal;
 pub mod verdict_lines;
+pub mod when;

@@ -11,6 +11,7 @@ pub mod program;
 mod read_only;
 mod shown;
 mod switch;
+mod written;
 
 pub use depmod::{Depmod, DepmodError, Place, Written};
 pub use initrd::{
@@ -25,6 +26,7 @@ pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
 pub use read_only::is_read_only;
 pub use switch::{Wanted, is_index_only, switch};
+pub use written::replace;
 
 #[cfg(test)]
 mod tests;

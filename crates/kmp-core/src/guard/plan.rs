@@ -18,6 +18,7 @@ use crate::config::{Config, Policy};
 use crate::ids::KmpId;
 use crate::in_use::InUse;
 use crate::inventory::{self, Inventory, Loader, ModulesDirs, NoKernel};
+use crate::last_update::LastUpdate;
 use crate::problem::Problem;
 use crate::root::Root;
 use crate::survey::{Selection, Survey};
@@ -154,7 +155,8 @@ pub fn plan_read(
     let in_use = OnceCell::new();
     let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
     let use_of = |module: &str| in_use.get_or_init(load).of(module);
-    let orders = Orders { config: &config, policy, nothing_boots };
+    let last = LastUpdate::load(root);
+    let orders = Orders { config: &config, policy, nothing_boots, last: last.as_ref() };
     let judged = judge(root, rpm, &survey, elements, &Running { release: running, use_of: &use_of }, &orders);
     problems.append(&mut survey.problems);
     let is_transaction = !(question.files.is_empty() && question.erased.is_empty());

@@ -4,8 +4,10 @@
 //! The environment (`KMP_POLICY`) goes over the macro (`%_kmp_policy`), and that over kmp.conf: `read_policy` in kmp-capi's `plugin/judge.rs`
 //! reads the first two, and gives what holds to [`Config`].
 
+use super::kernels::Role;
 use super::lost::{Lost, Weight};
 use crate::config::{Config, Policy};
+use crate::last_update::LastUpdate;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,9 +38,16 @@ pub struct Orders<'o> {
     pub policy: Option<Policy>,
     /// An image is built, or it is a container: no kernel of this root runs, or is booted next.
     pub nothing_boots: bool,
+    /// What the last `kmp update` found: kernels that are let come though they lose a driver are warned of only.
+    pub last: Option<&'o LastUpdate>,
 }
 
 impl Orders<'_> {
+    /// Comes the kernel that loses it because somebody has said so?
+    fn lets_come(&self, lost: &Lost) -> bool {
+        lost.role == Role::Comes && self.last.is_some_and(|last| last.lets_come(&lost.kernel))
+    }
+
     /// Decides; what is off or not protected is left out.
     pub fn decide(&self, lost: Vec<Lost>) -> Vec<Finding> {
         let decide = |lost: Lost| {
@@ -46,7 +55,9 @@ impl Orders<'_> {
             let protected = self.config.protects(&lost.package, &lost.modules, lost.needed_for.is_loaded);
             let action = match (lost.weight, policy) {
                 (Weight::None, _) => Action::Say,
-                (Weight::Loss, Policy::Abort) if !self.nothing_boots => Action::Stop,
+                (Weight::Loss, Policy::Abort) if !self.nothing_boots && !self.lets_come(&lost) => {
+                    Action::Stop
+                }
                 _ => Action::Warn,
             };
             (policy != Policy::Off && protected).then_some(Finding { lost, action })

@@ -32,6 +32,9 @@ pub struct Entry {
     /// What was changed, kernel by kernel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kernels: Vec<KernelEntry>,
+    /// Kernels in repositories that are held back since, or no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<Held>,
     /// The drivers that the transaction loses, or would have lost, and what helps: the message's lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
@@ -185,10 +188,33 @@ pub struct NotLinked {
     pub detail: String,
 }
 
+/// A kernel in a repository that is held back since, or no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its package.
+    pub package: String,
+    /// Is it held back?
+    pub held: bool,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Held {
+    /// In words.
+    pub fn text(&self) -> String {
+        let Self { package, held, reason } = self;
+        if *held {
+            format!("{package} is held back: {reason}")
+        } else {
+            format!("{package} may come: {reason}")
+        }
+    }
+}
+
 impl Entry {
     /// Is there nothing to report?
     pub fn is_empty(&self) -> bool {
-        self.kernels.is_empty() && self.lost.is_empty() && self.errors.is_empty()
+        self.kernels.is_empty() && self.updates.is_empty() && self.lost.is_empty() && self.errors.is_empty()
     }
 
     /// Adds what came after it in the same run.
@@ -208,6 +234,7 @@ impl Entry {
             own.errors.extend(kernel.errors);
         }
         self.packages.extend(later.packages);
+        self.updates.extend(later.updates);
         self.lost.extend(later.lost);
         self.errors.extend(later.errors);
         if later.outcome != Outcome::Done {
@@ -258,6 +285,15 @@ impl Entry {
         let of_all = |level, event| {
             move |text| Message { level, event: Some(event), kernel: None, package: None, text }
         };
+        for update in &self.updates {
+            let (level, event) = match update.held {
+                true => (Level::Warning, Event::Held),
+                false => (Level::Notice, Event::MayCome),
+            };
+            let package = Some(update.package.as_str());
+            let text = update.text().into();
+            messages.push(Message { level, event: Some(event), kernel: None, package, text });
+        }
         let lost = match self.outcome {
             Outcome::Stopped => of_all(Level::Error, Event::Stopped),
             _ => of_all(Level::Warning, Event::Lost),
@@ -278,6 +314,8 @@ impl Entry {
             let mut cut = |length: usize| left_out += length.saturating_sub(most);
             cut(self.packages.len());
             self.packages.truncate(most);
+            cut(self.updates.len());
+            self.updates.truncate(most);
             cut(self.kernels.len());
             self.kernels.truncate(most);
             for kernel in &mut self.kernels {

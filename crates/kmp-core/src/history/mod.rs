@@ -16,9 +16,9 @@ mod file;
 mod of_sync;
 
 pub use caller::{Call, Caller};
-pub use entry::{Change, Entry, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome};
+pub use entry::{Change, Entry, Held, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome};
 pub use file::{DIRECTORY, FILE, History, append, last, read};
-pub use of_sync::{About, of_failure, of_initrd, of_request, of_sync};
+pub use of_sync::{About, of_failure, of_held, of_initrd, of_request, of_sync};
 
 /// Adds what a run of this process has done, which is over now; nothing of one that has done nothing.
 ///

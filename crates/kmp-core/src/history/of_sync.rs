@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What a run of sync, or the making of an initrd, leaves in the history. Pure.
+//! What a run of sync or update, or the making of an initrd, leaves in the history. Pure.
 
-use super::entry::{Change, Entry, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome, short};
+use super::entry::{Change, Entry, Held, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome, short};
 use crate::apply::{Done, Fate};
+use crate::last_update::{Kernel, LastUpdate};
 use crate::sync::{self, KernelReport, SyncReport};
 
 /// What the run was asked for because of: drivers that do not get there are reported though nothing changed.
@@ -43,6 +44,19 @@ pub fn of_sync(report: &SyncReport, about: About<'_>) -> Entry {
         }
     }
     entry
+}
+
+/// Kernels that are held back from now on, and those that were and are no more, while repositories still have them.
+pub fn of_held(before: Option<&LastUpdate>, now: &LastUpdate) -> Entry {
+    let is_held = |of: Option<&LastUpdate>, package: &str| {
+        of.is_some_and(|of| of.held().any(|kernel| kernel.package == package))
+    };
+    let held = |kernel: &Kernel| {
+        let (package, reason) = (&kernel.package, short(&kernel.reason));
+        let is_now = is_held(Some(now), package);
+        (is_now != is_held(before, package)).then(|| Held { package: package.clone(), held: is_now, reason })
+    };
+    Entry { updates: now.kernels.iter().filter_map(held).collect(), ..Entry::default() }
 }
 
 /// A run that did not come to its end.

@@ -29,11 +29,15 @@ pub enum Event {
     Stopped,
     /// A transaction went on that loses a driver.
     Lost,
+    /// A kernel in a repository is held back, as it would cost a driver.
+    Held,
+    /// It is no more.
+    MayCome,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Added,
         Self::Replaced,
         Self::Removed,
@@ -46,6 +50,8 @@ impl Event {
         Self::Failed,
         Self::Stopped,
         Self::Lost,
+        Self::Held,
+        Self::MayCome,
     ];
 
     /// The word for it, for programs: the journal's field `KMP_ACTION`. It never changes.
@@ -63,6 +69,8 @@ impl Event {
             Self::Failed => "failed",
             Self::Stopped => "stopped",
             Self::Lost => "lost",
+            Self::Held => "held",
+            Self::MayCome => "may-come",
         }
     }
 
@@ -78,6 +86,7 @@ impl Event {
             Self::Failed => "a47d19e6c8304b5f92e0b7163fd5ca88",
             Self::Stopped => "3b6ce0f7d1a948e2ac59074df81b263e",
             Self::Lost => "f8d2417b90ce4635bd7a1ec3065f9a24",
+            Self::Held | Self::MayCome => "6c05e9b24f7d4d1c8a93b1d0e7428f5b",
         }
     }
 }

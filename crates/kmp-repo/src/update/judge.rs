@@ -71,7 +71,10 @@ impl Judge<'_> {
                     vendor: None,
                 },
                 krel: Some(line.release.clone()),
+                release: line.release.clone(),
                 verdict: KernelVerdict::Installed,
+                held_since: None,
+                is_let: false,
                 reason: "it is installed".into(),
                 packages: Vec::new(),
                 drivers: outlook
@@ -128,7 +131,10 @@ impl Judge<'_> {
             line: package.name.clone(),
             package,
             krel: unit.is_known.then(|| unit.release.clone()),
+            release: unit.release.clone(),
             verdict,
+            held_since: None,
+            is_let: false,
             reason,
             packages: unit.packages.clone(),
             drivers,
@@ -156,7 +162,19 @@ impl Judge<'_> {
         };
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
-        self.offers.drivers.iter().filter(fits_arch).filter(is_for_it).filter(supplies).collect()
+        let may_come = |offer: &&Offer| self.may_change_vendor(offer);
+        let drivers = self.offers.drivers.iter().filter(fits_arch).filter(is_for_it);
+        drivers.filter(supplies).filter(may_come).collect()
+    }
+
+    /// Is a build by the vendor of what is installed of its name, or may another's come?
+    fn may_change_vendor(&self, offer: &Offer) -> bool {
+        let (package, config) = (&offer.package, self.orders.config);
+        let mut installed =
+            self.survey.inventory.kmps.iter().filter(|kmp| kmp.package.name == package.name()).peekable();
+        config.vendor_change(package.name())
+            || installed.peek().is_none()
+            || installed.any(|kmp| kmp.package.vendor == package.vendor())
     }
 
     fn elements(&self) -> Elements {

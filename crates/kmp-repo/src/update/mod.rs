@@ -8,12 +8,18 @@
 
 mod installed;
 mod judge;
+mod locks;
 mod offers;
 mod package;
+mod rules;
+mod settle;
 
 pub use installed::{Installed, Line};
 pub use judge::Judge;
+pub use locks::locks;
 pub use offers::{Offer, Offers, Source};
+pub use rules::{rules, without_installed};
+pub use settle::settle;
 
 /// What becomes of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +95,14 @@ pub struct KernelFate {
     pub package: Named,
     /// As `uname -r` prints it, where that is known.
     pub krel: Option<String>,
+    /// The same, or what it is most likely to be.
+    pub release: String,
     /// What becomes of it.
     pub verdict: KernelVerdict,
+    /// Since when a driver that has to be kept is missing in it, in seconds since 1970.
+    pub held_since: Option<u64>,
+    /// Is it let come, though one is?
+    pub is_let: bool,
     /// Why, in a line.
     pub reason: String,
     /// All packages that were built with it (name-\[epoch:\]version-release.arch), and are in a repository.

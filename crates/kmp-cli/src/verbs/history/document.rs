@@ -26,12 +26,25 @@ pub struct Run {
     packages: Vec<String>,
     /// What was changed, kernel by kernel.
     kernels: Vec<Kernel>,
+    /// Kernels in repositories that are held back since, or no more.
+    updates: Vec<Held>,
     /// The drivers that the transaction loses, or would have lost: the message's lines.
     lost: Vec<String>,
     /// What failed and is about no single kernel.
     errors: Vec<String>,
     /// How many items of these lists were too many for the log.
     left_out: usize,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Held {
+    /// Its package.
+    package: String,
+    /// Is it held back?
+    held: bool,
+    /// Why, in words.
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -100,6 +113,7 @@ struct NotLinked {
 impl From<&Entry> for Run {
     fn from(entry: &Entry) -> Self {
         let caller = entry.caller.clone();
+        let held = |h: history::Held| Held { package: h.package, held: h.held, reason: h.reason };
         Self {
             version: json::VERSION,
             run: entry.run,
@@ -108,6 +122,7 @@ impl From<&Entry> for Run {
             outcome: entry.outcome.word(),
             packages: entry.packages.clone(),
             kernels: entry.kernels.iter().map(Kernel::from).collect(),
+            updates: entry.updates.iter().cloned().map(held).collect(),
             lost: entry.lost.clone(),
             errors: entry.errors.clone(),
             left_out: entry.left_out,

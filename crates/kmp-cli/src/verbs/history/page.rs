@@ -39,6 +39,7 @@ pub fn details<'e>(page: &mut Page, entries: impl Iterator<Item = &'e Entry>) {
         if !entry.packages.is_empty() {
             page.wrapped_behind(0, 2, &format!("For {}", entry.packages.join(", ")));
         }
+        entry.updates.iter().for_each(|update| page.wrapped_behind(0, 2, &update.text()));
         entry.lost.iter().chain(&entry.errors).for_each(|line| page.wrapped_behind(0, 2, line));
         for kernel in &entry.kernels {
             page.line(format!("Kernel {}:", kernel.release));
@@ -94,6 +95,11 @@ fn summary(entry: &Entry) -> String {
             (1, Some(change)) => parts.push(change.text.clone()),
             (n, _) => parts.push(format!("{n} {shown}")),
         }
+    }
+    match entry.updates.as_slice() {
+        [] => {}
+        [update] => parts.push(update.text()),
+        updates => parts.push(format!("{} kernels held back, or no more", updates.len())),
     }
     let mut count = |n: usize, what: &str| {
         if n > 0 {

@@ -4,7 +4,7 @@
 use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
 use serde::Serialize;
 
-use crate::output::json;
+use crate::output::{json, when};
 
 /// Of this form. It changes when a field changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -115,7 +115,7 @@ fn kernel(kernel: &KernelFate) -> Kernel {
         installed: kernel.verdict == KernelVerdict::Installed,
         verdict: kernel.verdict.as_str(),
         reason: kernel.reason.clone(),
-        held_since: None,
+        held_since: kernel.held_since.map(when::exact),
         packages: kernel.packages.clone(),
         drivers: kernel.drivers.iter().map(driver).collect(),
     }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp update` for people: a verdict, a line for each driver of each kernel that may come, and what the next update does.
 
-use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Update};
+use kmp_repo::update::{DriverFate, KernelFate, KernelVerdict, Update};
 
 use crate::output::terminal::{Colour, Page};
 
-pub fn print(found: &Update) -> Result<(), String> {
+/// `is_done`: are the rules for the next update written?
+pub fn print(found: &Update, is_done: bool) -> Result<(), String> {
     let mut page = Page::new();
-    draw(&mut page, found);
+    draw(&mut page, found, is_done);
     page.print()
 }
 
-fn draw(page: &mut Page, found: &Update) {
+fn draw(page: &mut Page, found: &Update, is_done: bool) {
     let coming: Vec<&KernelFate> =
         found.kernels.iter().filter(|k| k.verdict != KernelVerdict::Installed).collect();
     let (colour, verdict) = verdict(found, &coming);
@@ -28,6 +29,23 @@ fn draw(page: &mut Page, found: &Update) {
         for driver in &kernel.drivers {
             page.wrapped_behind(2, 2, &line(driver));
         }
+        if kernel.is_let {
+            page.wrapped_behind(2, 2, &format!("it comes all the same, {}", kernel.reason));
+        }
+    }
+    if coming.is_empty() {
+        return;
+    }
+    page.line("");
+    if !is_done {
+        page.wrapped(0, "Nothing was changed. To have the next update do so:");
+        page.line("    kmp update");
+    } else if let Some(held) = found.held().next() {
+        page.wrapped(
+            0,
+            "A held kernel comes by itself once a build of each driver is there. To let it come without:",
+        );
+        page.line(format!("    kmp hold --release {}", held.package.nevra));
     }
 }
 
@@ -78,12 +96,11 @@ fn are(names: &[String]) -> String {
 }
 
 fn line(driver: &DriverFate) -> String {
-    match (&driver.build, driver.verdict) {
-        (Some(build), _) => {
+    match &driver.build {
+        Some(build) => {
             let by = build.vendor.as_ref().map(|vendor| format!(", by {vendor}")).unwrap_or_default();
             format!("{}: {} comes along, from {}{by}", driver.driver, build.evr, build.repository)
         }
-        (None, DriverVerdict::Stays) => driver.why.clone(),
-        (None, _) => driver.why.clone(),
+        None => driver.why.clone(),
     }
 }

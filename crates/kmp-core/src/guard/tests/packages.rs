@@ -81,7 +81,7 @@ pub(super) fn findings(
     let survey = Survey::take(&opened, Ok(&rpm), &mut loader, &Selection::default()).unwrap();
     let running = Running { release: running, use_of };
     let config = Config::default();
-    let orders = Orders { config: &config, policy: None, nothing_boots: false };
+    let orders = Orders { config: &config, policy: None, nothing_boots: false, last: None };
     judge(&opened, &rpm, &survey, elements, &running, &orders).findings
 }
 

@@ -173,7 +173,7 @@ fn where_nothing_boots_there_are_warnings_only() {
     let lost = words::lost("foo", "a", Weight::Loss);
     let config = Config::default();
     let action = |nothing_boots, policy| {
-        let orders = Orders { config: &config, policy, nothing_boots };
+        let orders = Orders { config: &config, policy, nothing_boots, last: None };
         orders.decide(vec![lost.clone()]).first().map(|f| f.action)
     };
     assert_eq!(action(false, None), Some(Action::Stop));

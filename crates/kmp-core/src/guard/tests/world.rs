@@ -178,7 +178,7 @@ impl World {
             .collect();
         let given = Given { running, kernels: &kernels, in_tree: &|_| None, package_of: &|_| None, use_of };
         let config = Config::default();
-        let orders = Orders { config: &config, policy: None, nothing_boots: false };
+        let orders = Orders { config: &config, policy: None, nothing_boots: false, last: None };
         orders.decide(foresee(&self.survey(), &coming.transaction, &given).lost)
     }
 

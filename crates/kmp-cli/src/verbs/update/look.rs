@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Reads the repositories, and judges. Writes nothing.
+
+use std::cell::OnceCell;
+use std::time::SystemTime;
+
+use kmp_core::config::{Config, Policy};
+use kmp_core::dialect::Dialect;
+use kmp_core::guard::{Orders, Running};
+use kmp_core::in_use::InUse;
+use kmp_core::inventory;
+use kmp_core::last_update::LastUpdate;
+use kmp_core::survey::{Selection, Survey};
+use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
+use rpm_meta::Evr;
+
+use super::sources;
+use crate::context::{Context, running_kernel};
+
+/// What is asked for.
+#[derive(Default)]
+pub struct Asked<'a> {
+    /// Only this kernel.
+    pub kernel: Option<&'a str>,
+    /// These directories, and not the package manager's repositories.
+    pub repositories: &'a [String],
+}
+
+/// What was found.
+pub struct Found {
+    pub update: Update,
+    /// What was found the last time.
+    pub last: Option<LastUpdate>,
+    /// What is to be kept for the next time.
+    pub kept: LastUpdate,
+    /// Rules for libzypp.
+    pub rules: Option<String>,
+    pub dialect: Dialect,
+    /// libzypp's version, where its package is installed.
+    pub libzypp: Option<Evr>,
+}
+
+/// The seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
+    let root = &context.root;
+    let rpm = context.rpm().map_err(|e| format!("packages cannot be read: {e}"))?;
+    let mut problems = Vec::new();
+    let config = Config::load(root, &mut problems);
+    // What to do is not known where a file that may say so could not be read: nothing is stopped then, nor held.
+    let policy = problems.iter().any(|p| p.is_unread).then_some(Policy::Warn);
+    let selection = Selection { kernel_comes: true, ..Selection::default() };
+    let survey = Survey::take(root, Ok(rpm), &mut context.loader(), &selection);
+    context.done();
+    let survey = survey.map_err(|problem| format!("nothing can be judged: {problem}"))?;
+    if let Some(unknown) = &survey.inventory.packages_unknown {
+        return Err(format!("nothing can be judged: {unknown}"));
+    }
+    if let Some(unknown) = &survey.inventory.conventions.distribution_unknown {
+        return Err(format!("nothing can be judged: {unknown}"));
+    }
+    let installed = Installed::look(root, rpm, &survey.inventory).map_err(|e| e.to_string())?;
+    let dialect = survey.inventory.conventions.dialect;
+    let given = sources::given(asked.repositories)?;
+    let found = sources::sources(root, dialect, &given);
+    let mut offers = Offers::read(found.sources, &installed);
+    offers.problems.splice(0..0, found.problems);
+    let running = running_kernel(root).ok();
+    let nothing_boots =
+        inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
+    problems.iter().chain(&survey.problems).for_each(|problem| log::warn!("{problem}"));
+    // What is loaded here is loaded for no other root.
+    let in_use = OnceCell::new();
+    let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
+    let use_of = |module: &str| in_use.get_or_init(load).of(module);
+    let running = Running { release: running.as_deref(), use_of: &use_of };
+    // What was let come is decided here.
+    let orders = Orders { config: &config, policy, nothing_boots, last: None };
+    let judge = Judge {
+        root,
+        rpm,
+        survey: &survey,
+        offers: &offers,
+        installed: &installed,
+        running: &running,
+        orders: &orders,
+    };
+    let mut update = judge.update(asked.kernel);
+    let last = LastUpdate::load(root);
+    let kept = settle(&mut update, last.as_ref(), &config, now());
+    let rules = rules(&update, &installed);
+    let libzypp = installed.version("libzypp");
+    Ok(Found { update, last, kept, rules, dialect, libzypp })
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! What the last `kmp update` found, for whoever asks later: since when a kernel is held back, which were let come, and which build
+//! of a driver fits. A text file of bounded size that nobody misses: without it, a kernel is held back since today.
+
+use std::io;
+use std::path::Path;
+
+use crate::apply;
+use crate::root::Root;
+
+/// Where it is.
+pub const FILE: &str = "/var/cache/kmp/update";
+
+/// Its first word. Another form is as good as none.
+const FORM: &str = "kmp-update-1";
+
+/// The word for a kernel that is let come.
+const LET: &str = "let";
+
+/// The largest file, in bytes, and the most kernels in it.
+const LIMIT: u64 = 1 << 20;
+const KERNELS: usize = 200;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastUpdate {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The kernels that repositories had, and were newer than the installed ones.
+    pub kernels: Vec<Kernel>,
+    /// Kernels that somebody lets come, by their packages (name-\[epoch:\]version-release.arch).
+    pub released: Vec<String>,
+}
+
+/// A kernel that might come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// The name of its package.
+    pub line: String,
+    /// The package: name-\[epoch:\]version-release.arch.
+    pub package: String,
+    /// Its release, where that was known.
+    pub release: String,
+    /// Since when a driver that has to be kept is missing in it, in seconds since 1970; `None`: none is.
+    pub held_since: Option<u64>,
+    /// Is it let come, though a driver is missing: by `kmp hold --release`, `missing = warn`, or after `hold-max-days`?
+    pub is_let: bool,
+    /// What is said of it.
+    pub reason: String,
+    /// The drivers that it was judged for.
+    pub drivers: Vec<Driver>,
+}
+
+/// A driver in such a kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Driver {
+    /// The name of the installed package.
+    pub name: String,
+    /// What becomes of it, in the word of `kmp update --json`.
+    pub verdict: String,
+    /// The build that comes along (name-\[epoch:\]version-release.arch), and the repository that has it; empty: none does.
+    pub build: String,
+    /// The repository.
+    pub repository: String,
+    /// What is said of it.
+    pub why: String,
+}
+
+impl LastUpdate {
+    /// Reads it; `None` where there is nothing that can be used.
+    pub fn load(root: &Root) -> Option<Self> {
+        let bytes = root.read_if_there(Path::new(FILE), LIMIT).ok()??;
+        Self::parse(std::str::from_utf8(&bytes).ok()?)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn save(&self, root: &Root) -> io::Result<()> {
+        apply::replace(root, Path::new(FILE), Some(self.text().as_bytes())).map(drop)
+    }
+
+    /// Is the kernel of that release let come, though a driver is missing?
+    pub fn lets_come(&self, release: &str) -> bool {
+        self.kernels.iter().any(|kernel| kernel.is_let && kernel.release == release)
+    }
+
+    /// The kernels that are held back.
+    pub fn held(&self) -> impl Iterator<Item = &Kernel> {
+        self.kernels.iter().filter(|kernel| kernel.held_since.is_some() && !kernel.is_let)
+    }
+
+    fn text(&self) -> String {
+        let mut text = line(&[FORM, &self.at.to_string()]);
+        for kernel in self.kernels.iter().take(KERNELS) {
+            let since = kernel.held_since.unwrap_or(0).to_string();
+            let Kernel { line: name, package, release, reason, .. } = kernel;
+            let is_let = if kernel.is_let { LET } else { "" };
+            text += &line(&["kernel", name, package, release, &since, is_let, reason]);
+            for driver in &kernel.drivers {
+                let Driver { name, verdict, build, repository, why } = driver;
+                text += &line(&["driver", name, verdict, build, repository, why]);
+            }
+        }
+        for package in self.released.iter().take(KERNELS) {
+            text += &line(&["released", package]);
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<&str>>());
+        let mut last = match lines.next()?.as_slice() {
+            [FORM, at] => Self { at: at.parse().ok()?, ..Self::default() },
+            _ => return None,
+        };
+        for fields in lines {
+            let own = |text: &&str| (*text).to_owned();
+            match fields.as_slice() {
+                ["kernel", line, package, release, since, is_let, reason] => {
+                    let held_since = since.parse().ok().filter(|since| *since > 0);
+                    let is_let = *is_let == LET;
+                    let [line, package, release, reason] = [line, package, release, reason].map(own);
+                    let drivers = Vec::new();
+                    last.kernels.push(Kernel { line, package, release, held_since, is_let, reason, drivers });
+                }
+                ["driver", name, verdict, build, repository, why] => {
+                    let [name, verdict, build, repository, why] =
+                        [name, verdict, build, repository, why].map(own);
+                    let driver = Driver { name, verdict, build, repository, why };
+                    last.kernels.last_mut()?.drivers.push(driver);
+                }
+                ["released", package] => last.released.push(own(package)),
+                _ => return None,
+            }
+        }
+        Some(last)
+    }
+}
+
+/// A line of these fields; what would end a field or a line is a blank.
+fn line(fields: &[&str]) -> String {
+    let clean = |field: &&str| field.replace(|c: char| c.is_control(), " ");
+    format!("{}\n", fields.iter().map(clean).collect::<Vec<_>>().join("\t"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_again_and_another_form_is_none() {
+        let driver = Driver {
+            name: "nic".into(),
+            verdict: "missing".into(),
+            why: "a\tb\nc".into(),
+            ..Driver::default()
+        };
+        let kernel = Kernel {
+            line: "kernel-default".into(),
+            package: "kernel-default-6-2.x86_64".into(),
+            held_since: Some(7),
+            drivers: vec![driver],
+            ..Kernel::default()
+        };
+        let mut last = LastUpdate { at: 9, kernels: vec![kernel], released: vec!["k".into()] };
+        let text = last.text();
+        last.kernels[0].drivers[0].why = "a b c".into();
+        assert_eq!(LastUpdate::parse(&text), Some(last));
+        for other in [
+            "",
+            "kmp-update-2\t1\n",
+            "kmp-update-1\tx\n",
+            &format!("{text}driver\n"),
+            "kmp-update-1\t1\ndriver\ta\tb\tc\td\te\n",
+        ] {
+            assert_eq!(LastUpdate::parse(other), None, "{other}");
+        }
+    }
+}

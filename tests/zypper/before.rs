@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! A plain update brings a kernel with its drivers, or keeps it back: `kmp update`, called by zypper itself.
+
+use std::process::Command;
+
+use testkit::{KernelBuilder, PackageBuilder, run};
+
+use super::managers::said;
+use super::packages::{OLD, kernel, telling};
+use super::site::{Mode, Site, goes_through};
+
+/// Kernels that need another build of the driver each.
+const KERNELS: [(&str, u32); 3] = [(OLD, 7), ("6.4.0-2-default", 8), ("6.4.0-3-default", 9)];
+
+fn offered(nth: usize) -> PackageBuilder {
+    let (krel, crc) = KERNELS[nth];
+    telling(&kernel(krel, crc))
+}
+
+/// The driver foo for the nth kernel, as generators describe it.
+fn driver(version: &str, nth: usize, vendor: &str) -> PackageBuilder {
+    let (krel, crc) = KERNELS[nth];
+    let built_for: KernelBuilder = kernel(krel, crc);
+    let module = built_for.driver("foo").need("printk", 0x1000_0001).need("changing", crc);
+    PackageBuilder::kmp("foo", "default", version, krel, [("foo.ko", module.build())])
+        .provides("kmod(foo.ko)")
+        .requires(&format!("ksym(default:changing) = {crc:x}"))
+        .tag("Vendor", vendor)
+}
+
+/// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.
+fn knows_rules() -> bool {
+    let version = run(Command::new("zypper").arg("--version")).expect_success().stdout;
+    let last = version.trim().rsplit('.').next().and_then(|n| n.parse::<u32>().ok());
+    last.is_some_and(|last| last >= 60)
+}
+
+/// With the first kernel, the driver for it, and a package that has nothing to do with either.
+fn site() -> Site {
+    let site = Site::bare(Mode::Classic);
+    let libzypp = if knows_rules() { "17.38.0" } else { "17.25.7" };
+    let packages = [
+        offered(0),
+        driver("1.0", 0, "One"),
+        PackageBuilder::new("tool", "1", "1"),
+        PackageBuilder::new("libzypp", libzypp, "1"),
+    ];
+    for package in packages {
+        site.install(&[&package.build()]);
+    }
+    // The package has it; /etc is not the machine's.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/zypp-repository/kmp.repo-suse");
+    site.root().write("etc/zypp/repos.d/kmp.repo", std::fs::read(file).unwrap());
+    site.root().write("etc/zypp/zypp.conf.d/test.conf", "[main]\nrepo.refresh.delay = 0\n");
+    let conf = "[main]\nmultiversion = provides:multiversion(kernel)\nrepo.refresh.delay = 0\n";
+    site.root().write("etc/zypp/zypp.conf", conf);
+    site
+}
+
+/// Adds to the repository, one at a time, as several have the same name.
+fn offer(site: &Site, packages: &[PackageBuilder]) {
+    let built: Vec<_> = packages.iter().map(PackageBuilder::build).collect();
+    site.offer_files(built.iter().map(testkit::Package::path));
+}
+
+#[test]
+fn a_plain_update_brings_kernel_and_driver_or_holds_the_kernel() {
+    let site = site();
+    offer(&site, &[offered(2), PackageBuilder::new("tool", "2", "1")]);
+    // No build of the driver: the kernel stays away, all else is updated.
+    let output = goes_through(site.zypper(&["update"]));
+    let words = said(&output);
+    assert!(site.has("tool-2") && !site.has("kernel-default-6.4.0-3"), "{words}");
+    assert!(!words.contains("error: kmp"), "{words}");
+    let hold = site.sh("kmp hold").expect_success().stdout;
+    assert!(hold.starts_with("1 kernel is held back") && hold.contains("foo-kmp-default"), "{hold}");
+    // On the day when the driver is there, it comes with it.
+    offer(&site, &[driver("3.0", 2, "One")]);
+    let words = said(&goes_through(site.zypper(&["update"])));
+    assert!(site.has("kernel-default-6.4.0-3") && site.has("foo-kmp-default-3.0_k6.4.0_3"), "{words}");
+    assert!(site.root().exists("usr/lib/modules/6.4.0-3-default/updates/foo.ko"), "{words}");
+    let hold = site.sh("kmp hold").expect_success().stdout;
+    assert!(hold.starts_with("No kernel is held back"), "{hold}");
+}
+
+/// What only rules with conditions do.
+#[test]
+fn a_build_of_another_vendor_or_a_lower_version_comes_with_its_kernel() {
+    if !knows_rules() {
+        testkit::skip("this libzypp knows no conditions in rules, which 17.31.9 and later have");
+        return;
+    }
+    for (version, vendor) in [("1.2", "Two"), ("0.9", "One")] {
+        let site = site();
+        offer(&site, &[offered(1), offered(2), driver(version, 1, vendor)]);
+        let words = said(&goes_through(site.zypper(&["update"])));
+        assert!(site.has("kernel-default-6.4.0-2") && !site.has("kernel-default-6.4.0-3"), "{words}");
+        assert!(site.has(&format!("foo-kmp-default-{version}_k6.4.0_2")), "{words}");
+        // The rules about what is installed are gone.
+        let rules = site.root().read("etc/zypp/systemCheck.d/kmp.check");
+        assert!(!rules.contains("= 6.4.0-2 and") && rules.contains("= 6.4.0-3 and"), "{rules}");
+    }
+}
