@@ -8,6 +8,7 @@
 #![no_main]
 
 mod boot;
+mod kabi;
 mod memory;
 mod packages;
 mod packed;
@@ -24,6 +25,8 @@ type Target = fn(&[u8]);
 const TARGETS: &[(&str, Target)] = &[
     ("assignments", settings::assignments),
     ("boot_entry", boot::boot_entry),
+    ("boot_image", kabi::boot_image),
+    ("btf_types", kabi::btf_types),
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
     ("command_line", packages::command_line),
@@ -53,10 +56,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("repo_file", repositories::repo_file),
     ("repomd", repositories::repomd),
     ("rpm_header", packages::rpm_header),
+    ("severities", kabi::severities),
     ("signature", tables::signature),
     ("squashfs", packed::squashfs),
     ("stomp", packages::stomp),
     ("symsets", packages::symsets),
+    ("symtypes", kabi::symtypes),
     ("symvers", tables::symvers),
     ("system_map", tables::system_map),
     ("unified_image", boot::unified_image),

@@ -25,6 +25,8 @@ mod index;
 mod index_trust;
 mod initrd;
 mod initrd_requests;
+mod kabi;
+mod kabi_peer;
 mod keys;
 mod killed;
 mod kinds;

@@ -18,6 +18,11 @@ for schema, document in zip(sys.argv[1::2], sys.argv[2::2]):
     Draft202012Validator(schema).validate(json.loads(document))
 ";
 
+/// Of a verb's verb, both.
+fn schema_of(args: &[&str]) -> String {
+    if args[0] == "kabi" { args[..2].join("-") } else { args[0].into() }
+}
+
 #[test]
 fn what_is_printed_is_what_the_schemas_say() {
     let root = TestRoot::new();
@@ -32,6 +37,9 @@ fn what_is_printed_is_what_the_schemas_say() {
     ]);
     let dangling = format!("usr/lib/modules/{SAME}/weak-updates/updates/gone.ko");
     root.symlink(&dangling, format!("/usr/lib/modules/{OLD}/updates/gone.ko"));
+    root.write("severities", "drivers/* PASS\nfoo_* PASS\n");
+    let [rules, clash] = ["severities", &format!("usr/lib/modules/{SAME}/extra/clash.ko")]
+        .map(|path| root.join(path).to_str().unwrap().to_string());
     let runs: &[&[&str]] = &[
         &["status"],
         &["check"],
@@ -45,12 +53,14 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["sync"],
         &["status"],
         &["sync"],
+        &["kabi", "diff", OLD, OTHER],
+        &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-c", VALIDATE]);
     for args in runs {
         let schema =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{}.json", args[0]));
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{}.json", schema_of(args)));
         command.arg(schema).arg(json(&root, args).to_string());
     }
     run(&mut command).expect_success();

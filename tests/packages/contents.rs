@@ -28,6 +28,7 @@ kmp                /usr/share/fish                                              
 kmp                /usr/share/fish/vendor_completions.d                         40755
 kmp                /usr/share/fish/vendor_completions.d/kmp.fish               100644
 kmp                /usr/share/man/man5/kmp.conf.5*                             100644
+kmp                /usr/share/man/man8/kmp-kabi.8*                             100644
 kmp                /usr/share/man/man8/kmp.8*                                  100644
 kmp                /usr/share/zsh                                               40755
 kmp                /usr/share/zsh/site-functions                                40755

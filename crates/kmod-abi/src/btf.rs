@@ -6,6 +6,9 @@
 //! the same base, so any of the kernel's own modules says where the kernel's ends.
 
 mod parts;
+mod types;
+
+pub use types::{Fault, Kind, Scope, Type, Types};
 
 use parts::{MAX_NAME, Parts};
 

@@ -3,6 +3,7 @@
 
 mod arch;
 mod fields;
+mod named;
 mod relocations;
 mod validity;
 
@@ -16,6 +17,7 @@ use crate::Malformed;
 use crate::budget::{Budget, Exceeded};
 pub use arch::Arch;
 use kmp_steps as steps;
+pub use named::section;
 use relocations::Checked;
 use validity::Layout;
 

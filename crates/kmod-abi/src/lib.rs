@@ -32,7 +32,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod btf;
+pub mod btf;
 pub mod budget;
 pub mod capability;
 mod config;
@@ -40,6 +40,8 @@ mod elf;
 mod facts;
 mod fault;
 mod feature;
+pub mod glob;
+pub mod image;
 mod index_facts;
 mod judge;
 mod kernel;
@@ -56,6 +58,7 @@ mod symvers;
 pub use btf::{Btf, OwnBase};
 pub use config::{Digests, KernelConfig};
 pub use elf::Arch;
+pub use elf::section as elf_section;
 pub use facts::{Exported, Facts, image_exports};
 pub use fault::ModuleFault;
 pub use feature::{Feature, Release};

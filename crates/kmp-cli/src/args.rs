@@ -2,6 +2,7 @@
 //! The command line.
 
 pub mod help;
+pub mod kabi;
 
 use std::path::PathBuf;
 
@@ -117,6 +118,8 @@ pub enum Verb {
     },
     /// Write a spec file, and what it needs, for a package of kernel modules
     New(New),
+    /// Compare what kernels export, say why it changed, and what of it a driver uses (for distributors and vendors)
+    Kabi(kabi::Kabi),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
@@ -185,6 +188,9 @@ pub struct Check {
 
 #[derive(Debug, clap::Args)]
 pub struct Plan {
+    /// Print a line for each driver, however many there are, and every reason
+    #[arg(short, long)]
+    pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@ mod completion;
 mod context;
 mod drop_in;
 mod host;
+mod kernel_types;
 #[cfg(test)]
 mod man_pages;
 mod outcome;
@@ -29,7 +30,7 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, explain, history, hold, initrd, key, new, plan, status, sync, update,
+    check, deps, devices, divert, explain, history, hold, initrd, kabi, key, new, plan, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -119,8 +120,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
     let quiet = args.quiet > 0;
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet, args.verbose > 0),
-        Verb::Check(check) => check::run(&context, check, quiet),
-        Verb::Plan(plan) => plan::run(&context, plan, quiet),
+        Verb::Check(check) => check::run(&context, check, quiet, args.verbose > 0),
+        Verb::Plan(plan) => plan::run(&context, plan, quiet, args.verbose > 0),
         Verb::Hold(hold) => hold::run(&context, hold, quiet),
         Verb::Update(update) => update::run(&context, update, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
@@ -141,6 +142,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::RemoveKmp { nvr, json } => {
             sync::kmp(&context, nvr, sync::Event::Removed, sync::Shown::of(*json, quiet))
         }
+        Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => Ok(divert::run(&context, what)),

@@ -121,7 +121,6 @@ pub mod dialect;
 mod environment;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
-pub mod glob;
 pub mod guard;
 pub mod guest;
 pub mod history;
@@ -146,7 +145,7 @@ pub mod tree;
 mod union_find;
 
 // The floors below, under the names that this crate uses for them.
-pub use kmod_abi::{self as abi, budget};
+pub use kmod_abi::{self as abi, budget, glob};
 pub use kmod_index as index;
 pub use kmp_fs::{conf_d, pack, printable, root, unpack, workers};
 

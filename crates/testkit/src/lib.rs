@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod arch;
+mod btf;
 pub mod campaign;
 mod compress;
 pub mod demo;
@@ -40,6 +41,7 @@ mod tools;
 mod uki;
 
 pub use arch::Arch;
+pub use btf::BtfBuilder;
 pub use compress::{Compression, compress};
 pub use hostile::{HostileModule, hostile_modules};
 pub use initrd::makes_empty_initrds;

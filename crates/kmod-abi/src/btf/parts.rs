@@ -17,10 +17,10 @@ pub(super) const MAX_NAME: u32 = 0x00ff_ffff;
 pub(super) struct Parts<'d> {
     types: &'d [u8],
     pub strings: &'d [u8],
-    big_endian: bool,
+    pub big_endian: bool,
 }
 
-fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
     Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
 }
@@ -66,34 +66,69 @@ impl<'d> Parts<'d> {
     /// # Errors
     /// A type is cut, or of a kind that there is not; with what kernels say of it, if it is known, as a clause.
     pub fn each_type(self, mut see: impl FnMut(u32, &[u32])) -> Result<(), Option<&'static str>> {
-        const CUT: Option<&str> = Some("a type is cut");
-        let u32_at = |bytes: &[u8], at: usize| u32_at(bytes, at, self.big_endian);
-        let mut rest = self.types;
         let mut names = Vec::new();
+        self.each_record(|record| {
+            names.clear();
+            names.push(record.name);
+            if matches!(record.kind, 4..=6 | 13 | 19) {
+                let rows = record.rows.chunks_exact(record.width);
+                names.extend(rows.filter_map(|one| u32_at(one, 0, self.big_endian)));
+            }
+            see(record.kind, &names);
+        })
+    }
+
+    /// Shows each type.
+    ///
+    /// # Errors
+    /// As [`Self::each_type`].
+    pub fn each_record(self, mut see: impl FnMut(Record<'d>)) -> Result<(), Option<&'static str>> {
+        let mut rest = self.types;
         while !rest.is_empty() {
             kmp_steps::count(1);
-            let (name, info) = u32_at(rest, 0).zip(u32_at(rest, 4)).ok_or(CUT)?;
-            let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
-            // How long a type is, and of what it has more than one name of: how many bytes each.
-            let (single, each, has_names) = match kind {
-                1 | 14 | 17 => (4, 0, false),
-                3 => (12, 0, false),
-                4 | 5 | 19 => (0, 12, true),
-                6 | 13 => (0, 8, true),
-                15 => (0, 12, false),
-                2 | 7..=12 | 16 | 18 => (0, 0, false),
-                0 => return Err(Some("a type is of no kind")),
-                KINDS.. => return Err(None),
-            };
-            let more = rest.get(12 + single..12 + single + count * each).ok_or(CUT)?;
-            names.clear();
-            names.push(name);
-            if has_names {
-                names.extend(more.chunks_exact(each).filter_map(|one| u32_at(one, 0)));
-            }
-            see(kind, &names);
-            rest = &rest[12 + single + more.len()..];
+            let (record, after) = self.record(rest)?;
+            see(record);
+            rest = after;
         }
         Ok(())
     }
+
+    /// The type that begins here, and what follows it.
+    fn record(self, rest: &'d [u8]) -> Result<(Record<'d>, &'d [u8]), Option<&'static str>> {
+        const CUT: Option<&str> = Some("a type is cut");
+        let u32_at = |at: usize| u32_at(rest, at, self.big_endian).ok_or(CUT);
+        let (name, info) = (u32_at(0)?, u32_at(4)?);
+        let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+        // How long a type is, and of what it has more than one: how many bytes each.
+        let (single, width) = match kind {
+            1 | 14 | 17 => (4, 0),
+            3 => (12, 0),
+            4 | 5 | 15 | 19 => (0, 12),
+            6 | 13 => (0, 8),
+            2 | 7..=12 | 16 | 18 => (0, 0),
+            0 => return Err(Some("a type is of no kind")),
+            KINDS.. => return Err(None),
+        };
+        let end = 12 + single + count * width;
+        let rows = rest.get(12..end).ok_or(CUT)?;
+        let width = if single > 0 { single } else { width.max(1) };
+        let size = u32_at(8)?;
+        Ok((Record { kind, name, size, has_flag: info >> 31 == 1, rows, width }, &rest[end..]))
+    }
+}
+
+/// A type as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'d> {
+    /// `BTF_KIND_*`
+    pub kind: u32,
+    pub name: u32,
+    /// A size in bytes, or the number of another type: by its kind.
+    pub size: u32,
+    /// `kind_flag`
+    pub has_flag: bool,
+    /// What follows: one row, or as many as it has members, enumerators, parameters.
+    pub rows: &'d [u8],
+    /// How many bytes each row has.
+    pub width: usize,
 }

@@ -101,6 +101,19 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "kabi",
+        [
+            (
+                "kmp kabi diff --rules severities symvers-6.4.0-21.gz symvers-6.4.0-25.gz",
+                "What does the new build break that was promised?",
+            ),
+            (
+                "kmp kabi exposure --rules kabi_stablelist_x86_64 ./cam.ko",
+                "What does this module use that nobody has promised?",
+            ),
+        ],
+    ),
+    (
         "add-kernel",
         [
             ("kmp add-kernel 6.4.0-25-default", "In %post of a kernel"),

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod history;
 pub mod hold;
 pub mod initrd;
+pub mod kabi;
 pub mod key;
 pub mod new;
 pub mod plan;

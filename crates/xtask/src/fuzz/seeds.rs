@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use testkit::{
-    Arch, Columns, Compression, CrcStyle, Export, KernelBuilder, ModuleBuilder, PackageBuilder, Strip,
-    Symvers, Versions, compress, unified_image,
+    Arch, BtfBuilder, Columns, Compression, CrcStyle, Export, KernelBuilder, ModuleBuilder, PackageBuilder,
+    Strip, Symvers, Versions, compress, unified_image,
 };
 
 const KREL: &str = "6.4.0-1-default";
@@ -79,6 +79,16 @@ const DRACUT: &[&str] = &[
     "\0a~1.x\0a-2",
 ];
 
+const SYMTYPES: &[&str] = &[
+    "s#foo struct foo { int m ; s#foo * next ; u#bar b ; }\nu#bar union bar { UNKNOWN }\nbaz void baz ( s#foo * )\n\0\
+     s#foo struct foo { long m ; }\nbaz void baz ( s#foo * )\n",
+    "/* a.symtypes */\ns#foo struct foo { int m ; }\nu##bar\nbaz void baz ( s#foo , 'u#b ar' )\n\n/* b.symtypes */\nqux int qux ( )\n",
+];
+const SEVERITIES: &[&str] = &[
+    "# kABI\narch/x86/kvm/* PASS\nvmlinux FAIL\nSYMBOL *_kvm_? PASS # c\nCXL PASS\nkvm_get FAIL\n",
+    "[kabi_stablelist]\n\tprintk\n\tkvm_get\n",
+];
+
 /// Writes the seeds of all targets, a directory each.
 pub fn write(dir: &Path, targets: &[String]) -> Result<(), String> {
     for target in targets {
@@ -106,6 +116,8 @@ fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "assignments" => texts(SHELL),
         "boot_entry" => texts(BOOT_ENTRIES),
+        "boot_image" => boot_images(),
+        "btf_types" => btf_types(),
         "bzip2" => packed(&["bzip2 -1"]),
         "capability" => texts(CAPABILITIES),
         "command_line" => texts(COMMAND_LINES),
@@ -143,6 +155,8 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "squashfs" => ["gzip", "xz", "zstd", "lz4", "lzo"].map(squashfs).into(),
         "stomp" => texts(FRAMES),
         "symsets" => vec![symsets(), compress(&symsets(), Compression::Gz)],
+        "symtypes" => texts(SYMTYPES),
+        "severities" => texts(SEVERITIES),
         "symvers" => symvers(),
         "system_map" => texts(SYSTEM_MAP),
         "unified_image" => vec![unified(&archive("newc")), unified(&pipe("gzip", &archive("newc")))],
@@ -327,4 +341,39 @@ fn index_cache() -> Vec<Vec<u8>> {
         [&program[..], &text(""), &number(1), &file, &number(1), &module].concat(),
         [&program[..], &text("why"), &number(0), &number(0)].concat(),
     ]
+}
+
+/// Images and modules of two kernels.
+fn btf_types() -> Vec<Vec<u8>> {
+    let kernel = |size: u32| {
+        let mut image = BtfBuilder::image();
+        let int = image.int("int", 4);
+        let lens = image.structure("lens", size, &[("zoom", int, 0), ("far", int, size - 4)]);
+        let to_lens = image.pointer(lens);
+        image.function("usb_alert", &[to_lens, int]);
+        let mut module = BtfBuilder::module(&image);
+        let cam = module.structure("cam", 8, &[("lens", to_lens, 0)]);
+        module.function("cam_open", &[cam]);
+        [image.build(), module.build()]
+    };
+    let sections = kernel(8).into_iter().chain(kernel(12));
+    let framed = sections
+        .flat_map(|s| [u32::try_from(s.len()).expect("it is small").to_le_bytes().to_vec(), s].concat());
+    vec![framed.collect()]
+}
+
+/// As of x86 and of arm64's zboot.
+fn boot_images() -> Vec<Vec<u8>> {
+    let mut types = BtfBuilder::image();
+    types.int("int", 4);
+    let types = types.build();
+    let payload = compress(&types, Compression::Zst);
+    let length = u32::try_from(payload.len()).expect("it is small");
+    let mut x86 = vec![0; 1024];
+    x86[0x1f1] = 1;
+    x86[0x202..0x206].copy_from_slice(b"HdrS");
+    x86[0x24c..0x250].copy_from_slice(&length.to_le_bytes());
+    x86.extend(&payload);
+    let zboot = [&b"MZ\0\0zimg"[..], &16u32.to_le_bytes(), &length.to_le_bytes(), &payload].concat();
+    vec![x86, zboot, [&b"raw"[..], &types].concat()]
 }
