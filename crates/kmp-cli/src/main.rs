@@ -30,7 +30,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, explain, history, hold, initrd, kabi, key, new, plan, status, sync, update,
+    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, status, sync,
+    update,
 };
 
 fn main() -> ExitCode {
@@ -129,6 +130,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::History(history) => history::run(&context, history, quiet, args.verbose > 0),
         Verb::Devices(devices) => devices::run(&context, devices, quiet),
+        Verb::Doctor(doctor) => doctor::run(&context, doctor, quiet, args.verbose > 0),
         Verb::Key(key) => key::run(&context, key, quiet),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))
