@@ -219,6 +219,9 @@ pub struct Update {
     /// more than once
     #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
     pub repositories: Vec<String>,
+    /// The directories of --repo are all repositories that there are: keep what is found (for dnf's plugins)
+    #[arg(long, requires = "repositories")]
+    pub keep: bool,
     /// Have the package manager fetch nothing: take what it has cached
     #[arg(long)]
     pub offline: bool,
@@ -236,7 +239,7 @@ pub struct Update {
 impl Update {
     /// Is something to be written? What concerns only a part of what there is would take the rest away.
     pub fn changes(&self) -> bool {
-        !self.dry_run && self.kernel.is_none() && self.repositories.is_empty()
+        !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)
     }
 }
 
