@@ -10,7 +10,8 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, initrd, kabi, key, new, plan, status, sync, update,
+    check, deps, devices, divert, doctor, explain, history, initrd, kabi, key, new, plan, status, sync,
+    update,
 };
 
 /// The names of all rules.
@@ -61,6 +62,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
+        ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];
