@@ -78,8 +78,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         command.arg(schema).arg(json(&root, args).to_string());
     }
     // What is read from standard input, written into the current directory, or takes a line each.
-    let mut special: Vec<(&str, String)> =
-        ["update", "history"].map(|verb| (verb, kmp(&root, &[verb, "--json"]).stdout)).into();
+    let mut special = vec![("update", kmp(&root, &["update", "--json"]).stdout)];
     let mut deps = crate::support::command(&root, &["deps", "--provides", "--dialect", "suse", "--json"]);
     special.push(("deps", run(deps.stdin(piped(&format!("{clash}\n")))).stdout));
     let written = run(root.command(KMP).current_dir(root.home()).args(["new", "--suse", "hello", "--json"]));
@@ -87,6 +86,8 @@ fn what_is_printed_is_what_the_schemas_say() {
     let lines = kmp(&root, &["check", "--json-lines"]).stdout;
     assert!(lines.lines().count() > 3, "{lines}");
     special.extend(lines.lines().map(|line| ("check-lines", line.to_string())));
+    let runs_before = kmp(&root, &["history", "--json"]).stdout;
+    special.extend(runs_before.lines().map(|line| ("history", line.to_string())));
     for (name, document) in &special {
         command.arg(schema_file(name)).arg(document);
     }
