@@ -38,6 +38,7 @@ mod programs;
 mod races;
 mod read_faults;
 mod redhat;
+mod registry;
 mod replaced;
 mod schemas;
 mod screens;
