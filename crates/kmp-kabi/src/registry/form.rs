@@ -133,6 +133,8 @@ impl Module {
             license: (!self.license.is_empty()).then(|| self.license.as_str().into()),
             import_ns: self.imports.iter().map(|name| name.as_str().into()).collect(),
             is_declared: false,
+            // Nor is the form of its exports.
+            has_export_flags: true,
             ..module
         }
     }
