@@ -48,7 +48,7 @@ fn the_system_log_hears_what_is_said_of_lost_drivers() {
     let parts = [
         "1 lost: foo-kmp-default",
         "foo-kmp-default-1.0",
-        "install a foo-kmp-default",
+        "if there is a foo-kmp-default",
         "zypper addlock",
         "KMP_POLICY=warn",
         "kmp plan ",

@@ -64,7 +64,7 @@ fn the_message_is_short_however_much_has_changed() {
     assert_eq!(lines[0].matches("0x00000008").count(), shown, "{output}");
     assert!(lines[0].ends_with(&format!("; and {} more", 25 - shown)), "{output}");
     let ways_out = [
-        "install a big-kmp-default built for it in the same transaction: zypper install kernel-default big-kmp-default",
+        "if there is a big-kmp-default for it, install it in the same transaction: zypper install kernel-default big-kmp-default",
         "or keep the old kernel: zypper addlock kernel-default",
         // This command line is too long.
         "nothing has changed for the next boot; to go on without it, do the same after: export KMP_POLICY=warn",
@@ -72,7 +72,7 @@ fn the_message_is_short_however_much_has_changed() {
     for (line, way_out) in lines[1..].iter().zip(ways_out) {
         assert_eq!(*line, format!("error: kmp: {way_out}"), "{output}");
     }
-    let more = format!("error: kmp: all reasons: kmp plan {}", telling(&new).build().path().display());
+    let more = format!("error: kmp: all reasons: kmp plan --all {}", telling(&new).build().path().display());
     assert_eq!(lines[4..], [more], "{output}");
 }
 

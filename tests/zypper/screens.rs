@@ -14,7 +14,7 @@ error: kmp: kernel 6.4.0-3-default: 1 of 2 drivers stay, 1 lost:
 error: kmp: cam01-kmp-default-1.0_k6.4.0_1-1 (cam01) does not work with the
     new kernel 6.4.0-3-default: changing was 0x00000007 when it was built,
     vmlinux has 0x00000008
-error: kmp: install a cam01-kmp-default built for it in the same
+error: kmp: if there is a cam01-kmp-default for it, install it in the same
     transaction: zypper install kernel-default cam01-kmp-default
 error: kmp: or keep the old kernel: zypper addlock kernel-default
 error: kmp: nothing has changed for the next boot; to go on without it:
@@ -25,28 +25,32 @@ error: kmp: all reasons: PLAN
 /// What is typed in rpm's tests.
 const RPM: &str = "rpm -i --nodeps /tmp/kernel.rpm";
 
+/// The same with the file of the kernel that comes, on a line of its own where there is no room.
+fn with_file(expected: &str, file: &str) -> String {
+    expected.replace("PLAN", &format!("\n    kmp plan --all {file}")).replace(": \n", ":\n")
+}
+
 const MANY_LOST: &str = "\
 error: kmp: kernel 6.4.0-3-default: 1 of 27 drivers stay, 26 lost:
     cam01-kmp-default, cam02-kmp-default, cam03-kmp-default and 23 more
-error: kmp: cam01-kmp-default-1.0_k6.4.0_1-1 (cam01) does not work with the
-    new kernel 6.4.0-3-default: changing was 0x00000007 when it was built,
-    vmlinux has 0x00000008
-error: kmp: install builds of all 26 for it in the same transaction:
-    zypper update
+error: kmp: cam01-kmp-default (cam01) is lost: changing has another version
+error: kmp: cam02-kmp-default (cam02) is lost: changing has another version
+error: kmp: cam03-kmp-default (cam03) is lost: changing has another version
+error: kmp: if there are builds of all 26 for it, install them in the same
+    transaction: zypper update
 error: kmp: or keep the old kernel: zypper addlock kernel-default
 error: kmp: nothing has changed for the next boot; to go on without them:
     KMP_POLICY=warn AGAIN
-error: kmp: 25 more drivers, and all reasons: PLAN
+error: kmp: 23 more drivers, and all reasons: PLAN
 ";
 
 const MANY_LOST_WITH_A_WARNING: &str = "\
 warning: kmp: kernel 6.4.0-3-default: 1 of 27 drivers stay, 26 lost:
     cam01-kmp-default, cam02-kmp-default, cam03-kmp-default and 23 more
-warning: kmp: cam01-kmp-default-1.0_k6.4.0_1-1 (cam01) does not work with
-    the new kernel 6.4.0-3-default: changing was 0x00000007 when it was
-    built, vmlinux has 0x00000008
-warning: kmp: install builds of all 26 for it in the same transaction:
-    zypper update
+warning: kmp: cam01-kmp-default (cam01) is lost: changing has another
+    version
+warning: kmp: if there are builds of all 26 for it, install them in the
+    same transaction: zypper update
 warning: kmp: or keep the old kernel: zypper addlock kernel-default
 warning: kmp: next boot: the new kernel 6.4.0-3-default, without
     cam01-kmp-default, cam02-kmp-default, cam03-kmp-default and 23 more
@@ -59,13 +63,13 @@ RPM:     kmod-foo
 RPM: error: kmp: kmod-foo-1.0-1 (foo) does not work with the new kernel
 RPM:     5.14.0-162.el9.x86_64: changing was 0x00000007 when it was built,
 RPM:     vmlinux has 0x00000008
-RPM: error: kmp: install a kmod-foo built for it in the same transaction:
-RPM:     dnf install kernel-core kmod-foo
+RPM: error: kmp: if there is a kmod-foo for it, install it in the same
+RPM:     transaction: dnf install kernel-core kmod-foo
 RPM: error: kmp: or keep the old kernel: dnf upgrade --exclude='kernel*'
 RPM: error: kmp: nothing has changed for the next boot; to go on without it:
 RPM:     KMP_POLICY=warn dnf --assumeyes --refresh upgrade
 RPM: error: kmp: all reasons:
-RPM:     kmp plan /repo/kernel-core-5.14.0-162.el9.x86_64.rpm
+RPM:     kmp plan --all /repo/kernel-core-5.14.0-162.el9.x86_64.rpm
 ";
 
 /// All that kmp says of what a program has printed, as it stands on the terminal.
@@ -80,7 +84,7 @@ fn block(screen: &str) -> String {
     });
     let text: String = ours.map(|line| format!("{line}\n")).collect();
     // A line to type is one line, however long a path in it is.
-    let fits = |line: &str| line.chars().count() <= 80 || line.starts_with("    kmp plan /");
+    let fits = |line: &str| line.chars().count() <= 80 || line.starts_with("    kmp plan --all /");
     assert!(text.lines().all(fits), "{screen}");
     assert!(text.lines().count() <= 12, "{screen}");
     text
@@ -107,19 +111,19 @@ fn by_rpm(drivers: usize, policy: &[(&str, &str)]) -> String {
 
 #[test]
 fn rpm_with_one_lost_driver() {
-    let expected = ONE_LOST.replace("AGAIN", RPM).replace("PLAN", "kmp plan /tmp/kernel.rpm");
+    let expected = ONE_LOST.replace("AGAIN", RPM).replace("PLAN", "kmp plan --all /tmp/kernel.rpm");
     assert_eq!(by_rpm(1, &[]), expected);
 }
 
 #[test]
 fn rpm_with_26_lost_drivers() {
-    let expected = MANY_LOST.replace("AGAIN", RPM).replace("PLAN", "kmp plan /tmp/kernel.rpm");
+    let expected = with_file(&MANY_LOST.replace("AGAIN", RPM), "/tmp/kernel.rpm");
     assert_eq!(by_rpm(26, &[]), expected);
 }
 
 #[test]
 fn rpm_with_a_policy_to_warn() {
-    let expected = MANY_LOST_WITH_A_WARNING.replace("PLAN", "kmp plan /tmp/kernel.rpm");
+    let expected = with_file(MANY_LOST_WITH_A_WARNING, "/tmp/kernel.rpm");
     assert_eq!(by_rpm(26, &[("KMP_POLICY", "warn")]), expected);
 }
 
@@ -138,9 +142,8 @@ fn by_zypper(mode: Mode, drivers: usize, expected: &str) {
     let words = ["zypper", "--non-interactive", "install", "kernel-default"];
     let screen = machine.site.system.on_a_terminal(&[(variable, "1")], &words);
     let expected = expected.replace("AGAIN", &words.join(" "));
-    let expected = expected
-        .replace("PLAN", "\n    kmp plan /var/cache/zypp/packages/repo/kernel-default-6.4.0-3.x86_64.rpm");
-    assert_eq!(block(&screen), expected.replace(": \n", ":\n"), "{screen}");
+    let file = "/var/cache/zypp/packages/repo/kernel-default-6.4.0-3.x86_64.rpm";
+    assert_eq!(block(&screen), with_file(&expected, file), "{screen}");
 }
 
 #[test]

@@ -189,6 +189,9 @@ pub struct Check {
 
 #[derive(Debug, clap::Args)]
 pub struct Plan {
+    /// Print a line for each driver, however many there are, and every reason
+    #[arg(short, long)]
+    pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

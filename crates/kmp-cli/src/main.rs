@@ -120,8 +120,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
     let quiet = args.quiet > 0;
     match &args.verb {
         Verb::Status(status) => status::run(&context, status, quiet, args.verbose > 0),
-        Verb::Check(check) => check::run(&context, check, quiet),
-        Verb::Plan(plan) => plan::run(&context, plan, quiet),
+        Verb::Check(check) => check::run(&context, check, quiet, args.verbose > 0),
+        Verb::Plan(plan) => plan::run(&context, plan, quiet, args.verbose > 0),
         Verb::Hold(hold) => hold::run(&context, hold, quiet),
         Verb::Update(update) => update::run(&context, update, quiet),
         Verb::Explain(explain) => explain::run(&context, explain, quiet),

@@ -21,19 +21,26 @@ use crate::output::verdict_lines;
 use crate::verbs::kabi::because::because;
 use crate::verbs::plan::{self, OfFiles};
 
-pub fn run(context: &Context, args: &Check, quiet: bool) -> Result<Outcome, String> {
+pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
     let signed = signatures::verify(context, &args.names);
     let outcome = signatures::report(&signed, !args.json && !quiet);
-    judged(context, args, &signed, quiet).map(|judged| if judged == Outcome::Good { outcome } else { judged })
+    judged(context, args, &signed, quiet, verbose)
+        .map(|judged| if judged == Outcome::Good { outcome } else { judged })
 }
 
-fn judged(context: &Context, args: &Check, signed: &[Signed], quiet: bool) -> Result<Outcome, String> {
+fn judged(
+    context: &Context,
+    args: &Check,
+    signed: &[Signed],
+    quiet: bool,
+    verbose: bool,
+) -> Result<Outcome, String> {
     // Whether a kernel that comes costs a driver is a question of what is in use, not of every version.
     let is_plain = !args.all && !args.json && args.symvers.is_none() && args.kernels.kernels.is_empty();
     let read = match is_plain {
         false => None,
         true => match plan::of_files(context, &args.names)? {
-            OfFiles::Kernel(planned) => return plan::answer(&planned, false, quiet),
+            OfFiles::Kernel(planned) => return plan::answer(&planned, false, quiet, verbose),
             OfFiles::Other(read) => read.map(|elements| *elements),
         },
     };

@@ -16,13 +16,14 @@ use crate::outcome::Outcome;
 #[cfg(test)]
 pub use json::Plan;
 
-pub fn run(context: &Context, args: &args::Plan, quiet: bool) -> Result<Outcome, String> {
+pub fn run(context: &Context, args: &args::Plan, quiet: bool, verbose: bool) -> Result<Outcome, String> {
     let question = Question::of_names(&args.names).map_err(|e| e.to_string())?;
     let running = running_kernel(&context.root).ok();
     let planned =
         guard::plan(&context.root, context.rpm(), &mut context.loader(), &question, running.as_deref());
     context.done();
-    answer(&planned.map_err(|e| e.to_string())?, args.json, quiet)
+    let planned = planned.map_err(|e| e.to_string())?;
+    answer(&planned, args.json, quiet, args.all || verbose)
 }
 
 /// What `kmp check` is asked where nothing but package files are named.
@@ -54,12 +55,12 @@ pub fn of_files(context: &Context, names: &[OsString]) -> Result<OfFiles, String
 }
 
 /// Prints it: for people, or as JSON.
-pub fn answer(planned: &Planned, as_json: bool, quiet: bool) -> Result<Outcome, String> {
+pub fn answer(planned: &Planned, as_json: bool, quiet: bool, is_all: bool) -> Result<Outcome, String> {
     planned.problems.iter().for_each(|problem| log::warn!("{problem}"));
     if as_json {
         json::print(planned)?;
     } else if !quiet {
-        page::print(planned)?;
+        page::print(planned, is_all)?;
     }
     Ok(outcome(planned))
 }

@@ -4,12 +4,12 @@
 
 use std::fmt;
 
+use super::driver_line::{NAMED, listed};
 use super::kernels::Role;
 use super::lost::{Lost, Weight};
 use super::manager::{Manager, Tools};
 use super::policy::{Action, Finding};
 use super::remedy::Remedy;
-use super::words::{NAMED, listed};
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,11 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
     };
     let nvrs = listed(group.iter().map(|lost| lost.nvr.clone()));
     let (manager, kernel, is_one) = (tools.manager, &first.kernel, packages.len() == 1);
-    let a = if is_one { format!("a {named}") } else { format!("builds of {named}") };
+    // kmp does not know whether there is one.
+    let (there_is_one, it) = match is_one {
+        true => (format!("if there is a {named}"), "it"),
+        false => (format!("if there are builds of {named}"), "them"),
+    };
     let coming = first.kernel_package.as_deref().filter(|_| first.role == Role::Comes);
     let install = || manager.install(coming, &packages);
     Some(match &first.remedy {
@@ -100,14 +104,9 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
             manager.remove(&packages),
         ),
         Remedy::Rebuild if first.role == Role::Comes => {
-            let its = if is_one {
-                "built for it in the same transaction"
-            } else {
-                "for it in the same transaction"
-            };
-            (format!("install {a} {its}"), install())
+            (format!("{there_is_one} for it, install {it} in the same transaction"), install())
         }
-        Remedy::Rebuild => (format!("install {a} for kernel {kernel}"), install()),
+        Remedy::Rebuild => (format!("{there_is_one} for kernel {kernel}, install {it}"), install()),
         Remedy::KernelPackage { exporter, package: Some(owner) } => (
             format!(
                 "install {owner} of kernel {kernel}, too: it has {exporter}, and another build of {named} does not help"
@@ -116,28 +115,32 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
         ),
         Remedy::KernelPackage { exporter, package: None } => (
             format!(
-                "install the package of kernel {kernel} that has {exporter}, too; another build of {named} does not help"
+                "install the package of kernel {kernel} that has {exporter}, too, as another build of {named} does not \
+                 help; to look for it"
             ),
             manager.find(exporter),
         ),
         Remedy::NewerSource { symbol, exporter } => (
             format!(
-                "{symbol} was in {exporter} of the old kernel; install the package of kernel {kernel} that has it, or a \
-                 newer version of {named} that does without"
+                "{symbol} was in {exporter} of the old kernel; what helps is the package of kernel {kernel} that has it, \
+                 or a newer version of {named} that does without; to look for it"
             ),
             manager.find(exporter),
         ),
         Remedy::Licence { symbol } => (
             format!(
-                "no build of this {named} helps, since {symbol} is for GPL-compatible modules only; install a version \
-                 that does without"
+                "no build of this {named} helps, since {symbol} is for GPL-compatible modules only; if there is a version \
+                 that does without, install it"
             ),
             install(),
         ),
-        Remedy::Signature => (format!("install {a} with a signature that the kernel takes"), install()),
+        Remedy::Signature => {
+            (format!("{there_is_one} with a signature that the kernel takes, install {it}"), install())
+        }
         Remedy::OtherDriver { module } => (
             format!(
-                "install the package with {module} for kernel {kernel}, which {named} needs, in the same transaction"
+                "install the package with {module} for kernel {kernel}, which {named} needs, in the same transaction; \
+                 to look for it"
             ),
             manager.find(module),
         ),

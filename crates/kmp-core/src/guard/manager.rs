@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The lines that a person can type in the package manager at hand. Pure.
 
-use super::words::NAMED;
+use super::driver_line::NAMED;
 use crate::dialect::Dialect;
 
 /// A line with several names that is longer names none.

@@ -17,6 +17,7 @@
 
 mod advice;
 mod after;
+mod driver_line;
 mod elements;
 mod given;
 mod gone;
@@ -37,6 +38,7 @@ mod words;
 
 pub use advice::{Advice, advice};
 pub use after::Source;
+pub use driver_line::{Form, would_load};
 pub use elements::Elements;
 pub use given::{Given, Use};
 pub use incoming::{Asked, InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
@@ -50,7 +52,7 @@ pub use policy::{Action, Finding, Orders};
 pub use preview::{PackageVerdicts, Present, preview};
 pub use question::{NoQuestion, Question};
 pub use remedy::Remedy;
-pub use words::{COLUMNS, LINES, Line, block, would_load, wrapped};
+pub use words::{COLUMNS, LINES, Line, block, wrapped};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What becomes of drivers, in a line for each kernel and one for each driver. Pure.
 
+use super::driver_line::{Form, NAMED, fails, listed, would_load};
 use super::kernels::Role;
 use super::lost::Weight;
 use super::outlook::{Fate, Outlook, Prospect};
-use super::words::{fails, listed, would_load};
 
 impl Outlook {
     /// One line for people: how many drivers stay, come and are lost.
@@ -68,6 +68,11 @@ impl Outlook {
 impl Prospect {
     /// One line for people: what becomes of it in a kernel.
     pub fn line(&self, kernel: &str) -> String {
+        self.line_in(kernel, Form::Whole(NAMED))
+    }
+
+    /// The same in another form, which matters where it is lost.
+    pub fn line_in(&self, kernel: &str, form: Form) -> String {
         let modules = listed(self.modules.iter().cloned());
         let nvr = &self.nvr;
         match &self.fate {
@@ -82,7 +87,7 @@ impl Prospect {
                 let (fails, reasons) = (fails(reasons), listed(reasons.iter().map(|r| r.detail.clone())));
                 format!("{nvr} ({modules}) comes, and {fails} kernel {kernel}: {reasons}")
             }
-            Fate::Lost(lost) => lost.line(),
+            Fate::Lost(lost) => lost.line_in(form),
         }
     }
 }

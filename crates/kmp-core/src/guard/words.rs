@@ -4,25 +4,17 @@
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::advice::advice;
+use super::driver_line::{Form, NAMED};
 use super::kernels::Role;
-use super::lost::{Lost, Weight};
 use super::machine::Judged;
 use super::manager::Tools;
 use super::policy::{Action, Finding};
-use crate::abi::Reason;
-use crate::abi::rule::Kind;
 
 /// The most lines that are said of one transaction, on a terminal of [`COLUMNS`].
 pub const LINES: usize = 12;
 
 /// The columns that lines are wrapped at: 80 less what dnf writes before each line (`RPM: `).
 pub const COLUMNS: usize = 75;
-
-/// How many symbols, modules or packages a line names.
-pub(super) const NAMED: usize = 3;
-
-/// How long the names in a line may be together, if there is more than one.
-const ROOM: usize = 60;
 
 /// A message, and how loud it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,19 +76,24 @@ pub fn block(judged: &Judged, tools: &Tools, may_stop: bool) -> Vec<Line> {
     let Some(loudest) = sorted.first().map(|f| f.action) else { return Vec::new() };
     let mut parts = Parts::of(judged, &sorted, loudest, tools);
     // What does not fit is left out: the last of what is not needed first.
+    let several = sorted.iter().any(|f| f.lost.kernel != sorted[0].lost.kernel);
+    let fits = |lines: &[Line]| lines.iter().map(Line::rows).sum::<usize>() <= LINES;
     loop {
         for reasons in (1..=NAMED).rev() {
-            for shown in (1..=sorted.len()).rev() {
-                let lines = parts.with_drivers(&sorted, shown, reasons);
-                let rows: usize = lines.iter().map(Line::rows).sum();
-                // To name more drivers says more than to name more reasons of one.
-                if rows <= LINES && (shown == sorted.len() || reasons == 1) {
-                    return lines;
-                }
+            let lines = parts.with_drivers(&sorted, sorted.len(), Form::Whole(reasons));
+            if fits(&lines) {
+                return lines;
+            }
+        }
+        // To name more drivers says more than to name more reasons of one.
+        for shown in (1..=sorted.len()).rev() {
+            let lines = parts.with_drivers(&sorted, shown, Form::Short { with_kernel: several });
+            if fits(&lines) {
+                return lines;
             }
         }
         if !parts.shorten() {
-            let mut lines = parts.with_drivers(&sorted, 1, 0);
+            let mut lines = parts.with_drivers(&sorted, 1, Form::Short { with_kernel: several });
             lines.truncate(LINES);
             return lines;
         }
@@ -148,8 +145,10 @@ impl Parts {
         let boots = judged.kernels.iter().find(|k| k.boots_next && about(&k.release).is_some());
         let next_boot =
             (loudest == Action::Warn).then(|| boots.and_then(|kernel| kernel.next_boot())).flatten();
-        let plan =
-            first.kernel_file.as_ref().map(|file| format!("kmp plan {}", crate::printable(file.as_os_str())));
+        let plan = first
+            .kernel_file
+            .as_ref()
+            .map(|file| format!("kmp plan --all {}", crate::printable(file.as_os_str())));
         let more = match (&plan, first.role) {
             (Some(plan), Role::Comes) => Some(Line::with_command(loudest, "all reasons", plan.clone())),
             (None, Role::Comes) => None,
@@ -169,9 +168,9 @@ impl Parts {
         }
     }
 
-    /// All lines, with so many drivers, and so many reasons of each.
-    fn with_drivers(&self, sorted: &[Finding], shown: usize, reasons: usize) -> Vec<Line> {
-        let driver = |f: &Finding| Line::new(f.action, f.lost.line_with(reasons));
+    /// All lines, with so many drivers, each in this form.
+    fn with_drivers(&self, sorted: &[Finding], shown: usize, form: Form) -> Vec<Line> {
+        let driver = |f: &Finding| Line::new(f.action, f.lost.line_in(form));
         let mut lines: Vec<Line> = self.summaries.clone();
         lines.extend(sorted[..shown].iter().map(driver));
         let mut more = self.more.clone();
@@ -204,101 +203,5 @@ impl Parts {
             return true;
         }
         false
-    }
-}
-
-/// The first few, and how many more there are.
-pub(super) fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
-    let (total, mut first, mut shown) = (names.len(), String::new(), 0);
-    for name in names.take(NAMED) {
-        if shown > 0 && first.len() + name.len() > ROOM {
-            break;
-        }
-        first = if shown == 0 { name } else { format!("{first}, {name}") };
-        shown += 1;
-    }
-    if total > shown { format!("{first} and {} more", total - shown) } else { first }
-}
-
-/// What is not linked, though the kernel would load it, for what it breaks.
-pub fn would_load(reasons: &[Reason]) -> bool {
-    !reasons.is_empty() && reasons.iter().all(|r| r.rule.kind() == Kind::Policy)
-}
-
-/// How a version that a kernel does not get fails.
-pub(super) fn fails(reasons: &[Reason]) -> &'static str {
-    if would_load(reasons) { "is not linked into" } else { "does not work with" }
-}
-
-impl Lost {
-    /// One line for people: which driver, which kernel, the first reasons and how many more, and what it matters for.
-    pub fn line(&self) -> String {
-        self.line_with(NAMED)
-    }
-
-    /// The same with so many reasons; with none, nothing is said of reasons at all.
-    fn line_with(&self, reasons: usize) -> String {
-        let modules = listed(self.modules.iter().cloned());
-        let used = if self.needed_for.holds_root {
-            ", needed for the root file system"
-        } else if self.needed_for.holds_network {
-            ", needed for the network"
-        } else if self.needed_for.is_loaded {
-            ", loaded now"
-        } else {
-            ""
-        };
-        let kernel = match self.role {
-            Role::Comes => format!("the new kernel {}", self.kernel),
-            Role::Asked | Role::Stays | Role::Goes => format!("kernel {}", self.kernel),
-        };
-        if let Some(maker) = self.made_by {
-            let maker = maker.as_str();
-            return format!(
-                "{} ({modules}) is built on this machine by {maker}: {kernel} has it once that is done",
-                self.nvr
-            );
-        }
-        let instead = listed(self.instead.iter().cloned());
-        if self.weight == Weight::None {
-            return format!(
-                "{} ({modules}{used}) does not work with {kernel}, which has {instead} of its own",
-                self.nvr
-            );
-        }
-        let mut line = match &self.failing {
-            None if self.role == Role::Goes => {
-                format!(
-                    "{} ({modules}{used}) would be erased with {kernel}, the last one that it works with",
-                    self.nvr
-                )
-            }
-            None if self.is_erased && self.role == Role::Stays => {
-                format!("{} ({modules}{used}) would be erased, and works with {kernel}", self.nvr)
-            }
-            None if self.is_erased => {
-                format!("{} ({modules}{used}) would be erased, also for {kernel}", self.nvr)
-            }
-            None => format!("{} ({modules}{used}): no version of it would be left for {kernel}", self.nvr),
-            Some(failing) => {
-                let details: Vec<_> = self.reasons.iter().take(reasons).map(|r| r.detail.as_str()).collect();
-                let more = match (reasons, self.reasons.len().saturating_sub(reasons)) {
-                    (0, _) => String::new(),
-                    (_, 0) => format!(": {}", details.join("; ")),
-                    (_, more) => format!(": {}; and {more} more", details.join("; ")),
-                };
-                format!("{failing} ({modules}{used}) {} {kernel}{more}", fails(&self.reasons))
-            }
-        };
-        if self.failing.as_ref().is_some_and(|failing| *failing != self.nvr) && self.role == Role::Stays {
-            line = format!("{line}; {}, which does, would go", self.nvr);
-        }
-        if !self.instead.is_empty() {
-            line = format!("{line}; {kernel} has {instead} of its own");
-        }
-        if let (Weight::Warning, Some(kept)) = (self.weight, &self.kept_in) {
-            line = format!("{line}; kernel {kept} has the driver");
-        }
-        line
     }
 }

@@ -143,32 +143,36 @@ impl Shown {
     }
 }
 
-/// The commands that mend what is wrong, each complete; nothing where none does.
-pub fn commands(kmps: &List<KmpId, InstalledKmp>, faults: &[Fault<'_>], dialect: Dialect) -> Vec<String> {
+/// What to do about what is wrong, each with the line to type at its end; nothing where nothing helps.
+pub fn ways_out(kmps: &List<KmpId, InstalledKmp>, faults: &[Fault<'_>], dialect: Dialect) -> Vec<String> {
     /// More than these are updated with all else.
     const NAMED: usize = 3;
-    let by_sync = |standing: &Standing| standing.state == State::Unlinked || standing.is_linked_wrongly();
-    let sync = faults.iter().any(|fault| by_sync(&fault.shown.standing)).then(|| "kmp sync".to_string());
-    let names = |wanted: State| -> Vec<&str> {
-        let of_state =
-            faults.iter().filter(|f| f.shown.standing.is_fault && f.shown.standing.state == wanted);
-        let shipped = of_state.map(|f| &kmps[f.kmp]).filter(|k| k.is_packaged() && k.kind == Kind::Shipped);
-        let names: BTreeSet<&str> = shipped.map(|kmp| kmp.package.name.as_str()).collect();
-        names.into_iter().collect()
-    };
-    let command = |wanted, all: &str, named: &str| {
-        let names = names(wanted);
-        match names.len() {
-            0 => None,
-            1..=NAMED => Some(format!("{named} {}", names.join(" "))),
-            _ if all.is_empty() => Some(format!("{named} {}", names.join(" "))),
-            _ => Some(all.to_string()),
-        }
-    };
     let (update, reinstall) = match dialect {
         Dialect::Suse => ("zypper update", "zypper install --force"),
         Dialect::RedHat => ("dnf upgrade", "dnf reinstall"),
     };
-    let update = command(State::Refused, update, update);
-    sync.into_iter().chain(update).chain(command(State::Broken, "", reinstall)).collect()
+    let by_sync = |standing: &Standing| standing.state == State::Unlinked || standing.is_linked_wrongly();
+    let sync = faults.iter().any(|fault| by_sync(&fault.shown.standing));
+    let names = |wanted: &[State]| -> Vec<&str> {
+        let of_state =
+            faults.iter().filter(|f| f.shown.standing.is_fault && wanted.contains(&f.shown.standing.state));
+        let shipped = of_state.map(|f| &kmps[f.kmp]).filter(|k| k.is_packaged() && k.kind == Kind::Shipped);
+        let names: BTreeSet<&str> = shipped.map(|kmp| kmp.package.name.as_str()).collect();
+        names.into_iter().collect()
+    };
+    let mut ways = Vec::new();
+    ways.extend(sync.then(|| "To mend it: kmp sync".to_string()));
+    // kmp does not know whether there is one.
+    let unfit = names(&[State::Refused, State::Breaks]);
+    match unfit.as_slice() {
+        [] => {}
+        [one] => ways.push(format!("If there is a newer build: {update} {one}")),
+        some if some.len() <= NAMED => {
+            ways.push(format!("If there are newer builds: {update} {}", some.join(" ")));
+        }
+        _ => ways.push(format!("If there are newer builds: {update}")),
+    }
+    let broken = names(&[State::Broken]);
+    ways.extend((!broken.is_empty()).then(|| format!("To mend it: {reinstall} {}", broken.join(" "))));
+    ways
 }

@@ -52,8 +52,7 @@ pub fn verdict(
     let mut lines = vec![format!("{head}: {}", wrong.join(", "))];
     lines.extend(at_next_boot(survey, rows, machine));
     let dialect = survey.inventory.conventions.dialect;
-    let commands = drivers::commands(&survey.inventory.kmps, faults, dialect);
-    lines.extend(commands.iter().map(|command| format!("To mend it: {command}")));
+    lines.extend(drivers::ways_out(&survey.inventory.kmps, faults, dialect));
     Verdict { is_good: false, lines }
 }
 
