@@ -39,7 +39,7 @@ fn what_is_printed_is_what_the_schemas_say() {
     root.symlink(&dangling, format!("/usr/lib/modules/{OLD}/updates/gone.ko"));
     root.write("severities", "drivers/* PASS\nfoo_* PASS\n");
     let [registry, out] = ["registry", "out"].map(|path| root.join(path).to_str().unwrap().to_string());
-    let kmp = one_module("foo", "1", &old, 7).build();
+    let kmp = one_module("foo", "1", &old, 7);
     let add = ["registry", "add", "--registry", &registry, "--provider", "acme", "--contact", "a@b.example"];
     ends(&root, &[&add[..], &[kmp.path().to_str().unwrap()]].concat(), 0);
     let [rules, clash] = ["severities", &format!("usr/lib/modules/{SAME}/extra/clash.ko")]

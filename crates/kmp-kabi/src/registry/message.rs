@@ -79,8 +79,8 @@ impl Mail {
             .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
             .collect();
         let mut lines = vec![
-            format!("From: {from}"),
-            format!("To: {}", self.to.join(", ")),
+            format!("From: {}", ascii(from)),
+            format!("To: {}", ascii(&self.to.join(", "))),
             format!("Subject: [kmp] {}", ascii(&self.subject)),
             format!("Date: {}", rfc5322(seconds)),
             // For the feed, which is made of the messages.
