@@ -5,7 +5,7 @@ use kmp_core::abi::{
     Facts, IndexFacts, Module, Rebuild, SymbolTable, image_exports, loaded_parts, signature,
 };
 use kmp_core::fuzz;
-use kmp_core::index::listed::lines;
+use kmp_core::index::listed::{aliases, lines};
 use kmp_core::index::trie::Trie;
 use kmp_core::unpack::inflate;
 
@@ -78,5 +78,8 @@ pub fn modules_dep(data: &[u8]) {
             assert!(line.starts_with(path) && line.paths().all(|longer| longer.starts_with(path)));
         }
         line.needs().for_each(|path| assert!(!path.is_empty()));
+    }
+    for (pattern, module) in aliases(data) {
+        assert!(!module.contains(&b' ') && pattern.len() + module.len() < data.len());
     }
 }

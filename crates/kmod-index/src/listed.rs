@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! What `modules.dep` says, line by line. Names are taken as depmod writes them: with neither escapes nor quotes, so that what
+//! What depmod's texts say, line by line: `modules.dep`, `modules.alias`, `modules.symbols`. Names are taken as depmod writes them: with neither escapes nor quotes, so that what
 //! follows a colon or a blank in a name cannot be told from what follows the name.
 
 /// The longest path and the longest name of a file, in bytes.
@@ -29,6 +29,23 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
         let line = &text[start..end];
         start = (end + 1).min(text.len());
         Line(line)
+    })
+}
+
+/// The patterns of `modules.alias`, each with its module's name; of `modules.symbols` each exported symbol, behind `symbol:`, with the
+/// module that exports it.
+///
+/// ```
+/// let text = b"# Aliases for symbols, used by symbol_request().\nalias symbol:mii_link_ok mii\n";
+/// let exporters: Vec<_> = kmod_index::listed::aliases(text).collect();
+/// assert_eq!(exporters, [(&b"symbol:mii_link_ok"[..], &b"mii"[..])]);
+/// ```
+pub fn aliases(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines(text).filter_map(|line| {
+        // A pattern may have blanks in it, a module's name not.
+        let rest = line.0.strip_prefix(b"alias ")?;
+        let at = memchr::memrchr(b' ', rest)?;
+        Some((&rest[..at], &rest[at + 1..]))
     })
 }
 
@@ -103,6 +120,15 @@ mod tests {
         assert_eq!(paths(&format!("{}.ko: b.ko", "n".repeat(253))).len(), 0);
         assert_eq!(paths(&format!("{}a.ko: b.ko", "d/".repeat(3000))).len(), 0);
         assert_eq!(paths(&"a.ko:".repeat(1000)).len(), 51);
+    }
+
+    #[test]
+    fn aliases_are_all_that_stands_before_the_last_blank() {
+        let text = b"# alias a b\nalias pci:v1d* one\nalias dmi:*A B* two\nalias none\nsoftdep a pre: b\nalias fs-x xfs";
+        let read: Vec<_> = aliases(text).collect();
+        let expected: [(&[u8], &[u8]); 3] =
+            [(b"pci:v1d*", b"one"), (b"dmi:*A B*", b"two"), (b"fs-x", b"xfs")];
+        assert_eq!(read, expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use kmp_core::abi::modalias;
 use kmp_core::in_use::InUse;
+use kmp_core::index::listed::aliases;
 use kmp_core::root::Root;
 
 pub use drivers::{Claimant, Drivers, InTree, least, word};
@@ -38,12 +39,8 @@ impl Claims {
     pub fn of_kernel(root: &Root, dir: &Path) -> Self {
         let mut claims = Self::default();
         let text = root.read_if_there(&dir.join("modules.alias"), LIMIT).ok().flatten().unwrap_or_default();
-        for line in String::from_utf8_lossy(&text).lines() {
-            // `alias PATTERN MODULE`; a pattern may have blanks in it, a module not.
-            let Some((pattern, module)) = line.strip_prefix("alias ").and_then(|l| l.rsplit_once(' ')) else {
-                continue;
-            };
-            claims.add(pattern, module);
+        for (pattern, module) in aliases(&text) {
+            claims.add(&String::from_utf8_lossy(pattern), &String::from_utf8_lossy(module));
         }
         claims
     }

@@ -33,7 +33,7 @@ pub struct Scenario {
     pub always: Vec<&'static str>,
     /// Only calls after strace has printed this.
     pub from: Option<&'static str>,
-    /// In the quick form, only every so many-th call of the program.
+    /// In the quick form, only every so many-th call of the program, and all by which something takes another's place.
     pub own_step: usize,
     /// In the quick form, only every so many-th call of the programs that it starts.
     pub inside_step: usize,
@@ -91,7 +91,7 @@ impl Scenario {
             temporary,
             always: Vec::new(),
             from: None,
-            own_step: 1,
+            own_step: 2,
             inside_step: 60,
             whole: true,
             faults: vec![Fault::Kill],
@@ -166,7 +166,8 @@ impl Scenario {
             }
         };
         let calls = Calls::read(&text, self.from, one_of, first);
-        let own = calls.own.into_iter().step_by(own_step);
+        let is_taken = |(at, call): &(usize, Call)| at % own_step == 0 || call.name.starts_with("rename");
+        let own = calls.own.into_iter().enumerate().filter(is_taken).map(|(_, call)| call);
         own.chain(calls.inside.into_iter().skip(first % inside_step).step_by(inside_step)).collect()
     }
 

@@ -70,18 +70,22 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let kmp = install::target().join("release/kmp");
     let (check_root, sync_root) = roots::make(&base);
     let mut rows = Vec::new();
-    check(&base, &kmp, &check_root, rounds.max(3), &mut rows)?;
-    changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
-    index::rows(&kmp, &sync_root, rounds.div_ceil(2).max(3), &mut rows)?;
-    idle(&base, &kmp, &sync_root, rounds.max(3), &mut rows)?;
-    plugin::rows(rounds.max(3), plugin, &mut rows)?;
-    // Minutes in shell: a few rounds tell enough.
-    deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), &mut rows)?;
-
+    let all = |rows: &mut Vec<Row>| {
+        check(&base, &kmp, &check_root, rounds.max(3), rows)?;
+        changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?;
+        index::rows(&kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?;
+        idle(&base, &kmp, &sync_root, rounds.max(3), rows)?;
+        plugin::rows(rounds.max(3), plugin, rows)?;
+        // Minutes in shell: a few rounds say enough.
+        deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), rows)
+    };
+    // What was measured until something failed is shown, too.
+    let end: Result<(), String> = all(&mut rows);
     println!("\n| what | bound | measured: median (min–max) | |\n| --- | --- | --- | --- |");
     for Row { what, bound, measured, good } in &rows {
         println!("| {what} | {bound} | {measured} | {} |", if *good { "ok" } else { "**missed**" });
     }
+    end?;
     match rows.iter().filter(|r| !r.good).count() {
         0 => Ok(()),
         missed => Err(format!("{missed} bounds missed")),

@@ -40,10 +40,12 @@ const LONG: &[(&str, &str)] = &[
     ("e2e", "hostile_fuzz::"),
     ("e2e", "hostile_modules::"),
     ("e2e", "hostile_paths::"),
+    ("e2e", "initrd::a_hostile_initrd_takes_no_memory"),
     ("e2e", "killed::"),
     ("e2e", "read_faults::"),
     ("plugin", "budgets::"),
     ("plugin", "read_faults::"),
+    ("repo", "hostile::"),
 ];
 
 /// What is run on a release that changes from day to day: what is closest to rpm, zypper and dnf.
