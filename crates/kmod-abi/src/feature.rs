@@ -42,9 +42,11 @@ pub enum Feature {
     /// Users of a proprietary module's symbols count as proprietary (`inherit_taint`).
     InheritsTaint,
     /// The size of `struct module` is compared, and it, `.modinfo` and the symbol table may be there once only
-    /// (`elf_validity_check`).
+    /// (`elf_validity_check`). Came with 6.4-rc1: "module: add sanity check for ELF module section", and "move more elf validity
+    /// checks to `elf_validity_check()`" (tag modules-6.4-rc1). Linux 6.3 and before take the first of several.
     StructSize,
-    /// Sections of one name are refused, as their files in `/sys/module` cannot be made (`mod_sysfs_setup`).
+    /// Sections of one name are refused, as their files in `/sys/module` cannot be made (`mod_sysfs_setup`): since 6.12.0. "module:
+    /// abort module loading when sysfs setup suffer errors" is in tag modules-6.12-rc1; before, `add_sect_attrs` returned nothing.
     SectionFiles,
     /// `.BTF` may bring a base of its own (`.BTF.base`), of which the kernel looks for its own types by name.
     BtfBase,

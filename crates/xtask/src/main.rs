@@ -14,6 +14,7 @@ mod install_tree;
 mod judge;
 mod kabi;
 mod kmps;
+mod libdnf5;
 mod linked;
 mod plugin;
 mod privilege;

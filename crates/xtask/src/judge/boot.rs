@@ -23,7 +23,7 @@ pub struct Machine {
     /// The root that `kmp` is asked about.
     pub root: PathBuf,
     /// More for the kernel's command line.
-    pub arguments: &'static str,
+    pub arguments: String,
     /// How often it may be booted: a module can bring it down.
     pub most_boots: usize,
 }

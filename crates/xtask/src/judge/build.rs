@@ -40,8 +40,9 @@ impl Set {
 fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
     let mut make = Command::new("make");
     make.arg("-s").arg("-j2").arg("-C").arg(&kernel.headers).arg(format!("M={}", dir.display()));
-    // What nothing exports, and users of names that are too long, shall be built all the same.
-    make.args(["KBUILD_MODPOST_WARN=1", "modules"]);
+    // What nothing exports, and users of names that are too long, shall be built all the same; also what imports no namespace,
+    // for which the modpost of 5.10 has a switch of its own.
+    make.args(["KBUILD_MODPOST_WARN=1", "CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y", "modules"]);
     // BTF takes pahole, and the kernel's own.
     if !kernel.headers.join("vmlinux").exists() {
         make.arg("CONFIG_DEBUG_INFO_BTF_MODULES=");

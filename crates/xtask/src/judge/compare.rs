@@ -43,7 +43,14 @@ pub type Opinions = HashMap<(String, PathBuf), Opinion>;
 /// # Errors
 /// kmp fails, or its answer is not what it is documented to be.
 pub fn kmp(program: &Path, root: &Path, releases: &[&str], what: &[&Path]) -> Result<Opinions> {
-    let mut command = Command::new(program);
+    kmp_by(Command::new(program), root, releases, what)
+}
+
+/// The same; `command` is `kmp`, or what runs it.
+///
+/// # Errors
+/// See [`kmp`].
+pub fn kmp_by(mut command: Command, root: &Path, releases: &[&str], what: &[&Path]) -> Result<Opinions> {
     command.arg("--root").arg(root).arg("check").arg("--json");
     for release in releases {
         command.args(["--kernel", release]);

@@ -303,7 +303,7 @@ fn machines(places: &Places, kernels: &[Fetched]) -> Result<Vec<Machine>> {
             label: k.release.clone(),
             kernel: k.clone(),
             root: places.root.clone(),
-            arguments: "",
+            arguments: String::new(),
             most_boots: 8,
         })
         .collect();
@@ -318,7 +318,7 @@ fn machines(places: &Places, kernels: &[Fetched]) -> Result<Vec<Machine>> {
     fs::remove_file(&config)?;
     fs::write(&config, text.replace("# CONFIG_MODULE_SIG_FORCE is not set", "CONFIG_MODULE_SIG_FORCE=y"))?;
     let label = format!("{} sig_enforce", kernel.release);
-    machines.push(Machine { label, kernel, root, arguments: "module.sig_enforce=1", most_boots: 8 });
+    machines.push(Machine { label, kernel, root, arguments: "module.sig_enforce=1".into(), most_boots: 8 });
     Ok(machines)
 }
 

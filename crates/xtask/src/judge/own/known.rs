@@ -11,7 +11,7 @@ pub struct Known {
     pub set: &'static str,
     /// The module in it; empty: any.
     pub module: &'static str,
-    /// The kernels; empty: all.
+    /// The machines: kernels, however they are booted, or with what is added to the command line; empty: all.
     pub on: &'static [&'static str],
     pub why: &'static str,
     /// The row of docs/loader-rules.md: how its first cell begins.
@@ -56,20 +56,23 @@ pub const KNOWN: &[Known] = &[
     deliberate("signature-sound-twice", SIGNED, VERIFIES, "the signature verifies"),
     deliberate(
         "signature-other-key*",
-        &["enforced"],
+        ENFORCING,
         "whether a kernel knows a key is said in a warning",
         "the key is known where signatures are enforced",
     ),
 ];
 
 /// The kernels before 6.14, which check less of a file.
-const OLDER: &[&str] = &["strict", "old", "unversioned", "forced", "signed", "types", "mismatch", "live"];
+const OLDER: &[&str] = &["strict", "old", "unversioned", "lenient", "types", "mismatch"];
 
 /// The kernels before 6.12.
 const OLDEST: &[&str] = &["strict", "old"];
 
 /// Those that check signatures.
-const SIGNED: &[&str] = &["enforced", "signed"];
+const SIGNED: &[&str] = &["enforced", "lenient"];
+
+/// Those that take signed modules only.
+const ENFORCING: &[&str] = &["enforced", "lenient module.sig_enforce=1", "lenient lockdown=integrity"];
 
 const VERIFIES: &str = "a signature is not verified: that needs the kernel's keys";
 
@@ -85,19 +88,20 @@ const fn deliberate(
 }
 
 impl Known {
-    fn is_of(&self, set: &str, module: &str, variant: &str) -> bool {
+    fn is_of(&self, set: &str, module: &str, machine: &str) -> bool {
+        let variant = machine.split(' ').next().unwrap_or_default();
         let of_set = match self.set.split_once('*') {
             Some((start, end)) => set.starts_with(start) && set.ends_with(end),
             None => set == self.set,
         };
         of_set
             && (self.module.is_empty() || self.module == module)
-            && (self.on.is_empty() || self.on.contains(&variant))
+            && (self.on.is_empty() || self.on.contains(&machine) || self.on.contains(&variant))
     }
 
-    /// That of a module on a kernel.
-    pub fn find(set: &str, module: &str, variant: &str) -> Option<&'static Self> {
-        KNOWN.iter().find(|known| known.is_of(set, module, variant))
+    /// That of a module on a machine, by its label.
+    pub fn find(set: &str, module: &str, machine: &str) -> Option<&'static Self> {
+        KNOWN.iter().find(|known| known.is_of(set, module, machine))
     }
 }
 

@@ -9,6 +9,7 @@ mod archive;
 mod cases;
 mod kernel;
 mod known;
+mod running;
 mod signing;
 mod variants;
 
@@ -87,18 +88,14 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
     let mut machines = Vec::new();
     for small in &kernels {
         clock.say(&format!("{}: {}", small.variant.name, small.variant.about));
-        let machine = Machine {
-            label: small.variant.name.into(),
-            kernel: small.kernel.clone(),
-            root: small.places.root.clone(),
-            // The check fails where the machine is busy with other things.
-            arguments: "no_timer_check",
-            most_boots: 40,
-        };
-        for (key, cell) in column(small, &machine, &program, &clock)? {
-            table.rows.entry(key).or_default().insert(machines.len(), cell);
+        let sets = sets(small, &clock)?;
+        for booted in [""].iter().chain(small.variant.boots) {
+            let machine = running::machine(small, booted)?;
+            for (key, cell) in column(small, &machine, &sets, &program, &clock)? {
+                table.rows.entry(key).or_default().insert(machines.len(), cell);
+            }
+            machines.push(machine);
         }
-        machines.push(machine);
     }
     let figures = table.print(&machines);
     for ((set, module, _), cells) in &table.rows {
@@ -107,8 +104,9 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
         }
     }
     let modules = table.rows.len();
+    per_machine(&table, &machines);
     println!(
-        "\n{modules} modules, {} kernels of our own: {} pairs, {} loaded, {} refused; kmp disagrees with the kernel on \
+        "\n{modules} modules, {} machines with kernels of our own: {} pairs, {} loaded, {} refused; kmp disagrees with the kernel on \
          {}, and {} deliberately; not heard: {}.",
         machines.len(),
         figures.pairs,
@@ -129,25 +127,49 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
 
 type Column = BTreeMap<(String, String, String), Cell>;
 
-/// What kmp and the kernel say of every module.
-fn column(small: &Small, machine: &Machine, program: &Path, clock: &Clock) -> Result<Column> {
+/// The pairs of each machine.
+fn per_machine(table: &Table, machines: &[Machine]) {
+    println!();
+    for (i, machine) in machines.iter().enumerate() {
+        let cells = table.rows.values().filter_map(|cells| cells.get(&i));
+        let heard: Vec<&Cell> = cells.filter(|cell| cell.word.unheard.is_none()).collect();
+        let loaded = heard.iter().filter(|cell| cell.word.accepts()).count();
+        let deliberate = heard.iter().filter(|cell| cell.known.is_some()).count();
+        let wrong = heard.iter().filter(|cell| cell.known.is_none() && cell.agreed().is_err()).count();
+        println!(
+            "{} ({}): {} pairs, {loaded} loaded; {wrong} disagreements, and {deliberate} deliberate ones",
+            machine.label,
+            machine.kernel.release,
+            heard.len()
+        );
+    }
+}
+
+/// The modules for a kernel.
+fn sets(small: &Small, clock: &Clock) -> Result<Vec<Set>> {
     let (places, kernel) = (&small.places, &small.kernel);
-    for name in ["sets", "depmod", "boot"] {
+    for name in ["sets", "depmod", "boot", "running"] {
         run::fresh(&places.work().join(name))?;
     }
     boot::build_init(places)?;
     let specs = cases::all(small);
     let sets = build::own(places, kernel, &specs, None)?;
-    if small.has("MODULE_SIG_FORCE") {
+    if small.has("MODULE_SIG") {
         signing::sign_all(small, &specs, &sets)?;
     }
     clock.say(&format!(
         "{}: {} modules in {} sets",
-        machine.label,
+        small.variant.name,
         sets.iter().map(|s| s.files.len()).sum::<usize>(),
         sets.len()
     ));
-    let answers = run::each(&sets, |set| judge_set(small, program, set));
+    Ok(sets)
+}
+
+/// What kmp and the kernel say of every module.
+fn column(small: &Small, machine: &Machine, sets: &[Set], program: &Path, clock: &Clock) -> Result<Column> {
+    let (places, kernel) = (&small.places, &small.kernel);
+    let answers = run::each(sets, |set| judge_set(small, machine, program, set));
     let mut judged = Vec::new();
     for answer in answers {
         judged.push(answer?);
@@ -182,7 +204,7 @@ fn column(small: &Small, machine: &Machine, program: &Path, clock: &Clock) -> Re
         }
         let mut cell = Cell { opinion, word, depmod: !complaints.contains_key(&below), known: None };
         if cell.word.unheard.is_none() && cell.agreed().is_err() {
-            cell.known = Known::find(&set.name, &name, small.variant.name);
+            cell.known = Known::find(&set.name, &name, &machine.label);
         }
         column.insert((set.name.clone(), name, String::new()), cell);
     }
@@ -201,12 +223,18 @@ fn is_builtin(small: &Small, name: &str) -> Result<bool> {
 type Judged = (boot::Deps, compare::Complaints, compare::Opinions);
 
 /// What depmod and kmp say of a set, by itself.
-fn judge_set(small: &Small, program: &Path, set: &Set) -> Result<Judged> {
+fn judge_set(small: &Small, machine: &Machine, program: &Path, set: &Set) -> Result<Judged> {
     let kernel = &small.kernel;
     let tree = small.places.work().join("depmod").join(&set.name);
     // Of modules that need each other depmod writes no index.
     let (complaints, deps) = compare::depmod(kernel, &tree, &[set]).unwrap_or_default();
     std::fs::remove_dir_all(&tree)?;
-    let opinions = compare::kmp(program, &small.places.root, &[&kernel.release], &[&set.dir])?;
+    let releases = [kernel.release.as_str()];
+    let opinions = match running::is_as_it_is(machine) {
+        true => compare::kmp(program, &small.places.root, &releases, &[&set.dir])?,
+        false => {
+            compare::kmp_by(running::on(small, machine, program)?, Path::new("/"), &releases, &[&set.dir])?
+        }
+    };
     Ok((deps, complaints, opinions))
 }

@@ -14,6 +14,8 @@ pub struct Variant {
     pub moves: bool,
     /// What is set besides [`BASE`].
     pub options: &'static [&'static str],
+    /// Command lines with which it is booted besides the plain one, a parameter each.
+    pub boots: &'static [&'static str],
     /// Is it one of those that each run of the tests takes?
     pub in_tests: bool,
 }
@@ -44,22 +46,34 @@ pub const VARIANTS: &[Variant] = &[
             "MODULE_SIG_ALL=y",
             "MODULE_SIG_SHA256=y",
         ],
+        boots: &[],
         in_tests: true,
     },
     stable("old", "bullseye", "an old series, with versions of symbols", &["MODVERSIONS=y"]),
-    stable("unversioned", "trixie", "no versions of symbols", &["SMP=y"]),
     stable(
-        "forced",
+        "unversioned",
         "trixie",
-        "modules without versions are taken, and namespaces need no import",
-        &["MODVERSIONS=y", "MODULE_FORCE_LOAD=y", "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y"],
+        "no versions of symbols, and live patches",
+        &["SMP=y", "FTRACE=y", "FUNCTION_TRACER=y", "DYNAMIC_FTRACE=y", "KALLSYMS_ALL=y", "LIVEPATCH=y"],
     ),
-    stable(
-        "signed",
-        "trixie",
-        "signatures are checked, and not wanted",
-        &["MODVERSIONS=y", "MODULE_SIG=y", "MODULE_SIG_ALL=y", "MODULE_SIG_SHA256=y"],
-    ),
+    Variant {
+        boots: &["module.sig_enforce=1", "lockdown=integrity"],
+        ..stable(
+            "lenient",
+            "trixie",
+            "signatures are read and not wanted, versions may be missing, and namespaces need no import",
+            &[
+                "MODVERSIONS=y",
+                "MODULE_FORCE_LOAD=y",
+                "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y",
+                "MODULE_SIG=y",
+                "MODULE_SIG_ALL=y",
+                "MODULE_SIG_SHA256=y",
+                "SECURITY=y",
+                "SECURITY_LOCKDOWN_LSM=y",
+            ],
+        )
+    },
     stable(
         "types",
         "trixie",
@@ -78,22 +92,15 @@ pub const VARIANTS: &[Variant] = &[
             "MODULE_ALLOW_BTF_MISMATCH=y",
         ],
     ),
-    stable(
-        "live",
-        "trixie",
-        "live patches",
-        &["FTRACE=y", "FUNCTION_TRACER=y", "DYNAMIC_FTRACE=y", "KALLSYMS_ALL=y", "LIVEPATCH=y"],
-    ),
     Variant {
         moves: true,
         ..stable(
-            "extended",
-            "testing",
-            "versions in the extended form only",
+            "next",
+            "trixie-backports",
+            "the newest series that was released: versions in the extended form only",
             &["MODVERSIONS=y", "EXTENDED_MODVERSIONS=y"],
         )
     },
-    Variant { moves: true, ..stable("next", "experimental", "a series to come", &["MODVERSIONS=y"]) },
 ];
 
 const fn stable(
@@ -102,7 +109,7 @@ const fn stable(
     about: &'static str,
     options: &'static [&'static str],
 ) -> Variant {
-    Variant { name, about, suite, moves: false, options, in_tests: false }
+    Variant { name, about, suite, moves: false, options, boots: &[], in_tests: false }
 }
 
 /// What each of them has: the least with which it boots to a program of ours, with modules and a serial console. What a
