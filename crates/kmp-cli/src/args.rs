@@ -231,8 +231,11 @@ pub struct Update {
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Take away what earlier runs have written
+    /// Then run the distribution's own program: `zypper update`, `dnf upgrade`
     #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json"])]
+    pub apply: bool,
+    /// Take away what earlier runs have written
+    #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
     pub clear: bool,
     /// Print JSON
     #[arg(long)]

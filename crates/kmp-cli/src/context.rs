@@ -4,6 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use kmp_core::dialect::Dialect;
 use kmp_core::initrd::Settings;
 use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
 use kmp_core::printable;
@@ -64,6 +65,11 @@ impl Context {
             None => rpm.no_keys(),
         };
         keys.map_err(|why| why.to_string())
+    }
+
+    /// The dialect, where it is known.
+    pub fn dialect(&self) -> Option<Dialect> {
+        kmp_core::config::dialect(&self.root, &mut Vec::new()).ok()?.known().ok()
     }
 
     pub fn loader(&self) -> Loader<'_> {
