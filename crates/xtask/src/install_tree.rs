@@ -19,6 +19,7 @@ mod link;
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
+    ("packaging/journal/kmp.catalog",    "/usr/lib/systemd/catalog/kmp.catalog", 0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
     ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kernel-kmp", 0o644),
     ("packaging/macros.kmp-suse",        "/usr/lib/rpm/macros.d/macros.kernel-kmp-suse", 0o644),
@@ -66,8 +67,9 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first; those in `/run` are made at boot, the cache when it is needed.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp"];
+/// What is empty at first; those in `/run` are made at boot, the cache and the history when they are needed.
+const DIRECTORIES: &[&str] =
+    &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp", "/var/log/kmp"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

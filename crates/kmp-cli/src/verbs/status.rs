@@ -17,7 +17,7 @@ use kmp_core::state::State;
 use kmp_core::survey::Survey;
 
 use self::drivers::{Fault, Loose, Row, Standings};
-use self::machine::Machine;
+use self::machine::{LastRun, Machine};
 use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
 use crate::context::Context;
@@ -84,7 +84,8 @@ fn report<'s>(
         survey.kernels.iter().map(|k| kernel(&k.kernel.release, machine)).collect();
     let rows = drivers::rows(kmps, all);
     let faults = drivers::faults(kmps, all);
-    let verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    let mut verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    verdict.lines.extend(machine.last_run.as_ref().map(LastRun::line));
     let mut lists = vec![("modules that no package owns", of_nobody(loose, is_all))];
     lists.push(("kernels that are held back", held.iter().map(of_held).collect()));
     if is_all {

@@ -14,7 +14,7 @@ mod shown;
 mod switch;
 mod written;
 
-pub use depmod::{Depmod, DepmodError, Place};
+pub use depmod::{Depmod, DepmodError, Place, Written};
 pub use fetch::fetch_metadata;
 pub use initrd::{
     ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,

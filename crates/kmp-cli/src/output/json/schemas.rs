@@ -10,7 +10,7 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, devices, doctor, explain, initrd, kabi, key, plan, registry, status, sync, update,
+    check, devices, doctor, explain, history, initrd, kabi, key, plan, registry, status, sync, update,
 };
 
 /// The names of all rules.
@@ -53,6 +53,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
+        ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
         ("registry-check", whole::<registry::document::Report>("registry check")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
