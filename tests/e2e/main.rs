@@ -12,6 +12,7 @@ mod defects;
 mod depmod_runs;
 mod devices;
 mod divert;
+mod doctor;
 mod explain;
 mod hostile;
 mod hostile_budgets;

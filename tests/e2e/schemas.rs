@@ -20,6 +20,9 @@ for schema, document in zip(sys.argv[1::2], sys.argv[2::2]):
 
 /// Of a verb's verb, both.
 fn schema_of(args: &[&str]) -> String {
+    if args.contains(&"--support") {
+        return "support".into();
+    }
     if args[0] == "kabi" { args[..2].join("-") } else { args[0].into() }
 }
 
@@ -45,6 +48,8 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["check"],
         &["plan"],
         &["devices"],
+        &["doctor"],
+        &["status", "--support"],
         &["key", "list"],
         &["explain", "--kernel", OTHER, "foo"],
         &["explain", "--kernel", SAME, "strange"],

@@ -265,6 +265,41 @@ fn the_chore_lays_out_what_the_packages_have() {
     run(&mut xtask).expect_success();
 }
 
+/// On Red Hat's side there are two packages more, for dnf 4 and where that is no more for dnf 5; on SUSE's there is nothing of
+/// either.
+#[test]
+fn what_dnf_reads_is_in_packages_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/kmp.spec");
+    let spec = place.path().join("kmp.spec");
+    let text = std::fs::read_to_string(template).unwrap();
+    std::fs::write(&spec, text.replace("@VERSION@", env!("CARGO_PKG_VERSION"))).unwrap();
+    let rpmspec = |words: &[&str], system: Option<&str>| {
+        let mut rpmspec = Command::new("rpmspec");
+        rpmspec.args(words).args(["--define", &format!("python3_sitelib {}", pythondir())]);
+        for define in system.into_iter().chain(["cargo_prep %{nil}", "cargo_build %{nil}"]) {
+            rpmspec.args(["--define", define]);
+        }
+        run(rpmspec.arg(&spec)).expect_success().stdout
+    };
+    let of_dnf = |system: Option<&str>| {
+        let names = rpmspec(&["-q", "--qf", "%{NAME}\n"], system);
+        names.lines().filter(|name| name.contains("dnf")).map(String::from).collect::<Vec<_>>()
+    };
+    let both = ["python3-dnf-plugin-kmp", "libdnf5-plugin-kmp"];
+    assert_eq!(of_dnf(Some("fedora 42")), both);
+    assert_eq!(of_dnf(Some("rhel 9")), both[..1]);
+    assert!(of_dnf(None).is_empty());
+
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let destdir = place.path().join("tree");
+    xtask.args(["install", "--debug", "--dialect", "redhat", "--pythondir", &pythondir(), "--destdir"]);
+    run(xtask.arg(&destdir)).expect_success();
+    let plugin = format!("{}/dnf-plugins/kmp.py", pythondir());
+    assert!(destdir.join(plugin.trim_start_matches('/')).is_file());
+    assert!(rpmspec(&["-P"], Some("rhel 9")).lines().any(|line| line == plugin));
+}
+
 fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(destdir.join(below.trim_start_matches('/'))).unwrap() {
         let entry = entry.unwrap();

@@ -31,6 +31,7 @@ use support as site;
 
 mod before;
 mod broken;
+mod dnf_plugins;
 mod image;
 mod kernel_install;
 mod managers;

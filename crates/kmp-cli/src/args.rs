@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The command line.
 
+mod drivers;
 pub mod help;
 pub mod kabi;
 
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::ArgValueCandidates;
 use kmp_core::dialect::Dialect;
+
+pub use drivers::{Devices, Doctor, Key, KeyVerb};
 
 use crate::completion;
 use crate::host::divert::Diverted;
@@ -85,6 +88,8 @@ pub enum Verb {
     Initrd(Initrd),
     /// Show the machine's devices, and which drivers are for each
     Devices(Devices),
+    /// Look whether the system, and packages of drivers, are sound
+    Doctor(Doctor),
     /// Show and import the keys that packages are signed with
     Key(Key),
     /// A kernel was installed (for scriptlets)
@@ -154,6 +159,9 @@ pub struct Status {
     /// goes by on this machine, however many lines that takes
     #[arg(short, long)]
     pub all: bool,
+    /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
+    #[arg(long, conflicts_with = "all")]
+    pub support: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -211,6 +219,9 @@ pub struct Update {
     /// more than once
     #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
     pub repositories: Vec<String>,
+    /// The directories of --repo are all repositories that there are: keep what is found (for dnf's plugins)
+    #[arg(long, requires = "repositories")]
+    pub keep: bool,
     /// Have the package manager fetch nothing: take what it has cached
     #[arg(long)]
     pub offline: bool,
@@ -228,7 +239,7 @@ pub struct Update {
 impl Update {
     /// Is something to be written? What concerns only a part of what there is would take the rest away.
     pub fn changes(&self) -> bool {
-        !self.dry_run && self.kernel.is_none() && self.repositories.is_empty()
+        !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)
     }
 }
 
@@ -287,51 +298,6 @@ pub struct Initrd {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Devices {
-    /// Show also the devices that the kernel itself drives, and those for which there is no driver anywhere; and of each where
-    /// it is in sysfs, and what it calls itself
-    #[arg(short, long)]
-    pub all: bool,
-    /// Print JSON: all of it
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Key {
-    #[command(subcommand)]
-    pub what: KeyVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum KeyVerb {
-    /// Show the keys that rpm trusts, and which installed drivers each has signed
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show the keys in a file, with all digits
-    Show {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// A file of OpenPGP public keys, as text or binary
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
-    /// Show the keys in a file, ask, and have rpm import them
-    Import {
-        /// Do not ask about the key with this fingerprint (all digits); may be given more than once
-        #[arg(long, value_name = "FINGERPRINT")]
-        accept_key: Vec<String>,
-        /// A file of OpenPGP public keys, as text or binary
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -30,7 +30,7 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, explain, hold, initrd, kabi, key, new, plan, status, sync, update,
+    check, deps, devices, divert, doctor, explain, hold, initrd, kabi, key, new, plan, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -128,6 +128,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
         Verb::Devices(devices) => devices::run(&context, devices, quiet),
+        Verb::Doctor(doctor) => doctor::run(&context, doctor, quiet, args.verbose > 0),
         Verb::Key(key) => key::run(&context, key, quiet),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))

@@ -14,6 +14,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::AddKernel { .. } | Verb::RemoveKernel { .. } | Verb::AddKmp { .. } | Verb::RemoveKmp { .. } => {
             true
         }
+        Verb::Doctor(doctor) => doctor.fix,
         Verb::Update(update) => update.changes(),
         Verb::Hold(hold) => hold.release.is_some(),
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),

@@ -6,4 +6,6 @@
 
 pub mod date;
 pub mod devices;
+pub mod soundness;
+pub mod support;
 pub mod trust;

@@ -11,14 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use rpm_meta::Package;
 
 use crate::Error;
-use crate::ffi::{RPMVSF_MASK_NOSIGNATURES, RPMVSF_NO_HEADER_SIGNATURES, Ts, tag};
+use crate::ffi::{RPMVSF_MASK_NOSIGNATURES, Ts, tag};
 use crate::header::Header;
 use crate::iterator::{Index, Matches};
 use crate::library::Librpm;
 use crate::locate::{self, Format, Location};
 use crate::lock::{self, Identity};
 use crate::ndb;
-use crate::package_file::OwnedKeyring;
 
 /// The database files that this process has open through this crate. Also held while opening: librpm gets the
 /// database's place by a macro, which all threads share.
@@ -263,29 +262,13 @@ impl Database {
         }
     }
 
-    /// The keys that rpm trusts, loaded by librpm.
-    pub(crate) fn load_keyring(&self) -> Result<OwnedKeyring, Error> {
-        let functions = self.rpm.package_functions()?;
-        let (keyring, errors) = self.rpm.listen(|| {
-            // Where the keys are files, they are beside this database and not this system's.
-            let dir = self.file.parent().unwrap_or(&self.file).as_os_str().as_bytes();
-            let _dbpath = CString::new(dir).ok().map(|dir| self.rpm.define(c"_dbpath", &dir));
-            let set_flags = self.rpm.functions().rpmtsSetVSFlags;
-            // SAFETY: ts is live.
-            let before = unsafe { set_flags(self.ts.as_ptr(), RPMVSF_NO_HEADER_SIGNATURES) };
-            // SAFETY: ts is live; 1: the keys are loaded if they are not yet. The reference is for us to free.
-            let raw = unsafe { (functions.rpmtsGetKeyring)(self.ts.as_ptr(), 1) };
-            // SAFETY: ts is live.
-            unsafe { set_flags(self.ts.as_ptr(), before) };
-            OwnedKeyring::of(functions, raw)
-        });
-        let what = || "the keys that rpm trusts".to_owned();
-        self.check(what, errors)?;
-        keyring.map_err(|reason| self.error(what(), &reason))
-    }
-
     pub(crate) fn rpm(&self) -> Librpm {
         self.rpm
+    }
+
+    /// The transaction set that has it open.
+    pub(crate) fn ts(&self) -> NonNull<Ts> {
+        self.ts
     }
 
     /// Instances of the headers that the index `tag` has under `key`.
@@ -328,11 +311,11 @@ impl Database {
         result.ok_or_else(|| self.error(what.to_owned(), "librpm cannot open the index"))
     }
 
-    fn check(&self, what: impl FnOnce() -> String, errors: Option<String>) -> Result<(), Error> {
+    pub(crate) fn check(&self, what: impl FnOnce() -> String, errors: Option<String>) -> Result<(), Error> {
         errors.map_or(Ok(()), |reason| Err(self.error(what(), &reason)))
     }
 
-    fn error(&self, what: String, reason: &str) -> Error {
+    pub(crate) fn error(&self, what: String, reason: &str) -> Error {
         Error::Read { what, path: self.file.clone(), reason: reason.to_owned() }
     }
 }

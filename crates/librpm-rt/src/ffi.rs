@@ -51,7 +51,9 @@ pub(crate) mod tag {
     pub(crate) const RELEASE: i32 = 1002;
     pub(crate) const EPOCH: i32 = 1003;
     pub(crate) const ARCH: i32 = 1022;
+    pub(crate) const PACKAGER: i32 = 1015;
     pub(crate) const POSTIN: i32 = 1024;
+    pub(crate) const FILEDIGESTS: i32 = 1035;
     pub(crate) const FILEFLAGS: i32 = 1037;
     pub(crate) const SOURCERPM: i32 = 1044;
     pub(crate) const VENDOR: i32 = 1011;
@@ -72,6 +74,8 @@ pub(crate) mod tag {
     pub(crate) const PAYLOADFORMAT: i32 = 1124;
     pub(crate) const PAYLOADCOMPRESSOR: i32 = 1125;
     pub(crate) const POSTTRANS: i32 = 1152;
+    pub(crate) const FILEDIGESTALGO: i32 = 5011;
+    pub(crate) const SUPPLEMENTNAME: i32 = 5052;
     pub(crate) const FILETRIGGERNAME: i32 = 5069;
     pub(crate) const FILETRIGGERFLAGS: i32 = 5072;
     pub(crate) const TRANSFILETRIGGERNAME: i32 = 5079;
@@ -111,6 +115,8 @@ pub(crate) const RPMVSF_ALL: u32 = 0;
 pub(crate) const RPMSENSE_TRIGGERIN: u32 = 1 << 16;
 /// rpmfiles.h: in the order of the payload, hard links as they come.
 pub(crate) const RPMFI_ITER_READ_ARCHIVE: c_int = 3;
+/// rpmfiles.h: for the administrator to change.
+pub(crate) const RPMFILE_CONFIG: u32 = 1;
 /// rpmfiles.h: owned, but not in the payload.
 pub(crate) const RPMFILE_GHOST: u32 = 1 << 6;
 /// rpmfiles.h: of each file only what reading the payload needs; not loaded are class, dependencies, languages, user and group

@@ -114,14 +114,20 @@ impl Header<'_> {
         Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
     }
 
-    /// The texts of a tag that has several.
-    pub(crate) fn strings(&self, tag: i32) -> Vec<String> {
+    /// The texts of a tag that has several, as they are.
+    pub(crate) fn byte_strings(&self, tag: i32) -> Vec<Vec<u8>> {
         let mut texts = Vec::new();
         let Some(mut values) = Values::of(self, tag) else { return texts };
         while let Some(text) = values.next_string() {
-            texts.push(String::from_utf8_lossy(text).into_owned());
+            texts.push(text.to_owned());
         }
         texts
+    }
+
+    /// The same for people.
+    pub(crate) fn strings(&self, tag: i32) -> Vec<String> {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        self.byte_strings(tag).iter().map(text).collect()
     }
 
     /// A tag's bytes.
@@ -261,7 +267,7 @@ pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The values of one tag. They live in the header where they can, and in the container else.
-struct Values<'a> {
+pub(crate) struct Values<'a> {
     rpm: Librpm,
     raw: NonNull<Td>,
     owner: PhantomData<&'a ()>,
@@ -269,7 +275,7 @@ struct Values<'a> {
 
 impl<'a> Values<'a> {
     /// None: the header has no such tag.
-    fn of(header: &'a Header<'_>, tag: i32) -> Option<Values<'a>> {
+    pub(crate) fn of(header: &'a Header<'_>, tag: i32) -> Option<Values<'a>> {
         // SAFETY: takes nothing, returns an empty container for us to free.
         let raw = NonNull::new(unsafe { (header.rpm.functions().rpmtdNew)() })?;
         let values = Values { rpm: header.rpm, raw, owner: PhantomData };
@@ -285,7 +291,7 @@ impl<'a> Values<'a> {
         usize::try_from(count).unwrap_or(0)
     }
 
-    fn next_string(&mut self) -> Option<&[u8]> {
+    pub(crate) fn next_string(&mut self) -> Option<&[u8]> {
         // SAFETY: the container is live.
         let value = unsafe { (self.rpm.functions().rpmtdNextString)(self.raw.as_ptr()) };
         if value.is_null() {
@@ -310,7 +316,7 @@ impl<'a> Values<'a> {
         Some(unsafe { CStr::from_ptr(value) }.to_bytes())
     }
 
-    fn next_number(&mut self) -> Option<u32> {
+    pub(crate) fn next_number(&mut self) -> Option<u32> {
         // SAFETY: the container is live.
         let value = unsafe { (self.rpm.functions().rpmtdNextUint32)(self.raw.as_ptr()) };
         // SAFETY: null, or a number in the container's data.

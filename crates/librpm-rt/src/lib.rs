@@ -67,6 +67,7 @@ mod lock;
 mod messages;
 mod ndb;
 mod package_file;
+mod provenance;
 mod trusted_keys;
 mod verify;
 
@@ -76,5 +77,6 @@ pub use header::HeaderContents;
 pub use library::Librpm;
 pub use locate::has_database;
 pub use package_file::{PackageFile, TakeFile};
+pub use provenance::{FileDigest, Provenance};
 pub use trusted_keys::TrustedKeys;
 pub use verify::{Signer, Trust, Verified};

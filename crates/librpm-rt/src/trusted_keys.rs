@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The keys that rpm trusts, for librpm and for people.
 
+use std::ffi::CString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::ptr::NonNull;
 
 use rpm_meta::openpgp::{self, Issuer, Key, Signature};
 
-use crate::ffi::{KeyringIter, PackageFunctions, tag};
+use crate::ffi::{KeyringIter, PackageFunctions, RPMVSF_NO_HEADER_SIGNATURES, tag};
 use crate::library::Librpm;
 use crate::package_file::OwnedKeyring;
 use crate::{Database, Error};
@@ -18,6 +20,27 @@ pub struct TrustedKeys {
 }
 
 impl Database {
+    /// The keys that rpm trusts, loaded by librpm.
+    fn load_keyring(&self) -> Result<OwnedKeyring, Error> {
+        let functions = self.rpm().package_functions()?;
+        let (keyring, errors) = self.rpm().listen(|| {
+            // Where the keys are files, they are beside this database and not this system's.
+            let dir = self.path().parent().unwrap_or(self.path()).as_os_str().as_bytes();
+            let _dbpath = CString::new(dir).ok().map(|dir| self.rpm().define(c"_dbpath", &dir));
+            let set_flags = self.rpm().functions().rpmtsSetVSFlags;
+            // SAFETY: ts is live.
+            let before = unsafe { set_flags(self.ts().as_ptr(), RPMVSF_NO_HEADER_SIGNATURES) };
+            // SAFETY: ts is live; 1: the keys are loaded if they are not yet. The reference is for us to free.
+            let raw = unsafe { (functions.rpmtsGetKeyring)(self.ts().as_ptr(), 1) };
+            // SAFETY: ts is live.
+            unsafe { set_flags(self.ts().as_ptr(), before) };
+            OwnedKeyring::of(functions, raw)
+        });
+        let what = || "the keys that rpm trusts".to_owned();
+        self.check(what, errors)?;
+        keyring.map_err(|reason| self.error(what(), &reason))
+    }
+
     /// The keys that rpm trusts here: those that were imported (`rpmkeys --import`), and in rpm 6 those of its other kinds of
     /// stores.
     pub fn trusted_keys(&self) -> Result<TrustedKeys, Error> {

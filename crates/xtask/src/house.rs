@@ -21,8 +21,8 @@ pub fn spelling() -> Result<(), String> {
 /// packagers, which have the kernel's.
 pub fn c_format() -> Result<(), String> {
     let is_c = |file: &PathBuf| {
-        file.extension().is_some_and(|e| e == "c" || e == "h")
-            && !["crates/kmp-capi/include", "packaging"]
+        file.extension().is_some_and(|e| e == "c" || e == "h" || e == "cpp")
+            && !["crates/kmp-capi/include", "packaging/examples"]
                 .iter()
                 .any(|dir| file.starts_with(project().join(dir)))
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install::project;
-use crate::plugin;
+use crate::{libdnf5, plugin};
 
 #[path = "../../kmp-capi/link.rs"]
 mod link;
@@ -40,6 +40,12 @@ const FILES: &[(&str, &str, u32)] = &[
     ("crates/kmp-capi/doc/*.3",          "/usr/share/man/man3/*",             0o644),
     ("crates/kmp-capi/include/kmp.h",    "/usr/include/kmp.h",                0o644),
     ("crates/kmp-capi/python/kmp/*.py",  "PYTHONDIR/kmp/*",                   0o644),
+];
+
+/// The same for Red Hat's conventions alone: what dnf reads.
+#[rustfmt::skip]
+const OF_DNF: &[(&str, &str, u32)] = &[
+    ("packaging/dnf/kmp.py",             "PYTHONDIR/dnf-plugins/kmp.py",      0o644),
 ];
 
 /// The names besides `kmp` that the command goes by.
@@ -106,6 +112,9 @@ pub struct Tree {
     /// Whose conventions hold.
     #[arg(long, default_value = "suse", value_parser = ["suse", "redhat"])]
     dialect: String,
+    /// Build the plugin of libdnf5 as well, in C++.
+    #[arg(long)]
+    libdnf5: bool,
     /// Unoptimised.
     #[arg(long)]
     debug: bool,
@@ -137,11 +146,17 @@ pub fn run(tree: &Tree) -> Result<(), String> {
     drop(archive);
     tree.plugin()?;
     tree.completions(&built.join("kmp"))?;
+    if tree.libdnf5 {
+        tree.file(&libdnf5::build(&built)?, &tree.libdir.join("libdnf5/plugins/kmp.so"), 0o755)?;
+        let conf = Path::new("/etc/dnf/libdnf5-plugins/kmp.conf");
+        tree.file(&project().join("packaging/dnf/libdnf5.conf"), conf, 0o644)?;
+    }
     let of_another = |from: &str| match from.rsplit_once('-') {
         Some((_, dialect @ ("suse" | "redhat"))) => dialect != tree.dialect,
         _ => false,
     };
-    for (from, to, mode) in FILES.iter().filter(|(from, ..)| !of_another(from)) {
+    let of_dnf = OF_DNF.iter().filter(|_| tree.dialect == "redhat");
+    for (from, to, mode) in FILES.iter().chain(of_dnf).filter(|(from, ..)| !of_another(from)) {
         tree.files(from, to, *mode)?;
     }
     for (link, target) in LINKS {

@@ -13,6 +13,7 @@ mod install;
 mod install_tree;
 mod judge;
 mod kmps;
+mod libdnf5;
 mod linked;
 mod plugin;
 mod privilege;

@@ -74,6 +74,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "doctor",
+        [
+            ("kmp doctor", "Is all as it should be: kernels, links, indexes, initrds, packages?"),
+            ("kmp doctor ./cam-kmp-default-1.0-1.x86_64.rpm", "Is this package as it should be?"),
+        ],
+    ),
+    (
         "key",
         [
             (

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The sections STATES and RULES of kmp(8) are made of the engine's own lists.
+//! The sections STATES, RULES and SOUNDNESS of kmp(8) are made of the engine's own lists, and of kmp-drivers'.
 //!
 //! After a change, `KMP_TEST_WRITE_MAN=1 cargo test -p kmp-cli man_pages::words` writes them.
 
@@ -8,6 +8,7 @@ use std::fs;
 use kmp_core::abi::Rule;
 use kmp_core::abi::rule::Kind;
 use kmp_core::state::State;
+use kmp_drivers::soundness;
 
 use super::project;
 
@@ -50,13 +51,28 @@ fn rules() -> String {
     )
 }
 
+fn soundness() -> String {
+    let text = |rule: &soundness::Rule| {
+        let mended = if rule.is_mended { "\nMended by\n.BR \"kmp doctor --fix\" ." } else { "" };
+        format!("({}) {}\n{}\n{}{mended}", rule.severity.word(), rule.what, rule.why, rule.remedy)
+    };
+    format!(
+        ".SH SOUNDNESS\n\
+         The rules of\n\
+         .BR \"kmp doctor\" :\n\
+         how bad it is where one does not hold, what holds, why, and what to do.\n\
+         The names do not change; more rules may come.\n{}",
+        items(soundness::RULES.iter().map(|rule| (rule.name, text(rule))))
+    )
+}
+
 #[test]
 fn states_and_rules_are_those_of_the_engine() {
     let path = project().join("packaging/man/kmp.8");
     let page = fs::read_to_string(&path).unwrap();
     let start = page.find(".SH STATES\n").expect("there is no section STATES");
     let end = page.find(".SH EXIT STATUS\n").expect("there is no section EXIT STATUS");
-    let made = format!("{}{}", states(), rules());
+    let made = format!("{}{}{}", states(), rules(), soundness());
     if std::env::var_os("KMP_TEST_WRITE_MAN").is_some() {
         fs::write(&path, format!("{}{made}{}", &page[..start], &page[end..])).unwrap();
         return;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod deps;
 pub mod devices;
 pub mod divert;
+pub mod doctor;
 pub mod explain;
 pub mod hold;
 pub mod initrd;

@@ -5,6 +5,7 @@ mod document;
 mod drivers;
 mod machine;
 mod page;
+mod support;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ use crate::output::terminal::Page;
 
 #[cfg(test)]
 pub use self::document::Status as Document;
+#[cfg(test)]
+pub use self::support::Support;
 
 /// How many modules that no package owns are listed, unless everything is asked for.
 const LOOSE: usize = 4;
@@ -34,6 +37,17 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
     let survey = context.survey(&mut loader, &args.kernels.kernels)?;
     if let Some(unknown) = &survey.inventory.packages_unknown {
         return Err(format!("the installed KMPs cannot be listed: {unknown}"));
+    }
+    if args.support {
+        let support = support::Support::look(context, &survey)?;
+        if args.json {
+            json::print(&support)?;
+        } else if !quiet {
+            let mut page = Page::new();
+            support.draw(&mut page);
+            page.print()?;
+        }
+        return Ok(if survey.is_unread() { Outcome::Failed } else { Outcome::Good });
     }
     let all: Vec<Standings> = survey.kernels.iter().map(|k| drivers::standings(&survey, k)).collect();
     let loose: Vec<Vec<Loose<'_>>> = survey.kernels.iter().map(|k| drivers::loose(&survey, k)).collect();

@@ -2,6 +2,8 @@
 //! Drivers that are erased together with the last kernel that they work with. dnf does so where `installonly_limit` pushes that
 //! kernel out, and a kmod depends on it. Pure.
 
+use std::collections::BTreeSet;
+
 use super::after::After;
 use super::given::{Given, Use};
 use super::incoming::{Removal, Transaction};
@@ -11,6 +13,16 @@ use super::remedy::Remedy;
 use crate::dialect::Kinship;
 use crate::ids::KmpId;
 use crate::survey::{Survey, SurveyedKernel};
+
+/// The KMPs that work with one of these kernels, and with none of the others that are installed.
+pub fn bound_to(survey: &Survey, releases: &BTreeSet<String>) -> Vec<KmpId> {
+    let in_one_of = |id: KmpId, are_these: bool| {
+        let kernels = survey.kernels.iter().filter(|k| releases.contains(&k.kernel.release) == are_these);
+        kernels.into_iter().any(|k| works(&k.plan.decisions[id], &k.plan.verdicts[id]))
+    };
+    let ids = survey.inventory.kmps.ids();
+    ids.filter(|id| in_one_of(*id, true) && !in_one_of(*id, false)).collect()
+}
 
 /// A kernel that goes though nobody asked for that.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -41,6 +41,7 @@ pub use after::Source;
 pub use driver_line::{Form, would_load};
 pub use elements::Elements;
 pub use given::{Given, Use};
+pub use gone::bound_to;
 pub use incoming::{Asked, InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 pub use kernels::Role;
 pub use lost::{Foreseen, Lost, Weight, foresee};

@@ -3,6 +3,7 @@
 
 mod dnf;
 mod ini;
+mod limit;
 mod zypp;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use kmp_fs::root::Root;
 
 pub use dnf::dnf;
+pub use limit::installonly_limit;
 pub use zypp::zypp;
 
 /// Which package manager a repository is configured for.

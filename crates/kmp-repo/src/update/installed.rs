@@ -20,6 +20,8 @@ pub struct Line {
     pub arch: String,
     /// The newest installed kernel's release.
     pub release: String,
+    /// The releases of all that are installed.
+    pub releases: Vec<String>,
 }
 
 /// What is installed.
@@ -61,13 +63,16 @@ impl Installed {
                 continue;
             };
             match installed.lines.iter_mut().find(|line| line.name == name) {
-                Some(line) if vercmp(&kernel.release, &line.release).is_gt() => {
-                    line.release.clone_from(&kernel.release);
+                Some(line) => {
+                    line.releases.push(kernel.release.clone());
+                    if vercmp(&kernel.release, &line.release).is_gt() {
+                        line.release.clone_from(&kernel.release);
+                    }
                 }
-                Some(_) => {}
                 None => {
                     let (newest, arch) = installed.newest_of(&name)?.unwrap_or_default();
-                    installed.lines.push(Line { name, newest, arch, release: kernel.release.clone() });
+                    let (release, releases) = (kernel.release.clone(), vec![kernel.release.clone()]);
+                    installed.lines.push(Line { name, newest, arch, release, releases });
                 }
             }
         }

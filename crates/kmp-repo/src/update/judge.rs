@@ -34,6 +34,8 @@ pub struct Judge<'j> {
     pub running: &'j Running<'j>,
     /// By what it is decided which drivers have to be kept.
     pub orders: &'j Orders<'j>,
+    /// How many kernels of a line dnf keeps; `None`: any number.
+    pub limit: Option<u32>,
 }
 
 impl Judge<'_> {
@@ -106,11 +108,17 @@ impl Judge<'_> {
             }
             missing = names(&drivers, |_| true);
         }
+        let is_held = drivers.iter().any(|d| d.stops);
+        let pushed_out = self.add_pushed_out(unit, &mut drivers).filter(|_| !is_held);
         let stops: Vec<&str> = drivers.iter().filter(|d| d.stops).map(|d| d.driver.as_str()).collect();
         let of = |verdict| names(&drivers, |v| v == verdict).join(", ");
         let (unknown, lost) = (of(DriverVerdict::Unknown), of(DriverVerdict::Missing));
         let along: Vec<&str> = drivers.iter().filter_map(|d| Some(&*d.build.as_ref()?.name)).collect();
-        let (verdict, reason) = if !stops.is_empty() {
+        let (verdict, reason) = if let Some(kernel) = pushed_out {
+            let with = stops.join(", ");
+            let why = format!("dnf's installonly_limit would push kernel {kernel} out, and with it {with}");
+            (KernelVerdict::Held, why)
+        } else if !stops.is_empty() {
             (KernelVerdict::Held, format!("no build for it in any repository: {}", stops.join(", ")))
         } else if !lost.is_empty() {
             (KernelVerdict::Comes, format!("without {lost}, which need not be kept"))
@@ -142,7 +150,7 @@ impl Judge<'_> {
     }
 
     /// Builds that supply one of these installed drivers, or what such a build needs.
-    fn builds(&self, unit: &Unit<'_>, drivers: &[String]) -> Vec<&Offer> {
+    pub(super) fn builds(&self, unit: &Unit<'_>, drivers: &[String]) -> Vec<&Offer> {
         let modules_of = |driver: &str| -> Vec<&str> {
             let all = self.installed.modules.iter();
             all.filter(|(_, package)| *package == driver).map(|(module, _)| module.as_str()).collect()
@@ -177,16 +185,16 @@ impl Judge<'_> {
             || installed.any(|kmp| kmp.package.vendor == package.vendor())
     }
 
-    fn elements(&self) -> Elements {
+    pub(super) fn elements(&self) -> Elements {
         Elements::new(self.survey.inventory.dirs.clone())
     }
 
-    fn judge(&self, elements: Elements) -> Judged {
+    pub(super) fn judge(&self, elements: Elements) -> Judged {
         guard::judge(self.root, self.rpm, self.survey, elements, self.running, self.orders)
     }
 
     /// The drivers in use in a kernel that comes together with some builds.
-    fn with(&self, unit: &Unit<'_>, builds: &[&Offer]) -> Vec<DriverFate> {
+    pub(super) fn with(&self, unit: &Unit<'_>, builds: &[&Offer]) -> Vec<DriverFate> {
         let inventory = &self.survey.inventory;
         let dir = inventory.dirs.path();
         let mut elements = self.elements();

@@ -11,6 +11,7 @@ mod judge;
 mod locks;
 mod offers;
 mod package;
+mod pushed;
 mod rules;
 mod settle;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use kmp_fs::root::Root;
-use kmp_repo::found::{Manager, Repository, dnf, zypp};
+use kmp_repo::found::{Manager, Repository, dnf, installonly_limit, zypp};
 use testkit::{TestRoot, run};
 
 use crate::made::{CONCERNS, concerns, read, repository};
@@ -75,4 +75,23 @@ fn dnfs() {
         all_are_read(&root, &found);
     }
     assert!(seen > 0, "neither dnf nor dnf5 is installed");
+}
+
+#[test]
+fn the_last_that_says_how_many_kernels_dnf_keeps_counts() {
+    let root = TestRoot::new();
+    let opened = Root::open(&root.path()).unwrap();
+    assert_eq!(installonly_limit(&opened), Some(3));
+    for (path, value, expected) in [
+        ("usr/share/dnf5/libdnf.conf.d/20-x.conf", "5", Some(5)),
+        ("usr/share/dnf5/libdnf.conf.d/10-x.conf", "6", Some(5)),
+        ("etc/dnf/libdnf5.conf.d/a.conf", "7", Some(7)),
+        ("etc/dnf/libdnf5.conf.d/b.repo", "8", Some(7)),
+        ("etc/dnf/dnf.conf", "2", Some(2)),
+        ("etc/dnf/dnf.conf", "0", None),
+        ("etc/dnf/dnf.conf", "many", Some(3)),
+    ] {
+        root.write(path, format!("[main]\ninstallonly_limit={value}\n"));
+        assert_eq!(installonly_limit(&opened), expected, "{path} {value}");
+    }
 }

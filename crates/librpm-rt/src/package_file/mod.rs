@@ -196,7 +196,7 @@ impl PackageFile {
         Ok(())
     }
 
-    fn header(&self) -> Header<'_> {
+    pub(crate) fn header(&self) -> Header<'_> {
         // SAFETY: it lives as long as self.
         unsafe { Header::new(self.rpm, self.header.raw) }
     }

@@ -23,7 +23,7 @@ struct Release {
 /// Those after the one with rpm 4.18.
 const RELEASES: &[Release] = &[
     Release { name: "trixie", moves: false, also: SYSTEM_UPGRADE },
-    Release { name: "testing", moves: true, also: " dnf5" },
+    Release { name: "testing", moves: true, also: " dnf5 libdnf5-dev libjson-c-dev" },
 ];
 
 /// dnf's upgrades at boot.

@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::Document;
-use crate::verbs::{check, devices, explain, initrd, kabi, key, plan, status, sync, update};
+use crate::verbs::{check, devices, doctor, explain, initrd, kabi, key, plan, status, sync, update};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -41,10 +41,12 @@ fn schemas_are_those_of_what_is_printed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let all = [
         ("status", whole::<status::Document>("status")),
+        ("support", whole::<status::Support>("status --support")),
         ("check", whole::<check::Checked>("check")),
         ("plan", whole::<plan::Plan>("plan")),
         ("update", whole::<update::Document>("update")),
         ("devices", whole::<devices::Document>("devices")),
+        ("doctor", whole::<doctor::Document>("doctor")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),

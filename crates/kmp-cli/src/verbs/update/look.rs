@@ -11,6 +11,7 @@ use kmp_core::in_use::InUse;
 use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
+use kmp_repo::found;
 use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
 use rpm_meta::Evr;
 
@@ -65,9 +66,9 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let installed = Installed::look(root, rpm, &survey.inventory).map_err(|e| e.to_string())?;
     let dialect = survey.inventory.conventions.dialect;
     let given = sources::given(asked.repositories)?;
-    let found = sources::sources(root, dialect, &given);
-    let mut offers = Offers::read(found.sources, &installed);
-    offers.problems.splice(0..0, found.problems);
+    let listed = sources::sources(root, dialect, &given);
+    let mut offers = Offers::read(listed.sources, &installed);
+    offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
     let nothing_boots =
         inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
@@ -87,6 +88,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
         installed: &installed,
         running: &running,
         orders: &orders,
+        limit: if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None },
     };
     let mut update = judge.update(asked.kernel);
     let last = LastUpdate::load(root);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The arguments of verbs about trust, hardware and soundness.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueHint};
+use clap_complete::ArgValueCandidates;
+
+use crate::completion;
+
+#[derive(Debug, clap::Args)]
+pub struct Devices {
+    /// Show also the devices that the kernel itself drives, and those for which there is no driver anywhere; and of each where
+    /// it is in sysfs, and what it calls itself
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print JSON: all of it
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Doctor {
+    /// Correct what `kmp sync` corrects: links, indexes and initrds
+    #[arg(long, conflicts_with = "names")]
+    pub fix: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Installed KMPs (by name or NAME-VERSION-RELEASE), or package files, which alone are looked at; the default is the system,
+    /// with every installed KMP
+    #[arg(
+        value_name = "KMP|FILE.rpm",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCandidates::new(completion::kmps)
+    )]
+    pub names: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Key {
+    #[command(subcommand)]
+    pub what: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Show the keys that rpm trusts, and which installed drivers each has signed
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the keys in a file, with all digits
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Show the keys in a file, ask, and have rpm import them
+    Import {
+        /// Do not ask about the key with this fingerprint (all digits); may be given more than once
+        #[arg(long, value_name = "FINGERPRINT")]
+        accept_key: Vec<String>,
+        /// A file of OpenPGP public keys, as text or binary
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
