@@ -76,6 +76,8 @@ class Kmp(dnf.Plugin):
             self.base.package_install(package, strict=False)
         if packages:
             self.base.resolve(self.cli.demands.allow_erasing if self.cli else False)
+        # dnf's shell resolves more than once.
+        self.kernels = kernels
 
     def _is_wanted(self):
         if not any(True for _ in self.base.repos.iter_enabled()):

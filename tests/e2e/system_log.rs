@@ -137,6 +137,42 @@ fn an_initrd_that_is_asked_for_is_logged() {
     assert_eq!(said.iter().filter(|m| m.starts_with(&wanted)).count(), 1, "{said:?}");
 }
 
+/// The journal gets fields of kmp's own beside the message, and the number by which it is explained.
+#[test]
+fn the_journal_gets_fields() {
+    let root = site();
+    let syslog = log(&root);
+    root.mkdir("run/systemd/journal");
+    let journal = UnixDatagram::bind(root.join("run/systemd/journal/socket")).unwrap();
+    journal.set_nonblocking(true).unwrap();
+    in_root(&root, &["sync"]).expect_success();
+    let mut buffer = [0; 4096];
+    let size = journal.recv(&mut buffer).unwrap();
+    let sent = String::from_utf8_lossy(&buffer[..size]).into_owned();
+    for line in [
+        &format!("MESSAGE={SAME}: foo-kmp-default-1_k6.4.0_1-1 added"),
+        "PRIORITY=5",
+        "SYSLOG_IDENTIFIER=kmp",
+        "KMP_ACTION=added",
+        &format!("KMP_KERNEL={SAME}"),
+        "KMP_PACKAGE=foo-kmp-default-1_k6.4.0_1-1",
+    ] {
+        assert!(sent.lines().any(|sent| sent == line), "{line}: {sent}");
+    }
+    assert!(journal.recv(&mut buffer).is_err() && heard(&syslog).is_empty());
+    // What the number stands for, by systemd's own reader.
+    let number = sent.lines().find_map(|line| line.strip_prefix("MESSAGE_ID=")).unwrap();
+    root.write("usr/lib/systemd/catalog/kmp.catalog", include_str!("../../packaging/journal/kmp.catalog"));
+    root.mkdir("var/lib/systemd/catalog");
+    let journalctl =
+        |args: &[&str]| run(Command::new("journalctl").arg("--root").arg(root.path()).args(args));
+    assert_eq!(journalctl(&["--update-catalog"]).expect_success().stderr, "");
+    let listed = journalctl(&["--list-catalog"]).expect_success();
+    assert_eq!(listed.lines().len(), 8, "{listed}");
+    let explained = journalctl(&["--dump-catalog", number]).expect_success();
+    assert!(explained.stdout.contains("Links of the driver package @KMP_PACKAGE@ changed"), "{explained}");
+}
+
 #[test]
 fn another_root_is_not_logged() {
     let root = site();

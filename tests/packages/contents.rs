@@ -21,6 +21,12 @@ kmp                /usr/bin/kmp                                                1
 kmp                /usr/lib/depmod.d                                            40755
 kmp                /usr/lib/depmod.d/kmp.conf                                  100644
 kmp                /usr/lib/tmpfiles.d/kmp.conf                                100644
+kmp                /usr/lib/systemd                                              40755
+kmp                /usr/lib/systemd/system                                       40755
+kmp                /usr/lib/systemd/system-preset                                40755
+kmp                /usr/lib/systemd/system/kmp-update.service                    100644
+kmp                /usr/lib/systemd/system/kmp-update.timer                      100644
+kmp                /usr/lib/systemd/system-preset/90-kmp.preset                  100644
 kmp                /usr/share/bash-completion                                   40755
 kmp                /usr/share/bash-completion/completions                       40755
 kmp                /usr/share/bash-completion/completions/kmp                  100644

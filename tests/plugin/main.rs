@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod dnf;
 mod faults;
+mod history;
 mod initramfs;
 mod inside;
 mod killed;

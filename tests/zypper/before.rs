@@ -37,7 +37,8 @@ fn knows_rules() -> bool {
 
 /// With the first kernel, the driver for it, and a package that has nothing to do with either.
 fn site() -> Site {
-    let site = Site::bare(Mode::Classic);
+    // By its own way of transactions.
+    let site = Site::bare(if knows_rules() { Mode::Single } else { Mode::Classic });
     let libzypp = if knows_rules() { "17.38.0" } else { "17.25.7" };
     let packages = [
         offered(0),
@@ -74,6 +75,8 @@ fn a_plain_update_brings_kernel_and_driver_or_holds_the_kernel() {
     assert!(!words.contains("error: kmp"), "{words}");
     let hold = site.sh("kmp hold").expect_success().stdout;
     assert!(hold.starts_with("1 kernel is held back") && hold.contains("foo-kmp-default"), "{hold}");
+    let status = site.sh("kmp status").stdout;
+    assert!(status.contains("kernels that are held back"), "{status}");
     // On the day when the driver is there, it comes with it.
     offer(&site, &[driver("3.0", 2, "One")]);
     let words = said(&goes_through(site.zypper(&["update"])));
@@ -100,4 +103,40 @@ fn a_build_of_another_vendor_or_a_lower_version_comes_with_its_kernel() {
         let rules = site.root().read("etc/zypp/systemCheck.d/kmp.check");
         assert!(!rules.contains("= 6.4.0-2 and") && rules.contains("= 6.4.0-3 and"), "{rules}");
     }
+}
+
+/// Whatever is asked of zypper, the kernel stays away until the driver is gone; and nothing is left of kmp's once it goes.
+#[test]
+fn a_held_kernel_stays_away_from_every_command() {
+    let site = site();
+    let users = "\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: bar\n\n";
+    site.root().write("etc/zypp/locks", users);
+    offer(&site, &[offered(0), offered(2), driver("1.0", 0, "One"), PackageBuilder::new("new", "1", "1")]);
+    site.sh("kmp --quiet update");
+    assert!(site.sh("kmp hold").stdout.starts_with("1 kernel is held back"));
+    for (arguments, is_refused) in
+        [("dup", false), ("install new", false), ("patch", false), ("install kernel-default=6.4.0-3", true)]
+    {
+        let output = site.sh(&format!("zypper --non-interactive {arguments}"));
+        assert_eq!(output.success(), !is_refused, "{output}");
+        assert!(!site.has("kernel-default-6.4.0-3"), "{output}");
+        if is_refused && knows_rules() {
+            assert!(said(&output).contains("kmp-hold(foo-kmp-default)"), "{output}");
+        }
+    }
+    assert!(site.has("new"));
+    // Let come once: rpm's plugin would only warn.
+    site.sh("kmp hold --release 6.4.0-3-default").expect_success();
+    assert!(site.sh("kmp hold").stdout.starts_with("No kernel is held back"));
+    site.sh("rm /var/cache/kmp/update; kmp --quiet update");
+    assert!(site.sh("kmp hold").stdout.starts_with("1 kernel is held back"));
+    // The driver is gone: so is the reason.
+    goes_through(site.zypper(&["remove", "foo-kmp-default"]));
+    let words = said(&goes_through(site.zypper(&["update"])));
+    assert!(site.has("kernel-default-6.4.0-3"), "{words}");
+    site.sh("kmp update --clear").expect_success();
+    assert!(!site.root().exists("etc/zypp/systemCheck.d/kmp.check"));
+    assert!(!site.root().exists("var/cache/kmp/update"));
+    let locks = site.root().read("etc/zypp/locks");
+    assert!(locks.contains("solvable_name: bar") && !locks.contains("kmp-hold"), "{locks}");
 }

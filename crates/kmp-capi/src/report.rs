@@ -237,10 +237,6 @@ impl Entry {
         self.advice.as_deref().map(CStr::to_string_lossy)
     }
 
-    pub fn of_release(&self) -> Option<&CStr> {
-        self.release.as_deref()
-    }
-
     pub fn problem(problem: &Problem) -> Self {
         let state = if problem.is_unread { state::FAILED } else { state::NONE };
         Self::new(kind::PROBLEM, state, &problem.to_string()).path(&problem.path)

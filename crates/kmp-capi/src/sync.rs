@@ -3,7 +3,8 @@
 
 use std::ffi::c_int;
 
-use kmp_core::apply::{Depmod, Done, Fate};
+use kmp_core::apply::{Depmod, Done, Fate, Written};
+use kmp_core::history::{self, About, Call};
 use kmp_core::initrd::{Request, Settings};
 use kmp_core::sync::{self, Index, KernelReport, Options, PackageChange, SyncReport};
 
@@ -36,12 +37,19 @@ pub extern "C" fn kmp_sync(kmp: *mut Kmp, flags: u32, out: *mut *mut Report) -> 
     ret::make(out, || {
         let shared = &arg::shared(kmp, "kmp")?.0;
         check_flags(flags, DRY_RUN | NO_DEPMOD | NO_WAIT)?;
-        reconcile(shared, flags, true)
+        let (report, done) = reconcile(shared, flags, true)?;
+        // Whoever has called it is not to fail for a log's sake.
+        let _ = history::write(&shared.root, done, Call::Library);
+        Ok(report)
     })
 }
 
-/// `initrds`: those of changed kernels are looked at.
-pub(crate) fn reconcile(shared: &Shared, flags: u32, initrds: bool) -> Result<Report, Error> {
+/// `initrds`: those of changed kernels are looked at. Also returns what is for the history: nothing of a dry run.
+pub(crate) fn reconcile(
+    shared: &Shared,
+    flags: u32,
+    initrds: bool,
+) -> Result<(Report, history::Entry), Error> {
     // A guest builds nothing here: scripts at the end of the transaction do, or the plugin itself.
     let request = || Request { settings: Settings::markers_only(), ..Request::default() };
     let options = Options {
@@ -53,7 +61,9 @@ pub(crate) fn reconcile(shared: &Shared, flags: u32, initrds: bool) -> Result<Re
     };
     let waiting: Option<&dyn Fn()> = if flags & NO_WAIT == 0 { Some(&|| {}) } else { None };
     let done = sync::sync(&shared.root, shared.rpm(), &mut shared.loader(), &options, waiting)?;
-    Ok(report(&done))
+    let entry =
+        if options.dry_run { history::Entry::default() } else { history::of_sync(&done, About::Nothing) };
+    Ok((report(&done), entry))
 }
 
 fn report(done: &SyncReport) -> Report {
@@ -114,8 +124,10 @@ fn of_kernel(kernel: &KernelReport) -> Vec<Entry> {
         let depmod = match &kernel.index {
             Index::UpToDate => None,
             Index::Due => Some((state::DUE, "depmod has to run".to_string())),
-            Index::Written(said) if said.is_empty() => Some((state::DONE, "depmod ran".into())),
-            Index::Written(said) => Some((state::DONE, format!("depmod ran: {said}"))),
+            Index::Written(Written { said, .. }) if said.is_empty() => {
+                Some((state::DONE, "depmod ran".into()))
+            }
+            Index::Written(Written { said, .. }) => Some((state::DONE, format!("depmod ran: {said}"))),
             Index::Failed(why) => Some((state::FAILED, why.clone())),
         };
         let entry = |(state, text)| Entry::new(kind::DEPMOD, state, &format!("{}: {text}", kernel.release));

@@ -86,6 +86,8 @@ pub enum Verb {
     Sync(Sync),
     /// Decide which kernels need a new initrd, print why, and make it
     Initrd(Initrd),
+    /// Show what each run has changed, why, and who has called it
+    History(History),
     /// Show the machine's devices, and which drivers are for each
     Devices(Devices),
     /// Look whether the system, and packages of drivers, are sound
@@ -228,8 +230,11 @@ pub struct Update {
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Take away what earlier runs have written
+    /// Then run the distribution's own program: `zypper update`, `dnf upgrade`
     #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json"])]
+    pub apply: bool,
+    /// Take away what earlier runs have written
+    #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
     pub clear: bool,
     /// Print JSON
     #[arg(long)]
@@ -298,6 +303,22 @@ pub struct Initrd {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct History {
+    /// Show this many runs, the last ones, and with 0 all; the default is 20, or all where others say which
+    #[arg(short, long, value_name = "N")]
+    pub number: Option<usize>,
+    /// Only runs since then: a date, a date and a time, or how long ago, such as "2 days" or 3h
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Print JSON, a line a run
+    #[arg(long)]
+    pub json: bool,
+    /// Show this run in detail
+    #[arg(conflicts_with_all = ["number", "since"])]
+    pub run: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use kmp_core::dialect::Dialect;
+use kmp_core::history::Entry;
 use kmp_core::initrd::Settings;
 use kmp_core::inventory::{self, Loader, ModulesDirs, Release};
 use kmp_core::printable;
@@ -12,6 +14,7 @@ use kmp_core::survey::{Selection, Survey};
 use librpm_rt::{Database, Librpm, TrustedKeys};
 
 use crate::host::cores::Cores;
+use crate::host::history::Recorder;
 use crate::output::progress::Progress;
 
 pub struct Context {
@@ -21,6 +24,13 @@ pub struct Context {
     rpm: Result<Librpm, librpm_rt::Error>,
     progress: Progress,
     show_progress: Box<dyn Fn(&str) + Sync>,
+    history: Recorder,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.history.write(&self.root);
+    }
 }
 
 impl Context {
@@ -29,12 +39,24 @@ impl Context {
         let progress = Progress::new();
         let shown = progress.clone();
         let show_progress = Box::new(move |what: &str| shown.show(what));
-        Ok(Self { root, run_in_root: false, rpm: Librpm::load(), progress, show_progress })
+        let history = Recorder::default();
+        Ok(Self { root, run_in_root: false, rpm: Librpm::load(), progress, show_progress, history })
     }
 
     /// With leave to run programs of a root that is not the system's, or without.
-    pub fn with_programs(self, run_in_root: bool) -> Self {
-        Self { run_in_root, ..self }
+    pub fn with_programs(mut self, run_in_root: bool) -> Self {
+        self.run_in_root = run_in_root;
+        self
+    }
+
+    /// Reports what was done.
+    pub fn record(&self, part: Entry) {
+        self.history.add(&self.root, part);
+    }
+
+    /// A run is over, and the process goes on.
+    pub fn end_run(&self) {
+        self.history.write(&self.root);
     }
 
     /// What the environment and the command line say about initrds.
@@ -64,6 +86,11 @@ impl Context {
             None => rpm.no_keys(),
         };
         keys.map_err(|why| why.to_string())
+    }
+
+    /// The dialect, where it is known.
+    pub fn dialect(&self) -> Option<Dialect> {
+        kmp_core::config::dialect(&self.root, &mut Vec::new()).ok()?.known().ok()
     }
 
     pub fn loader(&self) -> Loader<'_> {

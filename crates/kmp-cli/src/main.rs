@@ -30,7 +30,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, hold, initrd, kabi, key, new, plan, status, sync, update,
+    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, status, sync,
+    update,
 };
 
 fn main() -> ExitCode {
@@ -127,6 +128,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Explain(explain) => explain::run(&context, explain, quiet),
         Verb::Sync(sync) => sync::run(&context, sync, quiet),
         Verb::Initrd(initrd) => initrd::run(&context, initrd, quiet),
+        Verb::History(history) => history::run(&context, history, quiet, args.verbose > 0),
         Verb::Devices(devices) => devices::run(&context, devices, quiet),
         Verb::Doctor(doctor) => doctor::run(&context, doctor, quiet, args.verbose > 0),
         Verb::Key(key) => key::run(&context, key, quiet),
@@ -157,7 +159,9 @@ fn run(args: &Args) -> Result<Outcome, String> {
                 sync::all(&context)?;
                 let before = before.clone()?;
                 let is_new = markers()?.iter().any(|marker| !before.contains(marker));
-                if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) }
+                let served = if is_new { regenerate::serve(&context).map(drop) } else { Ok(()) };
+                context.end_run();
+                served
             })
         }
     }

@@ -4,8 +4,10 @@
 
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::apply;
+use crate::guard::Lost;
 use crate::root::Root;
 
 /// Where it is.
@@ -26,10 +28,38 @@ const KERNELS: usize = 200;
 pub struct LastUpdate {
     /// When, in seconds since 1970.
     pub at: u64,
+    /// How many seconds ago that was when it was read.
+    pub age: u64,
     /// The kernels that repositories had, and were newer than the installed ones.
     pub kernels: Vec<Kernel>,
     /// Kernels that somebody lets come, by their packages (name-\[epoch:\]version-release.arch).
     pub released: Vec<String>,
+}
+
+/// A build of a driver in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundBuild {
+    /// name-\[epoch:\]version-release.arch.
+    pub package: String,
+    /// Its name.
+    pub name: String,
+    /// `[epoch:]version-release`.
+    pub evr: String,
+    /// The repository's short name.
+    pub repository: String,
+    /// How many seconds ago it was found.
+    pub age: u64,
+}
+
+/// How long ago something was, in words.
+pub fn ago(seconds: u64) -> String {
+    let of = |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => of(seconds / 60, "minute"),
+        3600..86400 => of(seconds / 3600, "hour"),
+        _ => of(seconds / 86400, "day"),
+    }
 }
 
 /// A kernel that might come.
@@ -70,7 +100,26 @@ impl LastUpdate {
     /// Reads it; `None` where there is nothing that can be used.
     pub fn load(root: &Root) -> Option<Self> {
         let bytes = root.read_if_there(Path::new(FILE), LIMIT).ok()??;
-        Self::parse(std::str::from_utf8(&bytes).ok()?)
+        let last = Self::parse(std::str::from_utf8(&bytes).ok()?)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        Some(Self { age: now.saturating_sub(last.at), ..last })
+    }
+
+    /// The build of a driver that comes along with the kernel that it would be lost in.
+    pub(crate) fn build_for(&self, lost: &Lost) -> Option<FoundBuild> {
+        let kernel = self.kernels.iter().find(|kernel| kernel.release == lost.kernel)?;
+        let driver = kernel.drivers.iter().find(|d| d.name == lost.package && !d.build.is_empty())?;
+        // name-[epoch:]version-release.arch
+        let (nevr, _) = driver.build.rsplit_once('.')?;
+        let (name, release) = nevr.rsplit_once('-')?;
+        let (name, version) = name.rsplit_once('-')?;
+        Some(FoundBuild {
+            package: driver.build.clone(),
+            name: name.to_owned(),
+            evr: format!("{version}-{release}"),
+            repository: driver.repository.clone(),
+            age: self.age,
+        })
     }
 
     /// Keeps it.
@@ -164,7 +213,7 @@ mod tests {
             drivers: vec![driver],
             ..Kernel::default()
         };
-        let mut last = LastUpdate { at: 9, kernels: vec![kernel], released: vec!["k".into()] };
+        let mut last = LastUpdate { at: 9, age: 0, kernels: vec![kernel], released: vec!["k".into()] };
         let text = last.text();
         last.kernels[0].drivers[0].why = "a b c".into();
         assert_eq!(LastUpdate::parse(&text), Some(last));

@@ -4,7 +4,7 @@
 //!
 //! The way of the data: [`inventory`] reads what there is, [`abi`] judges, [`plan`] decides which links
 //! each kernel should have, [`apply`] makes them; [`survey`] and [`sync`](mod@sync) put these together.
-//! Only [`apply`] and [`run_dir`] write.
+//! Only [`apply`], [`run_dir`] and [`history`] write.
 //!
 //! # For most programs
 //!
@@ -123,6 +123,7 @@ mod environment;
 pub mod fuzz;
 pub mod guard;
 pub mod guest;
+pub mod history;
 pub mod ids;
 pub mod in_use;
 pub mod initrd;

@@ -12,6 +12,8 @@ use crate::{Database, Error, PackageFile};
 /// Who built a package, and which hardware wants it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
+    /// The company or project that answers for it (`Vendor`).
+    pub vendor: Option<String>,
     /// Who built it (`Packager`).
     pub packager: Option<String>,
     /// Names of what it supplements, such as `modalias(...)`.
@@ -29,7 +31,11 @@ pub struct FileDigest {
 
 impl Header<'_> {
     fn provenance(&self) -> Provenance {
-        Provenance { packager: self.string(tag::PACKAGER), supplements: self.strings(tag::SUPPLEMENTNAME) }
+        Provenance {
+            vendor: self.string(tag::VENDOR),
+            packager: self.string(tag::PACKAGER),
+            supplements: self.strings(tag::SUPPLEMENTNAME),
+        }
     }
 
     /// Nothing where digests are of another kind, as before rpm 4.11 or so.

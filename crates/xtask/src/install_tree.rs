@@ -19,6 +19,7 @@ mod link;
 const FILES: &[(&str, &str, u32)] = &[
     ("packaging/kmp.conf",               "/etc/kmp.conf",                     0o644),
     ("packaging/tmpfiles.d/kmp.conf",    "/usr/lib/tmpfiles.d/kmp.conf",      0o644),
+    ("packaging/journal/kmp.catalog",    "/usr/lib/systemd/catalog/kmp.catalog", 0o644),
     ("packaging/depmod.d/DIALECT.conf",  "/usr/lib/depmod.d/kmp.conf",        0o644),
     ("packaging/macros.kmp",             "/usr/lib/rpm/macros.d/macros.kernel-kmp", 0o644),
     ("packaging/macros.kmp-suse",        "/usr/lib/rpm/macros.d/macros.kernel-kmp-suse", 0o644),
@@ -33,6 +34,8 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-urlresolver-plugin", "/usr/lib/zypp/plugins/urlresolver/kmp", 0o755),
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
+    ("packaging/systemd/kmp-update.*",    "/usr/lib/systemd/system/kmp-update.*", 0o644),
+    ("packaging/systemd/90-kmp.preset",  "/usr/lib/systemd/system-preset/90-kmp.preset", 0o644),
     ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
     ("packaging/man/*.5",                "/usr/share/man/man5/*",             0o644),
     ("packaging/man/*.7",                "/usr/share/man/man7/*",             0o644),
@@ -64,8 +67,9 @@ const LINKS: &[(&str, &str)] = &[
 const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
-/// What is empty at first; those in `/run` are made at boot, the cache when it is needed.
-const DIRECTORIES: &[&str] = &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp"];
+/// What is empty at first; those in `/run` are made at boot, the cache and the history when they are needed.
+const DIRECTORIES: &[&str] =
+    &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp", "/var/log/kmp"];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kmp_core::config::Policy;
 use kmp_core::guard::Removal;
 use kmp_core::guest::{self, Caller, Part, more_comes, packages, part};
+use kmp_core::history::{Entry, Outcome};
 use kmp_core::root::Root;
 use kmp_core::run_dir::commit::{self, Step, StepKind};
 
@@ -165,8 +166,9 @@ impl Plugin {
         Ok(())
     }
 
-    fn report_losses(&self, report: &Report, may_stop: bool) {
+    fn report_losses(&mut self, report: &Report, may_stop: bool) {
         let is_unsure = !may_stop && report.verdict == verdict::ABORT;
+        let mut lost = Vec::new();
         for entry in &report.entries {
             match entry.kind {
                 kind::MESSAGE => {
@@ -176,7 +178,9 @@ impl Plugin {
                         _ => Level::Notice,
                     };
                     let command = entry.advised();
-                    self.voice.message(level, &entry.text(), command.as_deref());
+                    let text = entry.text();
+                    self.voice.message(level, &text, command.as_deref());
+                    lost.push(text.to_string());
                 }
                 kind::PROBLEM => self.voice.fault("not taken into account", &entry.text()),
                 _ => {}
@@ -184,7 +188,15 @@ impl Plugin {
         }
         if is_unsure {
             let text = "unless another package of this update brings it; see kmp status afterwards";
-            self.voice.everywhere(Level::Warning, text);
+            self.voice.line(Level::Warning, text);
+            lost.push(text.into());
+        }
+        let is_stopped = may_stop && report.verdict == verdict::ABORT;
+        let outcome = if is_stopped { Outcome::Stopped } else { Outcome::Done };
+        self.record(Entry { lost, outcome, ..Entry::default() });
+        if is_stopped {
+            // Nothing comes any more.
+            self.write_history();
         }
     }
 }

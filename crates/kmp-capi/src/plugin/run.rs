@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use kmp_core::apply::{Done, markers};
 use kmp_core::config::Policy;
-use kmp_core::guest::{self, CommandLine, Part};
+use kmp_core::guest::{self, Caller, CommandLine, Part};
+use kmp_core::history::{self, Call, Entry, Outcome};
 use kmp_core::initrd::Settings;
 use kmp_core::inventory::{AllItems, all_items};
 use kmp_core::root::Root;
@@ -23,11 +24,14 @@ use super::Plugin;
 use super::voice::{Level, Voice};
 use crate::error::{Error, code};
 use crate::handle::Shared;
-use crate::report::{Report, kind, state, verdict};
+use crate::report::{Report, state, verdict};
 use crate::sync::{reconcile, sync_flag};
 
 /// How long to wait for another run of kmp in one transaction, in tenths of a second.
 const PATIENCE: u32 = 600;
+
+/// How many packages of a transaction the history names.
+const NAMED: usize = 32;
 
 /// What is known of one run.
 #[derive(Debug, Default)]
@@ -40,6 +44,10 @@ pub(super) struct Run {
     is_without_scripts: bool,
     /// NAME-VERSION-RELEASE.ARCH of all its packages.
     pub elements: HashSet<String>,
+    /// Of those of them with kernels or drivers, as many as the history names.
+    concerning: Vec<String>,
+    /// What was done, for the history.
+    history: Entry,
     /// It has packages with kernels or drivers, and really changes the disk.
     pub concerns_us: bool,
     /// What it is to libzypp.
@@ -89,6 +97,9 @@ impl Plugin {
 
     pub(super) fn element(&mut self, nevra: &str, concerns_us: bool) {
         self.run.elements.insert(nevra.into());
+        if concerns_us && self.run.concerning.len() < NAMED {
+            self.run.concerning.push(nevra.into());
+        }
         self.run.concerns_us |= concerns_us;
     }
 
@@ -128,8 +139,33 @@ impl Plugin {
         if self.run.has_changed && !self.run.in_commit() && !self.run.is_without_scripts {
             self.make_initrds(root);
         }
+        self.write_history();
         self.voice.begin(None);
         self.run = Run::default();
+    }
+
+    /// Reports what was done to the system's log, and keeps it for the history.
+    pub(super) fn record(&mut self, part: Entry) {
+        self.voice.system(&part.messages());
+        self.run.history.add(part);
+    }
+
+    /// Writes what was done to the history, if it was something. Not chrooted.
+    pub(super) fn write_history(&mut self) {
+        let run = &mut self.run;
+        let mut entry = std::mem::take(&mut run.history);
+        // A test changes nothing; but whose transaction goes on after its test alone was stopped by that.
+        let is_dry =
+            run.is_test && (entry.outcome != Outcome::Stopped || Caller::of_this_process().program == "rpm");
+        if is_dry || entry.is_empty() {
+            return;
+        }
+        entry.packages = std::mem::take(&mut run.concerning);
+        let root = Root::open(&run.root).map_err(std::io::Error::other);
+        if let Err(e) = root.and_then(|root| history::write(&root, entry, Call::Plugin)) {
+            let level = if history::is_expected(&e) { Level::Info } else { Level::Warning };
+            self.voice.line(level, &format!("this transaction is not in the history (kmp history): {e}"));
+        }
     }
 
     /// Before anything is changed: what is requested then is not for us.
@@ -149,17 +185,18 @@ impl Plugin {
         match make_requested(&root, &settings, &before) {
             Ok(made) => {
                 for (release, done) in made {
-                    match done {
+                    let failed = match done {
                         Done::Failed(why) => {
                             let text = format!("kernel {release} needs a new initrd, but {why}");
-                            self.voice.everywhere(Level::Warning, &text);
+                            self.voice.line(Level::Warning, &text);
+                            Some(why)
                         }
                         _ => {
-                            let text = format!("{release}: a new initrd was made");
-                            self.voice.line(Level::Info, &text);
-                            self.voice.system(Level::Notice, &text);
+                            self.voice.line(Level::Info, &format!("{release}: a new initrd was made"));
+                            None
                         }
-                    }
+                    };
+                    self.record(history::of_request(&release, failed.as_deref()));
                 }
             }
             Err(problem) => self.voice.fault("initrds are not made", &problem.to_string()),
@@ -198,22 +235,28 @@ impl Plugin {
     fn synchronise(&mut self, root: &Path, level: Level) {
         self.take_requests();
         match Shared::open(root, true).and_then(|shared| self.reconcile_patiently(&shared)) {
-            Ok(report) => {
+            Ok((report, done)) => {
                 self.report_changes(&report, level);
+                // What fails before scripts that may make an initrd is tried again at the end.
+                self.record(if level == Level::Info { done.without_failures() } else { done });
                 self.run.is_synced = report.verdict != verdict::ABORT;
             }
             Err(error) => {
                 // For the same reason for which it was not judged: once is enough.
                 let level = if self.run.not_judged == Some(error.code) { Level::Info } else { level };
                 let text = "the drivers' links were not updated, until `kmp sync` does so";
-                self.voice.line(level, &format!("{text}: {}", error.text));
+                let text = format!("{text}: {}", error.text);
+                self.voice.line(level, &text);
+                if level != Level::Info {
+                    self.record(history::of_failure(&text));
+                }
             }
         }
     }
 
     /// Another run may have looked before this transaction's packages were there; so it is waited for, but
     /// not for ever.
-    fn reconcile_patiently(&mut self, shared: &Shared) -> Result<Report, Error> {
+    fn reconcile_patiently(&mut self, shared: &Shared) -> Result<(Report, Entry), Error> {
         let limit = patience();
         // Who reports modules with --no-initramfs wants none, or makes it.
         let initrds = self.run.requests != Requests::WithoutInitrds;
@@ -231,25 +274,10 @@ impl Plugin {
         }
     }
 
-    /// The system's log hears of what was changed and, for the kernels concerned, of drivers that they do not
-    /// get.
     fn report_changes(&self, report: &Report, level: Level) {
-        let changes = || report.entries.iter().filter(|entry| entry.kind == kind::CHANGE);
         for entry in &report.entries {
-            let text = entry.text();
-            if entry.state == state::FAILED && level != Level::Info {
-                self.voice.everywhere(level, &text);
-                continue;
-            }
-            self.voice.line(Level::Info, &text);
-            let release = entry.of_release();
-            match entry.kind {
-                kind::CHANGE if entry.state != state::FAILED => self.voice.system(Level::Notice, &text),
-                kind::NOT_LINKED if release.is_some() && changes().any(|c| c.of_release() == release) => {
-                    self.voice.system(Level::Warning, &text);
-                }
-                _ => {}
-            }
+            let level = if entry.state == state::FAILED { level } else { Level::Info };
+            self.voice.line(level, &entry.text());
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use kmp_core::guard;
 use kmp_core::guest::Caller;
-use kmp_core::system_log::{self, SystemLog};
+use kmp_core::system_log::{Message, SystemLog};
 
 use super::{Say, level};
 use crate::error::c_text;
@@ -22,7 +22,7 @@ pub(super) enum Level {
     Error = level::ERROR as isize,
     Warning = level::WARNING as isize,
     Notice = level::NOTICE as isize,
-    /// Not for the system's log.
+    /// Seen by those who want to know all.
     Info = level::INFO as isize,
 }
 
@@ -87,29 +87,17 @@ impl Voice {
         }
     }
 
-    /// Says it in the system's log alone.
-    pub fn system(&self, level: Level, text: &str) {
-        let level = match level {
-            Level::Error => system_log::Level::Error,
-            Level::Warning => system_log::Level::Warning,
-            Level::Notice => system_log::Level::Notice,
-            Level::Info => return,
-        };
-        if !self.is_other_root {
-            SystemLog::open().send(level, text);
+    /// Writes to the system's log alone.
+    pub fn system(&self, messages: &[Message<'_>]) {
+        if !self.is_other_root && !messages.is_empty() {
+            let mut log = SystemLog::open();
+            messages.iter().for_each(|message| log.send(message));
         }
     }
 
-    /// Says it in both.
-    pub fn everywhere(&self, level: Level, text: &str) {
-        self.line(level, text);
-        self.system(level, text);
-    }
-
-    /// Says it in both, with the line to type that the text may end with.
+    /// Says it in rpm's log, with the line to type that the text may end with.
     pub fn message(&self, level: Level, text: &str, command: Option<&str>) {
         self.with_command(level, text, command);
-        self.system(level, text);
     }
 
     /// Says that something of ours did not work: the first time as a warning, then for those who want to know

@@ -67,6 +67,13 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "history",
+        [
+            ("kmp history --since yesterday", "What has changed since yesterday, and who has changed it?"),
+            ("kmp history 12", "All that run 12 has done"),
+        ],
+    ),
+    (
         "devices",
         [
             ("kmp devices", "Which devices have no driver, and which have one of a KMP?"),

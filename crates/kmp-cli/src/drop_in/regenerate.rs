@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use kmp_core::apply::{self, Generator, GeneratorError};
 use kmp_core::dialect::Dialect;
+use kmp_core::history::of_request;
 use kmp_core::initrd::{NoGenerator, Snapshot, System, places};
 use kmp_core::inventory::Release;
 use kmp_core::printable;
@@ -117,6 +118,10 @@ pub fn serve(context: &Context) -> Result<u8, String> {
     let make_all = || generator.make_all(&context.root, dialect, &made_for);
     let (status, has_made) = match at_once.then(make_all).flatten() {
         Some(built) => {
+            let failed = built.as_ref().err().map(ToString::to_string);
+            for (release, _) in &made_for {
+                context.record(of_request(release, failed.as_deref()));
+            }
             let status = status_of(built);
             if status == 0 {
                 unmark(&markers);
@@ -170,7 +175,9 @@ fn serve_each(
     let mut kept: Vec<&Note> = Vec::new();
     for (release, (kernel, asking)) in &wanted {
         let place = (*release, kernel.dir.as_path());
-        match status_of(generator.make(&context.root, dialect, place, Snapshot::Default)) {
+        let built = generator.make(&context.root, dialect, place, Snapshot::Default);
+        context.record(of_request(release, built.as_ref().err().map(ToString::to_string).as_deref()));
+        match status_of(built) {
             0 => has_made = true,
             failed => {
                 status = failed;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
 use kmp_core::apply::{self, Depmod, Generator};
+use kmp_core::history::About;
 use kmp_core::ids::KmpId;
 use kmp_core::initrd::{NoGenerator, Request, Settings, Tool};
 use kmp_core::inventory::InstalledKmp;
@@ -24,7 +25,6 @@ use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::drop_in::{self, Speaker, listed_on_stdin};
 use crate::host::deferred;
-use crate::host::system_log::About;
 use crate::output::initrd_lines;
 use crate::verbs::sync::{below_release, reconcile};
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, ArgGroup, Command, CommandFactory, Parser};
 use clap_complete::ArgValueCandidates;
 use kmp_core::apply::Depmod;
+use kmp_core::history::About;
 use kmp_core::initrd::{Reason, Request, Settings};
 use kmp_core::plan::Decision;
 use kmp_core::survey::Selection;
@@ -18,7 +19,6 @@ use crate::completion;
 use crate::context::{Context, running_kernel};
 use crate::drop_in::{self, Speaker, listed_on_stdin};
 use crate::host::deferred;
-use crate::host::system_log::About;
 use crate::output::initrd_lines;
 use crate::verbs::sync::{below_release, name_gone, package_name, reconcile};
 

@@ -5,5 +5,5 @@
 pub mod cores;
 pub mod deferred;
 pub mod divert;
-pub mod system_log;
+pub mod history;
 pub mod zypp;

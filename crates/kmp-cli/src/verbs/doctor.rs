@@ -8,13 +8,13 @@ mod page;
 use std::collections::BTreeSet;
 
 use kmp_core::apply::Depmod;
+use kmp_core::history::About;
 use kmp_core::inventory::KernelPackages;
 use kmp_core::sync::{Options, SyncReport};
 use kmp_drivers::soundness::{self, Found, OWN, Rule, Severity, System, changed};
 
 use crate::args;
 use crate::context::Context;
-use crate::host::system_log::About;
 use crate::outcome::Outcome;
 use crate::output::json;
 use crate::output::terminal::Page;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp hold`: which kernels are held back, why and since when; and letting one come.
 
-use kmp_core::last_update::{Kernel, LastUpdate};
+use kmp_core::last_update::{self, Kernel, LastUpdate};
 
 use super::update::{Asked, look, write};
 use crate::args;
@@ -52,7 +52,7 @@ fn draw(page: &mut Page, last: Option<&LastUpdate>) {
         return;
     };
     let held: Vec<&Kernel> = last.held().collect();
-    let judged = format!("as kmp update found {}", when::ago(last.at));
+    let judged = format!("as kmp update found {}", last_update::ago(last.age));
     match held.len() {
         0 => page.wrapped_in(Colour::Green, &format!("No kernel is held back, {judged}.")),
         1 => page.wrapped_in(Colour::Yellow, &format!("1 kernel is held back, {judged}.")),

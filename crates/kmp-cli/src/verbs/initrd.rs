@@ -3,6 +3,7 @@
 
 use kmp_core::apply::{self, Asked, Done, InitrdMaker};
 use kmp_core::dialect::Dialect;
+use kmp_core::history::of_initrd;
 use kmp_core::initrd::{PACKAGE, Request, Settings, Snapshot, System, compare};
 use kmp_core::inventory::Release;
 use kmp_core::problem::Problem;
@@ -11,7 +12,6 @@ use serde::Serialize;
 
 use crate::args::Initrd;
 use crate::context::Context;
-use crate::host::system_log;
 use crate::outcome::Outcome;
 use crate::output::initrd_lines::{Json, line, report};
 use crate::output::json::Document;
@@ -177,7 +177,7 @@ pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, Str
         all().filter_map(|(release, fate)| line(release, fate)).for_each(|line| page.wrapped(0, &line));
         page.print()?;
     }
-    system_log::report_initrds(context, all());
+    all().for_each(|(release, fate)| context.record(of_initrd(release, fate)));
     report(context, all());
     Ok(match () {
         () if all().any(|(_, fate)| matches!(fate.done, Done::Failed(_)) || fate.reason.is_unknown()) => {

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod divert;
 pub mod doctor;
 pub mod explain;
+pub mod history;
 pub mod hold;
 pub mod initrd;
 pub mod kabi;

@@ -11,18 +11,19 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use kmp_core::inventory::{Inventory, Kind, Maker};
+use kmp_core::last_update::{Kernel as Kept, LastUpdate};
 use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::survey::Survey;
 
 use self::drivers::{Fault, Loose, Row, Standings};
-use self::machine::Machine;
+use self::machine::{LastRun, Machine};
 use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
 use crate::context::Context;
 use crate::outcome::Outcome;
-use crate::output::json;
 use crate::output::terminal::Page;
+use crate::output::{json, when};
 
 #[cfg(test)]
 pub use self::document::Status as Document;
@@ -52,13 +53,14 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
     let all: Vec<Standings> = survey.kernels.iter().map(|k| drivers::standings(&survey, k)).collect();
     let loose: Vec<Vec<Loose<'_>>> = survey.kernels.iter().map(|k| drivers::loose(&survey, k)).collect();
     let machine = Machine::look(context, &survey);
+    let held = held(context, &survey);
     let wrong = all.iter().flatten().flatten().any(|shown| shown.standing.is_fault)
         || loose.iter().flatten().any(|module| !module.verdict.fits());
     if args.json {
-        json::print(&document::document(&survey, &all, &loose, machine))?;
+        json::print(&document::document(&survey, &all, &loose, machine, &held))?;
     } else if !quiet {
         let mut page = Page::new();
-        page::draw(&mut page, &report(&survey, &all, &loose, &machine, args.all, verbose));
+        page::draw(&mut page, &report(&survey, &all, &loose, &machine, &held, args.all, verbose));
         page.print()?;
     }
     Ok(match () {
@@ -73,6 +75,7 @@ fn report<'s>(
     all: &'s [Standings],
     loose: &[Vec<Loose<'_>>],
     machine: &Machine,
+    held: &[Kept],
     is_all: bool,
     verbose: bool,
 ) -> Report<'s> {
@@ -81,8 +84,10 @@ fn report<'s>(
         survey.kernels.iter().map(|k| kernel(&k.kernel.release, machine)).collect();
     let rows = drivers::rows(kmps, all);
     let faults = drivers::faults(kmps, all);
-    let verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    let mut verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    verdict.lines.extend(machine.last_run.as_ref().map(LastRun::line));
     let mut lists = vec![("modules that no package owns", of_nobody(loose, is_all))];
+    lists.push(("kernels that are held back", held.iter().map(of_held).collect()));
     if is_all {
         lists.extend(others(&survey.inventory, survey));
     }
@@ -101,6 +106,18 @@ fn report<'s>(
         lists,
         all: is_all,
     }
+}
+
+/// The kernels in repositories that `kmp update` holds back, but those that have come since.
+fn held(context: &Context, survey: &Survey) -> Vec<Kept> {
+    let last = LastUpdate::load(&context.root).unwrap_or_default();
+    let is_there = |kept: &Kept| survey.kernels.iter().any(|k| k.kernel.release == kept.release);
+    last.held().filter(|kept| !is_there(kept)).cloned().collect()
+}
+
+fn of_held(kept: &Kept) -> String {
+    let since = kept.held_since.map(|since| format!(", since {}", when::day(since))).unwrap_or_default();
+    format!("{}{since}: {} (kmp hold)", printable(kept.package.as_ref()), printable(kept.reason.as_ref()))
 }
 
 /// The machine's own kernels are marked; what another root's boot loader says is in the verdict.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kmp_core::apply::{Depmod, Done};
+use kmp_core::history::{self, About};
 use kmp_core::initrd::Request;
 use kmp_core::inventory::InstalledKmp;
 use kmp_core::survey::Selection;
@@ -14,7 +15,6 @@ use serde::Serialize;
 
 use crate::args::Sync;
 use crate::context::{Context, running_kernel};
-use crate::host::system_log::{self, About};
 use crate::outcome::Outcome;
 use crate::output::initrd_lines;
 use crate::output::json::{self, Document};
@@ -125,7 +125,10 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
     context.done();
     let result = result.map_err(|e| e.to_string());
     if !options.dry_run {
-        system_log::report(context, &result, about);
+        context.record(match &result {
+            Ok(report) => history::of_sync(report, about),
+            Err(why) => history::of_failure(why),
+        });
     }
     let report = result?;
     for problem in &report.survey.problems {
@@ -138,7 +141,7 @@ pub fn reconcile(context: &Context, options: &Options, about: About<'_>) -> Resu
         }
         match &kernel.index {
             Index::Failed(why) => log::error!("{why}"),
-            Index::Written(said) => said.lines().for_each(|line| log::info!("depmod: {line}")),
+            Index::Written(written) => written.said.lines().for_each(|line| log::info!("depmod: {line}")),
             Index::Due | Index::UpToDate => {}
         }
     }

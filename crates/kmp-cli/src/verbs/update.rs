@@ -7,6 +7,12 @@ mod page;
 mod sources;
 mod write;
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use kmp_core::apply;
+use kmp_core::dialect::Dialect;
+
 use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
@@ -21,6 +27,13 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
         clear(context)?;
         return Ok(Outcome::Good);
     }
+    let has_repositories = args.changes() && !args.offline && context.root.is_system();
+    if has_repositories && let Some(dialect) = context.dialect() {
+        // What was fetched before is judged all the same.
+        if let Err(why) = apply::fetch_metadata(dialect) {
+            log::warn!("repositories are not refreshed: {why}");
+        }
+    }
     let asked = Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories };
     let found = look(context, &asked)?;
     let update = &found.update;
@@ -33,9 +46,22 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     } else if !quiet {
         page::print(update, args.changes())?;
     }
+    if args.apply {
+        return Err(apply_by(found.dialect));
+    }
     Ok(match () {
         () if !update.problems.is_empty() => Outcome::Failed,
         () if update.held().next().is_some() => Outcome::Found,
         () => Outcome::Good,
     })
+}
+
+/// Becomes the distribution's own program, which updates all that there is; returns only where that cannot be run.
+fn apply_by(dialect: Dialect) -> String {
+    let (program, word) = match dialect {
+        Dialect::Suse => ("/usr/bin/zypper", "update"),
+        Dialect::RedHat => ("/usr/bin/dnf", "upgrade"),
+    };
+    let error = Command::new(program).arg(word).exec();
+    format!("{program} cannot be run: {error}")
 }

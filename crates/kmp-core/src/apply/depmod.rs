@@ -35,6 +35,15 @@ pub struct DepmodError {
     why: String,
 }
 
+/// An index was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// By depmod, or else by kmp itself.
+    pub by_depmod: bool,
+    /// What depmod had to say.
+    pub said: String,
+}
+
 /// How depmod is run.
 #[derive(Clone, Debug)]
 pub struct Depmod {
@@ -91,12 +100,12 @@ impl Depmod {
         Self { program: variable("DEPMOD").unwrap_or(default.program), index }
     }
 
-    /// Writes the index of a kernel anew. Returns what depmod had to say.
+    /// Writes the index of a kernel anew.
     ///
     /// # Errors
     /// [`DepmodError`], which names the kernel, when depmod cannot be run, fails, or its index cannot be
     /// put into place.
-    pub fn run(&self, at: &Place<'_>) -> Result<String, DepmodError> {
+    pub fn run(&self, at: &Place<'_>) -> Result<Written, DepmodError> {
         let failed = |why| DepmodError { release: at.release.release.clone(), why };
         let attempt = match self.index.unwrap_or(at.conventions.config.index) {
             IndexMode::Depmod => Err("it is configured so".into()),
@@ -109,7 +118,7 @@ impl Depmod {
                 log::debug!("kernel {release}: depmod makes the index: {why}");
                 let said = self.call(at, || ()).map_err(failed)?;
                 log::info!("depmod ran for kernel {release}");
-                return Ok(said);
+                return Ok(Written { by_depmod: true, said });
             }
         };
         let is_written = match attempt.write() {
@@ -123,7 +132,7 @@ impl Depmod {
             }
         };
         if is_written && !(cfg!(debug_assertions) && variable(COMPARE_VARIABLE).is_some()) {
-            return Ok(String::new());
+            return Ok(Written { by_depmod: false, said: String::new() });
         }
         let mut made = None;
         let said = self.call(at, || made = Some(attempt.compute())).map_err(failed)?;
@@ -139,7 +148,7 @@ impl Depmod {
             Some(Err(why)) => log::debug!("kernel {release}: its index is left to depmod: {why}"),
             Some(Ok(())) | None => {}
         }
-        Ok(said)
+        Ok(Written { by_depmod: true, said })
     }
 
     /// Runs it. `meanwhile`: what is done at the same time.

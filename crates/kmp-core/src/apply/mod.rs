@@ -3,6 +3,7 @@
 //! ask for them.
 
 mod depmod;
+mod fetch;
 mod index;
 mod initrd;
 mod leftovers;
@@ -13,7 +14,8 @@ mod shown;
 mod switch;
 mod written;
 
-pub use depmod::{Depmod, DepmodError, Place};
+pub use depmod::{Depmod, DepmodError, Place, Written};
+pub use fetch::fetch_metadata;
 pub use initrd::{
     ALL, Asked, CheckError, Done, Fate, Generator, GeneratorError, InitrdMaker, MARKERS, check_with, mark,
     markers, refresh, unmark,
@@ -25,6 +27,7 @@ pub(crate) use index::fuzz as fuzz_index_cache;
 pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
 pub use read_only::is_read_only;
+
 pub use switch::{Wanted, is_index_only, switch};
 pub use written::replace;
 

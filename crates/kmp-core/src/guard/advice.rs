@@ -2,6 +2,7 @@
 //! What helps against the loss of drivers, for people: each piece once for all drivers that share it, and each with the line to
 //! type. Pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::driver_line::{NAMED, listed};
@@ -10,6 +11,7 @@ use super::lost::{Lost, Weight};
 use super::manager::{Manager, Tools};
 use super::policy::{Action, Finding};
 use super::remedy::Remedy;
+use crate::last_update::{FoundBuild, ago};
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,23 @@ fn of_group(group: &[&Lost], tools: &Tools) -> Option<(String, String)> {
     };
     let coming = first.kernel_package.as_deref().filter(|_| first.role == Role::Comes);
     let install = || manager.install(coming, &packages);
+    // That there is one says more than that one is needed.
+    let mut found: Vec<&FoundBuild> = group.iter().filter_map(|lost| lost.found.as_ref()).collect();
+    found.dedup_by_key(|build| &build.package);
+    if first.remedy == Remedy::Rebuild
+        && let Some(build) = found.first()
+        && group.iter().all(|lost| lost.found.is_some())
+    {
+        let builds = listed(found.iter().map(|build| format!("{}-{}", build.name, build.evr)));
+        let (fit, it) = if found.len() == 1 { ("fits", "it") } else { ("fit", "them") };
+        let repositories: BTreeSet<&str> = found.iter().map(|build| build.repository.as_str()).collect();
+        let repositories = listed(repositories.iter().map(ToString::to_string));
+        let text = format!(
+            "{builds} in repository {repositories} {fit}, as kmp update found {}; install {it} in the same transaction",
+            ago(build.age)
+        );
+        return Some((text, manager.install_found(coming, &found)));
+    }
     Some(match &first.remedy {
         Remedy::Keep if first.weight == Weight::Warning => return None,
         Remedy::Keep => (format!("keep {nvrs}"), manager.keep(&packages)),

@@ -105,6 +105,7 @@ pub(super) fn gone_with_kernels(
                 needed_for: uses.fold(Use::default(), Use::and),
                 is_erased: true,
                 remedy: if is_wanted { Remedy::Keep } else { Remedy::EraseAlone },
+                found: None,
             }
         });
         gone.extend(lost);

@@ -17,6 +17,7 @@ use crate::abi::Reason;
 use crate::dialect::Kinship;
 use crate::ids::{AfterId, KmpId};
 use crate::inventory::{FoundModule, InstalledKmp, Maker};
+use crate::last_update::FoundBuild;
 use crate::survey::Survey;
 
 /// How much it matters that a kernel is without a driver.
@@ -65,6 +66,8 @@ pub struct Lost {
     pub is_erased: bool,
     /// What helps.
     pub remedy: Remedy,
+    /// A build for the kernel that the last `kmp update` found.
+    pub found: Option<FoundBuild>,
 }
 
 /// What there will be after a transaction.
@@ -201,6 +204,7 @@ impl After<'_> {
             needed_for: Use::default(),
             is_erased: false,
             remedy: Remedy::default(),
+            found: None,
         })
     }
 
@@ -254,6 +258,7 @@ impl After<'_> {
             needed_for: Use::default(),
             is_erased: self.is_erased(package),
             remedy: Remedy::default(),
+            found: None,
         })
     }
 }

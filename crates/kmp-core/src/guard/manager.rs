@@ -3,6 +3,7 @@
 
 use super::driver_line::NAMED;
 use crate::dialect::Dialect;
+use crate::last_update::FoundBuild;
 
 /// A line with several names that is longer names none.
 const LONG: usize = 110;
@@ -48,6 +49,16 @@ impl Manager {
         };
         let line = words(command, kernel.into_iter().chain(names.iter().copied()));
         if names.len() > NAMED || names.len() > 1 && line.len() > LONG { self.update() } else { line }
+    }
+
+    /// Installs builds that were found together with a kernel.
+    pub(super) fn install_found(self, kernel: Option<&str>, builds: &[&FoundBuild]) -> String {
+        let word = |build: &&FoundBuild| match self {
+            Self::Zypper => format!("{}={}", build.name, build.evr),
+            Self::Dnf => build.package.clone(),
+        };
+        let words: Vec<String> = builds.iter().map(word).collect();
+        self.install(kernel, &words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     pub(super) fn update(self) -> String {

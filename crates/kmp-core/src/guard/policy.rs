@@ -50,7 +50,9 @@ impl Orders<'_> {
 
     /// Decides; what is off or not protected is left out.
     pub fn decide(&self, lost: Vec<Lost>) -> Vec<Finding> {
-        let decide = |lost: Lost| {
+        let decide = |mut lost: Lost| {
+            lost.found =
+                self.last.filter(|_| lost.role == Role::Comes).and_then(|last| last.build_for(&lost));
             let policy = self.policy.unwrap_or(self.config.policy_for(&lost.package));
             let protected = self.config.protects(&lost.package, &lost.modules, lost.needed_for.is_loaded);
             let action = match (lost.weight, policy) {

@@ -14,6 +14,7 @@ pub mod packages;
 mod scriptlet;
 mod sources;
 
+pub(crate) use again::called;
 pub use caller::{Caller, CommandLine, variable};
 pub use commit::{Part, more_comes, part};
 pub use scriptlet::{environment, is_due_before};

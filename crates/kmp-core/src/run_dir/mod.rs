@@ -7,6 +7,7 @@
 //! | `needs-initrd/KREL` | who knows that a kernel needs a new initrd whatever is in it | who has asked for it |
 //! | `needs-initrd/NAME-VERSION-RELEASE` | a scriptlet with `KMP_NEEDS_MKINITRD`, for all kernels that have the KMP | who has asked for those |
 //! | `lock` | whoever changes something, as long as that takes: locked | nobody |
+//! | `history` | who adds to the history of runs, as long as that takes: locked | nobody |
 //! | `replacing` | who replaces a file that is not ours, as long as that takes: locked | the same |
 //! | `transaction` | rpm's plugin, in a transaction that concerns us: locked | the same |
 //! | `requests/PID` | a scriptlet, while that is locked | rpm's plugin, which does what was asked for |

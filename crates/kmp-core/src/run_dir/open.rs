@@ -113,30 +113,46 @@ impl RunDir {
         let (fd, shown) = (root.dir(Path::new("/"))?, root.display(Path::new("/")));
         let mut dir = Self { fd, path: shown, remark: None, mode };
         for (depth, name) in path.iter().skip(1).enumerate() {
-            let name = Path::new(name);
-            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let open = || openat(&dir.fd, name, flags, Mode::empty());
-            let fd = match open() {
-                Err(Errno::ENOENT) if create => {
-                    match mkdirat(&dir.fd, name, Mode::from_bits_truncate(0o755)) {
-                        Ok(()) | Err(Errno::EEXIST) => open(),
-                        Err(errno) => Err(errno),
-                    }
-                }
-                Err(Errno::ENOENT) => return Ok(None),
-                opened => opened,
-            };
-            dir.path.push(name);
-            dir.fd = fd.map_err(|errno| match errno {
-                Errno::ENOTDIR | Errno::ELOOP => refused(&dir.path, "is a link, or no directory"),
-                errno => errno.into(),
-            })?;
             // Who may write in /run is not for us to say.
-            if depth > 0 {
-                dir.check(create)?;
+            if !dir.enter(Path::new(name), create, depth > 0)? {
+                return Ok(None);
             }
         }
         Ok(Some(dir))
+    }
+
+    /// Opens the directory `name` in `parent`, which is anywhere below the root, and whose owner may be anybody. Else as
+    /// [`RunDir::at`], but for files that others may read.
+    ///
+    /// # Errors
+    /// As [`RunDir::at`].
+    pub fn beside(root: &Root, parent: &Path, name: &str, create: bool) -> io::Result<Option<Self>> {
+        let (fd, path) = (root.dir(parent)?, root.display(parent));
+        let mut dir = Self { fd, path, remark: None, mode: 0o644 };
+        Ok(dir.enter(Path::new(name), create, true)?.then_some(dir))
+    }
+
+    /// Goes on to a directory in this one. False where it is not there.
+    fn enter(&mut self, name: &Path, create: bool, has_to_be_ours: bool) -> io::Result<bool> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let open = || openat(&self.fd, name, flags, Mode::empty());
+        let fd = match open() {
+            Err(Errno::ENOENT) if create => match mkdirat(&self.fd, name, Mode::from_bits_truncate(0o755)) {
+                Ok(()) | Err(Errno::EEXIST) => open(),
+                Err(errno) => Err(errno),
+            },
+            Err(Errno::ENOENT) => return Ok(false),
+            opened => opened,
+        };
+        self.path.push(name);
+        self.fd = fd.map_err(|errno| match errno {
+            Errno::ENOTDIR | Errno::ELOOP => refused(&self.path, "is a link, or no directory"),
+            errno => errno.into(),
+        })?;
+        if has_to_be_ours {
+            self.check(create)?;
+        }
+        Ok(true)
     }
 
     /// As [`RunDir::open`], or with `create` as [`RunDir::create`]; what was not ours is remarked.

@@ -249,7 +249,7 @@ fn apply(
         let (dirs, conventions) = (&survey.inventory.dirs, &survey.inventory.conventions);
         let place = Place { root, dirs, release, conventions, workers };
         report.index = match options.depmod.run(&place) {
-            Ok(said) => Index::Written(said),
+            Ok(written) => Index::Written(written),
             Err(e) => Index::Failed(e.to_string()),
         };
     }

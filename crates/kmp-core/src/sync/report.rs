@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::abi::rule::{Kind, Rule};
 use crate::abi::{Verdict, Warning};
-use crate::apply::{self, Fate};
+use crate::apply::{self, Fate, Written};
 use crate::ids::KmpId;
 use crate::inventory::InstalledKmp;
 use crate::plan::Decision;
@@ -36,6 +36,29 @@ pub enum PackageChange {
     Dangling(PathBuf),
 }
 
+impl PackageChange {
+    /// The word for it, for programs. It never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Added(_) => "added",
+            Self::Replaced { .. } => "replaced",
+            Self::Removed(_) => "removed",
+            Self::Repaired(_) => "repaired",
+            Self::Dangling(_) => "dangling",
+        }
+    }
+
+    /// The package that has links now, or had them. Of a dangling link it is not known.
+    pub fn package(&self) -> Option<&str> {
+        match self {
+            Self::Added(nvr) | Self::Replaced { new: nvr, .. } | Self::Removed(nvr) | Self::Repaired(nvr) => {
+                Some(nvr)
+            }
+            Self::Dangling(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for PackageChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,8 +80,8 @@ pub enum Index {
     UpToDate,
     /// It would have to run: a dry run, or left to others.
     Due,
-    /// It ran; what it said.
-    Written(String),
+    /// It was written.
+    Written(Written),
     /// It failed.
     Failed(String),
 }

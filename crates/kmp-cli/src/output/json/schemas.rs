@@ -9,7 +9,7 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::Document;
-use crate::verbs::{check, devices, doctor, explain, initrd, kabi, key, plan, status, sync, update};
+use crate::verbs::{check, devices, doctor, explain, history, initrd, kabi, key, plan, status, sync, update};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -51,6 +51,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("key", whole::<key::Keys>("key")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
+        ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];

@@ -3,13 +3,14 @@
 
 use kmp_core::ids::KmpId;
 use kmp_core::inventory::Maker;
+use kmp_core::last_update;
 use kmp_core::state::State;
 use kmp_core::survey::Survey;
 use serde::Serialize;
 
 use super::drivers::{Loose, Shown, Standings};
 use super::machine::Machine;
-use crate::output::json;
+use crate::output::{json, when};
 
 /// What `kmp status --json` prints.
 #[derive(Serialize)]
@@ -19,8 +20,22 @@ pub struct Status {
     version: u32,
     /// Kernels, oldest first.
     kernels: Vec<Kernel>,
+    /// Kernels in repositories that `kmp update` holds back.
+    held: Vec<Held>,
     /// What kmp goes by on this machine.
     machine: Machine,
+}
+
+/// A kernel that is held back.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Held {
+    /// Its package: `NAME-[EPOCH:]VERSION-RELEASE.ARCH`.
+    package: String,
+    /// Since when, in RFC 3339's form.
+    since: Option<String>,
+    /// Why, in words.
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -70,7 +85,13 @@ struct Kmp {
 }
 
 /// The document of the values that the table is made of.
-pub fn document(survey: &Survey, all: &[Standings], loose: &[Vec<Loose<'_>>], machine: Machine) -> Status {
+pub fn document(
+    survey: &Survey,
+    all: &[Standings],
+    loose: &[Vec<Loose<'_>>],
+    machine: Machine,
+    held: &[last_update::Kernel],
+) -> Status {
     let kmps = &survey.inventory.kmps;
     let mut kernels = Vec::new();
     for ((kernel, standings), loose) in survey.kernels.iter().zip(all).zip(loose) {
@@ -109,5 +130,10 @@ pub fn document(survey: &Survey, all: &[Standings], loose: &[Vec<Loose<'_>>], ma
             apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
         });
     }
-    Status { version: json::VERSION, kernels, machine }
+    let held = held.iter().map(|kernel| Held {
+        package: kernel.package.clone(),
+        since: kernel.held_since.map(when::exact),
+        reason: kernel.reason.clone(),
+    });
+    Status { version: json::VERSION, kernels, held: held.collect(), machine }
 }

@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
+use kmp_core::history::{Entry, last};
 use kmp_core::initrd::boot::boots_next;
 use kmp_core::survey::Survey;
 use serde::Serialize;
 
 use crate::context::{Context, running_kernel};
+use crate::verbs::history;
 
 /// rpm loads the plugin if this file is there.
 const PLUGIN: &str = "/usr/lib/rpm/macros.d/macros.transaction_kmp";
@@ -30,6 +32,44 @@ pub struct Machine {
     pub policy: &'static str,
     /// The library that reads packages, with its version.
     pub librpm: Option<String>,
+    /// The last run that changed something, or failed (`kmp history`). Null: there was none yet.
+    pub last_run: Option<LastRun>,
+}
+
+/// The last run in the history.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LastRun {
+    /// Its number.
+    run: u64,
+    /// When it ended (RFC 3339).
+    time: String,
+    /// Who has called it: a command line, or a program.
+    by: String,
+    /// How it ended. `stopped`: the transaction was stopped, as it would have lost a driver.
+    #[cfg_attr(test, schemars(extend("enum" = ["done", "failed", "stopped"])))]
+    outcome: &'static str,
+    /// To the minute, for people.
+    #[serde(skip)]
+    minute: String,
+}
+
+impl LastRun {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            run: entry.run,
+            time: history::rfc3339(entry.time),
+            by: history::by(entry),
+            outcome: entry.outcome.word(),
+            minute: history::minute(entry.time),
+        }
+    }
+
+    /// For people.
+    pub fn line(&self) -> String {
+        let Self { run, by, outcome, minute, .. } = self;
+        format!("Last run: {minute}, {by}: {outcome} (kmp history {run})")
+    }
 }
 
 impl Machine {
@@ -47,6 +87,7 @@ impl Machine {
                 Some(version) => format!("{} ({version})", rpm.soname()),
                 None => rpm.soname().to_string(),
             }),
+            last_run: last(&context.root).as_ref().map(LastRun::of),
         }
     }
 

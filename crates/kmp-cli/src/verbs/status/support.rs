@@ -100,7 +100,7 @@ impl Support {
                     name: found.name.to_string(),
                     path: json::path(&found.path),
                     package: kmp.is_packaged().then(|| kmp.package.nvr()),
-                    vendor: Some(kmp.package.vendor.clone()).filter(|vendor| !vendor.is_empty()),
+                    vendor: made_by.vendor.clone(),
                     packager: made_by.packager.clone(),
                     supported: module.map(|module| word(module.supported)),
                     would_taint: module.map(|module| would_set(module, &config)),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use kmp_core::apply;
 use kmp_core::dialect::Dialect;
+use kmp_core::history;
 use kmp_core::last_update;
 use kmp_core::root::Root;
 use kmp_repo::update::{Update, locks, without_installed};
@@ -13,7 +14,6 @@ use rpm_meta::vercmp;
 
 use super::look::Found;
 use crate::context::Context;
-use crate::host::system_log;
 
 /// The rules, which every program of libzypp's reads.
 const RULES: &str = "/etc/zypp/systemCheck.d/kmp.check";
@@ -40,7 +40,7 @@ pub fn write(context: &Context, found: &Found) -> Result<(), String> {
         let nothing = Update::default();
         lock(root, if knows_rules { &nothing } else { &found.update }).map_err(|e| failed(LOCKS, e))?;
     }
-    system_log::report_held(context, found.last.as_ref(), &found.kept);
+    context.record(history::of_held(found.last.as_ref(), &found.kept));
     Ok(())
 }
 

@@ -19,6 +19,7 @@ pub(super) fn lost(package: &str, reason: &str, weight: Weight) -> Lost {
         needed_for: Use::default(),
         made_by: None,
         is_erased: false,
+        found: None,
         remedy: Remedy::Rebuild,
         kernel_package: Some("kernel-default".into()),
         kernel_file: None,
@@ -261,4 +262,34 @@ fn a_driver_that_goes_with_a_kernel_is_reported_with_the_cause_and_each_way_out(
                 .into(),
         ]
     );
+}
+
+#[test]
+fn a_build_that_was_found_is_named_with_its_repository_and_how_old_that_is() {
+    use crate::last_update::{Driver, Kernel, LastUpdate};
+    let driver = Driver {
+        name: "foo-kmp-default".into(),
+        verdict: "comes-along".into(),
+        build: "foo-kmp-default-1.1_k6-1.1.x86_64".into(),
+        repository: "drivers".into(),
+        ..Driver::default()
+    };
+    let kernel = Kernel { release: NEW.into(), drivers: vec![driver], ..Kernel::default() };
+    let mut last = LastUpdate { age: 7200, kernels: vec![kernel], ..LastUpdate::default() };
+    let config = Config::default();
+    let decide = |last: &LastUpdate| {
+        let orders = Orders { config: &config, policy: None, nothing_boots: false, last: Some(last) };
+        orders.decide(vec![lost("foo-kmp-default", "a", Weight::Loss)])
+    };
+    let findings = decide(&last);
+    assert_eq!(findings[0].action, Action::Stop);
+    let advice = advice(&findings, &Tools { manager: Manager::Zypper, again: None });
+    assert_eq!(
+        advice[0].to_string(),
+        "foo-kmp-default-1.1_k6-1.1 in repository drivers fits, as kmp update found 2 hours ago; install it in the same \
+         transaction: zypper install kernel-default foo-kmp-default=1.1_k6-1.1"
+    );
+    // One that somebody lets come.
+    last.kernels[0].is_let = true;
+    assert_eq!(decide(&last)[0].action, Action::Warn);
 }

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The system's log: facility daemon, tag `kmp`.
+//! The system's log: the journal by its own protocol, with fields and numbers of messages, or else the socket of syslog;
+//! facility daemon, tag `kmp`.
 //!
 //! A log that is not there, or does not listen, is no fault, and nobody waits for it: kmp may be at work where the one who reads
 //! the log is just being updated.
 
+mod event;
+mod journal;
+
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
@@ -11,6 +16,8 @@ use std::os::unix::net::UnixDatagram;
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use crate::printable;
+
+pub use event::Event;
 
 const SOCKET: &str = "/dev/log";
 
@@ -28,38 +35,83 @@ pub enum Level {
     Notice,
 }
 
+impl Level {
+    fn priority(self) -> u8 {
+        match self {
+            Self::Error => 3,
+            Self::Warning => 4,
+            Self::Notice => 5,
+        }
+    }
+}
+
+/// A message. What would end its line or steer a terminal is made visible when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// How urgent it is.
+    pub level: Level,
+    /// What it is about.
+    pub event: Option<Event>,
+    /// The release of the kernel concerned.
+    pub kernel: Option<&'a str>,
+    /// The package concerned, `NAME-VERSION-RELEASE`.
+    pub package: Option<&'a str>,
+    /// In words.
+    pub text: Cow<'a, str>,
+}
+
+enum To {
+    Journal(UnixDatagram),
+    Syslog(Logger<LoggerBackend, Tagged>),
+    Nobody,
+}
+
 /// A connection to the log of the system whose `/` the calling process has.
-pub struct SystemLog(Option<Logger<LoggerBackend, Tagged>>);
+pub struct SystemLog(To);
 
 impl std::fmt::Debug for SystemLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("SystemLog").field(&self.0.is_some()).finish()
+        let to = match self.0 {
+            To::Journal(_) => "journal",
+            To::Syslog(_) => "syslog",
+            To::Nobody => "nobody",
+        };
+        f.debug_tuple("SystemLog").field(&to).finish()
     }
 }
 
 impl SystemLog {
     /// Connects, if there is a log.
     pub fn open() -> Self {
-        Self(connect().ok().map(|socket| Logger::new(LoggerBackend::Unix(socket), Tagged)))
+        let syslog = |socket| To::Syslog(Logger::new(LoggerBackend::Unix(socket), Tagged));
+        let journal = journal::connect().map(To::Journal);
+        Self(journal.or_else(|_| connect(SOCKET).map(syslog)).unwrap_or(To::Nobody))
     }
 
-    /// Writes one message. What would end its line or steer a terminal is made visible.
-    pub fn send(&mut self, level: Level, text: &str) {
-        let Some(logger) = &mut self.0 else { return };
-        let text = line(text);
+    /// Writes one message.
+    pub fn send(&mut self, message: &Message<'_>) {
         // There is nobody left to complain to.
-        let _ = match level {
-            Level::Error => logger.err(&*text),
-            Level::Warning => logger.warning(&*text),
-            Level::Notice => logger.notice(&*text),
-        };
+        match &mut self.0 {
+            To::Journal(socket) => {
+                let _ = socket.send(journal::datagram(message).as_bytes());
+            }
+            To::Syslog(logger) => {
+                let text = line(&message.text);
+                let _ = match message.level {
+                    Level::Error => logger.err(&*text),
+                    Level::Warning => logger.warning(&*text),
+                    Level::Notice => logger.notice(&*text),
+                };
+            }
+            To::Nobody => {}
+        }
     }
 }
 
-fn connect() -> std::io::Result<UnixDatagram> {
+fn connect(path: &str) -> std::io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    socket.connect(SOCKET)?;
+    socket.connect(path)?;
     Ok(socket)
 }
 
