@@ -27,7 +27,7 @@ fn schema_of(args: &[&str]) -> String {
     if args.contains(&"--support") {
         return "support".into();
     }
-    if args[0] == "kabi" { args[..2].join("-") } else { args[0].into() }
+    if ["kabi", "registry"].contains(&args[0]) { args[..2].join("-") } else { args[0].into() }
 }
 
 #[test]
@@ -45,6 +45,10 @@ fn what_is_printed_is_what_the_schemas_say() {
     let dangling = format!("usr/lib/modules/{SAME}/weak-updates/updates/gone.ko");
     root.symlink(&dangling, format!("/usr/lib/modules/{OLD}/updates/gone.ko"));
     root.write("severities", "drivers/* PASS\nfoo_* PASS\n");
+    let [registry, out] = ["registry", "out"].map(|path| root.join(path).to_str().unwrap().to_string());
+    let kmp = one_module("foo", "1", &old, 7);
+    let add = ["registry", "add", "--registry", &registry, "--provider", "acme", "--contact", "a@b.example"];
+    ends(&root, &[&add[..], &[kmp.path().to_str().unwrap()]].concat(), 0);
     let [rules, clash] = ["severities", &format!("usr/lib/modules/{SAME}/extra/clash.ko")]
         .map(|path| root.join(path).to_str().unwrap().to_string());
     let runs: &[&[&str]] = &[
@@ -68,6 +72,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["remove-kmp", "foo-kmp-default-1_k6.4.0_1-1"],
         &["divert", "--restore"],
         &["kabi", "diff", OLD, OTHER],
+        &["registry", "check", "--registry", &registry, "--old", OLD, "--new", OTHER, "--out", &out],
         &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];
     let mut command = Command::new("/usr/bin/python3");
@@ -78,15 +83,15 @@ fn what_is_printed_is_what_the_schemas_say() {
         command.arg(schema).arg(json(&root, args).to_string());
     }
     // What is read from standard input, written into the current directory, or takes a line each.
-    let mut special = vec![("update", kmp(&root, &["update", "--json"]).stdout)];
+    let mut special = vec![("update", crate::support::kmp(&root, &["update", "--json"]).stdout)];
     let mut deps = crate::support::command(&root, &["deps", "--provides", "--dialect", "suse", "--json"]);
     special.push(("deps", run(deps.stdin(piped(&format!("{clash}\n")))).stdout));
     let written = run(root.command(KMP).current_dir(root.home()).args(["new", "--suse", "hello", "--json"]));
     special.push(("new", written.stdout));
-    let lines = kmp(&root, &["check", "--json-lines"]).stdout;
+    let lines = crate::support::kmp(&root, &["check", "--json-lines"]).stdout;
     assert!(lines.lines().count() > 3, "{lines}");
     special.extend(lines.lines().map(|line| ("check-lines", line.to_string())));
-    let runs_before = kmp(&root, &["history", "--json"]).stdout;
+    let runs_before = crate::support::kmp(&root, &["history", "--json"]).stdout;
     special.extend(runs_before.lines().map(|line| ("history", line.to_string())));
     for (name, document) in &special {
         command.arg(schema_file(name)).arg(document);

@@ -3,10 +3,12 @@
 
 mod page;
 
-use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
+use std::collections::HashMap;
+
+use kmp_core::abi::{Candidate, Kernel, Role, Rule, Verdict, World};
 use kmp_core::check::{Line, Request, check_read};
 use kmp_core::ids::{KernelId, List};
-use kmp_core::inventory::{Apart, parse_symvers};
+use kmp_core::inventory::{Apart, Loader, parse_symvers};
 use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::targets::{File, Targets, judge_together};
@@ -16,6 +18,7 @@ use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::signatures::{self, Signed};
+use crate::verbs::kabi::because::because;
 use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
@@ -81,7 +84,8 @@ fn judged(
         });
         json::print_lines(each)?;
     } else if !quiet {
-        page::print(&releases, &lines, &apart, table.is_some() && kernels.is_empty())?;
+        let why = why(context, &mut loader, &releases, &lines);
+        page::print(&releases, &lines, &apart, &why, table.is_some() && kernels.is_empty())?;
     }
     Ok(outcome)
 }
@@ -164,4 +168,30 @@ fn print_json(
     };
     let kernels = Document { version: json::VERSION, kernels: releases.each().map(kernel).collect() };
     json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
+}
+
+/// For how many verdicts it is said why versions changed: two images are read for each, which takes about a second.
+const REASONS: usize = 2;
+
+/// Why versions of symbols changed, for the first refused module of each kernel.
+fn why(
+    context: &Context,
+    loader: &mut Loader<'_>,
+    releases: &List<KernelId, String>,
+    lines: &[Line],
+) -> HashMap<*const Line, String> {
+    let is_refused = |line: &&Line| line.verdict.reasons.iter().any(|reason| reason.rule == Rule::Crc);
+    let mut asked: Vec<&Line> = Vec::new();
+    for line in lines.iter().filter(is_refused) {
+        if asked.len() < REASONS && asked.iter().all(|other| other.kernel != line.kernel) {
+            asked.push(line);
+        }
+    }
+    let sentence = |line: &Line| {
+        let why = because(context, loader, &releases[line.kernel], &line.verdict)?;
+        Some((std::ptr::from_ref(line), why.sentence()))
+    };
+    let found = asked.into_iter().filter_map(sentence).collect();
+    context.done();
+    found
 }

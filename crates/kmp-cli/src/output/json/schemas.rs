@@ -10,8 +10,8 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, initrd, kabi, key, new, plan, status, sync,
-    update,
+    check, deps, devices, divert, doctor, explain, history, initrd, kabi, key, new, plan, registry, status,
+    sync, update,
 };
 
 /// The names of all rules.
@@ -64,6 +64,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("initrd", text::<initrd::Kernel>("initrd")),
         ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
+        ("registry-check", whole::<registry::document::Report>("registry check")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];
     for (verb, schema) in &all {
@@ -80,8 +81,8 @@ fn schemas_are_those_of_what_is_printed() {
     assert_eq!(std::fs::read_dir(dir).unwrap().count(), all.len(), "docs/schema has a schema of no verb");
 }
 
-/// What these change, the verbs beside them list: `kmp update --json`, `kmp key list --json`.
-const WITHOUT: &[&str] = &["hold", "import"];
+/// What these change, the verbs beside them list: `kmp update --json`, `kmp key list --json`, `kmp registry check --json`.
+const WITHOUT: &[&str] = &["hold", "import", "add", "lint", "refresh"];
 
 /// Each verb, and each verb of a verb, has `--json`.
 #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check` for people: what it comes to, each verdict with every reason, and where there is more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use kmp_core::check::Line;
@@ -17,11 +17,12 @@ use crate::verbs::sync::package_name;
 /// How many modules a line names.
 const NAMED: usize = 3;
 
-/// `by_symbols`: it is no kernel that is judged for, but a list of symbols.
+/// `why`: why versions of symbols changed, where that is known. `by_symbols`: it is no kernel that is judged for, but a list of symbols.
 pub fn print(
     releases: &List<KernelId, String>,
     lines: &[Line],
     apart: &[Apart],
+    why: &HashMap<*const Line, String>,
     by_symbols: bool,
 ) -> Result<(), String> {
     let mut page = Page::new();
@@ -41,6 +42,9 @@ pub fn print(
         }
         let release = format!("{:width$}", releases[line.kernel]);
         verdict_lines::draw(&mut page, &format!("  {release}  "), &line.verdict);
+        if let Some(why) = why.get(&std::ptr::from_ref(line)) {
+            verdict_lines::note(&mut page, "why", why);
+        }
     }
     for apart in apart.iter().filter(|a| a.kind == Kind::LivePatch && releases.contains(&a.release)) {
         heading(&mut page, &apart.module.name, &apart.module.path, apart.package.as_deref());
