@@ -217,3 +217,27 @@ fn what_a_driver_uses_that_nobody_has_promised() {
     let output = ends(&root, &["kabi", "exposure", &modules], 2);
     assert!(output.stderr.contains("add --rules FILE"), "{output}");
 }
+
+#[test]
+fn a_refused_driver_gets_the_reason_where_both_kernels_have_their_types() {
+    let root = TestRoot::new();
+    let (old, new) = (kernel_with_types(OLD, false, None), kernel_with_types(OTHER, true, None));
+    write_all(&root, &[&old, &new]);
+    let driver = old.driver("mine").need("usb_alert", 7).need("cam_open", 7);
+    root.write("mine.ko", driver.build());
+    let file = root.join("mine.ko").to_str().unwrap().to_string();
+    let sentence = format!(
+        "why              most likely because of what changed since {OLD}: struct lens (2 symbols, no offset moves; far: added"
+    );
+    let output = ends(&root, &["explain", &file, "--kernel", OTHER], 1);
+    assert!(output.stdout.contains(&sentence), "{output}");
+    let output = ends(&root, &["check", &file], 1);
+    assert!(output.stdout.contains(&sentence), "{output}");
+    let found = json(&root, &["explain", &file, "--kernel", OTHER]);
+    let why = &found["kernels"][0]["modules"][0]["why"];
+    assert_eq!((&why["since"], &why["types"][0]["name"]), (&OLD.into(), &"struct lens".into()), "{found}");
+    // Without the old kernel's image nothing is said.
+    std::fs::remove_file(root.join(format!("usr/lib/modules/{OLD}/vmlinuz"))).unwrap();
+    let output = ends(&root, &["explain", &file, "--kernel", OTHER], 1);
+    assert!(!output.stdout.contains("most likely"), "{output}");
+}

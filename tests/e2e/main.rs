@@ -40,6 +40,7 @@ mod programs;
 mod races;
 mod read_faults;
 mod redhat;
+mod registry;
 mod replaced;
 mod schemas;
 mod screens;

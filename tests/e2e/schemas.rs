@@ -23,7 +23,7 @@ fn schema_of(args: &[&str]) -> String {
     if args.contains(&"--support") {
         return "support".into();
     }
-    if args[0] == "kabi" { args[..2].join("-") } else { args[0].into() }
+    if ["kabi", "registry"].contains(&args[0]) { args[..2].join("-") } else { args[0].into() }
 }
 
 #[test]
@@ -41,6 +41,10 @@ fn what_is_printed_is_what_the_schemas_say() {
     let dangling = format!("usr/lib/modules/{SAME}/weak-updates/updates/gone.ko");
     root.symlink(&dangling, format!("/usr/lib/modules/{OLD}/updates/gone.ko"));
     root.write("severities", "drivers/* PASS\nfoo_* PASS\n");
+    let [registry, out] = ["registry", "out"].map(|path| root.join(path).to_str().unwrap().to_string());
+    let kmp = one_module("foo", "1", &old, 7);
+    let add = ["registry", "add", "--registry", &registry, "--provider", "acme", "--contact", "a@b.example"];
+    ends(&root, &[&add[..], &[kmp.path().to_str().unwrap()]].concat(), 0);
     let [rules, clash] = ["severities", &format!("usr/lib/modules/{SAME}/extra/clash.ko")]
         .map(|path| root.join(path).to_str().unwrap().to_string());
     let runs: &[&[&str]] = &[
@@ -59,6 +63,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["status"],
         &["sync"],
         &["kabi", "diff", OLD, OTHER],
+        &["registry", "check", "--registry", &registry, "--old", OLD, "--new", OTHER, "--out", &out],
         &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];
     let mut command = Command::new("/usr/bin/python3");

@@ -123,11 +123,8 @@ const void *kj_references[] = {
 #endif
 
 #ifdef KJ_IMPORT
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-MODULE_IMPORT_NS(__stringify(KJ_IMPORT));
-#else
-MODULE_IMPORT_NS(KJ_IMPORT);
-#endif
+/* MODULE_IMPORT_NS takes a string since 6.13, and does not expand a macro before 6.1. */
+MODULE_INFO(import_ns, __stringify(KJ_IMPORT));
 #endif
 
 static void *kj_memory;

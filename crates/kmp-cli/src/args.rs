@@ -4,6 +4,7 @@
 mod drivers;
 pub mod help;
 pub mod kabi;
+pub mod registry;
 
 use std::path::PathBuf;
 
@@ -125,6 +126,8 @@ pub enum Verb {
     New(New),
     /// Compare what kernels export, say why it changed, and what of it a driver uses (for distributors and vendors)
     Kabi(kabi::Kabi),
+    /// Keep a registry of drivers, and what becomes of them in a kernel that comes (for distributors)
+    Registry(registry::Registry),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)

@@ -30,8 +30,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, status, sync,
-    update,
+    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, registry,
+    status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -145,6 +145,7 @@ fn run(args: &Args) -> Result<Outcome, String> {
             sync::kmp(&context, nvr, sync::Event::Removed, sync::Shown::of(*json, quiet))
         }
         Verb::Kabi(what) => kabi::run(&context, what, quiet),
+        Verb::Registry(what) => registry::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => Ok(divert::run(&context, what)),

@@ -7,12 +7,14 @@
 //!   promised at all (Red Hat's stablelists).
 //! * [`why::explain`] finds, in the types of both kernels' images and modules, the one that most likely changed a symbol's CRC;
 //!   [`symtypes::Symtypes`] has the exact reason, where the build has kept it.
+//! * [`registry`] has the drivers of others, judges them for a kernel that comes, and words what their makers are sent.
 //! * [`exposure()`] sorts the symbols that a driver uses by what was promised of each.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod diff;
 mod exposure;
+pub mod registry;
 mod rules;
 pub mod symtypes;
 pub mod why;

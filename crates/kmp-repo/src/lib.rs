@@ -2,14 +2,14 @@
 //! Which kernels and kernel module packages the repositories of a machine have, and which of them go together.
 //!
 //! * [`rpmmd`] reads the metadata of repositories: pure, text in, values out.
-//! * [`offer`] knows which packages concern drivers, and [`fit`] whether a driver fits a kernel, both by metadata alone.
+//! * [`offer`] knows which packages concern drivers, by metadata alone.
+//! * [`update`] asks kmp-core's guard what would become of drivers in kernels that may come.
 //! * [`repository`] reads the metadata of one repository from the disk, [`found`] finds those that zypper and dnf keep.
 //!
 //! For the command only: nothing here is linked into rpm's plugin, and nothing fetches anything.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod fit;
 pub mod found;
 pub mod offer;
 pub mod repository;

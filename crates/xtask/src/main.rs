@@ -12,6 +12,7 @@ mod index;
 mod install;
 mod install_tree;
 mod judge;
+mod kabi;
 mod kmps;
 mod libdnf5;
 mod linked;

@@ -121,6 +121,19 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "registry",
+        [
+            (
+                "kmp registry add --provider acme --contact kmp@acme.example cam-kmp-default-1.0-1.x86_64.rpm",
+                "Register a driver",
+            ),
+            (
+                "kmp registry check --old symvers-old.gz --new symvers-new.gz --out reports",
+                "Which registered drivers stop loading, and what are their makers to be sent?",
+            ),
+        ],
+    ),
+    (
         "add-kernel",
         [
             ("kmp add-kernel 6.4.0-25-default", "In %post of a kernel"),

@@ -31,6 +31,26 @@ pub struct Rules {
     pub files: Vec<PathBuf>,
 }
 
+/// Where reasons are looked for.
+#[derive(Debug, clap::Args)]
+pub struct Why {
+    /// Do not look for reasons in the kernels' types
+    #[arg(long)]
+    pub no_why: bool,
+    /// The old kernel's image, for reasons, where OLD is a list of symbols
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub old_image: Option<PathBuf>,
+    /// The new kernel's image
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub new_image: Option<PathBuf>,
+    /// The types that the old kernel's CRCs were made of (symtypes, consolidated or not): the exact reasons
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "new_symtypes")]
+    pub old_symtypes: Option<PathBuf>,
+    /// The same of the new kernel
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "old_symtypes")]
+    pub new_symtypes: Option<PathBuf>,
+}
+
 /// How a comparison is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -50,21 +70,8 @@ pub struct Diff {
     /// Print every symbol and every type, however many lines that takes
     #[arg(short, long)]
     pub all: bool,
-    /// Do not look for reasons in the kernels' types
-    #[arg(long)]
-    pub no_why: bool,
-    /// The old kernel's image, for reasons, where OLD is a list of symbols
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub old_image: Option<PathBuf>,
-    /// The new kernel's image
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub new_image: Option<PathBuf>,
-    /// The types that the old kernel's CRCs were made of (symtypes, consolidated or not): the exact reasons
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "new_symtypes")]
-    pub old_symtypes: Option<PathBuf>,
-    /// The same of the new kernel
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "old_symtypes")]
-    pub new_symtypes: Option<PathBuf>,
+    #[command(flatten)]
+    pub why: Why,
     /// Print JSON
     #[arg(long, conflicts_with = "format")]
     pub json: bool,

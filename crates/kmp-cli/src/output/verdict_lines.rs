@@ -16,6 +16,11 @@ pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let reasons = verdict.refusals().map(|r| (r.rule.as_str(), Cow::from(&r.detail)));
     let warnings = verdict.warnings.iter().map(|w| (w.as_str(), Cow::from(w.to_string())));
     for (kind, detail) in reasons.chain(warnings) {
-        page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref().as_ref())));
+        note(page, kind, &detail);
     }
+}
+
+/// Draws one more line below a verdict.
+pub fn note(page: &mut Page, kind: &str, detail: &str) {
+    page.wrapped_behind(6, 17, &format!("{kind:<16} {}", printable(detail.as_ref())));
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp check`: verdicts with every reason.
 
-use kmp_core::abi::{Candidate, Kernel, Role, Verdict, World};
+use std::collections::HashMap;
+
+use kmp_core::abi::{Candidate, Kernel, Role, Rule, Verdict, World};
 use kmp_core::check::{Line, Request, check_read};
 use kmp_core::ids::{KernelId, List};
-use kmp_core::inventory::{Apart, Kind, parse_symvers};
+use kmp_core::inventory::{Apart, Kind, Loader, parse_symvers};
 use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::targets::{File, Targets, judge_together};
@@ -16,6 +18,7 @@ use crate::output::json::{self, Document};
 use crate::output::signatures::{self, Signed};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
+use crate::verbs::kabi::because::because;
 use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
@@ -72,7 +75,8 @@ fn judged(
     if args.json {
         print_json(&releases, &lines, &apart, signed)?;
     } else if !quiet {
-        print(&releases, &lines, &apart)?;
+        let why = why(context, &mut loader, &releases, &lines);
+        print(&releases, &lines, &apart, &why)?;
     }
     Ok(outcome)
 }
@@ -145,8 +149,39 @@ fn print_json(
     json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
 }
 
+/// For how many verdicts it is said why versions changed: two images are read for each, which takes about a second.
+const REASONS: usize = 2;
+
+/// Why versions of symbols changed, for the first refused module of each kernel.
+fn why(
+    context: &Context,
+    loader: &mut Loader<'_>,
+    releases: &List<KernelId, String>,
+    lines: &[Line],
+) -> HashMap<*const Line, String> {
+    let is_refused = |line: &&Line| line.verdict.reasons.iter().any(|reason| reason.rule == Rule::Crc);
+    let mut asked: Vec<&Line> = Vec::new();
+    for line in lines.iter().filter(is_refused) {
+        if asked.len() < REASONS && asked.iter().all(|other| other.kernel != line.kernel) {
+            asked.push(line);
+        }
+    }
+    let sentence = |line: &Line| {
+        let why = because(context, loader, &releases[line.kernel], &line.verdict)?;
+        Some((std::ptr::from_ref(line), why.sentence()))
+    };
+    let found = asked.into_iter().filter_map(sentence).collect();
+    context.done();
+    found
+}
+
 /// Module by module, kernel by kernel.
-fn print(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> Result<(), String> {
+fn print(
+    releases: &List<KernelId, String>,
+    lines: &[Line],
+    apart: &[Apart],
+    why: &HashMap<*const Line, String>,
+) -> Result<(), String> {
     let mut page = Page::new();
     let width = releases.iter().map(String::len).max().unwrap_or(0);
     let mut order: Vec<&Line> = lines.iter().collect();
@@ -162,6 +197,9 @@ fn print(releases: &List<KernelId, String>, lines: &[Line], apart: &[Apart]) -> 
         }
         let release = format!("{:width$}", releases[line.kernel]);
         verdict_lines::draw(&mut page, &format!("  {release}  "), &line.verdict);
+        if let Some(why) = why.get(&std::ptr::from_ref(line)) {
+            verdict_lines::note(&mut page, "why", why);
+        }
     }
     for apart in apart.iter().filter(|a| a.kind == Kind::LivePatch && releases.contains(&a.release)) {
         let head = page.paint(Colour::Bold, printable(apart.module.name.as_ref().as_ref()));

@@ -14,6 +14,7 @@ use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
+use crate::verbs::kabi::because::{Because, because};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -31,6 +32,10 @@ struct Explained {
     module: json::Module,
     /// Every symbol that it needs.
     symbols: Vec<Symbol>,
+    /// Why versions of symbols changed, most likely: where a kernel that has those which the module was built with is installed,
+    /// and the images of both kernels have their types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Because>,
 }
 
 #[derive(Serialize)]
@@ -94,8 +99,13 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     let explained = explained.map_err(|e| e.to_string())?;
     context.done();
     let outcome = Outcome::of(explained.iter().map(|e| &e.verdict), survey.is_unread());
+    let why: Vec<Option<Because>> = match args.json || !quiet {
+        true => explained.iter().map(|of| because(context, &mut loader, release, &of.verdict)).collect(),
+        false => Vec::new(),
+    };
+    context.done();
     if args.json {
-        let modules = explained.iter().map(|of| Explained {
+        let modules = explained.iter().zip(why).map(|(of, why)| Explained {
             module: json::Module {
                 name: of.name.into(),
                 path: json::path(of.path),
@@ -106,17 +116,18 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
                 warnings: json::warnings(&of.verdict),
             },
             symbols: of.symbols.iter().map(Symbol::from).collect(),
+            why,
         });
         Document::print(vec![Kernel { release: release.clone(), modules: modules.collect() }])?;
     } else if !quiet {
-        print(release, &explained)?;
+        print(release, &explained, &why)?;
     }
     Ok(outcome)
 }
 
-fn print(release: &str, explained: &[survey::Explained<'_>]) -> Result<(), String> {
+fn print(release: &str, explained: &[survey::Explained<'_>], why: &[Option<Because>]) -> Result<(), String> {
     let mut page = Page::new();
-    for survey::Explained { name, path, package, verdict, symbols } in explained {
+    for (survey::Explained { name, path, package, verdict, symbols }, why) in explained.iter().zip(why) {
         let package = package.as_ref().map(|p| format!("  ({p})")).unwrap_or_default();
         let name = page.paint(Colour::Bold, printable(name.as_ref()));
         page.wrapped_behind(0, 2, &format!("{name}  {}{package}", printable(path.as_os_str())));
@@ -129,6 +140,9 @@ fn print(release: &str, explained: &[survey::Explained<'_>]) -> Result<(), Strin
             }
         }
         verdict_lines::draw(&mut page, &format!("  {release}: "), verdict);
+        if let Some(why) = why {
+            verdict_lines::note(&mut page, "why", &why.sentence());
+        }
     }
     page.print()
 }

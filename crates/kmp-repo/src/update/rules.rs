@@ -6,6 +6,7 @@
 //! would offer to remove it; none is a conflict, for the same reason. The condition names the driver, so that a rule ends by itself
 //! with the driver. A requirement that nobody fulfils has a name that explains itself: `zypper install` shows the rule.
 
+use kmp_core::config::{Config, Missing, Policy};
 use rpm_meta::Evr;
 
 use super::{DriverVerdict, Installed, KernelFate, KernelVerdict, Update};
@@ -15,7 +16,7 @@ const HEAD: &str =
     "# Written by kmp update, and again each time: see kmp(8). To be rid of it: kmp update --clear\n";
 
 /// The rules, as a file; `None` where there is nothing to be ruled.
-pub fn rules(update: &Update, installed: &Installed) -> Option<String> {
+pub fn rules(update: &Update, installed: &Installed, config: &Config) -> Option<String> {
     let mut lines = Vec::new();
     for kernel in &update.kernels {
         lines.extend(of_kernel(kernel));
@@ -24,8 +25,12 @@ pub fn rules(update: &Update, installed: &Installed) -> Option<String> {
         let of_line = update.kernels.iter().filter(|k| k.line == line.name);
         let judged = of_line.clone().map(|k| Evr::parse(&k.package.evr)).chain([line.newest.clone()]);
         let last = judged.max_by(Evr::compare).unwrap_or_default().to_string();
-        let mut drivers: Vec<&str> =
-            of_line.flat_map(|k| &k.drivers).map(|d| d.driver.as_str()).filter(|d| is_name(d)).collect();
+        // For one that need not be kept no kernel has to wait.
+        let is_kept = |driver: &&str| {
+            config.policy_for(driver) == Policy::Abort && config.missing(driver, &line.name) == Missing::Hold
+        };
+        let drivers = of_line.flat_map(|k| &k.drivers).map(|d| d.driver.as_str());
+        let mut drivers: Vec<&str> = drivers.filter(|d| is_name(d)).filter(is_kept).collect();
         drivers.sort_unstable();
         drivers.dedup();
         if is_version(&last) && is_name(&line.name) {

@@ -3,17 +3,11 @@
 
 use std::path::Path;
 
-use kmp_repo::fit::{Fit, OfferedKernel};
-use kmp_repo::offer;
-use kmp_repo::rpmmd::{Listed, Role};
+use kmp_repo::rpmmd::Role;
 
 use testkit::{Compression, compress};
 
 use crate::made::{CONCERNS, built, concerns, primary, read, repository, repository_of, sum_of};
-
-fn of<'p>(packages: &'p [Listed], name: &str, evr: &str) -> &'p Listed {
-    packages.iter().find(|p| p.name() == name && p.evr().to_string() == evr).unwrap()
-}
 
 #[test]
 fn each_compression_is_read() {
@@ -83,30 +77,4 @@ fn what_is_listed_is_what_the_files_say() {
         assert_eq!(bytes[start..start + 3], [0x8e, 0xad, 0xe8]);
         assert!(header.end > header.start && header.end <= listed.size());
     }
-}
-
-#[test]
-fn drivers_are_judged_by_what_is_listed() {
-    let root = repository(&[]);
-    let packages = read(&root, Path::new("/repo")).unwrap();
-    let suse = ["6.4.0-1", "6.4.0-2"].map(|evr| of(&packages, "kernel-default", evr));
-    let nic = ["1.0_k6.4.0_1-1.1", "1.0_k6.4.0_2-1.1"].map(|evr| of(&packages, "nic-kmp-default", evr));
-    let red_hat = of(&packages, "kernel-core", "6.12.0-1.el10");
-    let odd = of(&packages, "kmod-odd", "1:1.0-1");
-    assert_eq!(offer::release(suse[1]), Some("6.4.0-2-default"));
-    let judge = |kernel: &Listed, driver: &Listed| {
-        let offered = OfferedKernel::new(offer::release(kernel).unwrap(), [kernel]);
-        offered.judge(&[driver]).remove(0)
-    };
-    assert_eq!(judge(suse[0], nic[0]), Fit::Fits);
-    assert_eq!(judge(suse[1], nic[1]), Fit::Fits);
-    let Fit::Breaks(reasons) = judge(suse[1], nic[0]) else { panic!() };
-    let of_foo = |r: &kmod_abi::Reason| (r.symbol.as_deref() == Some("foo"), r.wanted, r.offered);
-    assert_eq!(reasons.iter().map(of_foo).collect::<Vec<_>>(), [(true, Some(0xaaaa), Some(0xbbbb))]);
-    let kmod = of(&packages, "kmod-nic", "1.0-1.el10");
-    assert_eq!(judge(red_hat, kmod), Fit::Fits);
-    // Red Hat's kernels list their stable symbols only.
-    assert_eq!(judge(red_hat, odd), Fit::Unknown);
-    assert_eq!(judge(red_hat, nic[0]), Fit::OtherFlavour);
-    assert_eq!(judge(suse[0], of(&packages, "bash", "2:5-1")), Fit::Unknown);
 }

@@ -90,10 +90,12 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
             vec![Edit::BadCrc("jiffies_to_msecs")],
         ));
     }
-    list.push(spec("bad-crc", "kj_badcrc", &[], vec![Edit::BadCrc("_printk")]));
+    // Of this name since 5.15.
+    let printk = if own.contains_key("_printk") { "_printk" } else { "printk" };
+    list.push(spec("bad-crc", "kj_badcrc", &[], vec![Edit::BadCrc(printk)]));
     list.push(spec("bad-layout", "kj_layout", &[], vec![Edit::BadCrc("module_layout")]));
     list.push(spec("no-layout-entry", "kj_nolayout", &[], vec![Edit::LoseEntry("module_layout")]));
-    list.push(spec("no-entry", "kj_noentry", &[], vec![Edit::LoseEntry("_printk")]));
+    list.push(spec("no-entry", "kj_noentry", &[], vec![Edit::LoseEntry(printk)]));
     list.push(spec("no-entries", "kj_noentries", &[], vec![Edit::LoseAllEntries]));
     let remove = |section: &str| Edit::Objcopy(vec!["--remove-section".into(), section.into()]);
     list.push(spec("no-versions", "kj_noversions", &[], vec![remove("__versions")]));
@@ -170,7 +172,7 @@ pub fn all(kernel: &Fetched, kernels: &[Fetched], replaced: &Replaced) -> Vec<Sp
     list.push(spec("absent", "kj_alone", &[("KJ_REF", "kj_alone_function")], vec![]));
     let weak = [("KJ_REF", "kj_alone_function"), ("KJ_WEAK", "1")];
     list.push(spec("absent-weak", "kj_alone_weak", &weak, vec![]));
-    let refused = vec![Edit::BadCrc("_printk")];
+    let refused = vec![Edit::BadCrc(printk)];
     list.push(spec("exporter-refused", "kj_bad_exp", &[("KJ_EXPORT", "kj_bad_function")], refused));
     list.push(spec("exporter-refused", "kj_bad_use", &[("KJ_REF", "kj_bad_function")], vec![]));
     let bad = || vec![Edit::BadCrc("kj_other_function")];

@@ -9,7 +9,9 @@ use kmp_core::survey::Place;
 use schemars::{JsonSchema, schema_for};
 
 use super::Document;
-use crate::verbs::{check, devices, doctor, explain, history, initrd, kabi, key, plan, status, sync, update};
+use crate::verbs::{
+    check, devices, doctor, explain, history, initrd, kabi, key, plan, registry, status, sync, update,
+};
 
 /// The names of all rules.
 pub fn rules() -> Vec<&'static str> {
@@ -53,6 +55,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("initrd", text::<initrd::Kernel>("initrd")),
         ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
+        ("registry-check", whole::<registry::document::Report>("registry check")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];
     for (verb, schema) in &all {

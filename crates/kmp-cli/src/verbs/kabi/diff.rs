@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, Strin
             let symbols: Vec<&str> = changed.map(|change| change.symbol).collect();
             Some(reasons::by_symtypes(old, new, &symbols)?)
         }
-        _ => reasons::find(context, args, (&old, &new), &diff.changes)?,
+        _ => reasons::find(context, &args.why, (&old, &new), &diff.changes)?,
     };
     let outcome = if diff.breaks().next().is_some() { Outcome::Found } else { Outcome::Good };
     let shown = Shown { old: &old.name, new: &new.name, diff: &diff, rules: &rules, args, reasons, has_crcs };

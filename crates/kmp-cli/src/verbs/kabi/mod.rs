@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp kabi`.
 
+pub mod because;
 mod diff;
 pub mod document;
 mod exposure;
-mod reasons;
+pub mod reasons;
 mod screen;
 mod sides;
 
 use std::path::Path;
+
+pub use exposure::modules;
+pub use sides::{Exports, Side};
 
 use kmp_core::printable;
 use kmp_kabi::Rules;
@@ -61,7 +65,7 @@ fn number(number: usize) -> String {
 }
 
 /// `1 export`, `1,438 exports`.
-fn counted(count: usize, what: &str) -> String {
+pub fn counted(count: usize, what: &str) -> String {
     format!("{} {what}{}", number(count), if count == 1 { "" } else { "s" })
 }
 

@@ -9,7 +9,7 @@ use kmp_kabi::why::{self, Cause, Effect, Wanted};
 use kmp_kabi::{Change, What};
 
 use super::sides::Side;
-use crate::args::kabi::Diff as Args;
+use crate::args::kabi::Why as Args;
 use crate::context::Context;
 
 /// Symbols that changed for one reason.

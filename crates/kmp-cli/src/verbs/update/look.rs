@@ -93,7 +93,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let mut update = judge.update(asked.kernel);
     let last = LastUpdate::load(root);
     let kept = settle(&mut update, last.as_ref(), &config, now());
-    let rules = rules(&update, &installed);
+    let rules = rules(&update, &installed, &config);
     let libzypp = installed.version("libzypp");
     Ok(Found { update, last, kept, rules, dialect, libzypp })
 }
