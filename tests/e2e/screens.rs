@@ -25,6 +25,22 @@ fn screen(root: &TestRoot, columns: u32, args: &[&str]) -> String {
     shown
 }
 
+/// Who waits for depmod on a terminal sees it; nobody else does.
+#[test]
+fn a_program_that_takes_its_time_is_shown_on_a_terminal_alone() {
+    let root = small();
+    root.write("slow-depmod", "#!/bin/sh\nsleep 3\nexec /sbin/depmod \"$@\"\n");
+    run(root.command("chmod").arg("755").arg(root.join("slow-depmod"))).expect_success();
+    let links = root.join("usr/lib/modules/6.4.0-150600.23.25-default/weak-updates");
+    let slow = root.join("slow-depmod").display().to_string();
+    std::fs::remove_dir_all(&links).unwrap();
+    let shown = in_a_terminal(&root, 80, &["sync", "--no-initrd"], ("DEPMOD", &slow));
+    assert!(shown.contains("running slow-depmod, ") && shown.contains("cam-kmp-default-1.0"), "{shown}");
+    std::fs::remove_dir_all(&links).unwrap();
+    let piped = run(command(&root, &["sync", "--no-initrd"]).env("DEPMOD", &slow)).expect_success();
+    assert_eq!(piped.stderr, "");
+}
+
 /// Two kernels of SUSE's, and a driver that fits both.
 fn small() -> TestRoot {
     let root = TestRoot::new();

@@ -37,6 +37,7 @@ impl Context {
     pub fn open(root: &Path) -> Result<Self, String> {
         let root = Root::open(root).map_err(|e| e.to_string())?;
         let progress = Progress::new();
+        progress.show_programs();
         let shown = progress.clone();
         let show_progress = Box::new(move |what: &str| shown.show(what));
         let history = Recorder::default();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! On a terminal, a long run shows what it is reading.
+//! On a terminal, a long run shows what it is reading, and which program it waits for.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Nothing is shown of a run shorter than this.
@@ -14,7 +15,12 @@ struct State {
     started: Instant,
     shown: Option<Instant>,
     count: usize,
+    /// A program that runs, and since when.
+    program: Option<(String, Instant)>,
 }
+
+/// What programs that are run are shown by.
+static OF_PROGRAMS: OnceLock<Progress> = OnceLock::new();
 
 #[derive(Clone)]
 pub struct Progress {
@@ -24,7 +30,7 @@ pub struct Progress {
 impl Progress {
     pub fn new() -> Self {
         let wanted = std::io::stderr().is_terminal() && log::max_level() >= log::LevelFilter::Warn;
-        let state = State { started: Instant::now(), shown: None, count: 0 };
+        let state = State { started: Instant::now(), shown: None, count: 0, program: None };
         Self { state: wanted.then(|| Arc::new(Mutex::new(state))) }
     }
 
@@ -32,10 +38,55 @@ impl Progress {
         self.state.is_some()
     }
 
+    /// Shows programs, too, that take their time: depmod, generators of initrds.
+    pub fn show_programs(&self) {
+        if self.is_shown() && OF_PROGRAMS.set(self.clone()).is_ok() {
+            kmp_core::apply::watch_programs(|program| {
+                if let Some(progress) = OF_PROGRAMS.get() {
+                    progress.program(program);
+                }
+            });
+        }
+    }
+
+    /// A program begins, or has ended.
+    fn program(&self, path: Option<&Path>) {
+        let Some(shared) = &self.state else { return };
+        let Some(path) = path else {
+            if let Ok(mut state) = shared.lock() {
+                state.program = None;
+            }
+            return self.clear();
+        };
+        let name = kmp_core::printable(path.file_name().unwrap_or_default());
+        let started = Instant::now();
+        if let Ok(mut state) = shared.lock() {
+            state.program = Some((name.clone(), started));
+        }
+        // Whoever waits for it cannot count the seconds. It ends with the program.
+        let shared = Arc::clone(shared);
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(2 * PACE);
+                let Ok(mut state) = shared.lock() else { return };
+                if state.program.as_ref().is_none_or(|(_, since)| *since != started) {
+                    return;
+                }
+                if started.elapsed() > PATIENCE {
+                    state.shown = Some(Instant::now());
+                    let seconds = started.elapsed().as_secs();
+                    let _ = write!(std::io::stderr(), "\r\x1b[Krunning {name}, {seconds} s");
+                }
+            }
+        });
+    }
+
     pub fn show(&self, what: &str) {
         let Some(mut state) = self.state.as_ref().and_then(|s| s.lock().ok()) else { return };
         state.count += 1;
-        let due = state.started.elapsed() > PATIENCE && state.shown.is_none_or(|at| at.elapsed() > PACE);
+        let due = state.program.is_none()
+            && state.started.elapsed() > PATIENCE
+            && state.shown.is_none_or(|at| at.elapsed() > PACE);
         if due {
             state.shown = Some(Instant::now());
             let width = crate::output::terminal::width().unwrap_or(80).saturating_sub(20);

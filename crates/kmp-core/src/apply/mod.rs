@@ -26,6 +26,7 @@ pub use index::forget;
 pub(crate) use index::fuzz as fuzz_index_cache;
 pub use leftovers::{clear, leftovers};
 pub use private_dir::clear_temporary;
+pub use program::watch_programs;
 pub use read_only::is_read_only;
 
 pub use switch::{Wanted, is_index_only, switch};

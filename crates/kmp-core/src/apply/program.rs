@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use kmp_exec::{End, Program};
@@ -24,6 +25,16 @@ const DIRECTORIES: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
 /// The variable that says how long a program may take, in seconds.
 const TIMEOUT_VARIABLE: &str = "KMP_PROGRAM_TIMEOUT";
+
+/// Hears that a program begins, by its path, and that it has ended.
+type Watch = fn(Option<&Path>);
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+
+/// From now on somebody hears of programs that are run by this process, to show it. The first one stays; inside rpm there is none.
+pub fn watch_programs(watch: Watch) {
+    let _ = WATCH.set(watch);
+}
 
 /// How a program failed.
 #[derive(Debug)]
@@ -87,6 +98,8 @@ pub fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Resu
     let place = root.map(|root| format!(" in {}", root.path().display())).unwrap_or_default();
     log::info!("running {}{place}", printable(path.as_os_str()));
     log::debug!("its arguments: {arguments:?}");
+    let watch = WATCH.get().copied().unwrap_or(|_| ());
+    watch(Some(&path));
     let done = kmp_exec::run(Program {
         path: &path,
         arguments,
@@ -96,6 +109,7 @@ pub fn output(named: &OsStr, arguments: &[OsString], with: With<'_, '_>) -> Resu
         meanwhile: with.meanwhile,
         limit,
     });
+    watch(None);
     let output = done.map_err(|e| Failure::NotRun(e.to_string()))?;
     let said = String::from_utf8_lossy(&output.stderr);
     // Names of files are in it.
