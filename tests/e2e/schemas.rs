@@ -97,7 +97,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         command.arg(schema_file(name)).arg(document);
     }
     run(&mut command).expect_success();
-    // Nothing is promised that is not looked at here.
+    // Nothing is promised that is not looked at here; that of history is where a run is noted (`history.rs`).
     let seen: std::collections::BTreeSet<String> = runs
         .iter()
         .map(|args| schema_of(args))
@@ -107,7 +107,8 @@ fn what_is_printed_is_what_the_schemas_say() {
     let stem = |entry: std::io::Result<std::fs::DirEntry>| {
         entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()
     };
-    let missing: Vec<String> = committed.map(stem).filter(|name| !seen.contains(name)).collect();
+    let missing: Vec<String> =
+        committed.map(stem).filter(|name| !seen.contains(name) && name != "history").collect();
     assert_eq!(missing, [""; 0], "no run of these verbs is validated");
     // A validator that finds nothing would not be one.
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/sync.json");
