@@ -115,10 +115,10 @@ int kmp_status(kmp_t *kmp, const char *kernel, kmp_report_t **out);
  * of kind KMP_SYMBOL for each symbol that it needs. The one reason of such a finding has the symbol, the version that the
  * module was built with, the version that is exported and who exports it; its rule is "" if none is broken.
  *
- * name: a module file, the name of an installed KMP or of a third-party module. kernel: a release.
+ * name: a module file, the package file of a KMP, the name of an installed KMP or of a third-party module. kernel: a release.
  * *out is freed with kmp_report_free(); its verdict is KMP_VERDICT_GOOD if everything is compatible, else
  * KMP_VERDICT_WARN.
- * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT (as for a package file).
+ * KMP_E_NO_KERNEL, KMP_E_NO_KMP, KMP_E_FILE, KMP_E_PACKAGE, KMP_E_RPM, KMP_E_DATABASE, KMP_E_UNREAD, KMP_E_ARGUMENT.
  */
 int kmp_explain(kmp_t *kmp, const char *name, const char *kernel, kmp_report_t **out);
 
