@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use testkit::{KernelBuilder, PackageBuilder, TestRoot, run};
 
+use crate::screens::in_a_terminal;
 use crate::support::{OLD, driver, ends, kernel, kmp, writes_nothing};
 
 /// A kernel's package as SUSE's are: it lists its symbols.
@@ -149,4 +150,31 @@ fn a_kernel_of_which_nothing_is_known_and_one_without_a_driver_that_need_not_be_
         document["problems"][0].as_str().unwrap().starts_with("repository gone is left out"),
         "{document}"
     );
+}
+
+#[test]
+fn the_screen_in_the_readme_is_a_real_one() {
+    let kernel = |krel: &str, crc: u32| KernelBuilder::new(krel).export("printk", 1).export("usb_alert", crc);
+    let offered = |kernel: &KernelBuilder| {
+        PackageBuilder::kernel(kernel).ksyms("default", &kernel.full_symvers()).tag("Vendor", "Distribution")
+    };
+    let build = |version: &str, kernel: &KernelBuilder, crc: u32| {
+        let module = kernel.driver("cam").need("usb_alert", crc).build();
+        PackageBuilder::kmp("cam", "default", version, kernel.krel(), [("cam.ko", module)])
+            .provides("kmod(cam.ko)")
+            .requires(&format!("ksym(default:usb_alert) = {crc:x}"))
+            .tag("Vendor", "Cameras Inc.")
+    };
+    let old = kernel("6.4.0-21-default", 0x1f3a_0c11);
+    let new = kernel("6.4.0-25-default", 0x5e99_41d2);
+    let newest = kernel("6.4.0-29-default", 0x83c0_d1e7);
+    let root = TestRoot::new();
+    root.install(&[&offered(&old).build(), &build("1.0", &old, 0x1f3a_0c11).build()]);
+    let updates = repository(&root, "updates", &[offered(&new), offered(&newest)]);
+    let drivers = repository(&root, "drivers", &[build("2.0", &new, 0x5e99_41d2)]);
+    let shown =
+        in_a_terminal(&root, 80, &["update", "--offline", "--keep", &updates, &drivers], ("NO_COLOR", "1"));
+    let readme = include_str!("../../README.md");
+    let screen: String = shown.lines().map(|l| format!("    {l}").trim_end().to_string() + "\n").collect();
+    assert!(readme.contains(&format!("    $ kmp update\n{screen}\n")), "README.md should have\n{screen}");
 }
