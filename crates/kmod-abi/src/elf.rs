@@ -273,6 +273,7 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
     let mut object = Object { arch, sections, symbols, layout, relocations: HashMap::new(), by_name, budget };
     if kinds == [elf::ET_REL] {
         object.layout.bad_relocation = Checked::of(&object).find_bad(endian, data, &table)?;
+        object.layout.nameless_patch = Checked::of(&object).find_nameless(endian, &table);
     }
     for section in table.iter() {
         steps::count(1);

@@ -39,6 +39,9 @@ impl fmt::Display for Release {
 /// first ([`Kernel::has`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Feature {
+    /// Relocations of live patches are applied as the module is loaded, not as the patch is enabled (`apply_relocations`): since
+    /// 5.8, "livepatch: Apply vmlinux-specific KLP relocations early".
+    PatchRelocations,
     /// Users of a proprietary module's symbols count as proprietary (`inherit_taint`).
     InheritsTaint,
     /// The size of `struct module` is compared, and it, `.modinfo` and the symbol table may be there once only
@@ -65,6 +68,7 @@ impl Feature {
     /// The first release of Linux that has it.
     pub const fn first_release(self) -> Release {
         match self {
+            Feature::PatchRelocations => Release::new(5, 8),
             Feature::InheritsTaint => Release::new(5, 9),
             Feature::StructSize => Release::new(6, 4),
             Feature::BtfBase => Release::new(6, 11),
@@ -81,7 +85,8 @@ impl Kernel {
     /// as a current one.
     pub fn has(&self, feature: Feature) -> bool {
         let shown = match feature {
-            Feature::InheritsTaint
+            Feature::PatchRelocations
+            | Feature::InheritsTaint
             | Feature::AnyModinfo
             | Feature::SectionFiles
             | Feature::BtfBase

@@ -53,6 +53,8 @@ pub struct Sections {
     pub btf: Option<Btf>,
     /// Why one of its relocations cannot be applied by any kernel until [`KNOWN`](Self::KNOWN), as a clause.
     pub bad_relocation: Option<Box<str>>,
+    /// The name of a section of a live patch's relocations that does not say what they patch.
+    pub nameless_patch: Option<Box<str>>,
 }
 
 impl Sections {
@@ -76,6 +78,9 @@ impl Sections {
             percpu: layout.percpu,
             btf: Btf::parse(layout.btf, layout.btf_base, object.arch.big_endian),
             bad_relocation: layout.bad_relocation.as_deref().map(Box::from),
+            nameless_patch: layout
+                .nameless_patch
+                .map(|name| modinfo::text(&name[..name.len().min(64)]).into()),
         })
     }
 }

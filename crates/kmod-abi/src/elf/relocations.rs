@@ -17,6 +17,9 @@ const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 const R_X86_64_64: u32 = 1;
 const R_X86_64_PC64: u32 = 24;
 
+/// How the name of such a section begins; the name of what is patched follows (`klp_apply_section_relocs`).
+const OF_PATCH: &[u8] = b".klp.rela.";
+
 /// Where per-cpu data is before it is copied to its place.
 const PERCPU: &[u8] = b".data..percpu";
 
@@ -31,6 +34,24 @@ pub(super) struct Checked<'o, 'd>(&'o Object<'d>);
 impl<'o, 'd> Checked<'o, 'd> {
     pub(super) fn of(object: &'o Object<'d>) -> Self {
         Self(object)
+    }
+
+    /// The first section of a live patch's relocations whose name does not say what it patches.
+    pub(super) fn find_nameless<H: FileHeader<Endian = Endianness>>(
+        &self,
+        endian: Endianness,
+        table: &SectionTable<'d, H, &'d [u8]>,
+    ) -> Option<&'d [u8]> {
+        let is_of_patch = |section: &&H::SectionHeader| {
+            let flags: u64 = section.sh_flags(endian).0;
+            let of = self.0.section_at(section.sh_info(endian) as usize);
+            flags & SHF_RELA_LIVEPATCH != 0 && of.is_some_and(|of| is_kept(of.name))
+        };
+        let mut names =
+            table.iter().filter(is_of_patch).filter_map(|section| table.section_name(endian, section).ok());
+        names.find(|name| {
+            name.strip_prefix(OF_PATCH).and_then(|patched| patched.first()).is_none_or(|first| *first == b'.')
+        })
     }
 
     /// The first relocation that cannot be applied, in words.

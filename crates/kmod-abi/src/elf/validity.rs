@@ -30,6 +30,8 @@ pub(crate) struct Layout<'d> {
     pub doubled: Option<&'d [u8]>,
     /// A relocation that the kernel cannot apply, in words.
     pub bad_relocation: Option<String>,
+    /// The name of relocations of a live patch that does not say what they patch.
+    pub nameless_patch: Option<&'d [u8]>,
 }
 
 /// Class and byte order. The loader does not look at what `e_ident` says of them: it reads what its machine reads. So a module's

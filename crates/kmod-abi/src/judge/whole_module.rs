@@ -153,6 +153,15 @@ impl World<'_> {
         {
             return malformed(why.into());
         }
+        // klp_apply_section_relocs, by apply_relocations
+        if let Some(name) = sections.nameless_patch.as_deref()
+            && kernel.config.live_patches == Some(true)
+            && kernel.has(Feature::PatchRelocations)
+        {
+            return malformed(format!(
+                "{name} has relocations of a live patch, and does not say in its name what they patch"
+            ));
+        }
         // check_modinfo_livepatch
         if module.is_live_patch && kernel.config.live_patches == Some(false) {
             return malformed("it is a live patch, and the kernel takes none (CONFIG_LIVEPATCH)".into());

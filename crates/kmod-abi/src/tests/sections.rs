@@ -177,6 +177,12 @@ fn what_the_configuration_decides_about_sections() {
     assert_eq!(writable_code.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
     assert_eq!(small.broken(&configured("CONFIG_SMP=y\n")), []);
     assert_eq!(patch.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
+    // klp_apply_section_relocs
+    let nameless = Elf::sound().flags(".rela__ksymtab", 0x0010_0000);
+    assert_eq!(nameless.broken(&configured("CONFIG_LIVEPATCH=y\n")), [Rule::Malformed]);
+    assert_eq!(nameless.broken(&configured("# CONFIG_LIVEPATCH is not set\n")), []);
+    let old = Kernel { release: "5.7.0-1-default".into(), ..configured("CONFIG_LIVEPATCH=y\n") };
+    assert!(!nameless.broken(&old).contains(&Rule::Malformed));
 }
 
 /// Flags of a section of type NULL count as well.

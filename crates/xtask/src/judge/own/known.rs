@@ -34,7 +34,7 @@ pub const KNOWN: &[Known] = &[
     ),
     deliberate(
         "relocation-unsigned-32-overflows",
-        &["strict"],
+        OLDEST,
         "whether it overflows depends on where the module is put",
         "relocations: type, overflow",
     ),
