@@ -83,7 +83,8 @@ fn what_is_printed_is_what_the_schemas_say() {
         command.arg(schema).arg(json(&root, args).to_string());
     }
     // What is read from standard input, written into the current directory, or takes a line each.
-    let mut special = vec![("update", crate::support::kmp(&root, &["update", "--json"]).stdout)];
+    let alone = |verb| (verb, crate::support::kmp(&root, &[verb, "--json"]).stdout);
+    let mut special = vec![alone("update"), alone("hold")];
     let mut deps = crate::support::command(&root, &["deps", "--provides", "--dialect", "suse", "--json"]);
     special.push(("deps", run(deps.stdin(piped(&format!("{clash}\n")))).stdout));
     let written = run(root.command(KMP).current_dir(root.home()).args(["new", "--suse", "hello", "--json"]));

@@ -177,4 +177,7 @@ fn the_screen_in_the_readme_is_a_real_one() {
     let readme = include_str!("../../README.md");
     let screen: String = shown.lines().map(|l| format!("    {l}").trim_end().to_string() + "\n").collect();
     assert!(readme.contains(&format!("    $ kmp update\n{screen}\n")), "README.md should have\n{screen}");
+    let held = json(&root, &["hold"])["held"].take();
+    assert_eq!(held[0]["package"], "kernel-default-6.4.0-29.x86_64", "{held}");
+    assert_eq!(held[0]["missing"][0]["driver"], "cam-kmp-default", "{held}");
 }

@@ -259,6 +259,9 @@ pub struct Hold {
     /// Let this kernel come once, without the drivers that it costs: its release, or its package
     #[arg(long, value_name = "KERNEL")]
     pub release: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

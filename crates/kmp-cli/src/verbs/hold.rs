@@ -2,17 +2,66 @@
 //! `kmp hold`: which kernels are held back, why and since when; and letting one come.
 
 use kmp_core::last_update::{self, Kernel, LastUpdate};
+use serde::Serialize;
 
 use super::update::{Asked, look, write};
 use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::json;
 use crate::output::terminal::{Colour, Page};
 use crate::output::when;
 
+/// Of this form. It changes when a field changes its meaning or goes.
+const VERSION: u32 = 1;
+
+/// What `kmp hold --json` prints, on one line.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Document {
+    /// Of this form. It changes when a field changes its meaning or goes.
+    version: u32,
+    /// When `kmp update` judged last, in RFC 3339's form; `null`: never.
+    judged: Option<String>,
+    /// The kernels that are held back.
+    held: Vec<Held>,
+}
+
+/// A kernel that is held back.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Held {
+    /// The package: `NAME-[EPOCH:]VERSION-RELEASE.ARCH`.
+    package: String,
+    /// Its release (`uname -r`).
+    krel: String,
+    /// Since when, in RFC 3339's form.
+    since: Option<String>,
+    /// The drivers that it would cost.
+    missing: Vec<Missing>,
+}
+
+/// A driver that a kernel would cost.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Missing {
+    /// The name of the installed package.
+    driver: String,
+    /// Why, in words.
+    why: String,
+}
+
 pub fn run(context: &Context, args: &args::Hold, quiet: bool) -> Result<Outcome, String> {
     if let Some(name) = &args.release {
-        return release(context, name);
+        let done = release(context, name)?;
+        if args.json {
+            json::print(&document(LastUpdate::load(&context.root).as_ref()))?;
+        }
+        return Ok(done);
+    }
+    if args.json {
+        json::print(&document(LastUpdate::load(&context.root).as_ref()))?;
+        return Ok(Outcome::Good);
     }
     if quiet {
         return Ok(Outcome::Good);
@@ -21,6 +70,24 @@ pub fn run(context: &Context, args: &args::Hold, quiet: bool) -> Result<Outcome,
     draw(&mut page, LastUpdate::load(&context.root).as_ref());
     page.print()?;
     Ok(Outcome::Good)
+}
+
+fn document(last: Option<&LastUpdate>) -> Document {
+    let missing = |kernel: &Kernel| {
+        let drivers = kernel.drivers.iter().filter(|d| is_missing(d));
+        drivers.map(|d| Missing { driver: d.name.clone(), why: d.why.clone() }).collect()
+    };
+    let held = last.into_iter().flat_map(LastUpdate::held).map(|kernel| Held {
+        package: kernel.package.clone(),
+        krel: kernel.release.clone(),
+        since: kernel.held_since.map(when::exact),
+        missing: missing(kernel),
+    });
+    Document { version: VERSION, judged: last.map(|last| when::exact(last.at)), held: held.collect() }
+}
+
+fn is_missing(driver: &last_update::Driver) -> bool {
+    driver.verdict == "missing"
 }
 
 /// Lets a kernel come once, without the drivers that it costs.
@@ -62,7 +129,7 @@ fn draw(page: &mut Page, last: Option<&LastUpdate>) {
         page.line("");
         let since = kernel.held_since.map(|since| format!(", since {}", when::day(since)));
         page.line(page.paint(Colour::Bold, format!("{}{}", kernel.package, since.unwrap_or_default())));
-        for driver in kernel.drivers.iter().filter(|d| d.verdict == "missing") {
+        for driver in kernel.drivers.iter().filter(|d| is_missing(d)) {
             page.wrapped_behind(2, 2, &driver.why);
         }
     }
