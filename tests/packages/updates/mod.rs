@@ -132,7 +132,7 @@ fn with(mode: Mode, plugin: bool) {
     );
     assert_eq!(machine.names("run/regenerate-initrd"), [""; 0]);
     let mut left = machine.names("run/kmp");
-    left.retain(|name| !["lock", "needs-initrd", "check-initrd"].contains(&name.as_str()));
+    left.retain(|name| !["lock", "history", "needs-initrd", "check-initrd"].contains(&name.as_str()));
     left.extend(["needs-initrd", "check-initrd"].iter().flat_map(|d| machine.names(format!("run/kmp/{d}"))));
     assert_eq!(left, [""; 0]);
 }
