@@ -42,7 +42,10 @@ fn the_real_dracut() {
     assert_eq!(kmp(&asked).expect_success().stdout, up_to_date);
     // Another build of the KMP, packed in another way, and then the same build packed.
     root.update(&[&foo("2").0]);
-    kmp("sync --no-initrd").expect_success();
+    let output = kmp("-vv sync --no-initrd").expect_success();
+    // So dracut reads kmp's index, and below it finds the module by it.
+    let by_kmp = format!("the index of kernel {SAME} was written without depmod");
+    assert!(output.stderr.contains(&by_kmp), "{output}");
     let output = kmp(&asked);
     assert_eq!(output.status, Some(1), "{output}");
     assert_eq!(output.stdout, format!("{SAME}: a new initrd is needed: foo: the initrd has another build\n"));
