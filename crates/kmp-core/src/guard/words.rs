@@ -176,13 +176,19 @@ impl Parts {
         let mut more = self.more.clone();
         if let Some(next) = sorted.get(shown) {
             let count = sorted.len() - shown;
-            let drivers = if count == 1 { "driver" } else { "drivers" };
+            let is_named = |f: &Finding| sorted[..shown].iter().any(|s| s.lost.package == f.lost.package);
+            // One that is lost in two kernels is one driver.
+            let drivers = match count {
+                _ if sorted[shown..].iter().any(is_named) => "",
+                1 => " driver",
+                _ => " drivers",
+            };
             match (&mut more, &self.plan) {
                 (Some(more), Some(plan)) => {
-                    let text = format!("{count} more {drivers}, and all reasons");
+                    let text = format!("{count} more{drivers}, and all reasons");
                     *more = Line::with_command(more.action, &text, plan.clone());
                 }
-                _ => lines.push(Line::new(next.action, format!("... and {count} more {drivers}"))),
+                _ => lines.push(Line::new(next.action, format!("... and {count} more{drivers}"))),
             }
         }
         lines.extend(self.advice.iter().chain(&self.next_boot).chain(&self.again).chain(&more).cloned());
