@@ -65,7 +65,7 @@ pub struct With<'a, 'f> {
     pub files: Option<Files<'f>>,
     /// What is done while it runs.
     pub meanwhile: Option<Meanwhile<'f>>,
-    /// The longest time, where [`TIMEOUT_VARIABLE`] does not say otherwise.
+    /// The longest time, where `KMP_PROGRAM_TIMEOUT` does not say otherwise.
     pub limit: Duration,
 }
 
