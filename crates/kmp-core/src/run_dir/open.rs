@@ -243,22 +243,45 @@ impl RunDir {
 
     /// The inner error: why it is not ours.
     fn open_ours(&self, name: &str, flags: OFlag) -> io::Result<Result<File, String>> {
+        // Who exchanges it so often does so on purpose.
+        for _ in 0..100 {
+            if let Some(opened) = self.open_once(name, flags)? {
+                return Ok(opened);
+            }
+        }
+        Ok(Err("is exchanged again and again".into()))
+    }
+
+    /// Has a file that was opened no name but this one? By its number of names alone that is not known: those of a file elsewhere
+    /// are one again as soon as the link to it that was opened here is gone. One that has no name any more is nobody's.
+    fn is_only_here(&self, name: &str, file: &File) -> io::Result<bool> {
+        let there = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        let opened = fstat(file)?;
+        let is_it = |there: &FileStat| (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino);
+        Ok(opened.st_nlink == 0 || there.is_ok_and(|there| is_it(&there) && there.st_nlink == 1))
+    }
+
+    /// `None`: it was exchanged meanwhile.
+    fn open_once(&self, name: &str, flags: OFlag) -> io::Result<Option<Result<File, String>>> {
         // What somebody else's is, is not to be emptied, and a FIFO not to be waited for.
         let how = (flags & !OFlag::O_TRUNC) | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let file = match openat(&self.fd, name, how, Mode::from_bits_truncate(self.mode)) {
             Ok(fd) => File::from(fd),
-            Err(Errno::ELOOP) => return Ok(Err("is a symbolic link".into())),
-            Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Err("is not a regular file".into())),
+            Err(Errno::ELOOP) => return Ok(Some(Err("is a symbolic link".into()))),
+            Err(Errno::ENXIO | Errno::EISDIR) => return Ok(Some(Err("is not a regular file".into()))),
             Err(errno) => return Err(errno.into()),
         };
         let stat = fstat(&file)?;
         if let Some(why) = distrust(&stat) {
-            return Ok(Err(why));
+            return Ok(Some(Err(why)));
+        }
+        if !self.is_only_here(name, &file)? {
+            return Ok(None);
         }
         // Made by an older version, perhaps: it was for others to open, too.
         if stat.st_mode & 0o077 & !self.mode != 0 {
             if let Some(holder) = locked_by_others(&stat) {
-                return Ok(Err(format!("is locked by {holder}")));
+                return Ok(Some(Err(format!("is locked by {holder}"))));
             }
             if flags.contains(OFlag::O_CREAT) {
                 fchmod(&file, Mode::from_bits_truncate(self.mode))?;
@@ -267,7 +290,7 @@ impl RunDir {
         if flags.contains(OFlag::O_TRUNC) {
             ftruncate(&file, 0)?;
         }
-        Ok(Ok(file))
+        Ok(Some(Ok(file)))
     }
 
     /// Is this still the file of that name?
