@@ -244,7 +244,8 @@ fn run_rpmkeys(context: &Context, bytes: &[u8]) -> Result<(), String> {
     let arguments: Vec<OsString> =
         vec!["--dbpath".into(), dir.into(), "--import".into(), format!("/proc/self/fd/{FIRST_FILE}").into()];
     let mut copy = Some(OwnedFd::from(copy));
-    let with = With { files: Some(&mut || copy.take().map(Ok)), limit: IMPORT, ..With::default() };
+    let mut files = || copy.take().map(Ok);
+    let with = With { files: Some(&mut files), limit: IMPORT, ..With::default() };
     let name = "rpmkeys".as_ref();
     program::run(name, &arguments, with)
         .map(|said| said.lines().for_each(|line| log::info!("rpmkeys: {line}")))

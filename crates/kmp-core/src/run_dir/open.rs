@@ -396,6 +396,28 @@ mod tests {
         assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);
     }
 
+    /// As it goes where somebody exchanges the file for a link to one elsewhere, and takes that away again.
+    #[test]
+    fn a_file_whose_only_name_is_elsewhere_is_noticed() {
+        let (tmp, root, path) = place();
+        let dir = RunDir::create(&root).unwrap();
+        let outside = tmp.path().join("outside");
+        fs::write(&outside, "outside").unwrap();
+        fs::hard_link(&outside, path.join(NAME)).unwrap();
+        let file = File::open(path.join(NAME)).unwrap();
+        assert!(!dir.is_only_here(NAME, &file).unwrap());
+        fs::remove_file(path.join(NAME)).unwrap();
+        assert_eq!(file.metadata().unwrap().nlink(), 1);
+        assert!(!dir.is_only_here(NAME, &file).unwrap());
+        fs::write(path.join(NAME), "ours").unwrap();
+        assert!(!dir.is_only_here(NAME, &file).unwrap());
+        let ours = File::open(path.join(NAME)).unwrap();
+        assert!(dir.is_only_here(NAME, &ours).unwrap());
+        // Somebody else has taken it away, as it was served.
+        fs::remove_file(path.join(NAME)).unwrap();
+        assert!(dir.is_only_here(NAME, &ours).unwrap());
+    }
+
     #[test]
     fn files_are_for_their_owner() {
         let (_tmp, root, path) = place();
