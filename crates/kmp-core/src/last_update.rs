@@ -4,9 +4,9 @@
 
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
 use crate::apply;
+use crate::clock;
 use crate::guard::Lost;
 use crate::root::Root;
 
@@ -101,8 +101,7 @@ impl LastUpdate {
     pub fn load(root: &Root) -> Option<Self> {
         let bytes = root.read_if_there(Path::new(FILE), LIMIT).ok()??;
         let last = Self::parse(std::str::from_utf8(&bytes).ok()?)?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        Some(Self { age: now.saturating_sub(last.at), ..last })
+        Some(Self { age: clock::now().saturating_sub(last.at), ..last })
     }
 
     /// The build of a driver that comes along with the kernel that it would be lost in.

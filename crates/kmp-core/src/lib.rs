@@ -115,6 +115,7 @@
 pub mod apply;
 pub mod assignments;
 pub mod check;
+pub mod clock;
 pub mod config;
 pub mod deps;
 pub mod dialect;

@@ -6,8 +6,8 @@
 //! one that only looks. A run that is killed leaves none; what it has not done the next one does, and that leaves one.
 
 use std::io;
-use std::time::SystemTime;
 
+use crate::clock;
 use crate::root::Root;
 
 mod caller;
@@ -29,8 +29,7 @@ pub fn write(root: &Root, mut entry: Entry, call: Call<'_>) -> io::Result<()> {
         return Ok(());
     }
     entry.caller = Caller::find(call);
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    entry.time = since.map_or(0, |since| since.as_secs());
+    entry.time = clock::now();
     append(root, &mut entry).map(drop)
 }
 

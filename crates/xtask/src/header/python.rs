@@ -6,22 +6,10 @@ use std::path::Path;
 
 use syn::{Fields, FnArg, Item, ItemFn, ItemMod, ItemStruct, ReturnType, Type};
 
-use super::{constants, docs, is_c, public_items};
+use super::{MODULES, constants, docs, is_c, public_items};
 
-/// Whose public items it has, in its order.
-const MODULES: &[&str] = &[
-    "error",
-    "handle",
-    "kernels",
-    "status",
-    "check",
-    "plan",
-    "sync",
-    "transaction",
-    "report",
-    "json",
-    "names",
-];
+/// For C alone: what rpm's plugin calls.
+const WITHOUT: &str = "plugin";
 
 const BEFORE: &str = r#"# SPDX-License-Identifier: LGPL-2.1-or-later
 # Made of the library's sources by `cargo xtask header`: change it there.
@@ -46,7 +34,8 @@ class Number(IntEnum):
 
 /// The module for the library whose Rust files are in `sources`.
 pub fn generate(sources: &Path) -> Result<String, String> {
-    let items = public_items(sources, MODULES)?;
+    let modules: Vec<&str> = MODULES.iter().copied().filter(|module| *module != WITHOUT).collect();
+    let items = public_items(sources, &modules)?;
     let mut text = BEFORE.to_string();
     for item in &items {
         match item {

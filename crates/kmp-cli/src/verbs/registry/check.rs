@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use kmp_core::abi::Kernel;
 use kmp_core::printable;
@@ -152,7 +151,7 @@ fn messages(dir: &Path, kernel: &str) -> Result<Vec<Sent>, String> {
 
 fn now() -> u64 {
     let set = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    set.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    set.unwrap_or_else(kmp_core::clock::now)
 }
 
 /// All messages below the directory, as the feed has them. They are as old as their files are.

@@ -2,8 +2,8 @@
 //! Reads the repositories, and judges. Writes nothing.
 
 use std::cell::OnceCell;
-use std::time::SystemTime;
 
+use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
 use kmp_core::dialect::Dialect;
 use kmp_core::guard::{Orders, Running};
@@ -39,11 +39,6 @@ pub struct Found {
     pub dialect: Dialect,
     /// libzypp's version, where its package is installed.
     pub libzypp: Option<Evr>,
-}
-
-/// The seconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
@@ -92,7 +87,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     };
     let mut update = judge.update(asked.kernel);
     let last = LastUpdate::load(root);
-    let kept = settle(&mut update, last.as_ref(), &config, now());
+    let kept = settle(&mut update, last.as_ref(), &config, clock::now());
     let rules = rules(&update, &installed, &config);
     let libzypp = installed.version("libzypp");
     Ok(Found { update, last, kept, rules, dialect, libzypp })
