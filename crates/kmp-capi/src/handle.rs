@@ -70,7 +70,7 @@ impl Shared {
 
     /// What the running system needs modules for, where the root is that.
     pub fn in_use(&self) -> InUse {
-        if self.is_system { InUse::load(&self.root) } else { InUse::default() }
+        InUse::of_running(&self.root, self.is_system)
     }
 
     /// Is this an image in the making, or a container, of which no kernel is booted? What could not be looked at is added to

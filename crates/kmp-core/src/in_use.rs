@@ -28,6 +28,11 @@ pub struct InUse {
 }
 
 impl InUse {
+    /// Looks below `root` where that is the running system's; what is loaded here is loaded for no other root.
+    pub fn of_running(root: &Root, is_running: bool) -> Self {
+        if is_running { Self::load(root) } else { Self::default() }
+    }
+
     /// Looks below `root`, which is the running system's.
     pub fn load(root: &Root) -> Self {
         let sys = Sys { root, unread: RefCell::default() };

@@ -149,11 +149,10 @@ pub fn plan_read(
     let config = Config::load(root, &mut problems);
     // What to do is not known where a file that may say so could not be read: nothing is stopped then.
     let policy = problems.iter().any(|p| p.is_unread).then_some(Policy::Warn);
-    let nothing_boots =
-        inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
-    // What is loaded here is loaded for no other root; and only where something is lost does anybody ask.
+    let nothing_boots = inventory::nothing_boots_here(root, &mut problems);
+    // Only where something is lost does anybody ask.
     let in_use = OnceCell::new();
-    let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
+    let load = || InUse::of_running(root, running.is_some());
     let use_of = |module: &str| in_use.get_or_init(load).of(module);
     let last = LastUpdate::load(root);
     let orders = Orders { config: &config, policy, nothing_boots, last: last.as_ref() };

@@ -40,6 +40,12 @@ pub fn is_offline() -> bool {
     ["container", "SYSTEMD_OFFLINE"].into_iter().any(said)
 }
 
+/// Do files say so of a root, or variables where it is the system of this process? What could not be looked at is added to
+/// `problems`.
+pub fn nothing_boots_here(root: &Root, problems: &mut Vec<Problem>) -> bool {
+    nothing_boots(root, problems) || root.is_system() && is_offline()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

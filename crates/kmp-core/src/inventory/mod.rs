@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use librpm_rt::Librpm;
 
 pub use blacklist::Blacklist;
-pub use boots::{is_offline, nothing_boots};
+pub use boots::{is_offline, nothing_boots, nothing_boots_here};
 pub use conventions::Conventions;
 pub use depmod_d::DEPMOD_D;
 use dkms::Dkms;

@@ -65,12 +65,10 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let mut offers = Offers::read(listed.sources, &installed);
     offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
-    let nothing_boots =
-        inventory::nothing_boots(root, &mut problems) || root.is_system() && inventory::is_offline();
+    let nothing_boots = inventory::nothing_boots_here(root, &mut problems);
     problems.iter().chain(&survey.problems).for_each(|problem| log::warn!("{problem}"));
-    // What is loaded here is loaded for no other root.
     let in_use = OnceCell::new();
-    let load = || if running.is_some() { InUse::load(root) } else { InUse::default() };
+    let load = || InUse::of_running(root, running.is_some());
     let use_of = |module: &str| in_use.get_or_init(load).of(module);
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
