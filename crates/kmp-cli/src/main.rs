@@ -30,8 +30,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    catalogue, check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, medium, new,
+    plan, rebuild_list, registry, sources, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -114,7 +114,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
         let root = args.root.clone();
         return zypp::resolver::run(move || {
             let context = Context::open(&root)?;
-            update::write(&context, &update::look(&context, &update::Asked::default())?)
+            let asked = update::Asked { fetches: Some(update::IN_HOOK), ..update::Asked::default() };
+            update::write(&context, &update::look(&context, &asked)?)
         });
     }
     let context = Context::open(&args.root)?.with_programs(args.run_in_root);
@@ -132,6 +133,9 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Devices(devices) => devices::run(&context, devices, quiet),
         Verb::Doctor(doctor) => doctor::run(&context, doctor, quiet, args.verbose > 0),
         Verb::Key(key) => key::run(&context, key, quiet),
+        Verb::Sources(what) => sources::run(&context, what, quiet),
+        Verb::Medium(what) => medium::run(&context, what, quiet),
+        Verb::Catalogue(what) => catalogue::run(what, quiet),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))
         }

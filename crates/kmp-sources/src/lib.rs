@@ -6,9 +6,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod catalogue;
 pub mod fetch;
+pub mod find;
 pub mod listing;
+pub mod medium;
+pub mod metadata;
 pub mod nvra;
+pub mod own;
 pub mod record;
 pub mod records;
 pub mod url;

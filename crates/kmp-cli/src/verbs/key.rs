@@ -153,7 +153,7 @@ fn read(context: &Context, path: &Path) -> Result<(Vec<u8>, Vec<Key>), String> {
 }
 
 /// The same from a server. Who made them says nobody: all digits are to be compared.
-pub fn fetched(context: &Context, url: &str) -> Result<(Vec<u8>, Vec<Key>), String> {
+fn fetched(context: &Context, url: &str) -> Result<(Vec<u8>, Vec<Key>), String> {
     let named = Url::parse(url).map_err(|why| format!("{} {why}", printable(url.as_ref())))?;
     let bytes = Fetcher::new(&context.root, FETCH).bytes(&named, LIMIT as u64).map_err(|e| e.to_string())?;
     let keys = Key::read_all(&bytes).map_err(|why| format!("at {named} is no OpenPGP public key: {why}"))?;
@@ -253,7 +253,7 @@ fn agreed(path: &Path, new: &[&Key], accepted: &[String]) -> Result<bool, String
 }
 
 /// Has rpm import what was shown, whatever has become of the file meanwhile.
-fn run_rpmkeys(context: &Context, bytes: &[u8]) -> Result<(), String> {
+pub fn run_rpmkeys(context: &Context, bytes: &[u8]) -> Result<(), String> {
     let failed = |why: String| format!("rpmkeys cannot import the key: {why}");
     let copy = memfd_create(c"keys", MFdFlags::MFD_CLOEXEC).map_err(|e| failed(e.to_string()))?;
     let mut copy = File::from(copy);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp update`: before an update, which kernels may come with all drivers in use, and which are held back.
 
+mod bring;
 mod json;
 mod look;
 mod page;
+mod register;
 pub mod sources;
 mod write;
 
@@ -17,9 +19,11 @@ use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
 
+pub use bring::{IN_HOOK, write as write_repository};
 #[cfg(test)]
 pub use json::Document;
 pub use look::{Asked, look};
+pub use register::register;
 pub use write::{clear, forget_installed, write};
 
 pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcome, String> {
@@ -34,7 +38,10 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
             log::warn!("repositories are not refreshed: {why}");
         }
     }
-    let asked = Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories };
+    // What is fetched is for the system, whatever else is only looked at.
+    let fetches =
+        (!args.offline && !args.dry_run && args.repositories.is_empty()).then_some(bring::AT_LEISURE);
+    let asked = Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories, fetches };
     let found = look(context, &asked)?;
     let update = &found.update;
     update.problems.iter().for_each(|problem| log::warn!("{problem}"));

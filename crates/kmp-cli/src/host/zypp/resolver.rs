@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! libzypp's plugin for `plugin:kmp`: called each time that the repository of that URL is refreshed, when all others have been, and
-//! before libzypp solves. Judges, and answers with an empty repository; always, whatever fails, and in time.
+//! before libzypp solves. Judges, and answers with kmp's own repository, or an empty one; always, whatever fails, and in time.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use kmp_sources::own::{self, OwnRepository};
+
 use super::frames;
 use crate::outcome::Outcome;
 
-/// A repository without packages.
-const REPOSITORY: &str = "dir:///usr/share/kmp/zypp-repository";
+/// A repository without packages, and kmp's own one, with what was fetched.
+const EMPTY: &str = "dir:///usr/share/kmp/zypp-repository";
+const OWN: &str = "dir:///var/cache/kmp/repo";
 
-/// How long the judging may take: libzypp waits for 30 seconds.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long the judging may take, and the fetching: libzypp waits for 30 seconds.
+const LIMIT: Duration = Duration::from_secs(25);
 
 /// Answers libzypp until it ends. `judge` writes the rules.
 pub fn run(judge: impl FnOnce() -> Result<(), String> + Send + 'static) -> Result<Outcome, String> {
@@ -26,7 +30,8 @@ pub fn run(judge: impl FnOnce() -> Result<(), String> + Send + 'static) -> Resul
                 if let Some(judge) = judge.take() {
                     in_time(judge);
                 }
-                format!("RESOLVEDURL\n\n{REPOSITORY}\n\0")
+                let own = OwnRepository::at(Path::new(own::DIR).to_owned());
+                format!("RESOLVEDURL\n\n{}\n\0", if own.is_there() { OWN } else { EMPTY })
             }
             _ => "ACK\n\n\0".to_owned(),
         };

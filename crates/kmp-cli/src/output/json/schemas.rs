@@ -10,8 +10,8 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, medium, new, plan,
+    rebuild_list, registry, sources, status, sync, update,
 };
 
 /// The names of all rules.
@@ -61,6 +61,8 @@ fn schemas_are_those_of_what_is_printed() {
         ("doctor", whole::<doctor::Document>("doctor")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
+        ("medium", whole::<medium::Document>("medium add")),
+        ("sources", whole::<sources::Document>("sources list")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
         ("history", whole::<history::Document>("history")),
@@ -84,7 +86,7 @@ fn schemas_are_those_of_what_is_printed() {
 }
 
 /// What these change, the verbs beside them list: `kmp key list --json`, `kmp registry check --json`.
-const WITHOUT: &[&str] = &["import", "add", "lint", "refresh"];
+const WITHOUT: &[&str] = &["import", "add", "lint", "refresh", "enable", "disable", "make"];
 
 /// Each verb, and each verb of a verb, has `--json`.
 #[test]
