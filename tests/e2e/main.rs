@@ -47,6 +47,7 @@ mod schemas;
 mod screens;
 mod scriptlets;
 mod search_order;
+mod sources;
 mod status;
 mod support;
 mod sync;

@@ -10,13 +10,13 @@ use crate::screens::in_a_terminal;
 use crate::support::{OLD, driver, ends, kernel, kmp, writes_nothing};
 
 /// A kernel's package as SUSE's are: it lists its symbols.
-fn offered(krel: &str, crc: u32) -> PackageBuilder {
+pub fn offered(krel: &str, crc: u32) -> PackageBuilder {
     let kernel = kernel(krel, crc);
     PackageBuilder::kernel(&kernel).ksyms("default", &kernel.full_symvers())
 }
 
 /// A KMP that needs what kernels change, with the dependencies that generators give it.
-fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+pub fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
     let module = driver(base, kernel, crc).build();
     PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
         .provides(&format!("kmod({base}.ko)"))

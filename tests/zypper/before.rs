@@ -12,13 +12,13 @@ use super::site::{Mode, Site, goes_through};
 /// Kernels that need another build of the driver each.
 const KERNELS: [(&str, u32); 3] = [(OLD, 7), ("6.4.0-2-default", 8), ("6.4.0-3-default", 9)];
 
-fn offered(nth: usize) -> PackageBuilder {
+pub fn offered(nth: usize) -> PackageBuilder {
     let (krel, crc) = KERNELS[nth];
     telling(&kernel(krel, crc))
 }
 
 /// The driver foo for the nth kernel, as generators describe it.
-fn driver(version: &str, nth: usize, vendor: &str) -> PackageBuilder {
+pub fn driver(version: &str, nth: usize, vendor: &str) -> PackageBuilder {
     let (krel, crc) = KERNELS[nth];
     let built_for: KernelBuilder = kernel(krel, crc);
     let module = built_for.driver("foo").need("printk", 0x1000_0001).need("changing", crc);
@@ -36,7 +36,7 @@ fn knows_rules() -> bool {
 }
 
 /// With the first kernel, the driver for it, and a package that has nothing to do with either.
-fn site() -> Site {
+pub fn site() -> Site {
     // By its own way of transactions.
     let site = Site::bare(if knows_rules() { Mode::Single } else { Mode::Classic });
     let libzypp = if knows_rules() { "17.38.0" } else { "17.25.7" };
@@ -59,7 +59,7 @@ fn site() -> Site {
 }
 
 /// Adds to the repository, one at a time, as several have the same name.
-fn offer(site: &Site, packages: &[PackageBuilder]) {
+pub fn offer(site: &Site, packages: &[PackageBuilder]) {
     let built: Vec<_> = packages.iter().map(PackageBuilder::build).collect();
     site.offer_files(built.iter().map(testkit::Package::path));
 }

@@ -264,6 +264,20 @@ pub struct Update {
 }
 
 impl Update {
+    /// As `kmp update --kernel KERNEL`.
+    pub fn of_kernel(kernel: String) -> Self {
+        Self {
+            kernel: Some(kernel),
+            repositories: Vec::new(),
+            keep: false,
+            offline: false,
+            dry_run: false,
+            apply: false,
+            clear: false,
+            json: false,
+        }
+    }
+
     /// Is something to be written? What concerns only a part of what there is would take the rest away.
     pub fn changes(&self) -> bool {
         !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)

@@ -7,7 +7,9 @@
 #![deny(missing_docs)]
 
 pub mod catalogue;
+#[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "fetch")]
 pub mod find;
 pub mod listing;
 pub mod medium;

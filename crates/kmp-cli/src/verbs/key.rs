@@ -16,6 +16,7 @@ use kmp_core::workers::Serial;
 use kmp_drivers::date::day;
 use kmp_drivers::trust::user_id;
 use kmp_sources::fetch::Fetcher;
+use kmp_sources::records::{Source, Sources};
 use kmp_sources::url::Url;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use rpm_meta::openpgp::{Key, LIMIT, groups};
@@ -57,6 +58,8 @@ struct Shown {
     trusted: bool,
     /// The installed KMPs (`NAME-VERSION-RELEASE`) that it signed.
     drivers: Vec<String>,
+    /// The sources (`kmp sources list`) whose packages it may sign.
+    sources: Vec<String>,
 }
 
 impl Shown {
@@ -69,7 +72,15 @@ impl Shown {
             revoked: key.is_revoked,
             trusted,
             drivers,
+            sources: Vec::new(),
         }
+    }
+
+    /// With the sources that name it.
+    fn serving(mut self, sources: &Sources) -> Self {
+        let is_it = |source: &&Source| source.record.fingerprints.contains(&self.fingerprint);
+        self.sources = sources.all.iter().filter(is_it).map(|source| source.name.clone()).collect();
+        self
     }
 
     fn draw(&self, page: &mut Page) {
@@ -81,6 +92,9 @@ impl Shown {
         let revoked = if self.revoked { ", revoked by its owner" } else { "" };
         let trusted = if self.trusted { "rpm trusts it" } else { "rpm does not know it" };
         page.wrapped_behind(2, 2, &format!("made on {}{until}{revoked}; {trusted}", self.created));
+        if !self.sources.is_empty() {
+            page.wrapped_behind(2, 2, &format!("serves the sources {}", self.sources.join(", ")));
+        }
         if !self.drivers.is_empty() {
             page.wrapped_behind(2, 2, &format!("signed {}", self.drivers.join(", ")));
         }
@@ -94,12 +108,16 @@ pub fn run(context: &Context, args: &args::Key, quiet: bool) -> Result<Outcome, 
             let trusted = context.trusted_keys()?;
             let is_trusted = |key: &Key| trusted.all().iter().any(|k| k.fingerprint == key.fingerprint);
             let drivers = drivers(context)?;
-            print(keys.iter().map(|key| Shown::of(key, is_trusted(key), signed(&drivers, key))), *json, quiet)
+            let sources = sources(context)?;
+            let shown = |key| Shown::of(key, is_trusted(key), signed(&drivers, key)).serving(&sources);
+            print(keys.iter().map(shown), *json, quiet)
         }
         args::KeyVerb::List { json } => {
             let trusted = context.trusted_keys()?;
             let drivers = drivers(context)?;
-            print(trusted.all().iter().map(|key| Shown::of(key, true, signed(&drivers, key))), *json, quiet)
+            let sources = sources(context)?;
+            let shown = |key| Shown::of(key, true, signed(&drivers, key)).serving(&sources);
+            print(trusted.all().iter().map(shown), *json, quiet)
         }
         args::KeyVerb::Import { file, accept_key } => import(context, file, accept_key, quiet),
     }
@@ -134,6 +152,10 @@ fn drivers(context: &Context) -> Result<Drivers, String> {
         }
     }
     Ok(found)
+}
+
+fn sources(context: &Context) -> Result<Sources, String> {
+    Sources::read(&context.root, context.database()?.as_ref()).map_err(|e| e.to_string())
 }
 
 fn signed(drivers: &Drivers, key: &Key) -> Vec<String> {

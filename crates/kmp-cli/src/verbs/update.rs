@@ -14,6 +14,8 @@ use std::process::Command;
 
 use kmp_core::apply;
 use kmp_core::dialect::Dialect;
+use kmp_core::printable;
+use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate};
 
 use crate::args;
 use crate::context::Context;
@@ -56,11 +58,27 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     if args.apply {
         return Err(apply_by(found.dialect));
     }
+    let asked: Vec<&KernelFate> = match &args.kernel {
+        Some(name) => update.kernels.iter().filter(|kernel| is_called(kernel, name)).collect(),
+        None => Vec::new(),
+    };
+    if let Some(name) = args.kernel.as_ref().filter(|_| asked.is_empty()) {
+        return Err(format!("no kernel {} is installed, or in a repository", printable(name.as_ref())));
+    }
+    let lacks = |driver: &DriverFate| driver.verdict == DriverVerdict::Missing;
     Ok(match () {
+        () if asked.iter().any(|kernel| kernel.drivers.iter().any(lacks)) => Outcome::Found,
         () if !update.problems.is_empty() => Outcome::Failed,
         () if update.held().next().is_some() => Outcome::Found,
         () => Outcome::Good,
     })
+}
+
+/// Is it the one that somebody names: by its release, its version, or its package?
+fn is_called(kernel: &KernelFate, name: &str) -> bool {
+    let nvra = kernel.package.nevra.as_str();
+    let nvr = nvra.rsplit_once('.').map_or(nvra, |(nvr, _)| nvr);
+    [kernel.release.as_str(), kernel.package.evr.as_str(), nvra, nvr].contains(&name)
 }
 
 /// Becomes the distribution's own program, which updates all that there is; returns only where that cannot be run.

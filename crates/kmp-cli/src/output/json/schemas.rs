@@ -34,8 +34,12 @@ fn text<K: JsonSchema>(verb: &str) -> String {
 }
 
 fn whole<D: JsonSchema>(verb: &str) -> String {
+    titled::<D>(&format!("kmp {verb} --json"))
+}
+
+fn titled<D: JsonSchema>(title: &str) -> String {
     let mut schema = schema_for!(D);
-    schema.insert("title".into(), format!("kmp {verb} --json").into());
+    schema.insert("title".into(), title.into());
     format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())
 }
 
@@ -61,6 +65,7 @@ fn schemas_are_those_of_what_is_printed() {
         ("doctor", whole::<doctor::Document>("doctor")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
+        ("catalogue", titled::<kmp_sources::catalogue::Catalogue>("A catalogue of providers of drivers")),
         ("medium", whole::<medium::Document>("medium add")),
         ("sources", whole::<sources::Document>("sources list")),
         ("sync", text::<sync::Kernel>("sync")),

@@ -2,7 +2,7 @@
 //! Fetches builds of drivers that no repository has from the sources that their packages or the administrator name, and puts what is
 //! signed as it has to be into kmp's own repository.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use kmp_core::{clock, printable};
 use kmp_repo::repository::MetadataDir;
 use kmp_repo::rpmmd::{Checksum, Listed, Wanted as WantedPackages};
 use kmp_repo::update::{DriverVerdict, KernelFate, Named, Source, Update};
-use kmp_sources::fetch::Fetcher;
+use kmp_sources::fetch::{FetchError, Fetcher};
 use kmp_sources::find::{self, FoundAt, Kernel, Wanted};
 use kmp_sources::own::{self, OwnRepository};
 use kmp_sources::records::{self, Sources};
@@ -173,11 +173,9 @@ fn take(
             match fetch(context, of, &of.source.record, scratch, &build.nevra, &fetcher, &own) {
                 Ok(()) => done.push(key),
                 Err(why) => {
-                    brought.problems.push(format!(
-                        "source {} ({}): {why}",
-                        of.source.name,
-                        of.source.label()
-                    ));
+                    let why = format!("source {} ({}): {why}", of.source.name, of.source.label());
+                    brought.problems.push(why.clone());
+                    brought.refused.push((build.name.clone(), why));
                     refused.push(key);
                     is_refused = true;
                 }
@@ -238,23 +236,21 @@ fn fetch(
     let url = find::url_of(&of.found, &listed)?;
     let local = |e: std::io::Error| format!("{}: {e}", own.dir().display());
     let mut file = own.new_file().map_err(local)?;
+    let is_another = || {
+        format!(
+            "{url} is refused: it is not the file that the source's list names. The server is being changed, or somebody \
+             else has changed the file; try again later, and else ask {}",
+            whom(of.source)
+        )
+    };
     let limit = if of.found.has_checksums { listed.size().min(PACKAGE) } else { PACKAGE };
-    fetcher.save(&url, file.as_file_mut(), limit).map_err(|e| e.to_string())?;
+    fetcher.save(&url, file.as_file_mut(), limit).map_err(|error| match error {
+        FetchError::TooLarge { .. } if limit < PACKAGE => is_another(),
+        error => error.to_string(),
+    })?;
     file.as_file_mut().flush().map_err(local)?;
-    if of.found.has_checksums {
-        file.as_file_mut().rewind().map_err(local)?;
-        let sum = own::checksum(file.as_file_mut()).map_err(local)?;
-        let is_same = match listed.checksum().map_err(|e| format!("{url}: the list {e}"))? {
-            Checksum::Sha256(of_list) => Checksum::Sha256(of_list).to_string() == sum,
-            Checksum::Sha512(_) => true,
-        };
-        if !is_same {
-            return Err(format!(
-                "{url} is refused: it is not the file that the source's list names. The server is being changed, or \
-                 somebody else has changed the file; try again later, and else ask {}",
-                whom(of.source)
-            ));
-        }
+    if of.found.has_checksums && !is_listed(&listed, file.as_file_mut()).map_err(|e| format!("{url}: {e}"))? {
+        return Err(is_another());
     }
     let rpm = context.rpm().map_err(ToString::to_string)?;
     let keys = context.trusted_keys()?;
@@ -266,6 +262,18 @@ fn fetch(
     }
     let name = format!("{}-{}-{}.{}.rpm", entry.name, entry.evr.version, entry.evr.release, entry.arch);
     own.put(&of.source.name, file, &name).map_err(local)
+}
+
+/// Has a file the checksum of the list?
+fn is_listed(listed: &Listed, file: &mut File) -> Result<bool, String> {
+    file.rewind().map_err(|e| e.to_string())?;
+    match listed.checksum().map_err(|e| format!("its list {e}"))? {
+        named @ Checksum::Sha256(_) => {
+            Ok(named.to_string() == own::checksum(file).map_err(|e| e.to_string())?)
+        }
+        // The signature is what counts.
+        Checksum::Sha512(_) => Ok(true),
+    }
 }
 
 fn whom(source: &records::Source) -> String {
