@@ -5,8 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kmp_fs::root::Root;
+use nix::fcntl::{Flock, FlockArg};
 use librpm_rt::{Librpm, Trust, TrustedKeys, Verified};
 use rpm_meta::header::LARGEST;
 use rpm_meta::openpgp::groups;
@@ -24,6 +26,12 @@ const MOST: usize = 500;
 
 /// What a directory beside it begins with, while something is fetched.
 const FETCHED: &str = ".kmp-new-";
+
+/// After which time nobody fetches it any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who writes the metadata holds this file's lock.
+const LOCK: &str = ".kmp-lock";
 
 /// A repository below a directory of this machine.
 #[derive(Debug)]
@@ -148,6 +156,11 @@ impl OwnRepository {
     /// # Errors
     /// The system's.
     pub fn write(&self, keep: &dyn Fn(&Entry) -> bool, time: u64) -> io::Result<Vec<Entry>> {
+        self.make_dir(&self.dir)?;
+        // One at a time; whoever is last has seen what the others have put there.
+        let lock = File::options().create(true).truncate(false).write(true).open(self.dir.join(LOCK))?;
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
+        self.remove_abandoned();
         let mut entries = Vec::new();
         let mut gone = Vec::new();
         for (_, path) in self.packages()? {
@@ -163,6 +176,17 @@ impl OwnRepository {
             fs::remove_file(path)?;
         }
         Ok(entries)
+    }
+
+    /// What a run that was killed has left.
+    fn remove_abandoned(&self) {
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FETCHED));
+            let age = entry.metadata().ok().and_then(|stat| stat.modified().ok()?.elapsed().ok());
+            if is_ours && age.is_some_and(|age| age > ABANDONED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn write_entries(&self, entries: &[Entry], time: u64) -> io::Result<()> {
