@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use super::Stamp;
 use super::kernels::{FoundModule, Release};
+use super::machine_keys::{self, signature_of};
 use super::machine_policy::MachinePolicy;
+use crate::abi::signature::Signature;
 use crate::abi::{
     Kernel, KernelConfig, Malformed, Module, ModuleFault, NotSymvers, Rebuild, SymbolTable, Traits,
     builtin_names, name,
@@ -197,6 +199,22 @@ impl<'a> Loader<'a> {
             self.kernels.insert(release.dir.clone(), (stamp, loaded));
         }
         releases.iter().filter_map(|r| self.kernels.get(&r.dir).map(|(_, k)| k.clone())).collect()
+    }
+
+    /// Reads which keys are in the images of kernels that take signed modules only, where somebody has signed one of the modules that
+    /// were read, or made one of `more` signatures, whose key is not known to be among them: that takes a moment.
+    pub fn load_keys(&mut self, releases: &[&Release], kernels: &mut [LoadedKernel], more: &[Signature]) {
+        let modules = self.modules.values().filter_map(|(_, module)| signature_of(module));
+        let signatures: Vec<Signature> = modules.chain(more).cloned().collect();
+        for (release, loaded) in releases.iter().zip(kernels) {
+            let Some(own) = machine_keys::undecided(&loaded.kernel, &signatures) else { continue };
+            self.show(&release.dir);
+            let image = machine_keys::of_installed(self.root, release, own);
+            Arc::make_mut(&mut loaded.kernel).signing.keys.image = image;
+            if let Some((_, known)) = self.kernels.get_mut(&release.dir) {
+                *known = loaded.clone();
+            }
+        }
     }
 
     /// The in-tree modules of `release` that use exports of the in-tree modules named in `replaced`:
