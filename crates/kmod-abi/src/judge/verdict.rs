@@ -167,6 +167,8 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// Warnings, one of a kind for each other module concerned.
     pub warnings: Vec<Warning>,
+    /// Does the kernel know the key that signed it, whether it asks for that or not? `None`: it is not signed.
+    pub key: Option<KeyTrust>,
 }
 
 impl Verdict {
@@ -195,6 +197,11 @@ impl Verdict {
             Warning::Untrusted { reason } => Some(reason),
             _ => None,
         })
+    }
+
+    /// The warnings that are no [refusal](Self::refusals).
+    pub fn notes(&self) -> impl Iterator<Item = &Warning> {
+        self.warnings.iter().filter(|warning| !matches!(warning, Warning::Untrusted { .. }))
     }
 
     /// The in-tree modules that would no longer load beside it, each as a reason not to link it.

@@ -209,24 +209,28 @@ impl World<'_> {
         digests.zip(signature.hash).is_some_and(|(digests, hash)| !digests.has(hash))
     }
 
-    /// Where signatures are enforced: does the kernel know the key (`ENOKEY`)?
-    pub(super) fn key(&self, module: &Module) -> Option<Warning> {
-        let (kernel, SignatureState::Signed(signature)) = (self.kernel, &module.signature) else {
-            return None;
-        };
-        if module.is_declared || !kernel.enforces_signatures() || signature.unsupported.is_some() {
+    /// Does the kernel know the key that signed it (`ENOKEY`)?
+    pub(super) fn key(&self, module: &Module) -> Option<KeyTrust> {
+        let signature = module.signature.signed().filter(|signature| signature.unsupported.is_none())?;
+        (!module.is_declared).then(|| self.kernel.trust(signature))
+    }
+
+    /// What follows from that where signatures are enforced.
+    pub(super) fn key_warning(&self, module: &Module, key: Option<&KeyTrust>) -> Option<Warning> {
+        let (kernel, signature, key) = (self.kernel, module.signature.signed()?, key?);
+        if !kernel.enforces_signatures() {
             return None;
         }
         let signer = signature.signer.as_deref().filter(|signer| !signer.is_empty());
         let signer = signer.or(signature.key_id.as_deref()).unwrap_or("somebody");
-        match kernel.trust(signature) {
+        match key {
             KeyTrust::Trusted(_) | KeyTrust::Unknown(RUNNING_HAS_IT | NAME_IS_LISTED) => None,
             KeyTrust::Unknown(_) => Some(Warning::Signer { signer: signer.into() }),
             KeyTrust::AfterEnrolment => Some(Warning::Enrolment { signer: signer.into() }),
-            refused @ KeyTrust::NotTrusted(_) => {
+            KeyTrust::NotTrusted(_) => {
                 let why = kernel.signing.enforced.map(|why| format!(": {why}")).unwrap_or_default();
                 let detail = format!(
-                    "signed by {signer}, and the kernel takes only modules signed with a key that it knows{why}; {refused}"
+                    "signed by {signer}, and the kernel takes only modules signed with a key that it knows{why}; {key}"
                 );
                 Some(Warning::Untrusted { reason: Reason::new(Rule::Signature, detail) })
             }

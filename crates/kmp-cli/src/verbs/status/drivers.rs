@@ -68,9 +68,7 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
         let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
         format!("breaks: {} (in-tree; no longer loads beside it)", names.join(", "))
     });
-    // Why it is refused is said already.
-    let is_other = |w: &&Warning| !matches!(w, Warning::Breaks { .. } | Warning::Untrusted { .. });
-    let others = warnings().filter(is_other).map(ToString::to_string);
+    let others = verdicts.iter().flat_map(Verdict::notes).filter(|w| !matches!(w, Warning::Breaks { .. })).map(ToString::to_string);
     breaks.into_iter().chain(others.map(|text| printable(text.as_ref()))).collect()
 }
 
