@@ -145,8 +145,15 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], Option<Signature>), SignatureError>
     }
     let (mut module, blob) = rest.split_at(start);
     let unsupported = (id_type != IdType::Pkcs7).then_some("it is no PKCS#7 message");
-    let mut signature =
-        Signature { id_type, signer: None, issuer: None, key_id: None, hash: None, is_of_digest: true, unsupported };
+    let mut signature = Signature {
+        id_type,
+        signer: None,
+        issuer: None,
+        key_id: None,
+        hash: None,
+        is_of_digest: true,
+        unsupported,
+    };
     match id_type {
         IdType::Pkcs7 => {
             let checked = message::check(blob)?;

@@ -184,7 +184,9 @@ mod tests {
         assert_eq!(&*read.key.algorithm, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]);
         assert!(read.is_named_by(&signature_of("by-issuer")) && read.is_named_by(&signature_of("by-key-id")));
         let other = Certificate { serial: "01".into(), key_id: None, ..read };
-        assert!(!other.is_named_by(&signature_of("by-issuer")) && !other.is_named_by(&signature_of("by-key-id")));
+        assert!(
+            !other.is_named_by(&signature_of("by-issuer")) && !other.is_named_by(&signature_of("by-key-id"))
+        );
         for end in 0..CERTIFICATE.len() {
             assert!(Certificate::parse(&CERTIFICATE[..end]).is_none(), "{end}");
         }

@@ -108,7 +108,8 @@ impl Keys {
         if self.image.iter().flat_map(|all| all.iter()).any(is_it) {
             return KeyTrust::Trusted("its certificate is in the kernel's image");
         }
-        let origins = || self.machine.iter().filter(|known| is_it(&known.certificate)).map(|known| &known.origin);
+        let origins =
+            || self.machine.iter().filter(|known| is_it(&known.certificate)).map(|known| &known.origin);
         let has = |origin: &Origin| origins().any(|found| found == origin);
         if has(&Origin::Enrolled) && self.takes_enrolled {
             return KeyTrust::Trusted("its key is enrolled (MOK)");
@@ -119,7 +120,9 @@ impl Keys {
             _ => {}
         }
         if has(&Origin::Enrolled) || has(&Origin::Firmware) {
-            return KeyTrust::Unknown("the firmware has its key, and whether the kernel takes modules by it is not known");
+            return KeyTrust::Unknown(
+                "the firmware has its key, and whether the kernel takes modules by it is not known",
+            );
         }
         if has(&Origin::Waiting) {
             return KeyTrust::AfterEnrolment;
@@ -129,7 +132,8 @@ impl Keys {
             _ => None,
         });
         // A name that the running kernel has may be of another key, but then nothing is sure.
-        let named = || signature.signer.as_deref().is_some_and(|name| self.listed.iter().any(|l| l.contains(name)));
+        let named =
+            || signature.signer.as_deref().is_some_and(|name| self.listed.iter().any(|l| l.contains(name)));
         let is_all_known = self.image.is_some() && self.is_machine_complete && signature.key_id.is_some();
         let is_not_listed = self.is_running && self.is_listed(signature) == Some(false);
         match () {
@@ -224,8 +228,12 @@ mod tests {
 
     #[test]
     fn each_verdict_has_a_word() {
-        let all =
-            [KeyTrust::Trusted(""), KeyTrust::AfterEnrolment, KeyTrust::NotTrusted(None), KeyTrust::Unknown("")];
+        let all = [
+            KeyTrust::Trusted(""),
+            KeyTrust::AfterEnrolment,
+            KeyTrust::NotTrusted(None),
+            KeyTrust::Unknown(""),
+        ];
         assert_eq!(all.map(|trust| trust.word()), *KeyTrust::WORDS);
     }
 }

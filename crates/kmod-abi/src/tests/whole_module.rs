@@ -90,8 +90,7 @@ fn the_machine_may_enforce_signatures_and_know_keys() {
     assert_eq!(warnings(&own), []);
     // Where all keys are known, it is refused, and linked all the same: the key may be enrolled.
     let mut known = kernel.clone();
-    known.signing.keys =
-        Keys { image: Some([].into()), is_machine_complete: true, ..Keys::default() };
+    known.signing.keys = Keys { image: Some([].into()), is_machine_complete: true, ..Keys::default() };
     let verdict = judge(&known, std::slice::from_ref(&signed)).remove(0);
     assert_eq!((verdict.fits(), verdict.loads()), (true, Some(false)));
     let why = &verdict.untrusted().unwrap().detail;

@@ -135,7 +135,8 @@ pub fn check_read(
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
     let kernel_comes = !transaction.kernels.is_empty();
-    let files = targets.files.iter().filter_map(|file| file.module.as_ref().ok()).map(|module| &module.signature);
+    let files =
+        targets.files.iter().filter_map(|file| file.module.as_ref().ok()).map(|module| &module.signature);
     let coming = transaction.kmps.iter().flat_map(|kmp| &kmp.modules).filter_map(|m| signature_of(&m.module));
     let signatures = files.filter_map(SignatureState::signed).chain(coming).cloned().collect();
     let selection =

@@ -60,7 +60,12 @@ impl<'w> Will<'w> {
         let open = all().filter(|(id, _)| {
             matches!(plan.decision(*id), Decision::DoesNotFit | Decision::Native) && may_work(&plan, *id)
         });
-        let natives = site.natives.iter().zip(plan.natives()).filter(|(_, v)| v.fits() && v.untrusted().is_none()).map(|(n, _)| n.name);
+        let natives = site
+            .natives
+            .iter()
+            .zip(plan.natives())
+            .filter(|(_, v)| v.fits() && v.untrusted().is_none())
+            .map(|(n, _)| n.name);
         let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
         let modules = linked.chain(natives).collect();
         let drivers = working().map(|kmp| kmp.package).collect();

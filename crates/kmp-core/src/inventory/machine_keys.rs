@@ -6,8 +6,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{LoadedModule, Release};
 use super::machine_policy::{LIMIT, text};
+use super::{LoadedModule, Release};
 use crate::abi::signature::{Certificate, KeyTrust, Keys, Known, Origin, Signature, in_efi_lists, in_kernel};
 use crate::abi::{Kernel, KernelConfig, image};
 use crate::printable;
@@ -24,8 +24,13 @@ const MOK_NEW: &str = "/sys/firmware/efi/efivars/MokNew-605dab50-e046-4300-abb6-
 const DB: &str = "/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 
 /// Where packages and tools put the certificates of keys that sign modules: SUSE's, dkms', akmods', Debian's shim.
-const DIRECTORIES: &[&str] =
-    &["/etc/uefi/certs", "/usr/share/uefi/certs", "/etc/pki/akmods/certs", "/var/lib/shim-signed/mok", "/var/lib/dkms"];
+const DIRECTORIES: &[&str] = &[
+    "/etc/uefi/certs",
+    "/usr/share/uefi/certs",
+    "/etc/pki/akmods/certs",
+    "/var/lib/shim-signed/mok",
+    "/var/lib/dkms",
+];
 /// What certificates' files end in.
 const SUFFIXES: &[&str] = &["crt", "cer", "der", "pub"];
 /// So many files are read, and so much of each.
@@ -47,7 +52,9 @@ impl MachineKeys {
         let listed = listed.lines().filter(|line| line.contains(" asymmetri")).map(Box::from).collect();
         let mut known = Vec::new();
         let mut add = |certificates: Vec<Certificate>, origin: &Origin| {
-            known.extend(certificates.into_iter().map(|certificate| Known { certificate, origin: origin.clone() }));
+            known.extend(
+                certificates.into_iter().map(|certificate| Known { certificate, origin: origin.clone() }),
+            );
         };
         let bytes = |path: &str| root.read_if_there(Path::new(path), LIMIT).ok().flatten();
         let variable = |path: &str| bytes(path).and_then(|bytes| bytes.get(4..).map(<[u8]>::to_vec));
@@ -93,10 +100,12 @@ fn files(root: &Root) -> Vec<String> {
     let mut found = Vec::new();
     for dir in DIRECTORIES {
         let entries = root.read_dir_if_there(Path::new(dir)).unwrap_or_default();
-        let files = entries.into_iter().filter(|entry| matches!(entry.kind, FileType::File | FileType::Symlink));
+        let files =
+            entries.into_iter().filter(|entry| matches!(entry.kind, FileType::File | FileType::Symlink));
         let names = files.filter_map(|entry| entry.name.into_string().ok());
         let is_certificate = |name: &String| {
-            name.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix.to_ascii_lowercase().as_str()))
+            name.rsplit_once('.')
+                .is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix.to_ascii_lowercase().as_str()))
         };
         found.extend(names.filter(is_certificate).map(|name| format!("{dir}/{name}")));
     }
@@ -131,7 +140,9 @@ pub(crate) fn in_image(bytes: &[u8], own: &str) -> Option<Arc<[Certificate]>> {
     let mut result = None;
     unpacked(bytes, &mut |kernel| {
         let found = in_kernel(kernel);
-        let is_it = found.iter().any(|certificate| certificate.serial == own || certificate.key_id.as_deref() == Some(own));
+        let is_it = found
+            .iter()
+            .any(|certificate| certificate.serial == own || certificate.key_id.as_deref() == Some(own));
         result = is_it.then(|| found.into());
         is_it
     });
@@ -197,7 +208,12 @@ mod tests {
         root.write("etc/uefi/certs/A.crt", CERTIFICATE);
         root.write("etc/uefi/certs/A.crt.delete", CERTIFICATE);
         root.write("etc/uefi/certs/text.crt", "no certificate");
-        let all = [Origin::Enrolled, Origin::Waiting, Origin::Firmware, Origin::File("/etc/uefi/certs/A.crt".into())];
+        let all = [
+            Origin::Enrolled,
+            Origin::Waiting,
+            Origin::Firmware,
+            Origin::File("/etc/uefi/certs/A.crt".into()),
+        ];
         assert_eq!(read(&root), (all.to_vec(), true));
         root.write(MOK_TABLE.trim_start_matches('/'), &list()[..99]);
         assert!(!read(&root).1);

@@ -41,7 +41,8 @@ pub struct Machine {
 
 /// Why a kernel takes signed modules only, as far as is known that it does.
 pub fn enforced(kernel: &Kernel) -> Option<String> {
-    let by_build = kernel.config.signatures_enforced.then(|| "it was built so (CONFIG_MODULE_SIG_FORCE)".into());
+    let by_build =
+        kernel.config.signatures_enforced.then(|| "it was built so (CONFIG_MODULE_SIG_FORCE)".into());
     by_build.or_else(|| kernel.signing.enforced.map(|why| why.to_string()))
 }
 

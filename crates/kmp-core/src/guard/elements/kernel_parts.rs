@@ -10,7 +10,9 @@ use super::{Elements, Parts};
 use crate::abi::name::module_name;
 use crate::abi::signature::Signature;
 use crate::abi::{Kernel, KernelConfig, SymbolTable, Traits, builtin_names};
-use crate::inventory::{MachinePolicy, ModulesDirs, SAMPLES, in_image, parse_module, signature_of, undecided};
+use crate::inventory::{
+    MachinePolicy, ModulesDirs, SAMPLES, in_image, parse_module, signature_of, undecided,
+};
 use crate::root::Root;
 use crate::tree::{self, CONFIG, IN_TREE, MODULES_BUILTIN};
 use crate::unpack::MODULE_LIMIT;
@@ -80,10 +82,11 @@ impl Elements {
             let mut kernel = Kernel { config, traits, ..symbols };
             policy.complete(&mut kernel);
             let Some(own) = undecided(&kernel, signatures) else { continue };
-            let result = file.read_files(&|path| is_image(dirs, release, path), MODULE_LIMIT, &mut |_, bytes| {
-                parts.keys = in_image(&bytes, own);
-                if parts.keys.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
+            let result =
+                file.read_files(&|path| is_image(dirs, release, path), MODULE_LIMIT, &mut |_, bytes| {
+                    parts.keys = in_image(&bytes, own);
+                    if parts.keys.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
             if let Err(e) = result {
                 log::info!("{e}");
             }

@@ -63,8 +63,7 @@ fn a_kernel_loses_a_driver_whose_key_it_is_known_not_to_have() {
             t.kernels(|kernel| {
                 kernel.config.signatures = true;
                 kernel.signing.enforced = Some(Enforced::SecureBoot);
-                kernel.signing.keys =
-                    Keys { image: Some([].into()), is_machine_complete, ..Keys::default() };
+                kernel.signing.keys = Keys { image: Some([].into()), is_machine_complete, ..Keys::default() };
             });
         })
     };
