@@ -25,7 +25,7 @@ pub fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> Pac
 }
 
 /// The kernel [`OLD`] and the KMP foo, which needs what changes.
-fn site() -> TestRoot {
+pub fn site() -> TestRoot {
     let root = TestRoot::new();
     let old = kernel(OLD, 7);
     root.install(&[&offered(OLD, 7).build(), &build("foo", "1.0", &old, 7).build()]);
@@ -33,7 +33,7 @@ fn site() -> TestRoot {
 }
 
 /// A repository of these packages.
-fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
+pub fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
     // One at a time: several have the same name.
     for package in packages.iter().map(PackageBuilder::build) {
         let file = package.path().file_name().unwrap().to_str().unwrap();
@@ -44,7 +44,7 @@ fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> Strin
 }
 
 /// What `kmp ARGUMENTS --json` prints.
-fn json(root: &TestRoot, args: &[&str]) -> Value {
+pub fn json(root: &TestRoot, args: &[&str]) -> Value {
     let output = kmp(root, &[args, &["--json"]].concat());
     let document: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output}"));
     assert_eq!(document["version"], 1, "{output}");
@@ -52,7 +52,7 @@ fn json(root: &TestRoot, args: &[&str]) -> Value {
 }
 
 /// What is said of kernels that may come, in the order of the document: version, verdict, and drivers with theirs.
-fn fates(document: &Value) -> Vec<String> {
+pub fn fates(document: &Value) -> Vec<String> {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_string();
     let kernels = document["kernels"].as_array().unwrap().iter().filter(|k| k["installed"] == false);
     kernels

@@ -43,7 +43,12 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     // What is fetched is for the system, whatever else is only looked at.
     let fetches =
         (!args.offline && !args.dry_run && args.repositories.is_empty()).then_some(bring::AT_LEISURE);
-    let asked = Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories, fetches };
+    let asked = Asked {
+        kernel: args.kernel.as_deref(),
+        repositories: &args.repositories,
+        keeps: args.changes(),
+        fetches,
+    };
     let found = look(context, &asked)?;
     let update = &found.update;
     update.problems.iter().for_each(|problem| log::warn!("{problem}"));

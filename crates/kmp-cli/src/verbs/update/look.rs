@@ -12,6 +12,7 @@ use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
+use kmp_repo::kept::Cache;
 use kmp_repo::update::{Installed, Judge, Offers, Source, Update, rules, settle};
 use rpm_meta::Evr;
 
@@ -28,6 +29,8 @@ pub struct Asked<'a> {
     pub repositories: &'a [String],
     /// Are sources of drivers asked for what no repository has?
     pub fetches: Option<Patience>,
+    /// Is what is read kept for the next time?
+    pub keeps: bool,
 }
 
 /// What was found.
@@ -78,7 +81,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let judge = |more: Vec<Source<'_>>, refused: &[(String, String)]| {
         let mut listed = sources::sources(root, dialect, &given);
         listed.sources.extend(more);
-        let mut offers = Offers::read(listed.sources, &installed);
+        let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
         offers.problems.splice(0..0, listed.problems);
         offers.drivers.retain(|offer| {
             let is_it =
