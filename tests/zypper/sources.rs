@@ -2,7 +2,7 @@
 //! The whole way of a provider's driver: from a medium, and then, with the kernel that needs a newer one, from the provider's ftp
 //! server, by zypper itself.
 
-use testkit::{Package, Server, SigningKey, corrupted, run};
+use testkit::{Package, PackageBuilder, Server, SigningKey, corrupted, run};
 
 use super::before::{driver, offer, offered, site};
 use super::managers::said;
@@ -26,6 +26,7 @@ fn a_driver_comes_from_a_medium_and_newer_ones_from_its_providers_server() {
     let (served, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::ftp(served.path());
     let site = site();
+    offer(&site, &[PackageBuilder::new("tool", "2", "1")]);
     site.sh("rpm -e --noplugins foo-kmp-default").expect_success();
     // The provider makes a medium.
     let medium = work.path().join("medium");

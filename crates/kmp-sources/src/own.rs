@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kmp_fs::root::Root;
-use nix::fcntl::{Flock, FlockArg};
 use librpm_rt::{Librpm, Trust, TrustedKeys, Verified};
+use nix::fcntl::{Flock, FlockArg};
 use rpm_meta::header::LARGEST;
 use rpm_meta::openpgp::groups;
 use sha2::{Digest, Sha256};

@@ -150,7 +150,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "module" => modules(),
         "modules_dep" => texts(MODULES_DEP),
         "os_release" => texts(OS_RELEASE),
-        "rpm_header" => packages(),
+        "package_listed" | "rpm_header" => packages(),
         "signature" => signed(),
         "source_list" => texts(LISTS),
         "source_record" => texts(RECORDS),
