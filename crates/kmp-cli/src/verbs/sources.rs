@@ -99,8 +99,8 @@ fn system(context: &Context) -> String {
     let read = |path| context.root.read_if_there(Path::new(path), 1 << 20).ok().flatten();
     let bytes = read("/etc/os-release").or_else(|| read("/usr/lib/os-release")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let value = |key| kmp_core::dialect::os_release_value(&text, key).unwrap_or_default();
-    format!("{} {}", value("ID"), value("VERSION_ID")).trim().to_owned()
+    let of_system = |key| kmp_core::dialect::os_release_value(&text, key).unwrap_or_default();
+    format!("{} {}", of_system("ID"), of_system("VERSION_ID")).trim().to_owned()
 }
 
 fn of_source(source: &Source, known: &Known) -> Listed {

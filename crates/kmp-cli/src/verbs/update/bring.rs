@@ -316,8 +316,8 @@ fn wanted(context: &Context, update: &Update) -> Wanted {
     }
     let os_release = context.root.read_if_there(Path::new("/etc/os-release"), 1 << 20).ok().flatten();
     let text = os_release.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let value = |key| kmp_core::dialect::os_release_value(&text, key).unwrap_or_default();
-    let (product, version) = (value("NAME"), value("VERSION_ID"));
+    let of_system = |key| kmp_core::dialect::os_release_value(&text, key).unwrap_or_default();
+    let (product, version) = (of_system("NAME"), of_system("VERSION_ID"));
     wanted.product = (!version.is_empty()).then(|| (product.replace(' ', "-"), version));
     wanted
 }
