@@ -27,12 +27,6 @@ pub const KNOWN: &[Known] = &[
     deliberate("versions-extended-*-only", OLDER, STRICTER, "extended versions"),
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
     deliberate(
-        "modinfo-section-nobits",
-        WANTING_VERMAGIC,
-        "the loader reads what a section that has no contents would have; no linker writes one",
-        "at most one `.modinfo`",
-    ),
-    deliberate(
         "relocation-unsigned-32-overflows",
         OLDEST,
         "whether it overflows depends on where the module is put",
@@ -67,9 +61,6 @@ const OLDER: &[&str] = &["strict", "old", "unversioned", "lenient", "types", "mi
 
 /// The kernels before 6.12.
 const OLDEST: &[&str] = &["strict", "old"];
-
-/// Those that do not take modules without vermagic.
-const WANTING_VERMAGIC: &[&str] = &["strict", "enforced", "old", "unversioned", "types", "mismatch", "next"];
 
 /// Those that check signatures.
 const SIGNED: &[&str] = &["enforced", "lenient"];

@@ -60,6 +60,7 @@ fn basic() -> Vec<Spec> {
         field("empty", section::SIZE, 0),
         field("not-loaded", section::FLAGS, 0),
         field("writable", section::FLAGS, elf::ALLOC | elf::WRITE),
+        field("nobits", section::TYPE, elf::NOBITS),
         field("of-another-name", section::NAME, 0),
         field("cut-in-an-entry", section::SIZE, (ENTRY - 1) as u64),
         changed("versions-odd-size", |file| {
