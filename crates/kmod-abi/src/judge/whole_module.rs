@@ -139,13 +139,19 @@ impl World<'_> {
             return malformed(format!("its section {name} is both writable and executable"));
         }
         // percpu_modalloc; PERCPU_MODULE_RESERVE, of which other modules have used some.
-        if kernel.config.percpu_reserve.is_some_and(|reserve| sections.percpu > reserve)
-            && module.arch.machine == X86_64
-        {
-            let size = sections.percpu;
-            return malformed(format!(
-                "its per-cpu data has {size} bytes, more than the kernel has for all modules"
-            ));
+        match kernel.config.percpu_reserve {
+            Some(0) if sections.percpu > 0 => {
+                return malformed(
+                    "it has per-cpu data, and the kernel is for one processor (CONFIG_SMP)".into(),
+                );
+            }
+            Some(reserve) if sections.percpu > reserve && module.arch.machine == X86_64 => {
+                let size = sections.percpu;
+                return malformed(format!(
+                    "its per-cpu data has {size} bytes, more than the kernel has for all modules"
+                ));
+            }
+            _ => {}
         }
         // Of a newer kernel it is not known which relocations it knows.
         if let Some(why) = sections.bad_relocation.as_deref()
@@ -161,6 +167,13 @@ impl World<'_> {
             return malformed(format!(
                 "{name} has relocations of a live patch, and does not say in its name what they patch"
             ));
+        }
+        // klp_module_coming: the name by which live patches mean the kernel itself
+        if module.own_name() == "vmlinux"
+            && kernel.config.live_patches == Some(true)
+            && kernel.has(Feature::PatchRelocations)
+        {
+            return malformed("kernels with live patches take no module named vmlinux".into());
         }
         // check_modinfo_livepatch
         if module.is_live_patch && kernel.config.live_patches == Some(false) {

@@ -185,6 +185,7 @@ fn what_the_configuration_decides_about_sections() {
     for (elf, config) in [
         (&writable_code, "CONFIG_STRICT_MODULE_RWX=y\n"),
         (&large, "CONFIG_SMP=y\n"),
+        (&small, "# CONFIG_SMP is not set\n"),
         (&patch, "# CONFIG_LIVEPATCH is not set\n"),
     ] {
         assert_eq!(elf.broken(&configured(config)), [Rule::Malformed], "{config}");
@@ -195,6 +196,9 @@ fn what_the_configuration_decides_about_sections() {
     assert_eq!(small.broken(&configured("CONFIG_SMP=y\n")), []);
     assert_eq!(patch.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
     // klp_apply_section_relocs
+    let vmlinux = Elf::of(&builder().driver("vmlinux"));
+    assert_eq!(vmlinux.broken(&configured("CONFIG_LIVEPATCH=y\n")), [Rule::Malformed]);
+    assert_eq!(vmlinux.broken(&configured("# CONFIG_LIVEPATCH is not set\n")), []);
     let nameless = Elf::sound().flags(".rela__ksymtab", 0x0010_0000);
     assert_eq!(nameless.broken(&configured("CONFIG_LIVEPATCH=y\n")), [Rule::Malformed]);
     assert_eq!(nameless.broken(&configured("# CONFIG_LIVEPATCH is not set\n")), []);
