@@ -47,13 +47,24 @@ static void log_lines(int tell)
 	}
 }
 
+/* Into the kernel's log, at a level that goes to the console. Not by dprintf, which wants to seek. */
+static int say(const char *what)
+{
+	char text[2048];
+	int length = snprintf(text, sizeof(text), "<1>judge: %s\n", what);
+
+	return write(kmsg_write, text, length) == length;
+}
+
 static void load(char kind, const char *key, const char *path, const char *id)
 {
+	char mark[1800];
 	int error = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	/* Into the kernel's log, at a level that goes to the console: if the machine goes down, what follows there is of this load. */
-	dprintf(kmsg_write, "<1>judge: loads %c %s of %s\n", kind, key, id);
+	/* If the machine goes down, what follows there is of this load. */
+	snprintf(mark, sizeof(mark), "loads %c %s of %s", kind, key, id);
+	say(mark);
 	log_lines(0);
 	fprintf(out, "L %c %s\n", kind, key);
 	fflush(out);
@@ -116,7 +127,7 @@ int main(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	kmsg_write = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	FILE *cases = fopen("/cases", "re");
-	if (!cases || kmsg < 0 || kmsg_write < 0) {
+	if (!cases || kmsg < 0 || !say("ready")) {
 		fprintf(out, "FAILED: no /cases or no /dev/kmsg\n");
 		fflush(out);
 		sync();

@@ -28,7 +28,7 @@ pub struct KernelConfig {
     /// `CONFIG_STRICT_MODULE_RWX`: sections that are writable and executable are not accepted.
     pub strict_rwx: Option<bool>,
     /// How many bytes of per-cpu data there are for all modules together, on machines that have a reserve for them
-    /// (`PERCPU_MODULE_RESERVE`; of `CONFIG_SMP`). A kernel for one processor has none for any.
+    /// (`PERCPU_MODULE_RESERVE`; of `CONFIG_SMP`). To a kernel for one processor the section is one as others.
     pub percpu_reserve: Option<u64>,
     /// `CONFIG_DEBUG_INFO_BTF_MODULES` without `CONFIG_MODULE_ALLOW_BTF_MISMATCH`: `.BTF` has to go with the kernel's.
     pub strict_btf: bool,
@@ -113,7 +113,6 @@ impl KernelConfig {
                 b"CONFIG_SUSE_KERNEL_SUPPORTED=y" => config.suse_support = true,
                 b"CONFIG_STRICT_MODULE_RWX=y" => config.strict_rwx = Some(true),
                 b"CONFIG_SMP=y" => smp = true,
-                b"# CONFIG_SMP is not set" => config.percpu_reserve = Some(0),
                 b"CONFIG_MEM_ALLOC_PROFILING=y" => profiling = true,
                 b"CONFIG_DEBUG_INFO_BTF_MODULES=y" => btf_modules = true,
                 b"CONFIG_MODULE_ALLOW_BTF_MISMATCH=y" => btf_mismatch_allowed = true,
@@ -121,9 +120,7 @@ impl KernelConfig {
             }
         }
         // With profiling the counters of modules are there, too, and the reserve was larger in some releases.
-        if smp {
-            config.percpu_reserve = Some(if profiling { 64 << 10 } else { 8 << 10 });
-        }
+        config.percpu_reserve = smp.then_some(if profiling { 64 << 10 } else { 8 << 10 });
         config.strict_btf = btf_modules && !btf_mismatch_allowed;
         config
     }

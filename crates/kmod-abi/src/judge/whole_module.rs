@@ -139,19 +139,13 @@ impl World<'_> {
             return malformed(format!("its section {name} is both writable and executable"));
         }
         // percpu_modalloc; PERCPU_MODULE_RESERVE, of which other modules have used some.
-        match kernel.config.percpu_reserve {
-            Some(0) if sections.percpu > 0 => {
-                return malformed(
-                    "it has per-cpu data, and the kernel is for one processor (CONFIG_SMP)".into(),
-                );
-            }
-            Some(reserve) if sections.percpu > reserve && module.arch.machine == X86_64 => {
-                let size = sections.percpu;
-                return malformed(format!(
-                    "its per-cpu data has {size} bytes, more than the kernel has for all modules"
-                ));
-            }
-            _ => {}
+        if kernel.config.percpu_reserve.is_some_and(|reserve| sections.percpu > reserve)
+            && module.arch.machine == X86_64
+        {
+            let size = sections.percpu;
+            return malformed(format!(
+                "its per-cpu data has {size} bytes, more than the kernel has for all modules"
+            ));
         }
         // Of a newer kernel it is not known which relocations it knows.
         if let Some(why) = sections.bad_relocation.as_deref()

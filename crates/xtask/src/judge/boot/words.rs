@@ -158,7 +158,9 @@ impl Reader {
         let Some(load) = self.current.take() else { return };
         let set = std::mem::take(&mut self.set);
         let said = since(console, &format!("{LOADS}{} {} of {set}", load.kind, load.name));
-        let last: Vec<String> = said.iter().filter(|l| is_of_crash(l)).map(|l| (*l).to_string()).collect();
+        let mut last: Vec<String> =
+            said.iter().filter(|l| is_of_crash(l)).map(|l| (*l).to_string()).collect();
+        last.truncate(2);
         let known = match load.kind {
             'M' => &mut self.modules,
             _ => &mut self.users,
@@ -202,9 +204,10 @@ fn calls_init(line: &str) -> bool {
     line.contains(" do_one_initcall+") && !line.contains("? do_one_initcall+")
 }
 
-/// Does it say what failed, or where?
+/// Does it say what failed, or where? The first two do.
 fn is_of_crash(line: &str) -> bool {
-    ["BUG:", "RIP:", "Oops", "fault", "Kernel panic"].iter().any(|word| line.contains(word))
+    // 0010 is the kernel's own code segment.
+    ["BUG:", "RIP: 0010:", "Kernel panic"].iter().any(|word| line.contains(word))
 }
 
 /// The loader's tracepoint at its very end, before the module's own code runs: `module_load: NAME taints`.

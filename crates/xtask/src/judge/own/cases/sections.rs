@@ -55,7 +55,7 @@ fn places() -> Vec<Spec> {
             file.set(at, section::OFFSET, 1 << 40)?;
             file.set(at, section::SIZE, 1 << 40)
         }),
-        // Of a kernel for one processor no compiler makes any.
+        // For a kernel of one processor no compiler makes any.
         changed("section-per-cpu", |file| {
             file.add(".data..percpu", elf::PROGBITS, elf::ALLOC | elf::WRITE, b"12345678").map(drop)
         }),
