@@ -12,6 +12,8 @@ use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::survey::{Place, Standing, Survey, SurveyedKernel};
 
+use super::chosen::Chosen;
+
 /// How one KMP stands with one kernel, and what it does to others, though nothing is wrong with itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -68,22 +70,32 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
         let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
         format!("breaks: {} (in-tree; no longer loads beside it)", names.join(", "))
     });
-    let others = warnings().filter(|w| !matches!(w, Warning::Breaks { .. })).map(ToString::to_string);
+    let others = verdicts
+        .iter()
+        .flat_map(Verdict::notes)
+        .filter(|w| !matches!(w, Warning::Breaks { .. }))
+        .map(ToString::to_string);
     breaks.into_iter().chain(others.map(|text| printable(text.as_ref()))).collect()
 }
 
 /// The modules of a kernel that no package owns.
-pub fn loose<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<Loose<'s>> {
+pub fn loose<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel, chosen: &Chosen) -> Vec<Loose<'s>> {
     let modules = survey.unpackaged_in(kernel);
-    modules.map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict }).collect()
+    let modules = modules.map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict });
+    modules.filter(|module| chosen.has_loose(module)).collect()
+}
+
+/// The names of modules that no package owns, each once.
+pub fn names<'s>(loose: &[Vec<Loose<'s>>]) -> BTreeSet<&'s str> {
+    loose.iter().flatten().map(|module| module.name).collect()
 }
 
 /// A row for each driver. What works counts before what does not, among builds of one driver in one kernel.
-pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Row<'s>> {
+pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Row<'s>> {
     let mut rows: Vec<Row<'s>> = Vec::new();
     let mut last = None;
     let rank = |standing: &Standing| (!standing.state.works(), !standing.is_fault, standing.state);
-    for (index, kmp) in kmps.each() {
+    for (index, kmp) in kmps.each().filter(|(index, _)| chosen.has(*index)) {
         if last != Some(&kmp.driver.name) {
             rows.push(Row { name: kmp.driver.name.clone(), cells: vec![None; all.len()], is_wrong: false });
             last = Some(&kmp.driver.name);
@@ -102,13 +114,13 @@ pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<R
 }
 
 /// A row for each build.
-pub fn builds<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Row<'s>> {
+pub fn builds<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Row<'s>> {
     let row = |(index, kmp): (KmpId, &InstalledKmp)| Row {
         name: kmp.package.nvr(),
         cells: all.iter().map(|of_kernel| of_kernel[index].as_ref().map(|s| &s.standing)).collect(),
         is_wrong: all.iter().filter_map(|of_kernel| of_kernel[index].as_ref()).any(is_to_be_said),
     };
-    kmps.each().map(row).collect()
+    kmps.each().filter(|(index, _)| chosen.has(*index)).map(row).collect()
 }
 
 fn is_to_be_said(shown: &Shown) -> bool {
@@ -116,9 +128,9 @@ fn is_to_be_said(shown: &Shown) -> bool {
 }
 
 /// What is wrong, build by build; kernels of which the same is to be said go together.
-pub fn faults<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Fault<'s>> {
+pub fn faults<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Fault<'s>> {
     let mut faults: Vec<Fault<'s>> = Vec::new();
-    for index in kmps.ids() {
+    for index in kmps.ids().filter(|index| chosen.has(*index)) {
         let first = faults.len();
         for (at, of_kernel) in all.iter().enumerate() {
             let Some(shown) = of_kernel[index].as_ref().filter(|s| is_to_be_said(s)) else { continue };
@@ -154,8 +166,11 @@ pub fn ways_out(kmps: &List<KmpId, InstalledKmp>, faults: &[Fault<'_>], dialect:
     let by_sync = |standing: &Standing| standing.state == State::Unlinked || standing.is_linked_wrongly();
     let sync = faults.iter().any(|fault| by_sync(&fault.shown.standing));
     let names = |wanted: &[State]| -> Vec<&str> {
-        let of_state =
-            faults.iter().filter(|f| f.shown.standing.is_fault && wanted.contains(&f.shown.standing.state));
+        let of_state = faults.iter().filter(|f| {
+            f.shown.standing.is_fault
+                && !f.shown.standing.lacks_key
+                && wanted.contains(&f.shown.standing.state)
+        });
         let shipped = of_state.map(|f| &kmps[f.kmp]).filter(|k| k.is_packaged() && k.kind == Kind::Shipped);
         let names: BTreeSet<&str> = shipped.map(|kmp| kmp.package.name.as_str()).collect();
         names.into_iter().collect()
