@@ -148,9 +148,6 @@ pub enum Verb {
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
-    /// Answer libzypp as its plugin for the URL plugin:kmp
-    #[command(hide = true)]
-    ZyppUrlresolver,
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE
@@ -249,6 +246,9 @@ pub struct Update {
     /// Fetch nothing: neither have the package manager refresh its repositories, nor ask the sources of drivers
     #[arg(long)]
     pub offline: bool,
+    /// For plugins of package managers: have nothing refreshed, ask nobody, and the sources of drivers for some seconds only
+    #[arg(long, conflicts_with = "offline")]
+    pub hook: bool,
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -271,6 +271,7 @@ impl Update {
             repositories: Vec::new(),
             keep: false,
             offline: false,
+            hook: false,
             dry_run: false,
             apply: false,
             clear: false,

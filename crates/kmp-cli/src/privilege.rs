@@ -20,7 +20,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
         Verb::Sources(sources) => !matches!(sources.what, SourcesVerb::List { .. }),
         Verb::Medium(medium) => matches!(medium.what, MediumVerb::Add(_)),
-        Verb::Divert(_) | Verb::ZyppCommitPlugin | Verb::ZyppUrlresolver => true,
+        Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
         _ => false,
     };
     if !changes || args.root != std::path::Path::new("/") || nix::unistd::geteuid().is_root() {

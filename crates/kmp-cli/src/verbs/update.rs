@@ -9,6 +9,7 @@ mod register;
 pub mod sources;
 mod write;
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -21,19 +22,26 @@ use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
 
-pub use bring::{IN_HOOK, write as write_repository};
+pub use bring::write as write_repository;
 #[cfg(test)]
 pub use json::Document;
 pub use look::{Asked, look};
 pub use register::register;
-pub use write::{clear, forget_installed, write};
+pub use write::{forget_installed, write};
+
+use write::clear;
 
 pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcome, String> {
     if args.clear {
         clear(context)?;
         return Ok(Outcome::Good);
     }
-    let has_repositories = args.changes() && !args.offline && context.root.is_system();
+    if args.apply && !context.root.is_system() {
+        return Err(
+            "the package manager of this system is not run for another root: leave out --apply".into()
+        );
+    }
+    let has_repositories = args.changes() && !(args.offline || args.hook) && context.root.is_system();
     if has_repositories && let Some(dialect) = context.dialect() {
         // What was fetched before is judged all the same.
         if let Err(why) = apply::fetch_metadata(dialect) {
@@ -41,8 +49,13 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
         }
     }
     // What is fetched is for the system, whatever else is only looked at.
-    let fetches =
-        (!args.offline && !args.dry_run && args.repositories.is_empty()).then_some(bring::AT_LEISURE);
+    let may_fetch = !args.dry_run && args.repositories.is_empty();
+    let fetches = match () {
+        () if !may_fetch => None,
+        () if args.hook => Some(bring::IN_HOOK),
+        () if args.offline => None,
+        () => Some(bring::AT_LEISURE),
+    };
     let asked = Asked {
         kernel: args.kernel.as_deref(),
         repositories: &args.repositories,
@@ -61,6 +74,8 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
         page::print(update, args.changes())?;
     }
     if args.apply {
+        // Another program takes this one's place.
+        context.end_run();
         return Err(apply_by(found.dialect));
     }
     let asked: Vec<&KernelFate> = match &args.kernel {
@@ -88,10 +103,18 @@ fn is_called(kernel: &KernelFate, name: &str) -> bool {
 
 /// Becomes the distribution's own program, which updates all that there is; returns only where that cannot be run.
 fn apply_by(dialect: Dialect) -> String {
-    let (program, word) = match dialect {
-        Dialect::Suse => ("/usr/bin/zypper", "update"),
-        Dialect::RedHat => ("/usr/bin/dnf", "upgrade"),
+    let (programs, word): (&[&str], &str) = match dialect {
+        Dialect::Suse => (&["/usr/bin/zypper"], "update"),
+        // Where there is dnf 5 alone, not every distribution calls it by both names.
+        Dialect::RedHat => (&["/usr/bin/dnf", "/usr/bin/dnf5"], "upgrade"),
     };
-    let error = Command::new(program).arg(word).exec();
-    format!("{program} cannot be run: {error}")
+    let mut failed = String::new();
+    for program in programs {
+        let error = Command::new(program).arg(word).exec();
+        failed = format!("{program} cannot be run: {error}");
+        if error.kind() != io::ErrorKind::NotFound {
+            break;
+        }
+    }
+    failed
 }
