@@ -9,6 +9,7 @@ use rpm_meta::openpgp::groups;
 use serde_json::{Value, json};
 use testkit::{Package, PackageBuilder, Scripted, Server, SigningKey, TestRoot, corrupted, import_key, run};
 
+use crate::schemas::validate;
 use crate::support::{OLD, OTHER, command, ends, good, kernel, kmp};
 use crate::update::{build, offered};
 
@@ -334,6 +335,8 @@ fn a_medium_registers_its_source_once_its_key_is_accepted() {
     assert!(!std::fs::read_to_string("/proc/mounts").unwrap().contains(image.to_str().unwrap()));
     assert_eq!(fetched(&root), ["acme/foo-kmp-default-2.0_k6.4.0_3-1.x86_64.rpm"]);
     let sources = document(&root, &["sources", "list"]);
+    validate("sources", &sources.to_string());
+    validate("medium", &document(&root, &["medium", "add", "--yes", path]).to_string());
     let acme = &sources["sources"][0];
     assert_eq!(
         (&acme["name"], &acme["state"], &acme["from"]),
@@ -367,6 +370,7 @@ fn providers_of_a_signed_catalogue_are_offered() {
     std::fs::write(&file, provider.to_string()).unwrap();
     good(&root, &words);
     let text = std::fs::read_to_string(made.join("catalogue.json")).unwrap();
+    validate("catalogue", &text);
     assert!(
         std::fs::read_to_string(made.join("kmp-catalogue.spec"))
             .unwrap()
