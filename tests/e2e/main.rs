@@ -42,6 +42,7 @@ mod read_faults;
 mod redhat;
 mod registry;
 mod replaced;
+mod reports;
 mod schemas;
 mod screens;
 mod scriptlets;

@@ -71,6 +71,15 @@ pub fn wrap(width: Option<usize>, indent: usize, behind: usize, text: &str) -> V
     textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
+/// Prints a text as it is. A reader that has gone away (`kmp status | head`) is no failure.
+pub fn print_text(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the output: {e}")),
+        _ => Ok(()),
+    }
+}
+
 impl Page {
     pub fn new() -> Self {
         let out = std::io::stdout();
@@ -170,14 +179,8 @@ impl Page {
         self.text
     }
 
-    /// Prints it. A reader that has gone away (`kmp status | head`) is no failure.
+    /// Prints it.
     pub fn print(self) -> Result<(), String> {
-        let mut out = std::io::stdout().lock();
-        match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
-            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(format!("cannot write the output: {e}"))
-            }
-            _ => Ok(()),
-        }
+        print_text(&self.text)
     }
 }
