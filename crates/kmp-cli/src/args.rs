@@ -170,6 +170,9 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Only these: drivers, installed KMPs (by name or NAME-VERSION-RELEASE), or modules; the default is all
+    #[arg(value_name = "KMP|MODULE", add = ArgValueCandidates::new(completion::kmps))]
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -135,12 +135,17 @@ pub fn in_tree_file(kernel: &Fetched, name: &str) -> Option<PathBuf> {
     Some(dir.join(path))
 }
 
-/// Builds the sources of the archive's `-dkms` packages for `kernel`, smallest first, until `end`.
-/// Returns the sets, and what became of each package that gave none.
+/// Builds the sources of the archive's `-dkms` packages for `kernel`, smallest first, until `end`; with `largest`, none of a package
+/// with more bytes than that. Returns the sets, and what became of each package that gave none.
 ///
 /// # Errors
 /// The archive cannot be asked.
-pub fn dkms(places: &Places, kernel: &Fetched, end: Instant) -> Result<(Vec<Set>, BTreeMap<String, String>)> {
+pub fn dkms(
+    places: &Places,
+    kernel: &Fetched,
+    end: Instant,
+    largest: Option<u64>,
+) -> Result<(Vec<Set>, BTreeMap<String, String>)> {
     let mut skipped = BTreeMap::new();
     let names = run::output(Command::new("apt-cache").arg("pkgnames"))?;
     let names: Vec<&str> = names.lines().filter(|n| n.ends_with("-dkms") && *n != "dh-dkms").collect();
@@ -156,6 +161,11 @@ pub fn dkms(places: &Places, kernel: &Fetched, end: Instant) -> Result<(Vec<Set>
         skipped.insert((*name).to_string(), "not in the archive".to_string());
     }
     packages.sort();
+    let (packages, too_large): (Vec<_>, Vec<_>) =
+        packages.into_iter().partition(|(size, _)| largest.is_none_or(|largest| *size <= largest));
+    skipped.extend(
+        too_large.into_iter().map(|(_, name)| (name, "large: the whole judge alone builds it".into())),
+    );
     let results = run::each(&packages, |(_, name)| {
         if Instant::now() > end {
             return (name.clone(), Err("no time left".into()));

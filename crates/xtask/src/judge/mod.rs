@@ -54,10 +54,13 @@ pub enum Extent {
     /// For work on the judge itself.
     Quick,
     /// What each run of the tests takes: other projects' modules built for the first kernel alone, and in-tree modules on their
-    /// own kernel and on the next older one.
+    /// own kernel and on the next older one. Nor is time spent on what takes minutes to build ([`LARGEST_SAMPLE`]).
     Sample,
     All,
 }
+
+/// The largest package of sources that is built for a sample, in bytes. The few that are larger take minutes, or do not build.
+const LARGEST_SAMPLE: u64 = 300_000;
 
 pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
     let ended = match &arguments.own {
@@ -229,7 +232,8 @@ fn judge(extent: Extent) -> Result<bool> {
     let (mut third, mut third_modules) = (0, 0);
     let for_kernels = [&kernels[0], &kernels[kernels.len() - 1]];
     for kernel in for_kernels.into_iter().take(if extent == Extent::Sample { 1 } else { 2 }) {
-        let (built, skipped) = build::dkms(&places, kernel, end)?;
+        let largest = (extent != Extent::All).then_some(LARGEST_SAMPLE);
+        let (built, skipped) = build::dkms(&places, kernel, end, largest)?;
         println!(
             "\nfor {}: {} third-party packages build, {} not:",
             kernel.release,
