@@ -283,10 +283,13 @@ fn judge(extent: Extent) -> Result<bool> {
 /// The program with the tests of packaging, and with it the command.
 const PACKAGING: &[&str] = &["test", "--workspace", "--locked", "--quiet", "--test", "packaging"];
 
-/// The sample for packagers, by rpmbuild and this kernel's own build system.
+/// The samples for packagers, and a pair of which one uses the other, by rpmbuild and this kernel's own build system.
 fn sample(kernel: &Fetched) -> Result<()> {
-    let name = "examples::built_by_a_real_kernels_build_system";
-    let arguments = [PACKAGING, &["--", "--ignored", "--exact", name]].concat();
+    let names = [
+        "examples::built_by_a_real_kernels_build_system",
+        "rebuild::exporters_build_before_users_and_the_registry_closes_what_fits",
+    ];
+    let arguments = [PACKAGING, &["--", "--ignored", "--exact"], &names].concat();
     let tree = kernel.headers.to_str().ok_or("the headers' path is not UTF-8")?;
     Ok(cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
 }

@@ -5,6 +5,7 @@ mod check;
 pub mod document;
 mod files;
 
+pub use check::kernel;
 pub use files::sound;
 
 use std::cmp::Ordering;
