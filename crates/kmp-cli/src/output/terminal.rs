@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use kmp_core::printable;
 use kmp_core::state::State;
+use kmp_report::Tone;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -20,6 +21,17 @@ pub enum Colour {
 }
 
 impl Colour {
+    /// The same on a page in HTML.
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Green => Tone::Good,
+            Self::Yellow => Tone::Warning,
+            Self::Red => Tone::Bad,
+            Self::Dim => Tone::Dim,
+            Self::Bold | Self::Plain => Tone::Plain,
+        }
+    }
+
     /// That of a state which matters. Where another build of the driver serves the kernel it is dim.
     pub fn of(state: State) -> Self {
         match state {

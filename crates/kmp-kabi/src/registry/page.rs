@@ -22,6 +22,9 @@ pub fn verdict(item: &Item<'_>) -> (Tone, &'static str) {
     }
 }
 
+/// So many reasons are shown; the rest is folded.
+const SOME: usize = 10;
+
 /// What becomes of these packages with a kernel.
 pub fn page(items: &[&Item<'_>], kernel: &str, due: Option<&str>, why: &[String]) -> String {
     let stops = items.iter().filter(|item| item.remedy().is_some()).count();
@@ -33,12 +36,18 @@ pub fn page(items: &[&Item<'_>], kernel: &str, due: Option<&str>, why: &[String]
         _ => (Tone::Bad, format!("{stops} of {} registered packages stop loading", items.len())),
     };
     let mut body = Body::new();
-    if !why.is_empty() {
-        body.heading("Why, most likely");
-        body.list(why.iter().map(Inline::from));
-    }
     body.heading("Packages");
     body.table(packages(items));
+    if !why.is_empty() {
+        body.heading("Why, most likely");
+        let (first, rest) = why.split_at(why.len().min(SOME));
+        body.list(first.iter().map(Inline::from));
+        if !rest.is_empty() {
+            let mut inside = Body::new();
+            inside.list(rest.iter().map(Inline::from));
+            body.folded(format!("{} more", rest.len()), inside);
+        }
+    }
     let with_findings: Vec<_> = items.iter().filter(|item| !item.findings.is_empty()).collect();
     if !with_findings.is_empty() {
         body.heading("Reasons");

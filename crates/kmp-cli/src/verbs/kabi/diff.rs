@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp kabi diff`: what changed from one kernel to the next.
 
-use kmp_core::abi::{Export, Kernel, Licensing, SymbolTable, SymbolTableBuilder};
+use kmp_core::abi::{Export, Licensing, SymbolTable, SymbolTableBuilder};
 use kmp_kabi::Diff;
 use kmp_kabi::registry::{Item, Users, judge};
 use kmp_kabi::symtypes::Symtypes;
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json;
 use crate::output::terminal::print_text;
-use crate::verbs::registry::sound;
+use crate::verbs::registry::{kernel, sound};
 
 pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, String> {
     let rules = super::rules(&args.rules)?;
@@ -47,9 +47,7 @@ pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, Strin
         (None, _) => None,
         (Some(_), false) => return Err("symtypes do not say which registered drivers stop".into()),
         (Some(_), true) => {
-            let kernel =
-                |side: &Side, table: &SymbolTable| Kernel::of_symbols(side.name.clone(), table.clone());
-            let items = judge(&all, Some(&kernel(&old, before)), &kernel(&new, after));
+            let items = judge(&all, Some(&kernel(&old)?), &kernel(&new)?);
             Some(Registered { items, users: Users::of(&all) })
         }
     };
