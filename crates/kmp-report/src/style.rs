@@ -21,7 +21,7 @@ small{display:block;font-size:.875rem}
 code{font:.92em ui-monospace,monospace}
 table{width:100%;border-collapse:collapse;margin:.4rem 0}
 th,td{padding:.3rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
-th{font-size:.875rem;color:var(--dim)}
+th{font-size:.875rem;color:var(--dim);overflow-wrap:break-word}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 details{margin:.3rem 0;border:1px solid var(--line);border-radius:.3rem;padding:.3rem .7rem}
 summary{cursor:pointer}
