@@ -29,7 +29,7 @@ pub fn page(found: &Update) -> String {
     body.table(table);
     if !found.problems.is_empty() {
         body.heading("What could not be read");
-        body.list(found.problems.iter().map(|problem| Inline::toned(Tone::Warning, problem.to_string())));
+        body.list(found.problems.iter().map(|problem| Inline::toned(Tone::Warning, problem)));
     }
     if let Some(held) = found.held().next() {
         body.paragraph(
