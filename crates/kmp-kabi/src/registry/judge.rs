@@ -2,7 +2,7 @@
 //! What becomes of registered packages in a kernel that comes.
 
 use kmod_abi::rule::Kind;
-use kmod_abi::{Candidate, Kernel, Module, Role, Rule, Verdict, World};
+use kmod_abi::{Candidate, Kernel, Module, Reason, Role, Rule, Traits, Verdict, World};
 
 use super::Registration;
 
@@ -99,9 +99,22 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
         .iter()
         .map(|(_, package)| package.modules.iter().map(|m| (m.name.as_str(), m.to_judge())).collect())
         .collect();
+    let verdicts = |at: usize, kernel: &Kernel| -> Vec<(&'r str, Verdict)> {
+        // The rest of its traits is that of files, which are not registered.
+        let vermagic = kernel.traits.vermagic.clone();
+        let traits = Traits { vermagic, ..Traits::default() };
+        let known = Kernel { traits, ..kernel.clone() };
+        let mut found = verdicts(&modules, at, &known);
+        for ((_, verdict), module) in found.iter_mut().zip(&all[at].1.modules) {
+            if module.vermagic.is_empty() {
+                verdict.reasons.retain(|reason| reason.rule != Rule::Vermagic);
+            }
+            verdict.reasons.extend(other_machine(module, kernel));
+        }
+        found
+    };
     let item = |(at, (provider, registration)): (usize, &'r (String, Registration))| {
-        let verdicts = |kernel: &Kernel| verdicts(&modules, at, kernel);
-        let findings: Vec<Finding> = verdicts(new)
+        let findings: Vec<Finding> = verdicts(at, new)
             .into_iter()
             .flat_map(|(name, verdict)| {
                 verdict.reasons.into_iter().map(move |reason| Finding { module: name.into(), reason })
@@ -112,7 +125,7 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
             State::Unknown
         } else if findings.is_empty() {
             State::Fits
-        } else if old.is_some_and(|old| verdicts(old).iter().any(|(_, verdict)| !verdict.fits())) {
+        } else if old.is_some_and(|old| verdicts(at, old).iter().any(|(_, verdict)| !verdict.fits())) {
             State::StoppedBefore
         } else {
             State::Stops
@@ -120,6 +133,13 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
         Item { provider, registration, state, findings }
     };
     all.iter().enumerate().map(item).collect()
+}
+
+/// Was it built for another machine than the kernel's?
+fn other_machine(module: &super::Module, kernel: &Kernel) -> Option<Reason> {
+    let arch = kernel.traits.arch?.to_string();
+    let detail = format!("built for {}, the kernel is for {arch}", module.arch);
+    (!module.arch.is_empty() && module.arch != arch).then(|| Reason::new(Rule::Architecture, detail))
 }
 
 /// Of the modules of one package.

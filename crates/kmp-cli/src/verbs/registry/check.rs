@@ -100,10 +100,13 @@ fn short_name(word: &str) -> String {
     name.trim_end_matches(".rpm").chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
-/// A kernel of which only what it exports is known.
+/// A kernel of which only what it exports is known, and, if it is installed, what its modules say of it.
 pub fn kernel(side: &Side) -> Result<Kernel, String> {
     match &side.exports {
-        Exports::Symbols(table) => Ok(Kernel::of_symbols(side.name.clone(), table.clone())),
+        Exports::Symbols(table) => {
+            let kernel = Kernel::of_symbols(side.name.clone(), table.clone());
+            Ok(Kernel { traits: side.traits.clone(), ..kernel })
+        }
         Exports::Symtypes(_) => Err(format!("{}: symtypes say nothing of versions", side.name)),
     }
 }
