@@ -17,8 +17,11 @@ fn site() -> TestRoot {
     root.write("symvers-new.gz", line(8));
     root.write("kabi/severities", "kvm_* PASS\n");
     let module = ModuleBuilder::new("cam").module_layout(None).no_needs().need("usb_alert", 7).build();
-    let package = PackageBuilder::kmp("cam", "default", "1.0", "6.4.0-1-default", [("cam.ko", module)]).build();
-    let add = ["registry", "add", "--registry", "registry", "--provider", "acme", "--contact", "kmp@acme.example"];
+    let package = PackageBuilder::kmp("cam", "default", "1.0", "6.4.0-1-default", [("cam.ko", module)])
+        .source("cam")
+        .build();
+    let add =
+        ["registry", "add", "--registry", "registry", "--provider", "acme", "--contact", "kmp@acme.example"];
     in_it(&root, Command::new(KMP).args(add).arg(package.path())).expect_success();
     root.symlink("bin/kmp", KMP);
     root
@@ -51,8 +54,10 @@ fn the_pipeline_for_gitlab() {
             assert job['stage'] in pipeline['stages'] and set(job) <= known, (name, job)\n    \
             assert all(isinstance(line, str) for line in job['script'])\n\
         print(json.dumps([pipeline['variables'], {k: v['script'] for k, v in jobs.items()}]))\n";
-    let output = run(Command::new("/usr/bin/python3").args(["-c", read, &example("gitlab-ci.yml")])).expect_success();
-    let (variables, jobs): (serde_json::Value, serde_json::Value) = serde_json::from_str(&output.stdout).unwrap();
+    let output =
+        run(Command::new("/usr/bin/python3").args(["-c", read, &example("gitlab-ci.yml")])).expect_success();
+    let (variables, jobs): (serde_json::Value, serde_json::Value) =
+        serde_json::from_str(&output.stdout).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_string();
     let variables: Vec<(String, String)> =
         variables.as_object().unwrap().iter().map(|(name, value)| (name.clone(), text(value))).collect();
@@ -62,7 +67,11 @@ fn the_pipeline_for_gitlab() {
         let mut command = Command::new("bash");
         let output = in_it(&root, command.args(["-eo", "pipefail", "-c", &script]).envs(variables.clone()));
         assert_eq!(output.status, Some(status), "{name}: {output}");
-        let checked = run(Command::new("bash").args(["-c", "printf '#!/bin/bash\\n%s\\n' \"$0\" | shellcheck -", &script]));
+        let checked = run(Command::new("bash").args([
+            "-c",
+            "printf '#!/bin/bash\\n%s\\n' \"$0\" | shellcheck -",
+            &script,
+        ]));
         checked.expect_success();
     }
     assert_eq!(jobs.as_object().unwrap().len(), 3);

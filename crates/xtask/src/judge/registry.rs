@@ -35,24 +35,30 @@ impl Distributor<'_> {
         let done = command.output()?;
         let status = done.status.code().unwrap_or(-1);
         if !matches!(status, 0 | 1) {
-            return Err(format!("{command:?}: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr)).into());
+            return Err(
+                format!("{command:?}: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr)).into()
+            );
         }
         Ok((status, String::from_utf8_lossy(&done.stdout).into_owned()))
     }
 
     /// `kmp registry check` of a kernel that comes; twice, for a second run must send nothing.
-    fn check(&self, sets: &[&Set], new: &str, verdicts: &mut Verdicts) -> Result<BTreeSet<&str>> {
+    fn check<'s>(&self, sets: &[&'s Set], new: &str, verdicts: &mut Verdicts) -> Result<BTreeSet<&'s str>> {
         let registry = self.registry.display().to_string();
         let out = self.registry.with_extension(format!("out-{new}"));
         run::fresh(&out)?;
         let out_text = out.display().to_string();
-        let args = ["registry", "check", "--json", "--registry", &registry, "--old", self.built_for, "--new", new];
+        let args =
+            ["registry", "check", "--json", "--registry", &registry, "--old", self.built_for, "--new", new];
         let args = [&args[..], &["--due", "2027-01-01", "--out", &out_text]].concat();
         let (_, text) = self.kmp(&args)?;
         let mails = |dir: &Path| -> Result<usize> {
             let own = fs::read_dir(dir)?.filter_map(|entry| Some(entry.ok()?.path()));
-            let all = own.filter(|path| path.is_dir()).flat_map(|dir| fs::read_dir(dir).into_iter().flatten());
-            Ok(all.filter(|e| e.as_ref().is_ok_and(|e| e.path().extension().is_some_and(|e| e == "eml"))).count())
+            let all =
+                own.filter(|path| path.is_dir()).flat_map(|dir| fs::read_dir(dir).into_iter().flatten());
+            Ok(all
+                .filter(|e| e.as_ref().is_ok_and(|e| e.path().extension().is_some_and(|e| e == "eml")))
+                .count())
         };
         let first = mails(&out)?;
         self.kmp(&args)?;
@@ -64,9 +70,13 @@ impl Distributor<'_> {
         let mut stopped = BTreeSet::new();
         for item in items {
             let package = item["package"].as_str().unwrap_or_default();
-            let set = sets.iter().find(|set| package == name(set)).ok_or_else(|| format!("nobody made {package}"))?;
+            let set = sets
+                .iter()
+                .find(|set| package == name(set))
+                .ok_or_else(|| format!("nobody made {package}"))?;
             let reasons = item["reasons"].as_array().map_or(&[][..], Vec::as_slice);
-            let broken: BTreeSet<&str> = reasons.iter().filter_map(|reason| reason["module"].as_str()).collect();
+            let broken: BTreeSet<&str> =
+                reasons.iter().filter_map(|reason| reason["module"].as_str()).collect();
             for file in &set.files {
                 let module = name_of(&file.to_string_lossy());
                 let is_broken = broken.contains(module.as_str());
@@ -74,7 +84,10 @@ impl Distributor<'_> {
             }
             let (state, remedy) = (item["state"].as_str(), item["remedy"].as_str());
             if matches!(state, Some("stops")) != !broken.is_empty() || remedy.is_some() == broken.is_empty() {
-                return Err(format!("{package} on {new}: {state:?}, {remedy:?}, though {broken:?} are broken").into());
+                return Err(format!(
+                    "{package} on {new}: {state:?}, {remedy:?}, though {broken:?} are broken"
+                )
+                .into());
             }
             if state == Some("stops") {
                 stopped.insert(set.name.as_str());
@@ -82,7 +95,11 @@ impl Distributor<'_> {
         }
         // Each has its own provider.
         if first != stopped.len() {
-            return Err(format!("{} packages stop with {new}, and there are {first} messages", stopped.len()).into());
+            return Err(format!(
+                "{} packages stop with {new}, and there are {first} messages",
+                stopped.len()
+            )
+            .into());
         }
         Ok(stopped)
     }
@@ -98,7 +115,8 @@ fn name(set: &Set) -> String {
 /// kmp fails, or contradicts itself.
 pub fn ask(places: &Places, program: &Path, kernels: &[Fetched], sets: &[Set]) -> Result<Verdicts> {
     let mut verdicts = Verdicts::new();
-    let built_for: BTreeSet<&str> = sets.iter().filter(|set| set.dkms).map(|set| set.built_for.as_str()).collect();
+    let built_for: BTreeSet<&str> =
+        sets.iter().filter(|set| set.dkms).map(|set| set.built_for.as_str()).collect();
     for built_for in built_for {
         let sets: Vec<&Set> = sets.iter().filter(|set| set.dkms && set.built_for == built_for).collect();
         let mut packages = Vec::new();
@@ -135,13 +153,16 @@ pub fn ask(places: &Places, program: &Path, kernels: &[Fetched], sets: &[Set]) -
         let rules = dir.join("severities");
         fs::write(&rules, "drivers/* PASS\n")?;
         let rules = rules.display().to_string();
-        let files: Vec<String> = sets.iter().flat_map(|set| &set.files).map(|f| f.display().to_string()).collect();
+        let files: Vec<String> =
+            sets.iter().flat_map(|set| &set.files).map(|f| f.display().to_string()).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let args = ["kabi", "exposure", "--json", "--rules", &rules, "--kernel", built_for];
         let exposed: Value = serde_json::from_str(&distributor.kmp(&[&args[..], &files].concat())?.1)?;
         let count = |standing: &str| exposed["counts"][standing].as_u64().unwrap_or(0);
         if count("promised") == 0 || exposed["modules"].as_array().map_or(0, Vec::len) != files.len() {
-            return Err(format!("of {} modules kmp kabi exposure says: {}", files.len(), exposed["counts"]).into());
+            return Err(
+                format!("of {} modules kmp kabi exposure says: {}", files.len(), exposed["counts"]).into()
+            );
         }
     }
     Ok(verdicts)
@@ -156,15 +177,24 @@ fn others(distributor: &Distributor<'_>, new: &str, stopped: &BTreeSet<&str>) ->
     let registered = diff["registered"].as_array().ok_or("kmp kabi diff says nothing of the registry")?;
     let broken = registered.iter().filter(|item| item["state"] == "stops").count();
     if broken != stopped.len() || (status == 0 && broken > 0) {
-        return Err(format!("kmp kabi diff says that {broken} packages stop with {new}, not {}", stopped.len()).into());
+        return Err(format!(
+            "kmp kabi diff says that {broken} packages stop with {new}, not {}",
+            stopped.len()
+        )
+        .into());
     }
     let args = ["rebuild-list", "--json", "--for", "plain", "--registry", &registry, "--new", new];
     let list: Value = serde_json::from_str(&distributor.kmp(&args)?.1)?;
     let sources = list["sources"].as_array().ok_or("kmp rebuild-list lists no sources")?;
-    let listed = sources.iter().flat_map(|source| source["packages"].as_array().into_iter().flatten()).count();
+    let listed =
+        sources.iter().flat_map(|source| source["packages"].as_array().into_iter().flatten()).count();
     let left = list["left"].as_array().map_or(0, Vec::len);
     if listed + left != stopped.len() {
-        return Err(format!("{listed} packages are to be rebuilt for {new}, {left} are not: {}", stopped.len()).into());
+        return Err(format!(
+            "{listed} packages are to be rebuilt for {new}, {left} are not: {}",
+            stopped.len()
+        )
+        .into());
     }
     Ok(())
 }
@@ -175,7 +205,9 @@ pub fn compare(verdicts: &Verdicts, table: &Table, machines: &[Machine]) -> (usi
     for ((set, module, built_for), cells) in &table.rows {
         for (at, cell) in cells {
             // What a machine demands of signatures is not the registry's.
-            let Some(machine) = machines.get(*at).filter(|machine| machine.arguments.is_empty()) else { continue };
+            let Some(machine) = machines.get(*at).filter(|machine| machine.arguments.is_empty()) else {
+                continue;
+            };
             let release = machine.kernel.release.clone();
             let key = (set.clone(), module.clone(), built_for.clone(), release);
             let Some(is_broken) = verdicts.get(&key) else { continue };
@@ -186,7 +218,10 @@ pub fn compare(verdicts: &Verdicts, table: &Table, machines: &[Machine]) -> (usi
             if cell.word.loads == *is_broken {
                 let says = if *is_broken { "broken" } else { "fine" };
                 let log = &cell.word.log;
-                wrong.push(format!("{set}/{module} for {built_for} on {}: the registry says {says}: {log:?}", key.3));
+                wrong.push(format!(
+                    "{set}/{module} for {built_for} on {}: the registry says {says}: {log:?}",
+                    key.3
+                ));
             }
         }
     }

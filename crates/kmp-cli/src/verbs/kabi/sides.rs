@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use kmp_core::abi::{SymbolTable, Traits};
 use kmp_core::abi::name::module_name;
+use kmp_core::abi::{SymbolTable, Traits};
 use kmp_core::guard::Elements;
 use kmp_core::inventory::{ModulesDirs, Release, has_kernels, parse_symvers};
 use kmp_core::printable;
@@ -109,7 +109,12 @@ impl Side {
             Some(symbols) => symbols,
             None => by_provides(context, &name, &files)?,
         };
-        Ok(Self { name, exports: Exports::Symbols(symbols), traits: Traits::default(), from: From::Packages(files) })
+        Ok(Self {
+            name,
+            exports: Exports::Symbols(symbols),
+            traits: Traits::default(),
+            from: From::Packages(files),
+        })
     }
 
     /// The types of its image, and of those of its modules that export `exporters`. `image`: a file that was named. `None`:
