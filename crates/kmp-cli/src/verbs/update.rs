@@ -2,6 +2,7 @@
 //! `kmp update`: before an update, which kernels may come with all drivers in use, and which are held back.
 
 mod bring;
+mod html;
 mod json;
 mod look;
 mod page;
@@ -21,6 +22,7 @@ use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate};
 use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::terminal::print_text;
 
 pub use bring::write as write_repository;
 #[cfg(test)]
@@ -70,6 +72,8 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     }
     if args.json {
         json::print(update)?;
+    } else if args.html {
+        print_text(&html::page(update))?;
     } else if !quiet {
         page::print(update, args.changes())?;
     }
