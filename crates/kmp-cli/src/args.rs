@@ -278,6 +278,7 @@ impl Update {
             keep: false,
             offline: false,
             hook: false,
+            html: false,
             dry_run: false,
             apply: false,
             clear: false,
