@@ -309,7 +309,8 @@ fn what_dnf_reads_is_in_packages_of_its_own() {
     run(xtask.arg(&destdir)).expect_success();
     let plugin = format!("{}/dnf-plugins/kmp.py", pythondir());
     assert!(destdir.join(plugin.trim_start_matches('/')).is_file());
-    assert!(rpmspec(&["-P"], Some("rhel 9")).lines().any(|line| line == plugin));
+    let place = plugin.trim_end_matches("/kmp.py");
+    assert!(rpmspec(&["-P"], Some("rhel 9")).lines().any(|line| line == place));
 }
 
 fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, String>) {
