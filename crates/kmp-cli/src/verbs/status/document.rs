@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::chosen::Chosen;
 use super::drivers::{Loose, Shown, Standings};
 use super::machine::Machine;
+use crate::output::advisory::{Advisory, advisories};
 use crate::output::{json, when};
 
 /// What `kmp status --json` prints.
@@ -37,6 +38,8 @@ struct Held {
     since: Option<String>,
     /// Why, in words.
     reason: String,
+    /// The security advisories that it keeps back.
+    advisories: Vec<Advisory>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +139,7 @@ pub fn document(
         package: kernel.package.clone(),
         since: kernel.held_since.map(when::exact),
         reason: kernel.reason.clone(),
+        advisories: advisories(&kernel.advisories),
     });
     Status { version: json::VERSION, kernels, held: held.collect(), machine }
 }
