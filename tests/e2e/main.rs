@@ -14,6 +14,7 @@ mod devices;
 mod divert;
 mod doctor;
 mod explain;
+mod fleet;
 mod history;
 mod hostile;
 mod hostile_budgets;

@@ -2,7 +2,7 @@
 //! What becomes of registered packages in a kernel that comes.
 
 use kmod_abi::rule::Kind;
-use kmod_abi::{Candidate, Kernel, Module, Role, Rule, Verdict, World};
+use kmod_abi::{Candidate, Kernel, Module, Role, Verdict, World};
 
 use super::Registration;
 
@@ -62,10 +62,7 @@ pub struct Finding {
 impl Finding {
     /// Does it take a change of sources?
     pub fn needs_source(&self) -> bool {
-        matches!(
-            self.reason.rule,
-            Rule::UnknownSymbol | Rule::License | Rule::Namespace | Rule::DuplicateExport
-        )
+        self.reason.rule.needs_source()
     }
 }
 

@@ -32,6 +32,8 @@ const BESIDE: &[&str] = &["multiversion(kernel)", "installonlypkg(kernel)", "ins
 pub struct Elements {
     dirs: ModulesDirs,
     kernels: BTreeMap<String, Parts>,
+    /// Kernels that come, and were read before.
+    known: Vec<Arc<IncomingKernel>>,
     kmps: Vec<IncomingKmp>,
     removed: BTreeMap<u32, Removal>,
     /// Kernels' own modules outside `kernel/`: release and name.
@@ -72,6 +74,7 @@ impl Elements {
         Self {
             dirs,
             kernels: BTreeMap::new(),
+            known: Vec::new(),
             kmps: Vec::new(),
             removed: BTreeMap::new(),
             own: Vec::new(),
@@ -268,6 +271,11 @@ impl Elements {
         std::mem::take(&mut self.kernel_files)
     }
 
+    /// A kernel that comes, as it was once [finished](Self::finish).
+    pub fn add_kernel(&mut self, kernel: Arc<IncomingKernel>) {
+        self.known.push(kernel);
+    }
+
     /// What a coming kernel exports, as the bytes of its symvers. Without them, or where they cannot be
     /// read, it is taken from the Provides of its packages.
     ///
@@ -307,12 +315,13 @@ impl Elements {
 
     /// Is there anything that the guard should look at?
     pub fn is_empty(&self) -> bool {
-        self.kernels.is_empty() && self.kmps.is_empty() && self.removed.is_empty()
+        self.kernels.is_empty() && self.known.is_empty() && self.kmps.is_empty() && self.removed.is_empty()
     }
 
     /// The releases of the kernels that come.
     pub fn kernels(&self) -> impl Iterator<Item = &str> {
-        self.kernels.keys().map(String::as_str)
+        let known = self.known.iter().map(|known| known.kernel.release.as_str());
+        self.kernels.keys().map(String::as_str).chain(known)
     }
 
     /// The transaction as the guard takes it.
@@ -345,10 +354,16 @@ impl Elements {
             let Parts { in_tree, packages, is_whole, traits, file, .. } = parts;
             let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
             self.policy.complete(&mut kernel);
-            IncomingKernel { kernel, in_tree, packages, is_whole, file }
+            Arc::new(IncomingKernel { kernel, in_tree, packages, is_whole, file })
+        });
+        let known = self.known.into_iter().map(|mut known| {
+            if self.policy != MachinePolicy::default() {
+                self.policy.complete(&mut Arc::make_mut(&mut known).kernel);
+            }
+            known
         });
         Transaction {
-            kernels: kernels.collect(),
+            kernels: kernels.chain(known).collect(),
             kmps: self.kmps.into(),
             removed: self.removed,
             removed_kernels: self.removed_kernels,
