@@ -18,6 +18,7 @@ use rpm_meta::Dependency;
 use super::incoming::Asked;
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
+use crate::abi::signature::Certificate;
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
@@ -60,6 +61,8 @@ struct Parts {
     config: Option<KernelConfig>,
     traits: Traits,
     builtin: Option<HashSet<Box<str>>>,
+    /// The certificates in its image.
+    keys: Option<Arc<[Certificate]>>,
     in_tree: HashSet<Box<str>>,
     packages: BTreeSet<String>,
     is_whole: bool,
@@ -351,14 +354,18 @@ impl Elements {
             let config = parts.config.unwrap_or_default();
             // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
             let builtin = parts.builtin.unwrap_or_default();
-            let Parts { in_tree, packages, is_whole, traits, file, .. } = parts;
+            let Parts { in_tree, packages, is_whole, traits, file, keys, .. } = parts;
             let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
             self.policy.complete(&mut kernel);
+            kernel.signing.keys.image = keys;
             Arc::new(IncomingKernel { kernel, in_tree, packages, is_whole, file })
         });
         let known = self.known.into_iter().map(|mut known| {
             if self.policy != MachinePolicy::default() {
-                self.policy.complete(&mut Arc::make_mut(&mut known).kernel);
+                let kernel = &mut Arc::make_mut(&mut known).kernel;
+                let keys = std::mem::take(&mut kernel.signing.keys.image);
+                self.policy.complete(kernel);
+                kernel.signing.keys.image = keys;
             }
             known
         });
