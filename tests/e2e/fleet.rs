@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp facts` and `kmp fleet`: many machines, asked elsewhere what `kmp update` says on each.
 
-use std::process::Command;
-
 use serde_json::Value;
+use testkit::fleet::Fleet;
 use testkit::{KernelBuilder, PackageBuilder, TestRoot, run};
 
 use crate::support::*;
-
-/// A kernel's package as SUSE's are: it lists its symbols.
-fn offered(krel: &str, crc: u32) -> PackageBuilder {
-    let kernel = kernel(krel, crc);
-    PackageBuilder::kernel(&kernel).ksyms("default", &kernel.full_symvers())
-}
-
-/// A KMP that needs what kernels change, with the dependencies that generators give it.
-fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
-    let module = driver(base, kernel, crc).build();
-    PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
-        .provides(&format!("kmod({base}.ko)"))
-        .requires(&format!("ksym(default:changing) = {crc:x}"))
-        .requires(&format!("ksym(default:printk) = {:x}", 0x1000_0001))
-}
-
-fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
-    // One at a time: several have the same name.
-    for package in packages.iter().map(PackageBuilder::build) {
-        let file = package.path().file_name().unwrap().to_str().unwrap();
-        root.write(format!("{name}/{file}"), std::fs::read(package.path()).unwrap());
-    }
-    run(Command::new("createrepo_c").arg("--quiet").arg(root.join(name))).expect_success();
-    format!("{name}={}", root.join(name).display())
-}
+use crate::update::{build, offered, repository};
 
 /// The verdict of each machine in each kernel: `MACHINE KERNEL VERDICT DRIVERS`.
 fn verdicts(document: &Value) -> Vec<String> {
@@ -93,7 +68,7 @@ fn a_fleet_is_told_what_each_machine_would_be() {
         ),
     );
     let machines = root.join("machines").display().to_string();
-    let args = ["fleet", "--machines", &machines, "--repo", &base, "--repo", &drivers];
+    let args = ["fleet", "--machines", &machines, &base, &drivers];
     let document = json(&root, &args);
     let comes = "loses-nothing  foo-kmp-default-2.0_k6.4.0_2-1.x86_64";
     assert_eq!(
@@ -115,7 +90,7 @@ fn a_fleet_is_told_what_each_machine_would_be() {
         "{document}"
     );
     // The same as the machine says itself, by the same words.
-    let own = ["update", "--dry-run", &format!("--repo={base}"), &format!("--repo={drivers}"), "--json"];
+    let own = ["update", "--dry-run", &base, &drivers, "--json"];
     let update: Value = serde_json::from_str(&kmp(&root, &own).stdout).unwrap();
     let of_update: Vec<&Value> =
         update["kernels"].as_array().unwrap().iter().filter(|k| k["installed"] == false).collect();
@@ -146,7 +121,8 @@ fn a_fleet_is_told_what_each_machine_would_be() {
     }
     // One kernel only, from its repository, and from its file.
     let next = repository(&root, "next", &[offered("6.4.0-3-default", 9)]);
-    let only = [&args[..], &["--kernel-from", &next]].concat();
+    let next = next.replace("--repo=", "--kernel-from=");
+    let only = [&args[..], &[next.as_str()]].concat();
     assert!(verdicts(&json(&root, &only)).iter().all(|line| line.contains(" 3 ")));
     // A file that lists no symbols: its symvers are read.
     let file = PackageBuilder::kernel(&kernel_of_file()).build();
@@ -170,12 +146,27 @@ fn servers_that_manage_machines_are_asked_in_their_place() {
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/fleet");
     for server in ["uyuni", "katello"] {
         let answers = examples.join(server).join("packages.json").display().to_string();
-        let args = ["fleet", "--from", server, "--machines", &answers, "--repo", &base, "--repo", &drivers];
+        let args = ["fleet", "--from", server, "--machines", &answers, &base, &drivers];
         let lines = verdicts(&json(&root, &args));
         assert_eq!(lines, ["db01.example.org 2 loses-nothing", "web01.example.org 2 loses foo-kmp-default"]);
     }
     root.write("cut.json", "{\"web01\":");
     let cut = root.join("cut.json").display().to_string();
-    let output = ends(&root, &["fleet", "--from", "katello", "--machines", &cut, "--repo", &base], 2);
+    let output = ends(&root, &["fleet", "--from", "katello", "--machines", &cut, &base], 2);
     assert!(output.stderr.contains("cut.json is no object of machines and packages"), "{output}");
+}
+
+#[test]
+fn many_machines_take_no_more_memory_than_what_they_differ_in() {
+    let root = TestRoot::new();
+    let fleet = Fleet { machines: 20_000, groups: 20, kernels: 8, symbols: 24_000, drivers: 60 };
+    let (repo, machines) = fleet.write(&root.home());
+    let mut kmp = root.command("prlimit");
+    kmp.args(["--as=268435456", "--cpu=120", KMP, "fleet", "--json", "--machines"]).arg(machines);
+    let output = run(kmp.arg("--repo").arg(repo));
+    assert_eq!(output.status, Some(1), "{}", output.stderr);
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((&document["machines"], document["groups"].as_array().unwrap().len()), (&20_000.into(), 20));
+    let loses = document["kernels"].as_array().unwrap().iter().filter(|kernel| kernel["lose"] != 0);
+    assert!(loses.count() > 1, "{}", document["kernels"]);
 }

@@ -15,6 +15,7 @@ mod divert;
 mod doctor;
 mod explain;
 mod fleet;
+mod fleet_engines;
 mod history;
 mod hostile;
 mod hostile_budgets;

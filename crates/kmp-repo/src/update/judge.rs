@@ -190,8 +190,9 @@ impl Judge<'_> {
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
         let may_come = |offer: &&Offer| self.may_change_vendor(offer);
-        let drivers = self.offers.drivers.iter().filter(fits_arch).filter(is_for_it);
-        drivers.filter(supplies).filter(may_come).collect()
+        // What few are is looked at first.
+        let drivers = self.offers.drivers.iter().filter(supplies).filter(fits_arch);
+        drivers.filter(is_for_it).filter(may_come).collect()
     }
 
     /// Is a build by the vendor of what is installed of its name, or may another's come?

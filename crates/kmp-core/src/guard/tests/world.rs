@@ -126,7 +126,7 @@ impl Coming<'_> {
 
     /// Changes the kernels that come.
     pub(super) fn kernels(&mut self, change: impl Fn(&mut Kernel)) {
-        self.transaction.kernels.iter_mut().for_each(|incoming| change(&mut incoming.kernel));
+        self.transaction.kernels.iter_mut().for_each(|incoming| change(&mut Arc::make_mut(incoming).kernel));
     }
 
     /// All installed packages of that name.
