@@ -131,6 +131,10 @@ pub enum Verb {
     Registry(registry::Registry),
     /// Print which source packages are to be built anew for a kernel that comes, and in which order (for distributors)
     RebuildList(fleet::RebuildList),
+    /// Print what this machine has of kernels and drivers, and what its drivers are used for, for `kmp fleet`
+    Facts(fleet::Facts),
+    /// Show which of many machines a kernel that comes would cost a driver, and what helps
+    Fleet(fleet::Fleet),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
@@ -167,6 +171,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -245,6 +252,9 @@ pub struct Update {
     /// Take away what earlier runs have written
     #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
     pub clear: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with_all = ["json", "apply", "clear"])]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
