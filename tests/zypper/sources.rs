@@ -4,7 +4,8 @@
 
 use testkit::{Package, PackageBuilder, Server, SigningKey, corrupted, run};
 
-use super::before::{driver, offer, offered, site};
+use super::before::offers::{driver, offered};
+use super::before::{offer, site};
 use super::managers::said;
 use super::site::{Site, goes_through};
 

@@ -31,8 +31,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    catalogue, check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, medium, new,
-    plan, rebuild_list, registry, sources, status, sync, update,
+    catalogue, check, deps, devices, divert, doctor, explain, facts, fleet, history, hold, initrd, kabi, key,
+    medium, new, plan, rebuild_list, registry, sources, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -145,6 +145,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Registry(what) => registry::run(&context, what, quiet),
+        Verb::Facts(what) => facts::run(&context, what, quiet),
+        Verb::Fleet(what) => fleet::run(&context, what, quiet),
         Verb::RebuildList(what) => rebuild_list::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
