@@ -239,6 +239,9 @@ pub struct Update {
     /// Have the package manager fetch nothing: take what it has cached
     #[arg(long)]
     pub offline: bool,
+    /// Fetch packages of kernels and drivers where the repositories' lists do not say enough, and look into them
+    #[arg(long)]
+    pub fetch: bool,
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,

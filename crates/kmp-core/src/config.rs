@@ -13,7 +13,7 @@ use crate::glob;
 use crate::problem::Problem;
 use crate::root::Root;
 
-pub use missing::{Missing, Settings};
+pub use missing::{Missing, Settings, VendorChange};
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, NotARange, Wish};
 
 /// Where configuration is, later files over earlier ones, and then drop-ins.
@@ -122,7 +122,7 @@ pub struct Config {
     /// `hold-max-days`.
     pub hold_max_days: Settings<u32>,
     /// `vendor-change`.
-    pub vendor_change: Settings<bool>,
+    pub vendor_change: Settings<VendorChange>,
 }
 
 /// Where a distribution says what it is; the first that is there counts.
@@ -242,9 +242,9 @@ impl Config {
                     Ok(days) => self.hold_max_days.push(section.clone(), days),
                     Err(_) => fault("hold-max-days is a number of days, or 0 for no limit"),
                 },
-                ("vendor-change", section) => match value {
-                    "yes" | "no" => self.vendor_change.push(section.clone(), value == "yes"),
-                    _ => fault("vendor-change is yes or no"),
+                ("vendor-change", section) => match VendorChange::parse(value) {
+                    Some(change) => self.vendor_change.push(section.clone(), change),
+                    None => fault("vendor-change is yes, no or same-key"),
                 },
                 ("protect", None) => {
                     let names = || value.split([' ', ',']).filter(|n| !n.is_empty()).map(String::from);

@@ -69,6 +69,13 @@ enum Chore {
         #[arg(long)]
         all: bool,
     },
+    /// Read a repository's list of packages once: as `kmp update` does, or only inflate and tokenize it, for the benchmark.
+    #[command(name = "_packages", hide = true)]
+    Packages {
+        repository: PathBuf,
+        #[arg(long)]
+        tokenize: bool,
+    },
     /// Inflate the files of a list: the benchmark's baseline.
     #[command(name = "_inflate", hide = true)]
     Inflate {
@@ -96,6 +103,7 @@ impl Chore {
             Self::Rpm(arguments) => rpm::run(arguments),
             Self::Spec => linked::run(),
             Self::Measure { words } => bench::measure::run(words),
+            Self::Packages { repository, tokenize } => bench::update::read(repository, *tokenize),
             Self::Inflate { list } => bench::measure::inflate(list),
         }
     }

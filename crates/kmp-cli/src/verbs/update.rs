@@ -20,7 +20,7 @@ use crate::outcome::Outcome;
 #[cfg(test)]
 pub use json::Document;
 pub use look::{Asked, look};
-pub use write::{clear, forget_installed, write};
+pub use write::{clear, forget_installed, uses_locks, write};
 
 pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcome, String> {
     if args.clear {
@@ -34,8 +34,12 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
             log::warn!("repositories are not refreshed: {why}");
         }
     }
-    let asked =
-        Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories, keeps: args.changes() };
+    let asked = Asked {
+        kernel: args.kernel.as_deref(),
+        repositories: &args.repositories,
+        keeps: args.changes(),
+        fetches: args.fetch,
+    };
     let found = look(context, &asked)?;
     let update = &found.update;
     update.problems.iter().for_each(|problem| log::warn!("{problem}"));
@@ -45,7 +49,7 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     if args.json {
         json::print(update)?;
     } else if !quiet {
-        page::print(update, args.changes())?;
+        page::print(update, args.changes(), args.changes() && uses_locks(&found))?;
     }
     if args.apply {
         return Err(apply_by(found.dialect));

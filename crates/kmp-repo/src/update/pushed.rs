@@ -7,7 +7,7 @@ use kmp_core::guard::{self, Action, Removal, Role};
 use kmp_core::ids::KmpId;
 use rpm_meta::vercmp;
 
-use super::judge::Judge;
+use super::judge::{By, Judge};
 use super::offers::Unit;
 use super::package::kernel;
 use super::{DriverFate, DriverVerdict};
@@ -39,7 +39,7 @@ impl Judge<'_> {
             return None;
         }
         let names: Vec<String> = bound.iter().map(|id| name(id).clone()).collect();
-        let builds = self.with(unit, &self.builds(unit, &names));
+        let builds = self.with(unit, &self.builds(unit, &names), By::Metadata);
         let instead =
             builds.into_iter().filter(|d| d.verdict != DriverVerdict::Missing && names.contains(&d.driver));
         drivers.extend(instead);
@@ -58,7 +58,14 @@ impl Judge<'_> {
             let (driver, stops) = (finding.lost.package.clone(), finding.action == Action::Stop);
             drivers.retain(|d| d.driver != driver);
             let why = finding.lost.line();
-            drivers.push(DriverFate { driver, verdict: DriverVerdict::Missing, build: None, why, stops });
+            drivers.push(DriverFate {
+                driver,
+                verdict: DriverVerdict::Missing,
+                build: None,
+                why,
+                stops,
+                is_update: false,
+            });
             if stops {
                 kernel.get_or_insert_with(|| finding.lost.kernel.clone());
             }

@@ -2,6 +2,8 @@
 //! Reads the repositories, and judges. Writes nothing.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::time::Duration;
 
 use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
@@ -13,11 +15,16 @@ use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
-use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
+use kmp_repo::rpmmd::Location;
+use kmp_repo::update::{Files, Installed, Judge, Offers, Update, rules, settle};
+use kmp_sources::fetch::Fetcher;
 use rpm_meta::Evr;
 
 use super::sources;
 use crate::context::{Context, running_kernel};
+
+/// How long fetching may take, in all.
+const FETCHING: Duration = Duration::from_secs(15 * 60);
 
 /// What is asked for.
 #[derive(Default)]
@@ -28,6 +35,8 @@ pub struct Asked<'a> {
     pub repositories: &'a [String],
     /// Is what is read kept for the next time?
     pub keeps: bool,
+    /// Are packages fetched where lists do not say enough?
+    pub fetches: bool,
 }
 
 /// What was found.
@@ -65,7 +74,14 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let dialect = survey.inventory.conventions.dialect;
     let given = sources::given(asked.repositories)?;
     let listed = sources::sources(root, dialect, &given);
-    let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
+    let fetcher = asked.fetches.then(|| Fetcher::new(root, FETCHING));
+    let fetch = |id: &str, location: &Location, limit: u64| match &fetcher {
+        Some(fetcher) => sources::fetch(fetcher, &listed.urls, id, location, limit),
+        None => Err("nothing is fetched".into()),
+    };
+    let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
+    let mut offers =
+        Offers::read(listed.sources, &installed, symbols(&survey), &Cache::new(root, asked.keeps));
     offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
     let nothing_boots = inventory::nothing_boots_here(root, &mut problems);
@@ -76,20 +92,24 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
-    let judge = Judge {
-        root,
-        rpm,
-        survey: &survey,
-        offers: &offers,
-        installed: &installed,
-        running: &running,
-        orders: &orders,
-        limit: if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None },
-    };
+    let limit = if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None };
+    let judge = Judge::new((root, rpm), &survey, (&offers, &files), &installed, (&running, &orders), limit);
     let mut update = judge.update(asked.kernel);
     let last = LastUpdate::load(root);
     let kept = settle(&mut update, last.as_ref(), &config, clock::now());
     let rules = rules(&update, &installed, &config);
     let libzypp = installed.version("libzypp");
     Ok(Found { update, last, kept, rules, dialect, libzypp })
+}
+
+/// The symbols that installed drivers need, or have.
+fn symbols(survey: &Survey) -> HashSet<Box<str>> {
+    let mut symbols = HashSet::new();
+    for kmp in &survey.kmps() {
+        for module in kmp.modules.iter().filter_map(|planned| planned.module.ok()) {
+            symbols.extend(module.needs.iter().map(|need| need.symbol.clone()));
+            symbols.extend(module.offers.iter().map(|offer| offer.symbol.clone()));
+        }
+    }
+    symbols
 }

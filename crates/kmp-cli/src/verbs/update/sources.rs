@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Which repositories are looked at: those that the package manager has, as it has cached them, or directories that are named.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use kmp_core::dialect::Dialect;
 use kmp_core::printable;
 use kmp_core::root::Root;
-use kmp_repo::found::{self, Found, Manager};
+use kmp_repo::found::{self, Found, Manager, Repository};
+use kmp_repo::rpmmd::Location;
 use kmp_repo::update::Source;
+use kmp_sources::fetch::Fetcher;
+use kmp_sources::url::Url;
 
 /// A directory that was named, with its repository's short name.
 pub struct Given {
@@ -30,6 +35,8 @@ impl Given {
 /// Repositories, and what is wrong with others.
 pub struct Sources<'r> {
     pub sources: Vec<Source<'r>>,
+    /// URLs of repositories, by their short names.
+    pub urls: HashMap<String, Vec<String>>,
     pub problems: Vec<String>,
 }
 
@@ -46,21 +53,29 @@ pub fn given(named: &[String]) -> Result<Vec<Given>, String> {
 /// Those that were named; where none was, the package manager's.
 pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sources<'r> {
     if !given.is_empty() {
-        let source =
-            |g: &'r Given| Source { id: g.id.clone(), priority: 99, root: &g.root, dir: PathBuf::from("/") };
-        return Sources { sources: given.iter().map(source).collect(), problems: Vec::new() };
+        let source = |g: &'r Given| {
+            let dir = PathBuf::from("/");
+            Source { id: g.id.clone(), priority: 99, root: &g.root, dir: dir.clone(), packages: vec![dir] }
+        };
+        return Sources {
+            sources: given.iter().map(source).collect(),
+            urls: HashMap::new(),
+            problems: Vec::new(),
+        };
     }
     let Found { repositories, unread } = match dialect {
         Dialect::Suse => found::zypp(root),
         Dialect::RedHat => dnf(root),
     };
     let mut problems: Vec<String> = unread.iter().map(ToString::to_string).collect();
-    let mut sources = Vec::new();
+    let (mut sources, mut by_id) = (Vec::new(), HashMap::new());
     // Ours has nothing.
     for repository in repositories.into_iter().filter(|r| r.alias != OWN) {
         match repository.metadata {
             Some(dir) => {
-                sources.push(Source { id: repository.alias, priority: repository.priority, root, dir })
+                let Repository { alias: id, priority, packages, urls, .. } = repository;
+                by_id.insert(id.clone(), urls);
+                sources.push(Source { id, priority, root, dir, packages });
             }
             None => problems.push(format!(
                 "repository {} was never refreshed, and is left out: {}",
@@ -73,7 +88,7 @@ pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sour
             )),
         }
     }
-    Sources { sources, problems }
+    Sources { sources, urls: by_id, problems }
 }
 
 /// The repository by which zypper calls kmp.
@@ -87,4 +102,29 @@ fn dnf(root: &Root) -> Found {
     };
     let (four, five) = (found::dnf(root, Manager::Dnf4), found::dnf(root, Manager::Dnf5));
     if newest(&five) > newest(&four) { five } else { four }
+}
+
+/// Fetches a package's file, to be gone with what opened it.
+pub fn fetch(
+    fetcher: &Fetcher,
+    urls: &HashMap<String, Vec<String>>,
+    id: &str,
+    location: &Location,
+    limit: u64,
+) -> Result<File, String> {
+    let mut why = format!("no URL of repository {} is known", printable(id.as_ref()));
+    for url in urls.get(id).into_iter().flatten() {
+        let url = format!("{}/{}", url.trim_end_matches('/'), location.as_str());
+        let fetched = Url::parse(&url).map_err(|e| format!("{url} {e}")).and_then(|url| {
+            // Kernels are large, and /tmp may be memory.
+            let mut file = tempfile::tempfile_in("/var/tmp").map_err(|e| format!("/var/tmp: {e}"))?;
+            fetcher.save(&url, &mut file, limit).map_err(|e| e.to_string())?;
+            Ok(file)
+        });
+        match fetched {
+            Ok(file) => return Ok(file),
+            Err(e) => why = e,
+        }
+    }
+    Err(why)
 }
