@@ -108,6 +108,7 @@ fn report<'s>(
     }
     if is_all || *verbose {
         lists.push(("this machine", machine.lines()));
+        lists.push(("modules' signatures", machine::keys(survey)));
     }
     let paragraphs = faults.iter().map(|fault| paragraph(survey, fault)).chain(of_no_kernel(&rows));
     Report {
