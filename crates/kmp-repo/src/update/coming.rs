@@ -11,12 +11,13 @@ use kmp_core::last_update::Advisory;
 
 use super::judge::{By, Judge, named, names};
 use super::offers::{Offer, Unit};
+use super::vendor::AtHand;
 use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict};
 use crate::rpmmd;
 
 impl Judge<'_> {
     /// By what metadata says; where that is not enough, by the files that are at hand.
-    pub(super) fn coming(&self, unit: &Unit<'_>) -> KernelFate {
+    pub(super) fn comes(&self, unit: &Unit<'_>) -> KernelFate {
         let drivers = self.fates(unit, By::Metadata);
         let unknown = names(&drivers, |v| v == DriverVerdict::Unknown);
         if !self.has_files(unit, &unknown) {
@@ -58,15 +59,16 @@ impl Judge<'_> {
 
     /// Is there a file of the kernel, or of a build of one of these drivers?
     fn has_files(&self, unit: &Unit<'_>, drivers: &[String]) -> bool {
-        let of_kernel = || unit.packages().any(|part| self.files.may_have(part));
-        let of_builds = || self.builds(unit, drivers).into_iter().any(|build| self.files.may_have(build));
-        !drivers.is_empty() && (of_kernel() || of_builds())
+        let Some(AtHand { files, .. }) = self.at_hand.filter(|_| !drivers.is_empty()) else { return false };
+        let of_kernel = || unit.packages().any(|part| files.may_have(part));
+        of_kernel() || self.builds(unit, drivers).into_iter().any(|build| files.may_have(build))
     }
 
     /// Adds a package's file, if it is at hand and can be read.
     pub(super) fn add_file(&self, elements: &mut Elements, offer: &Offer) -> bool {
-        let Some(file) = self.files.open(offer) else { return false };
-        let added = self.rpm.package_from_fd(file.as_fd()).and_then(|package| elements.add_opened(package));
+        let Some(AtHand { files, rpm, .. }) = self.at_hand else { return false };
+        let Some(file) = files.open(offer) else { return false };
+        let added = rpm.package_from_fd(file.as_fd()).and_then(|package| elements.add_opened(package));
         if let Err(error) = &added {
             log::warn!("{error}; what its repository says of it counts");
         }
@@ -75,10 +77,11 @@ impl Judge<'_> {
 
     /// The release of a kernel by the directory that its files are in.
     fn release_in_file(&self, unit: &Unit<'_>) -> Option<String> {
+        let AtHand { files, rpm, .. } = self.at_hand?;
         unit.packages().find_map(|part| {
-            let file = self.files.open(part)?;
+            let file = files.open(part)?;
             let concerns = |dir: &[u8]| Elements::concerns(Path::new(OsStr::from_bytes(dir)));
-            let package = self.rpm.package_from_fd(file.as_fd()).ok()?.package(&concerns).ok()?;
+            let package = rpm.package_from_fd(file.as_fd()).ok()?.package(&concerns).ok()?;
             package.files.iter().find_map(|path| {
                 let mut parts =
                     path.components().skip_while(|part| *part != Component::Normal("modules".as_ref()));

@@ -3,33 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use kmp_core::guard::{
-    self, Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight,
-};
-use kmp_core::root::Root;
+use kmp_core::guard::{Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight};
 use kmp_core::survey::Survey;
-use librpm_rt::Librpm;
 use rpm_meta::Evr;
 
-use super::files::Files;
 use super::installed::Installed;
+use super::kernels::Kernels;
 use super::offers::{Offer, Offers, Unit};
 use super::package::{build, kernel_of, modules, only_for};
-use super::vendor::Keys;
+use super::vendor::AtHand;
 use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
 use crate::rpmmd::Role;
 
 /// What is judged, and by what.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
 pub struct Judge<'j> {
-    /// The system.
-    pub root: &'j Root,
-    /// What reads its packages.
-    pub rpm: &'j Librpm,
+    /// Asks the guard what would become of drivers.
+    pub ask: &'j dyn Fn(Elements) -> Judged,
     /// Its kernels and drivers. KMPs have to be read even where no kernel is installed.
     pub survey: &'j Survey,
     /// What repositories have.
     pub offers: &'j Offers,
+    /// Those kernels, as the guard takes them.
+    pub kernels: &'j Kernels,
     /// What is installed.
     pub installed: &'j Installed,
     /// The running kernel.
@@ -38,9 +34,8 @@ pub struct Judge<'j> {
     pub orders: &'j Orders<'j>,
     /// How many kernels of a line dnf keeps; `None`: any number.
     pub limit: Option<u32>,
-    /// Package files that are at hand, for what metadata does not say.
-    pub files: &'j Files<'j>,
-    pub(super) keys: Keys,
+    /// Package files that are at hand, for what metadata does not say; `None`: only what that says counts.
+    pub at_hand: Option<&'j AtHand<'j>>,
 }
 
 /// What is judged by.
@@ -52,33 +47,24 @@ pub(super) enum By {
     Files,
 }
 
-impl<'j> Judge<'j> {
-    /// What is judged, and by what.
-    pub fn new(
-        (root, rpm): (&'j Root, &'j Librpm),
-        survey: &'j Survey,
-        (offers, files): (&'j Offers, &'j Files<'j>),
-        installed: &'j Installed,
-        (running, orders): (&'j Running<'j>, &'j Orders<'j>),
-        limit: Option<u32>,
-    ) -> Self {
-        Self { root, rpm, survey, offers, installed, running, orders, limit, files, keys: Keys::default() }
-    }
-}
-
 impl Judge<'_> {
     /// Judges. Reads only. `kernel`: of those that may come only this one, by its release, its version, or its package.
     pub fn update(&self, kernel: Option<&str>) -> Update {
         let mut kernels = self.installed();
-        let units = self.offers.units(self.installed);
-        let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
-        kernels.extend(asked.map(|unit| self.coming(unit)));
+        kernels.extend(self.coming(kernel));
         // Line by line, and what is installed before what comes.
         kernels.sort_by_key(|k| {
             let line = self.installed.lines.iter().position(|line| line.name == k.line);
             (line, k.verdict != KernelVerdict::Installed)
         });
         Update { kernels, problems: self.offers.problems.clone() }
+    }
+
+    /// Those that may come, the newest of each line first.
+    pub fn coming(&self, kernel: Option<&str>) -> Vec<KernelFate> {
+        let units = self.offers.units(self.installed, self.kernels);
+        let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
+        asked.map(|unit| self.comes(unit)).collect()
     }
 
     /// The newest installed kernel of each line.
@@ -144,8 +130,9 @@ impl Judge<'_> {
         };
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
-        let drivers = self.offers.drivers.iter().filter(fits_arch).filter(is_for_it);
-        drivers.filter(supplies).collect()
+        // What few are is looked at first.
+        let drivers = self.offers.drivers.iter().filter(supplies).filter(fits_arch);
+        drivers.filter(is_for_it).collect()
     }
 
     /// Is a build of the same name and vendor as what is installed, and of a higher version?
@@ -168,7 +155,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn judge(&self, elements: Elements) -> Judged {
-        guard::judge(self.root, self.rpm, self.survey, elements, self.running, self.orders)
+        (self.ask)(elements)
     }
 
     /// The drivers in use in a kernel that comes together with some builds.
@@ -176,16 +163,18 @@ impl Judge<'_> {
         let inventory = &self.survey.inventory;
         let dir = inventory.dirs.path();
         let mut elements = self.elements();
-        let add = |elements: &mut Elements, package, requires: &[_]| {
-            // Only a payload can be wrong.
-            let _ = elements.add_package(package, requires, None);
-        };
-        // Is it added as the file that it is?
         let add_file =
             |elements: &mut Elements, offer: &Offer| by == By::Files && self.add_file(elements, offer);
-        let parts: Vec<&Offer> = unit.packages().filter(|part| !add_file(&mut elements, part)).collect();
-        if !parts.is_empty() {
-            add(&mut elements, kernel_of(unit, &unit.release, parts.into_iter(), dir), &[]);
+        if by == By::Metadata {
+            self.kernels.of(unit).into_iter().for_each(|kernel| elements.add_kernel(kernel));
+        } else {
+            // Those that are added as the files that they are; then the others.
+            let parts: Vec<&Offer> = unit.packages().filter(|part| !add_file(&mut elements, part)).collect();
+            if !parts.is_empty() {
+                // Only a payload can be wrong.
+                let kernel = kernel_of(unit, &unit.release, parts.into_iter(), dir);
+                let _ = elements.add_package(kernel, &[], None);
+            }
         }
         for offer in builds {
             if add_file(&mut elements, offer) {
@@ -197,7 +186,8 @@ impl Judge<'_> {
                 installed.iter().flat_map(|kmp| &kmp.modules).map(|m| m.name.to_string()).collect();
             let (package, requires) =
                 build(offer, &modules, inventory.conventions.dialect, dir, &unit.release);
-            add(&mut elements, package, &requires);
+            // Only a payload can be wrong.
+            let _ = elements.add_package(package, &requires, None);
         }
         let judged = self.judge(elements);
         let outlook = judged.kernels.iter().find(|k| k.release == unit.release);
@@ -253,7 +243,11 @@ impl Judge<'_> {
             Fate::Goes | Fate::Fails(_) => return None,
         };
         let stops = finding.is_some_and(|f| f.action == Action::Stop);
-        Some(DriverFate { driver, verdict, build, why: line, stops, is_update })
+        let needs_source = match &prospect.fate {
+            Fate::Lost(lost) => lost.reasons.iter().any(|reason| reason.rule.needs_source()),
+            _ => false,
+        };
+        Some(DriverFate { driver, verdict, build, why: line, stops, is_update, needs_source })
     }
 }
 

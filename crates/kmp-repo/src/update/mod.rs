@@ -10,6 +10,7 @@ mod coming;
 mod files;
 mod installed;
 mod judge;
+mod kernels;
 mod lists;
 mod locks;
 mod offers;
@@ -24,10 +25,13 @@ use kmp_core::last_update::Advisory;
 pub use files::{Fetch, Files};
 pub use installed::{Installed, Line};
 pub use judge::Judge;
+pub use kernels::Kernels;
 pub use locks::{is_locked, locks};
 pub use offers::{Offer, Offers, Source};
+pub(crate) use package::{build, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
+pub use vendor::AtHand;
 
 /// What becomes of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +138,8 @@ pub struct DriverFate {
     pub why: String,
     /// Would rpm's plugin stop a transaction for it?
     pub stops: bool,
+    /// Where it is missing: would a rebuild not help, as its source has to change?
+    pub needs_source: bool,
     /// Is the build an update as package managers see it: of the same name and vendor, with a higher version? Then it comes without
     /// being asked for.
     pub is_update: bool,

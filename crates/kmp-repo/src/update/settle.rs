@@ -121,6 +121,7 @@ pub(super) mod tests {
             why: "x".into(),
             stops: true,
             is_update: false,
+            needs_source: false,
         };
         let kernel = KernelFate {
             line: "kernel-default".into(),

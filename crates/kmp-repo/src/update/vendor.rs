@@ -6,15 +6,28 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use kmp_core::config::VendorChange;
-use librpm_rt::{Trust, TrustedKeys};
+use librpm_rt::{Librpm, Trust, TrustedKeys};
 use rpm_meta::openpgp::Issuer;
 
+use super::files::Files;
 use super::judge::Judge;
 use super::offers::Offer;
 
-/// The keys that rpm trusts, looked up where it matters.
-#[derive(Debug, Default)]
-pub(super) struct Keys(OnceCell<Option<TrustedKeys>>);
+/// Package files, and what reads them.
+#[derive(Debug)]
+pub struct AtHand<'j> {
+    pub(super) rpm: &'j Librpm,
+    pub(super) files: &'j Files<'j>,
+    /// The keys that rpm trusts, looked up where it matters.
+    keys: OnceCell<Option<TrustedKeys>>,
+}
+
+impl<'j> AtHand<'j> {
+    /// These files.
+    pub fn new(rpm: &'j Librpm, files: &'j Files<'j>) -> Self {
+        Self { rpm, files, keys: OnceCell::new() }
+    }
+}
 
 impl Judge<'_> {
     /// Why a build does not count, in words; `None`: it does.
@@ -41,7 +54,8 @@ impl Judge<'_> {
 
     /// Why a package is not known to be signed with the key of one of these.
     fn other_key(&self, offer: &Offer, installed: &[Issuer]) -> Option<String> {
-        let Some(file) = self.files.open(offer) else {
+        let file = self.at_hand.and_then(|at_hand| Some((at_hand, at_hand.files.open(offer)?)));
+        let Some((at_hand, file)) = file else {
             return Some(
                 "it is another vendor's, and its package is not at hand, so that its key is not known (kmp update --fetch)".into(),
             );
@@ -49,11 +63,11 @@ impl Judge<'_> {
         if installed.is_empty() {
             return Some("it is another vendor's, and the installed one is not signed".into());
         }
-        let keys = self.keys.0.get_or_init(|| self.installed.trusted_keys());
+        let keys = at_hand.keys.get_or_init(|| self.installed.trusted_keys());
         let Some(keys) = keys else { return Some("the keys that rpm trusts cannot be read".into()) };
         // The file itself that was compared with the repository's checksum, whatever is at its path by now.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        match self.rpm.verify(Path::new(&path), keys) {
+        match at_hand.rpm.verify(Path::new(&path), keys) {
             Ok(verified) if verified.trust == Trust::Good => {
                 let is_same = verified.signers.iter().any(|signer| {
                     let by_key = signer.key.as_ref().is_some_and(|key| installed.iter().any(|i| key.made(i)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
 use kmp_core::dialect::Dialect;
-use kmp_core::guard::{Orders, Running};
+use kmp_core::guard::{self, Elements, Orders, Running};
 use kmp_core::in_use::InUse;
 use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
@@ -16,7 +16,7 @@ use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
 use kmp_repo::rpmmd::Location;
-use kmp_repo::update::{Files, Installed, Judge, Offers, Update, rules, settle};
+use kmp_repo::update::{AtHand, Files, Installed, Judge, Kernels, Offers, Update, rules, settle};
 use kmp_sources::fetch::Fetcher;
 use rpm_meta::Evr;
 
@@ -92,8 +92,19 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
-    let limit = if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None };
-    let judge = Judge::new((root, rpm), &survey, (&offers, &files), &installed, (&running, &orders), limit);
+    let ask = |elements: Elements| guard::judge(root, rpm, &survey, elements, &running, &orders);
+    let at_hand = AtHand::new(rpm, &files);
+    let judge = Judge {
+        ask: &ask,
+        survey: &survey,
+        offers: &offers,
+        kernels: &Kernels::new(survey.inventory.dirs.clone()),
+        installed: &installed,
+        running: &running,
+        orders: &orders,
+        at_hand: Some(&at_hand),
+        limit: if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None },
+    };
     let mut update = judge.update(asked.kernel);
     let last = LastUpdate::load(root);
     let kept = settle(&mut update, last.as_ref(), &config, clock::now());

@@ -30,6 +30,12 @@ impl Given {
     pub fn root(&self) -> &Root {
         &self.root
     }
+
+    /// As a repository with this priority.
+    pub fn source(&self, priority: u32) -> Source<'_> {
+        let dir = PathBuf::from("/");
+        Source { id: self.id.clone(), priority, root: &self.root, dir: dir.clone(), packages: vec![dir] }
+    }
 }
 
 /// Repositories, and what is wrong with others.
@@ -53,15 +59,8 @@ pub fn given(named: &[String]) -> Result<Vec<Given>, String> {
 /// Those that were named; where none was, the package manager's.
 pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sources<'r> {
     if !given.is_empty() {
-        let source = |g: &'r Given| {
-            let dir = PathBuf::from("/");
-            Source { id: g.id.clone(), priority: 99, root: &g.root, dir: dir.clone(), packages: vec![dir] }
-        };
-        return Sources {
-            sources: given.iter().map(source).collect(),
-            urls: HashMap::new(),
-            problems: Vec::new(),
-        };
+        let sources = given.iter().map(|given| given.source(99)).collect();
+        return Sources { sources, urls: HashMap::new(), problems: Vec::new() };
     }
     let Found { repositories, unread } = match dialect {
         Dialect::Suse => found::zypp(root),
