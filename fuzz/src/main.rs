@@ -15,6 +15,7 @@ mod packed;
 mod repositories;
 mod settings;
 mod tables;
+mod trust;
 
 use std::sync::OnceLock;
 
@@ -29,6 +30,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("btf_types", kabi::btf_types),
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
+    ("certificates", trust::certificates),
     ("command_line", packages::command_line),
     ("commit_list", packages::commit_list),
     ("cpio", packed::cpio),
@@ -39,6 +41,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("glob", settings::glob),
     ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
+    ("hwdata", trust::hwdata),
     ("index", tables::index),
     ("index_cache", tables::index_cache),
     ("initrd", packed::initrd),
@@ -50,9 +53,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("lz4_legacy", packed::lz4_legacy),
     ("lzma", packed::lzma),
     ("lzop", packed::lzop),
+    ("modalias", trust::modalias),
     ("modinfo", tables::modinfo),
     ("module", tables::module),
     ("modules_dep", tables::modules_dep),
+    ("openpgp", trust::openpgp),
     ("os_release", settings::os_release),
     ("primary", repositories::primary),
     ("repo_file", repositories::repo_file),
@@ -60,6 +65,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("rpm_header", packages::rpm_header),
     ("severities", kabi::severities),
     ("signature", tables::signature),
+    ("signature_header", trust::signature_header),
     ("squashfs", packed::squashfs),
     ("stomp", packages::stomp),
     ("symsets", packages::symsets),

@@ -170,6 +170,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Write a line to the system's log for each module that is in use without support, too (for kmp-support.service)
+    #[arg(long, requires = "support")]
+    pub log: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 //!
 //! * [`rpmmd`] reads the metadata of repositories: pure, text in, values out.
 //! * [`offer`] knows which packages concern drivers, by metadata alone.
+//! * [`hardware`] finds the packages of drivers that say that they are for a device.
 //! * [`update`] asks kmp-core's guard what would become of drivers in kernels that may come.
 //! * [`kept`] is what of that is kept for the next run.
 //! * [`repository`] reads the metadata of one repository from the disk, [`found`] finds those that zypper and dnf keep.
@@ -12,6 +13,7 @@
 #![deny(missing_docs)]
 
 pub mod found;
+pub mod hardware;
 pub mod kept;
 pub mod offer;
 pub mod repository;

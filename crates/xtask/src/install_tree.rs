@@ -34,6 +34,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-urlresolver-plugin", "/usr/lib/zypp/plugins/urlresolver/kmp", 0o755),
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
+    ("packaging/systemd/kmp-support.*",   "/usr/lib/systemd/system/*",         0o644),
     ("packaging/systemd/kmp-update.*",    "/usr/lib/systemd/system/*",         0o644),
     ("packaging/systemd/90-kmp.preset",  "/usr/lib/systemd/system-preset/90-kmp.preset", 0o644),
     ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),

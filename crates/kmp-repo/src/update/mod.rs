@@ -21,6 +21,7 @@ pub use installed::{Installed, Line};
 pub use judge::Judge;
 pub use locks::locks;
 pub use offers::{Offer, Offers, Source};
+pub(crate) use package::{build, only_for};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
 
