@@ -74,7 +74,9 @@ fn devices_have_names_and_the_drivers_that_claim_them() {
     assert!(place("Without a driver\n") < place(acme) && place(acme) < place("With a driver\n"), "{said}");
     assert!(place("With a driver\n") < place("Intel 8086:10d3, pci: e1000e\n"), "{said}");
     place("1111:10d3, pci\n    the kernels' own modules for it: other_one\n");
-    place("2222:10d3, pci\n    no module of the kernels looked at, and no installed KMP, is for it\n");
+    place(
+        "2222:10d3, pci\n    no module of the kernels looked at, no installed KMP and none in a repository is for it\n",
+    );
     place("2 devices more, of no interest here: kmp devices --all\n");
     let said = good(&root, &["devices", "--all"]);
     for text in [
@@ -124,7 +126,12 @@ fn drivers_in_repositories_are_offered_for_devices_without_one() {
     assert!(offers[1]["kernels"][0]["reason"].as_str().unwrap().contains("changing"), "{offers}");
     assert_eq!(offers.as_array().unwrap().len(), 2);
     let said = good(&root, &["devices", &repo]);
-    assert!(said.stdout.contains(&format!("{cam} by Acme, not installed, in repository drivers: fits {OTHER}; recommended")), "{said}");
+    assert!(
+        said.stdout.contains(&format!(
+            "{cam} by Acme, not installed, in repository drivers: fits {OTHER}; recommended"
+        )),
+        "{said}"
+    );
     let said = good(&root, &["devices", "--install", &repo]);
     assert_eq!(said.stdout, "zypper install cam-kmp-default=2.0_k6.4.0_3-1\n");
     // What is installed and works is not offered.
@@ -136,7 +143,9 @@ fn drivers_in_repositories_are_offered_for_devices_without_one() {
     root.write("etc/os-release", "ID=fedora\n");
     let alias = "modalias(pci:v00000BADd*sv*sd*bc*sc*i*)";
     let bad = PackageBuilder::new("kmod-bad", "1", "1").provides("kmod(bad.ko)").provides(alias);
-    let bad = bad.requires(&format!("kernel(changing) = {:#x}", 8)).requires(&format!("kernel(printk) = {:#x}", 0x1000_0001));
+    let bad = bad
+        .requires(&format!("kernel(changing) = {:#x}", 8))
+        .requires(&format!("kernel(printk) = {:#x}", 0x1000_0001));
     let repo = repository(&root, "kmods", &[bad]);
     let said = good(&root, &["devices", "--install", &repo]);
     assert_eq!(said.stdout, format!("dnf install kmod-bad-1-1.{}\n", std::env::consts::ARCH));

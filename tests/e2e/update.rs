@@ -16,7 +16,7 @@ pub fn offered(krel: &str, crc: u32) -> PackageBuilder {
 }
 
 /// A KMP that needs what kernels change, with the dependencies that generators give it.
-pub pub fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+pub fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
     let module = driver(base, kernel, crc).build();
     PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
         .provides(&format!("kmod({base}.ko)"))
@@ -33,7 +33,7 @@ pub fn site() -> TestRoot {
 }
 
 /// A repository of these packages.
-pub pub fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
+pub fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
     // One at a time: several have the same name.
     for package in packages.iter().map(PackageBuilder::build) {
         let file = package.path().file_name().unwrap().to_str().unwrap();

@@ -108,7 +108,8 @@ pub fn stale(context: &Context) -> Result<Vec<(String, String)>, String> {
     let which = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
     let Ok(dialect) = which.known() else { return Ok(Vec::new()) };
     let noted = Noted::read(context).map_err(|p| p.to_string())?;
-    let maker = InitrdMaker::find(&context.root, &context.settings(), dialect, true);
+    let settings = context.settings();
+    let maker = InitrdMaker::find(&context.root, &settings, dialect, true);
     let system = System::look(&context.root, dialect, None, maker.missing());
     let ask = |release: &str| maker.entry(release);
     let system = system.asking(&ask);

@@ -43,9 +43,14 @@ impl Driver {
             let _ = elements.add_package(made, &requires, None);
             let transaction = elements.finish();
             let judged = preview(survey, &transaction, &|_| true, false, &mut |_, _| {});
-            let its = judged.into_iter().find(|of| of.release == release && matches!(of.kmp, From::Incoming(_)));
+            let its =
+                judged.into_iter().find(|of| of.release == release && matches!(of.kmp, From::Incoming(_)));
             let verdicts = its.map(|of| of.verdicts).unwrap_or_default();
-            let reason = verdicts.iter().flat_map(|verdict| &verdict.reasons).next().map(|reason| reason.detail.clone());
+            let reason = verdicts
+                .iter()
+                .flat_map(|verdict| &verdict.reasons)
+                .next()
+                .map(|reason| reason.detail.clone());
             let fit = match reason {
                 _ if verdicts.is_empty() => Fit::Unknown("metadata does not say what it needs".into()),
                 None => Fit::Fits,
@@ -62,7 +67,9 @@ impl Driver {
         let flavour = release.rsplit('-').next().unwrap_or_default();
         let mut named = self.patterns.iter().filter_map(|pattern| pattern.kernel.as_deref()).peekable();
         match named.peek() {
-            Some(_) => named.any(|kernel| kernel == "kernel" || kernel.strip_prefix("kernel-") == Some(flavour)),
+            Some(_) => {
+                named.any(|kernel| kernel == "kernel" || kernel.strip_prefix("kernel-") == Some(flavour))
+            }
             None => {
                 let own = self.offer.package.name().rsplit_once("-kmp-").map(|(_, of)| of);
                 own.is_none_or(|own| own == flavour)

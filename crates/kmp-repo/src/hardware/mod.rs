@@ -8,9 +8,10 @@ mod fits;
 
 use kmod_abi::modalias;
 
+use crate::kept::Cache;
 use crate::offer::{CONCERNED, Concern};
 use crate::repository::MetadataDir;
-use crate::rpmmd::{Listed, Role, Wanted};
+use crate::rpmmd::{Listed, Role};
 use crate::update::{Offer, Source};
 
 pub use fits::Fit;
@@ -113,14 +114,14 @@ fn is_of_machine(arch: &str) -> bool {
 }
 
 impl Drivers {
-    /// Reads repositories. One that cannot be read is left out, with a line about it. `has`: is there a device that the pattern fits?
-    pub fn read(mut sources: Vec<Source<'_>>, has: &dyn Fn(&Pattern) -> bool) -> Self {
+    /// Reads repositories, or what an update has kept of them. One that cannot be read is left out, with a line about it. `has`: is there a device that the pattern fits?
+    pub fn read(mut sources: Vec<Source<'_>>, cache: &Cache<'_>, has: &dyn Fn(&Pattern) -> bool) -> Self {
         sources.sort_by_key(|source| source.priority);
         let mut found = Self::default();
         for source in &sources {
             // What a list said counts once its checksum agreed.
-            let mut own = Vec::new();
-            let mut take = |package: &Listed| {
+            let mut own: Vec<Driver> = Vec::new();
+            let take = |own: &mut Vec<Driver>, package: &Listed| {
                 let is_driver = is_of_machine(package.arch()) && Concern::of(package) == Concern::Driver;
                 let patterns = if is_driver { Pattern::all(package) } else { Vec::new() };
                 if own.len() < MOST && patterns.iter().any(has) {
@@ -131,12 +132,15 @@ impl Drivers {
                 }
             };
             let dir = MetadataDir::new(source.root, &source.dir);
-            let capability = |role: Role, name: &str| {
-                matches!(role, Role::Provides | Role::Supplements) && name.contains("modalias(")
-                    || (CONCERNED.capability)(role, name)
-            };
-            let wanted = Wanted { capability: &capability, ..CONCERNED };
-            let read = dir.repomd().and_then(|repomd| dir.packages(&repomd, &wanted, &mut take));
+            let read = dir.summed_repomd().and_then(|(repomd, key)| {
+                match cache.load(&key, &mut |package| take(&mut own, package), &mut |_| {}) {
+                    Some(_) => Ok(()),
+                    None => {
+                        own.clear();
+                        dir.packages(&repomd, &CONCERNED, &mut |package| take(&mut own, package))
+                    }
+                }
+            });
             match read {
                 Ok(()) => found.drivers.append(&mut own),
                 Err(e) => found.problems.push(format!("repository {} is left out: {e}", source.id)),
@@ -166,7 +170,10 @@ mod tests {
     #[test]
     fn patterns_are_read_from_both_forms() {
         let suse = "modalias(kernel-default:of:N*T*Cacme%2Ccam[12]*)";
-        assert_eq!(of(Role::Supplements, suse), [(Some("kernel-default".into()), "of:N*T*Cacme,cam[12]*".into())]);
+        assert_eq!(
+            of(Role::Supplements, suse),
+            [(Some("kernel-default".into()), "of:N*T*Cacme,cam[12]*".into())]
+        );
         assert_eq!(of(Role::Supplements, "modalias(pci:v%zz*)"), [(None, "pci:v%zz*".into())]);
         let rich = "(modalias(pci:v1*) or modalias(kernel:pci:v2*))";
         assert_eq!(of(Role::Supplements, rich).len(), 2);

@@ -2,6 +2,7 @@
 //! What the fuzzer begins with: a few sound inputs for each target, made by the testkit and by the tools that make real ones.
 
 mod repositories;
+mod trust;
 
 use kmp_core::index;
 use std::fs;

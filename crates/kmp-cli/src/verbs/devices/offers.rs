@@ -10,6 +10,7 @@ use kmp_core::printable;
 use kmp_core::survey::Survey;
 use kmp_drivers::devices::Device;
 use kmp_repo::hardware::{Drivers, Fit, Pattern};
+use kmp_repo::kept::Cache;
 
 use super::Row;
 use crate::context::Context;
@@ -44,12 +45,14 @@ pub fn offers(
     let listed = sources::sources(&context.root, survey.inventory.conventions.dialect, &given);
     let aliases: BTreeSet<&str> = devices.iter().map(|device| device.modalias.as_str()).collect();
     let has = |pattern: &Pattern| aliases.iter().any(|alias| pattern.claims(alias));
-    let Drivers { drivers, problems } = Drivers::read(listed.sources, &has);
+    let Drivers { drivers, problems } =
+        Drivers::read(listed.sources, &Cache::new(&context.root, false), &has);
     listed.problems.iter().chain(&problems).for_each(|problem| log::warn!("{problem}"));
     let is_installed = |nvr: &str| survey.inventory.kmps.iter().any(|kmp| kmp.package.nvr() == nvr);
     let mut seen = BTreeSet::new();
     // The first of each name is the newest of the best repository.
-    let drivers: Vec<_> = drivers.into_iter().filter(|d| seen.insert(d.offer.package.name().to_owned())).collect();
+    let drivers: Vec<_> =
+        drivers.into_iter().filter(|d| seen.insert(d.offer.package.name().to_owned())).collect();
     let mut judged: BTreeMap<usize, Offered> = BTreeMap::new();
     let mut all = Vec::new();
     for device in devices {

@@ -88,6 +88,10 @@ fn device(page: &mut Page, row: &Row, all: bool) {
     if !others.is_empty() {
         page.wrapped_behind(4, 2, &format!("the kernels' own modules for it: {}", others.join(", ")));
     } else if !row.has_driver() && row.kmps.is_empty() && row.offers.is_empty() {
-        page.wrapped_behind(4, 2, "no module of the kernels looked at, no installed KMP and none in a repository is for it");
+        page.wrapped_behind(
+            4,
+            2,
+            "no module of the kernels looked at, no installed KMP and none in a repository is for it",
+        );
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status --support`: who supports which driver, as a support engineer wants to have it.
 
+#[cfg(test)]
 use kmp_core::abi::signature::KeyTrust;
 use kmp_core::abi::{Supported, SupportedOnly};
 use kmp_core::printable;
@@ -216,9 +217,13 @@ impl Support {
             let signed = match &module.signature {
                 None => "not signed".to_string(),
                 Some(Signature { signer, trust, detail, genuine, .. }) => {
-                    let by = printable(signer.as_deref().unwrap_or("a key that it names by its number").as_ref());
+                    let by =
+                        printable(signer.as_deref().unwrap_or("a key that it names by its number").as_ref());
                     let genuine = if *genuine == Some(true) { ", and verified" } else { "" };
-                    format!("signed by {by}{genuine}; for the newest kernel {}: {detail}", trust.replace('-', " "))
+                    format!(
+                        "signed by {by}{genuine}; for the newest kernel {}: {detail}",
+                        trust.replace('-', " ")
+                    )
                 }
             };
             page.wrapped_behind(2, 2, &signed);
