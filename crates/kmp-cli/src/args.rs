@@ -138,9 +138,6 @@ pub enum Verb {
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
-    /// Answer libzypp as its plugin for the URL plugin:kmp
-    #[command(hide = true)]
-    ZyppUrlresolver,
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE

@@ -7,6 +7,7 @@ mod page;
 pub mod sources;
 mod write;
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -20,12 +21,19 @@ use crate::outcome::Outcome;
 #[cfg(test)]
 pub use json::Document;
 pub use look::{Asked, look};
-pub use write::{clear, forget_installed, write};
+pub use write::{forget_installed, write};
+
+use write::clear;
 
 pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcome, String> {
     if args.clear {
         clear(context)?;
         return Ok(Outcome::Good);
+    }
+    if args.apply && !context.root.is_system() {
+        return Err(
+            "the package manager of this system is not run for another root: leave out --apply".into()
+        );
     }
     let has_repositories = args.changes() && !args.offline && context.root.is_system();
     if has_repositories && let Some(dialect) = context.dialect() {
@@ -48,6 +56,8 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
         page::print(update, args.changes())?;
     }
     if args.apply {
+        // Another program takes this one's place.
+        context.end_run();
         return Err(apply_by(found.dialect));
     }
     Ok(match () {
@@ -59,10 +69,18 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
 
 /// Becomes the distribution's own program, which updates all that there is; returns only where that cannot be run.
 fn apply_by(dialect: Dialect) -> String {
-    let (program, word) = match dialect {
-        Dialect::Suse => ("/usr/bin/zypper", "update"),
-        Dialect::RedHat => ("/usr/bin/dnf", "upgrade"),
+    let (programs, word): (&[&str], &str) = match dialect {
+        Dialect::Suse => (&["/usr/bin/zypper"], "update"),
+        // Where there is dnf 5 alone, not every distribution calls it by both names.
+        Dialect::RedHat => (&["/usr/bin/dnf", "/usr/bin/dnf5"], "upgrade"),
     };
-    let error = Command::new(program).arg(word).exec();
-    format!("{program} cannot be run: {error}")
+    let mut failed = String::new();
+    for program in programs {
+        let error = Command::new(program).arg(word).exec();
+        failed = format!("{program} cannot be run: {error}");
+        if error.kind() != io::ErrorKind::NotFound {
+            break;
+        }
+    }
+    failed
 }
