@@ -131,8 +131,8 @@ fn an_initrd_with_an_old_driver_is_found_and_mended() {
     assert!(!root.exists("run/kmp/check-initrd"));
     let is_due = || findings(root, &[]).contains(&("initrd".into(), SAME.into()));
     assert!(is_due());
-    kmp(root, &["doctor", "--fix"]);
-    assert_eq!(machine.calls(), [made(SAME)]);
+    let said = kmp(root, &["--run-in-root", "doctor", "--fix"]);
+    assert_eq!(machine.calls(), [made(SAME)], "{said}");
 }
 
 #[test]
