@@ -170,6 +170,9 @@ pub struct Status {
     /// Write a line to the system's log for each module that is in use without support, too (for kmp-support.service)
     #[arg(long, requires = "support")]
     pub log: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -248,6 +251,9 @@ pub struct Update {
     /// Take away what earlier runs have written
     #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
     pub clear: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with_all = ["json", "apply", "clear"])]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp update`: before an update, which kernels may come with all drivers in use, and which are held back.
 
+mod html;
 mod json;
 mod look;
 mod page;
@@ -17,6 +18,7 @@ use kmp_core::dialect::Dialect;
 use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::terminal::print_text;
 
 #[cfg(test)]
 pub use json::Document;
@@ -52,6 +54,8 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     }
     if args.json {
         json::print(update)?;
+    } else if args.html {
+        print_text(&html::page(update))?;
     } else if !quiet {
         page::print(update, args.changes())?;
     }
