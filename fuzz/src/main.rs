@@ -14,6 +14,7 @@ mod packages;
 mod packed;
 mod repositories;
 mod settings;
+mod sources;
 mod tables;
 mod trust;
 
@@ -31,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
     ("certificates", trust::certificates),
+    ("catalogue", sources::catalogue),
     ("command_line", packages::command_line),
     ("commit_list", packages::commit_list),
     ("cpio", packed::cpio),
@@ -59,6 +61,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("modules_dep", tables::modules_dep),
     ("openpgp", trust::openpgp),
     ("os_release", settings::os_release),
+    ("package_listed", sources::package_listed),
     ("primary", repositories::primary),
     ("repo_file", repositories::repo_file),
     ("repomd", repositories::repomd),
@@ -66,6 +69,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("severities", kabi::severities),
     ("signature", tables::signature),
     ("signature_header", trust::signature_header),
+    ("source_list", sources::list),
+    ("source_record", sources::record),
     ("squashfs", packed::squashfs),
     ("stomp", packages::stomp),
     ("symsets", packages::symsets),
