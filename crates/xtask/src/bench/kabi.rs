@@ -18,10 +18,13 @@ pub fn rows(kmp: &Path, rounds: usize, rows: &mut Vec<Row>) -> Result<(), String
     let places = Places::find().map_err(|e| e.to_string())?;
     let boot = fs::read_dir(places.root.join("boot")).into_iter().flatten();
     let names = boot.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut releases: Vec<String> = names.filter_map(|name| Some(name.strip_prefix("vmlinuz-")?.into())).collect();
+    let mut releases: Vec<String> =
+        names.filter_map(|name| Some(name.strip_prefix("vmlinuz-")?.into())).collect();
     releases.sort();
     let [old, new, ..] = &releases[..] else {
-        println!("kmp kabi diff: not measured: there are no two kernels (cargo xtask test kernels fetches them)");
+        println!(
+            "kmp kabi diff: not measured: there are no two kernels (cargo xtask test kernels fetches them)"
+        );
         return Ok(());
     };
     let command = |more: &[&str]| {
@@ -29,7 +32,9 @@ pub fn rows(kmp: &Path, rounds: usize, rows: &mut Vec<Row>) -> Result<(), String
         command.arg("--root").arg(&places.root).args(["kabi", "diff"]).args(more).args([old, new]);
         command
     };
-    for (what, more, bound) in [("with the reasons in types", &[][..], WITH_TYPES.0), ("without", &["--no-why"], WITHOUT)] {
+    for (what, more, bound) in
+        [("with the reasons in types", &[][..], WITH_TYPES.0), ("without", &["--no-why"], WITHOUT)]
+    {
         let mut runs = Vec::new();
         for round in 0..=rounds {
             let run = measured(&command(more))?;
