@@ -135,12 +135,17 @@ pub fn in_tree_file(kernel: &Fetched, name: &str) -> Option<PathBuf> {
     Some(dir.join(path))
 }
 
-/// Builds the sources of the archive's `-dkms` packages for `kernel`, smallest first, until `end`.
+/// Builds the sources of the archive's `-dkms` packages of at most so many bytes for `kernel`, smallest first, until `end`.
 /// Returns the sets, and what became of each package that gave none.
 ///
 /// # Errors
 /// The archive cannot be asked.
-pub fn dkms(places: &Places, kernel: &Fetched, end: Instant) -> Result<(Vec<Set>, BTreeMap<String, String>)> {
+pub fn dkms(
+    places: &Places,
+    kernel: &Fetched,
+    largest: u64,
+    end: Instant,
+) -> Result<(Vec<Set>, BTreeMap<String, String>)> {
     let mut skipped = BTreeMap::new();
     let names = run::output(Command::new("apt-cache").arg("pkgnames"))?;
     let names: Vec<&str> = names.lines().filter(|n| n.ends_with("-dkms") && *n != "dh-dkms").collect();
@@ -154,6 +159,9 @@ pub fn dkms(places: &Places, kernel: &Fetched, end: Instant) -> Result<(Vec<Set>
     }
     for name in names.iter().filter(|n| !packages.iter().any(|(_, p)| p == **n)) {
         skipped.insert((*name).to_string(), "not in the archive".to_string());
+    }
+    for (size, name) in packages.extract_if(.., |(size, _)| *size > largest) {
+        skipped.insert(name, format!("of {} KiB: only built where all is judged", size / 1024));
     }
     packages.sort();
     let results = run::each(&packages, |(_, name)| {

@@ -35,6 +35,10 @@ use crate::run::cargo;
 /// How long the sources of other projects may take to build. What was built once is not built again.
 const DKMS_LIMIT: Duration = Duration::from_secs(480);
 
+/// The largest of their packages, in bytes, that each run of the tests takes: the four larger ones take minutes, and most of
+/// them do not build.
+const SAMPLE_PACKAGE: u64 = 150_000;
+
 /// Boot real kernels and compare what they load with what kmp says.
 ///
 /// Takes kernels and third-party sources from Debian's archive; what is downloaded and built is kept in downloads/.
@@ -53,7 +57,7 @@ pub struct Arguments {
 pub enum Extent {
     /// For work on the judge itself.
     Quick,
-    /// What each run of the tests takes: other projects' modules built for the first kernel alone, and in-tree modules on their
+    /// What each run of the tests takes: other projects' small modules built for the first kernel alone, and in-tree modules on their
     /// own kernel and on the next older one.
     Sample,
     All,
@@ -228,8 +232,9 @@ fn judge(extent: Extent) -> Result<bool> {
     let end = Instant::now() + if quick { Duration::from_secs(40) } else { DKMS_LIMIT };
     let (mut third, mut third_modules) = (0, 0);
     let for_kernels = [&kernels[0], &kernels[kernels.len() - 1]];
-    for kernel in for_kernels.into_iter().take(if extent == Extent::Sample { 1 } else { 2 }) {
-        let (built, skipped) = build::dkms(&places, kernel, end)?;
+    let (count, largest) = if extent == Extent::Sample { (1, SAMPLE_PACKAGE) } else { (2, u64::MAX) };
+    for kernel in for_kernels.into_iter().take(count) {
+        let (built, skipped) = build::dkms(&places, kernel, largest, end)?;
         println!(
             "\nfor {}: {} third-party packages build, {} not:",
             kernel.release,
