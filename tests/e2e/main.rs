@@ -39,6 +39,7 @@ mod plan;
 mod programs;
 mod races;
 mod read_faults;
+mod rebuild_list;
 mod redhat;
 mod registry;
 mod replaced;

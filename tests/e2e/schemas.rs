@@ -73,6 +73,7 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["divert", "--restore"],
         &["kabi", "diff", OLD, OTHER],
         &["registry", "check", "--registry", &registry, "--old", OLD, "--new", OTHER, "--out", &out],
+        &["rebuild-list", "--for", "plain", "--registry", &registry, "--new", OTHER],
         &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];
     let mut command = Command::new("/usr/bin/python3");

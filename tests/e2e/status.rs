@@ -271,3 +271,41 @@ fn a_leftover_that_keeps_a_kmp_out_is_named_with_what_to_do() {
     good(&root, &["sync", "--no-initrd"]);
     assert_eq!(links(&root, SAME), linked(&[("foo", OLD)]));
 }
+
+#[test]
+fn what_is_named_is_shown_alone() {
+    let root = every_state();
+    let drivers = |names: &[&str]| -> Vec<String> {
+        let found = json(&root, &[&["status"], names].concat());
+        let kernels = found["kernels"].as_array().unwrap();
+        let kmps = kernels.iter().flat_map(|k| k["kmps"].as_array().unwrap());
+        let drivers: std::collections::BTreeSet<_> =
+            kmps.map(|k| k["driver"].as_str().unwrap().to_string()).collect();
+        drivers.into_iter().collect()
+    };
+    let all = drivers(&[]);
+    let [clash, foo, torn] = all.as_slice() else { panic!("{all:?}") };
+    // A driver, a package, a build of it, a module, and a module's file.
+    let path = format!("/usr/lib/modules/{OLD}/updates/foo.ko");
+    for name in
+        [foo.as_str(), "foo-kmp-default", "foo-kmp-default-1_k6.4.0_1-1", "foo", "foo.ko", path.as_str()]
+    {
+        assert_eq!(drivers(&[name]), std::slice::from_ref(foo), "{name}");
+    }
+    assert_eq!(drivers(&["one", clash]), [clash.clone(), torn.clone()]);
+    // The exit status and the screen are about these alone.
+    let run = good(&root, &["status", "foo", "--kernel", SAME]);
+    assert!(run.stdout.starts_with("Status: 1 kernel, 1 driver: all in place\n"), "{run}");
+    assert!(!run.stdout.contains("torn") && !run.stdout.contains("clash"), "{run}");
+    ends(&root, &["status", "torn-kmp-default"], 1);
+    for (name, message) in [
+        ("fooo", "there is no KMP and no third-party module fooo; did you mean foo?"),
+        (
+            "./foo.rpm",
+            "./foo.rpm is a package file, and this shows what is installed; type: kmp plan ./foo.rpm",
+        ),
+    ] {
+        let run = ends(&root, &["status", name], 2);
+        assert!(run.stderr.contains(message), "{run}");
+    }
+}

@@ -11,5 +11,6 @@ mod initrds;
 mod macros;
 mod new;
 mod peers;
+mod rebuild;
 mod shapes;
 mod spec;

@@ -2,6 +2,7 @@
 //! The command line.
 
 mod drivers;
+pub mod fleet;
 pub mod help;
 pub mod kabi;
 pub mod registry;
@@ -128,6 +129,8 @@ pub enum Verb {
     Kabi(kabi::Kabi),
     /// Keep a registry of drivers, and what becomes of them in a kernel that comes (for distributors)
     Registry(registry::Registry),
+    /// Print which source packages are to be built anew for a kernel that comes, and in which order (for distributors)
+    RebuildList(fleet::RebuildList),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
@@ -170,6 +173,9 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Only these: drivers, installed KMPs (by name or NAME-VERSION-RELEASE), or modules; the default is all
+    #[arg(value_name = "KMP|MODULE", add = ArgValueCandidates::new(completion::kmps))]
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -8,12 +8,14 @@
 //! * [`why::explain`] finds, in the types of both kernels' images and modules, the one that most likely changed a symbol's CRC;
 //!   [`symtypes::Symtypes`] has the exact reason, where the build has kept it.
 //! * [`registry`] has the drivers of others, judges them for a kernel that comes, and words what their makers are sent.
+//! * [`rebuild`] lists the source packages that a rebuild mends, in the order in which they have to be built.
 //! * [`exposure()`] sorts the symbols that a driver uses by what was promised of each.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod diff;
 mod exposure;
+pub mod rebuild;
 pub mod registry;
 mod rules;
 pub mod symtypes;

@@ -71,6 +71,7 @@ pub(crate) mod tag {
     pub(crate) const DIRINDEXES: i32 = 1116;
     pub(crate) const BASENAMES: i32 = 1117;
     pub(crate) const DIRNAMES: i32 = 1118;
+    pub(crate) const DISTURL: i32 = 1123;
     pub(crate) const PAYLOADFORMAT: i32 = 1124;
     pub(crate) const PAYLOADCOMPRESSOR: i32 = 1125;
     pub(crate) const POSTTRANS: i32 = 1152;

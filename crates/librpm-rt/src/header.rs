@@ -94,6 +94,7 @@ impl Header<'_> {
             ghosts,
             source: self.string(tag::SOURCERPM).unwrap_or_default(),
             vendor: self.string(tag::VENDOR).unwrap_or_default(),
+            disturl: self.string(tag::DISTURL).unwrap_or_default(),
             triggers: self.triggers(),
             scriptlets: [tag::POSTIN, tag::POSTTRANS]
                 .into_iter()

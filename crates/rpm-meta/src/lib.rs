@@ -16,6 +16,7 @@
 
 mod dependency;
 mod evr;
+pub mod header;
 pub mod openpgp;
 mod package;
 pub mod signature_header;

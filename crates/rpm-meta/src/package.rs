@@ -29,6 +29,8 @@ pub struct Package {
     pub source: String,
     /// Who made it; empty if it does not say.
     pub vendor: String,
+    /// Where a build service has its sources (`obs://SERVICE/PROJECT/REPOSITORY/REVISION-PACKAGE`); empty if it does not say.
+    pub disturl: String,
     /// What its triggers are for: names of packages, and directories in which packages install files.
     pub triggers: Vec<String>,
     /// The text of its `%post` and `%posttrans` scriptlets.

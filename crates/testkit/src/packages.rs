@@ -149,6 +149,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),
+    need(Use::Test,  "python: pyftpdlib",  "python3-pyftpdlib", "python3-pyftpdlib", "python3-pyftpdlib"),
+    need(Use::Test,  "curl",               "curl",            "curl",         "curl"),
     need(Use::Test,  "rpmlint",            "rpmlint",         "rpmlint",      "rpmlint"),
     need(Use::Test,  "make",               "make",            "make",         "make"),
     need(Use::Test,  "patch",              "patch",           "patch",        "patch"),

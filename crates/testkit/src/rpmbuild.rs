@@ -61,7 +61,8 @@ impl PackageBuilder {
         if let Some(epoch) = self.epoch {
             line(format!("Epoch: {epoch}"));
         }
-        for (tag, value) in &self.tags {
+        // rpm has one for all that is built together, and takes it from a macro.
+        for (tag, value) in self.tags.iter().filter(|(tag, _)| tag != DISTURL) {
             line(format!("{tag}: {}", literal(value)));
         }
         line(format!("%description -n {name}\nA package for tests."));
@@ -206,6 +207,9 @@ impl Store {
     }
 }
 
+/// The tag for where a build service has the sources.
+const DISTURL: &str = "DistURL";
+
 /// Calls rpmbuild once.
 fn build_batch(packages: &[&PackageBuilder], store: &Store) -> Result<Vec<Package>, Output> {
     let workshop = Arc::new(store.workshop());
@@ -219,6 +223,9 @@ fn build_batch(packages: &[&PackageBuilder], store: &Store) -> Result<Vec<Packag
          %description\nPackages for tests.\n",
         packages[0].source.0,
     );
+    if let Some((_, url)) = packages[0].tags.iter().find(|(tag, _)| tag == DISTURL) {
+        spec.insert_str(0, &format!("%global disturl {}\n", literal(url)));
+    }
     for package in packages {
         package.stage(&stage);
         package.stage_hard_links(&stage);

@@ -51,22 +51,22 @@ pub enum KeyVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Show the keys in a file, with all digits
+    /// Show the keys in a file, or at a URL, with all digits
     Show {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        /// A file of OpenPGP public keys, as text or binary
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        /// A file of OpenPGP public keys, as text or binary, or its URL (http, https, ftp)
+        #[arg(value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
-    /// Show the keys in a file, ask, and have rpm import them
+    /// Show the keys in a file, or at a URL, ask, and have rpm import them
     Import {
         /// Do not ask about the key with this fingerprint (all digits); may be given more than once
         #[arg(long, value_name = "FINGERPRINT")]
         accept_key: Vec<String>,
-        /// A file of OpenPGP public keys, as text or binary
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        /// A file of OpenPGP public keys, as text or binary, or its URL (http, https, ftp)
+        #[arg(value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
 }

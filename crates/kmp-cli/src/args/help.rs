@@ -134,6 +134,19 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "rebuild-list",
+        [
+            (
+                "kmp rebuild-list --for mock --new symvers-new.gz --sources srpms",
+                "Which registered drivers does a rebuild mend, and in which order?",
+            ),
+            (
+                "kmp rebuild-list --for obs --project Kernel:kmp --repo /srv/repo --new kernel-default-6.4.0-25.1.x86_64.rpm",
+                "... and which of a repository?",
+            ),
+        ],
+    ),
+    (
         "add-kernel",
         [
             ("kmp add-kernel 6.4.0-25-default", "In %post of a kernel"),

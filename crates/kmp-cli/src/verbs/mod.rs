@@ -14,6 +14,7 @@ pub mod kabi;
 pub mod key;
 pub mod new;
 pub mod plan;
+pub mod rebuild_list;
 pub mod registry;
 pub mod status;
 pub mod sync;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status`: each driver against each kernel.
 
+mod chosen;
 mod document;
 mod drivers;
 mod machine;
@@ -16,7 +17,8 @@ use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::survey::Survey;
 
-use self::drivers::{Fault, Loose, Row, Standings};
+use self::chosen::Chosen;
+use self::drivers::{Fault, Loose, Row, Shown, Standings};
 use self::machine::{LastRun, Machine};
 use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
@@ -39,8 +41,9 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
     if let Some(unknown) = &survey.inventory.packages_unknown {
         return Err(format!("the installed KMPs cannot be listed: {unknown}"));
     }
+    let chosen = Chosen::of(&survey, &args.names)?;
     if args.support {
-        let support = support::Support::look(context, &survey)?;
+        let support = support::Support::look(context, &survey, &chosen)?;
         if args.json {
             json::print(&support)?;
         } else if !quiet {
@@ -51,16 +54,21 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
         return Ok(if survey.is_unread() { Outcome::Failed } else { Outcome::Good });
     }
     let all: Vec<Standings> = survey.kernels.iter().map(|k| drivers::standings(&survey, k)).collect();
-    let loose: Vec<Vec<Loose<'_>>> = survey.kernels.iter().map(|k| drivers::loose(&survey, k)).collect();
+    let loose: Vec<Vec<Loose<'_>>> =
+        survey.kernels.iter().map(|k| drivers::loose(&survey, k, &chosen)).collect();
     let machine = Machine::look(context, &survey);
     let held = held(context, &survey);
-    let wrong = all.iter().flatten().flatten().any(|shown| shown.standing.is_fault)
+    let is_wrong = |(kmp, shown): (_, &Option<Shown>)| {
+        chosen.has(kmp) && shown.as_ref().is_some_and(|shown| shown.standing.is_fault)
+    };
+    let wrong = all.iter().flat_map(Standings::each).any(is_wrong)
         || loose.iter().flatten().any(|module| !module.verdict.fits());
     if args.json {
-        json::print(&document::document(&survey, &all, &loose, machine, &held))?;
+        json::print(&document::document(&survey, &chosen, &all, &loose, machine, &held))?;
     } else if !quiet {
         let mut page = Page::new();
-        page::draw(&mut page, &report(&survey, &all, &loose, &machine, &held, args.all, verbose));
+        let shown = Selection { chosen: &chosen, is_all: args.all, verbose };
+        page::draw(&mut page, &report(&survey, &shown, &all, &loose, &machine, &held));
         page.print()?;
     }
     Ok(match () {
@@ -70,28 +78,35 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
     })
 }
 
+/// What is asked for.
+struct Selection<'c> {
+    chosen: &'c Chosen,
+    is_all: bool,
+    verbose: bool,
+}
+
 fn report<'s>(
     survey: &'s Survey,
+    Selection { chosen, is_all, verbose }: &Selection<'_>,
     all: &'s [Standings],
     loose: &[Vec<Loose<'_>>],
     machine: &Machine,
     held: &[Kept],
-    is_all: bool,
-    verbose: bool,
 ) -> Report<'s> {
+    let is_all = *is_all;
     let kmps = &survey.inventory.kmps;
     let kernels: Vec<Kernel<'s>> =
         survey.kernels.iter().map(|k| kernel(&k.kernel.release, machine)).collect();
-    let rows = drivers::rows(kmps, all);
-    let faults = drivers::faults(kmps, all);
-    let mut verdict = verdict::verdict(survey, &rows, &faults, loose, machine);
+    let rows = drivers::rows(kmps, all, chosen);
+    let faults = drivers::faults(kmps, all, chosen);
+    let mut verdict = verdict::verdict(survey, chosen, &rows, &faults, loose, machine);
     verdict.lines.extend(machine.last_run.as_ref().map(LastRun::line));
-    let mut lists = vec![("modules that no package owns", of_nobody(loose, is_all))];
+    let mut lists = vec![("modules that no package owns", of_nobody(loose, is_all || chosen.is_narrow()))];
     lists.push(("kernels that are held back", held.iter().map(of_held).collect()));
-    if is_all {
+    if is_all && !chosen.is_narrow() {
         lists.extend(others(&survey.inventory, survey));
     }
-    if is_all || verbose {
+    if is_all || *verbose {
         lists.push(("this machine", machine.lines()));
     }
     let paragraphs = faults.iter().map(|fault| paragraph(survey, fault)).chain(of_no_kernel(&rows));
@@ -101,7 +116,7 @@ fn report<'s>(
         faults: paragraphs.collect(),
         hints: hints(survey, &faults),
         title: if is_all { "KMP" } else { "DRIVER" },
-        rows: if is_all { drivers::builds(kmps, all) } else { rows },
+        rows: if is_all { drivers::builds(kmps, all, chosen) } else { rows },
         kernels,
         lists,
         all: is_all,

@@ -4,7 +4,7 @@
 mod json;
 mod look;
 mod page;
-mod sources;
+pub mod sources;
 mod write;
 
 use std::os::unix::process::CommandExt;

@@ -4,14 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Caller;
+use super::line::short;
 use crate::sync::PackageChange;
-use crate::system_log::{Event, Level, Message};
-
-/// Of the form of entries. It changes when a field changes its meaning or goes.
-const VERSION: u32 = 1;
-
-/// The longest text that is kept, in bytes.
-const TEXT: usize = 1000;
 
 /// A run, and what it has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,18 +193,6 @@ pub struct Held {
     pub reason: String,
 }
 
-impl Held {
-    /// In words.
-    pub fn text(&self) -> String {
-        let Self { package, held, reason } = self;
-        if *held {
-            format!("{package} is held back: {reason}")
-        } else {
-            format!("{package} may come: {reason}")
-        }
-    }
-}
-
 impl Entry {
     /// Is there nothing to report?
     pub fn is_empty(&self) -> bool {
@@ -254,90 +236,6 @@ impl Entry {
         self.outcome = Outcome::Done;
         self
     }
-
-    /// What there is to say to the system's log.
-    pub fn messages(&self) -> Vec<Message<'_>> {
-        let mut messages = Vec::new();
-        for kernel in &self.kernels {
-            let release = kernel.release.as_str();
-            let mut say = |level, event, package, text: &str| {
-                let text = format!("{release}: {text}").into();
-                messages.push(Message { level, event: Some(event), kernel: Some(release), package, text });
-            };
-            for change in &kernel.changes {
-                let event = Event::ALL.into_iter().find(|event| event.word() == change.change);
-                let event = event.unwrap_or(Event::Repaired);
-                say(Level::Notice, event, change.package.as_deref(), &change.text);
-            }
-            kernel.errors.iter().for_each(|why| say(Level::Error, Event::Failed, None, why));
-            for missing in &kernel.not_linked {
-                say(Level::Warning, Event::NotLinked, Some(&missing.package), &missing.text());
-            }
-            if let Some(initrd) = &kernel.initrd {
-                let (level, event) = match initrd.done {
-                    InitrdDone::Requested => (Level::Notice, Event::InitrdRequested),
-                    InitrdDone::Made => (Level::Notice, Event::InitrdMade),
-                    InitrdDone::Failed => (Level::Error, Event::InitrdFailed),
-                };
-                say(level, event, None, &initrd.text());
-            }
-        }
-        let of_all = |level, event| {
-            move |text| Message { level, event: Some(event), kernel: None, package: None, text }
-        };
-        for update in &self.updates {
-            let (level, event) = match update.held {
-                true => (Level::Warning, Event::Held),
-                false => (Level::Notice, Event::MayCome),
-            };
-            let package = Some(update.package.as_str());
-            let text = update.text().into();
-            messages.push(Message { level, event: Some(event), kernel: None, package, text });
-        }
-        let lost = match self.outcome {
-            Outcome::Stopped => of_all(Level::Error, Event::Stopped),
-            _ => of_all(Level::Warning, Event::Lost),
-        };
-        messages.extend(self.lost.iter().map(|line| lost(line.into())));
-        messages.extend(self.errors.iter().map(|why| of_all(Level::Error, Event::Failed)(why.into())));
-        messages
-    }
-
-    /// Leaves out of each list what is too much for a line of `limit` bytes. Returns the line, without its end.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub(super) fn line(&mut self, limit: usize) -> std::io::Result<String> {
-        self.version = VERSION;
-        for most in [4096, 256, 32, 4, 1] {
-            let mut left_out = 0;
-            let mut cut = |length: usize| left_out += length.saturating_sub(most);
-            cut(self.packages.len());
-            self.packages.truncate(most);
-            cut(self.updates.len());
-            self.updates.truncate(most);
-            cut(self.kernels.len());
-            self.kernels.truncate(most);
-            for kernel in &mut self.kernels {
-                cut(kernel.changes.len());
-                kernel.changes.truncate(most);
-                cut(kernel.not_linked.len());
-                kernel.not_linked.truncate(most);
-                cut(kernel.errors.len());
-                kernel.errors.truncate(most);
-            }
-            for list in [&mut self.lost, &mut self.errors] {
-                cut(list.len());
-                list.truncate(most);
-            }
-            self.left_out += left_out;
-            let line = serde_json::to_string(self)?;
-            if line.len() < limit {
-                return Ok(line);
-            }
-        }
-        Err(std::io::ErrorKind::FileTooLarge.into())
-    }
 }
 
 impl KernelEntry {
@@ -347,42 +245,11 @@ impl KernelEntry {
     }
 }
 
-impl NotLinked {
-    /// In words.
-    pub fn text(&self) -> String {
-        format!("{} not linked: {}", self.package, self.detail)
-    }
-}
-
-impl Initrd {
-    /// In words.
-    pub fn text(&self) -> String {
-        let reason = &self.reason;
-        match (self.done, &self.error) {
-            (InitrdDone::Requested, _) => format!("a new initrd was requested: {reason}"),
-            (InitrdDone::Made, _) => format!("a new initrd was made: {reason}"),
-            (InitrdDone::Failed, why) => {
-                let why = why.as_deref().unwrap_or("that failed");
-                format!("a new initrd is needed ({reason}), but {why}")
-            }
-        }
-    }
-}
-
-/// A text of a bounded length.
-pub(super) fn short(text: &str) -> String {
-    if text.len() <= TEXT {
-        return text.into();
-    }
-    let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{} ...", &text[..end])
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn entry(kernels: usize, changes: usize) -> Entry {
+    pub(in super::super) fn entry(kernels: usize, changes: usize) -> Entry {
         let change = Change { change: "added".into(), package: Some("x".repeat(200)), text: "y".repeat(900) };
         let kernel = |n| KernelEntry {
             release: format!("{n}"),
@@ -390,18 +257,6 @@ mod tests {
             ..KernelEntry::default()
         };
         Entry { kernels: (0..kernels).map(kernel).collect(), ..Entry::default() }
-    }
-
-    #[test]
-    fn an_entry_of_any_size_is_a_line_of_bounded_size() {
-        for (kernels, changes) in [(1, 1), (3, 500), (500, 3), (50, 50)] {
-            let mut large = entry(kernels, changes);
-            let line = large.line(1 << 16).unwrap();
-            assert!(line.len() < 1 << 16 && !line.contains('\n'));
-            assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), large);
-            assert_eq!(large.left_out > 0, changes > 1, "{kernels} {changes}");
-        }
-        assert_eq!(short(&"ä".repeat(4000)).len(), TEXT + 4);
     }
 
     #[test]
@@ -419,19 +274,5 @@ mod tests {
         run.add(entry(2, 1));
         assert_eq!((run.kernels.len(), run.kernels[0].changes.len(), run.outcome), (2, 2, Outcome::Failed));
         assert_eq!(run.messages().len(), 4);
-    }
-
-    #[test]
-    fn the_words_for_changes_are_those_of_events() {
-        let all = [
-            PackageChange::Added("a".into()),
-            PackageChange::Replaced { old: "a".into(), new: "b".into() },
-            PackageChange::Removed("a".into()),
-            PackageChange::Repaired("a".into()),
-            PackageChange::Dangling("a".into()),
-        ];
-        for change in &all {
-            assert!(Event::ALL.iter().any(|event| event.word() == change.word()), "{change}");
-        }
     }
 }

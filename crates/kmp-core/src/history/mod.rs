@@ -13,6 +13,8 @@ use crate::root::Root;
 mod caller;
 mod entry;
 mod file;
+mod line;
+mod messages;
 mod of_sync;
 
 pub use caller::{Call, Caller};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a run of sync or update, or the making of an initrd, leaves in the history. Pure.
 
-use super::entry::{Change, Entry, Held, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome, short};
+use super::entry::{Change, Entry, Held, Index, Initrd, InitrdDone, KernelEntry, NotLinked, Outcome};
+use super::line::short;
 use crate::apply::{Done, Fate};
 use crate::last_update::{Kernel, LastUpdate};
 use crate::sync::{self, KernelReport, SyncReport};

@@ -47,7 +47,7 @@ pub struct Provider {
 }
 
 /// Where the package comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// Its name.
@@ -55,6 +55,37 @@ pub struct Package {
     /// The source package that it was built from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+    /// The project of the build service that built it, as the build says.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// What that project calls its sources, where it is another name than the source package's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sources: String,
+}
+
+impl Package {
+    /// Of a package. `disturl`: where a build service has its sources, as the package says.
+    pub fn of(name: &str, source: &str, disturl: &str) -> Self {
+        let mut package = Self { name: name.into(), source: source.into(), ..Self::default() };
+        // obs://SERVICE/PROJECT/REPOSITORY/REVISION-PACKAGE
+        let parts: Vec<&str> =
+            disturl.strip_prefix("obs://").map(|rest| rest.split('/').collect()).unwrap_or_default();
+        if let [_, project, .., last] = parts[..]
+            && let Some((_, sources)) = last.split_once('-')
+        {
+            package.project = project.into();
+            if sources != package.source_name() {
+                package.sources = sources.into();
+            }
+        }
+        package
+    }
+
+    /// The source package's name; the package's, where it names none.
+    pub fn source_name(&self) -> &str {
+        // NAME-VERSION-RELEASE.src.rpm
+        self.source.rsplitn(3, '-').nth(2).unwrap_or(&self.name)
+    }
 }
 
 /// One build of it.
@@ -87,6 +118,9 @@ pub struct Module {
     pub exports: BTreeMap<String, String>,
     /// What it uses, with the versions that it was built with.
     pub uses: BTreeMap<String, String>,
+    /// Is no more known of it than its package's dependencies say? Such a one is in no registry.
+    #[serde(skip)]
+    pub is_declared: bool,
 }
 
 fn crc(text: &str) -> Option<u32> {
@@ -118,6 +152,27 @@ impl Module {
                 .filter_map(|offer| Some((offer.symbol.to_string(), shown(offer.crc?))))
                 .collect(),
             uses,
+            is_declared: false,
+        }
+    }
+
+    /// What the dependencies of a package say of its modules together: symbols that it needs and that it has, with their CRCs.
+    pub fn declared<'s>(
+        name: &str,
+        uses: impl IntoIterator<Item = (&'s str, u32)>,
+        exports: impl IntoIterator<Item = (&'s str, u32)>,
+    ) -> Self {
+        let exports: BTreeMap<String, String> =
+            exports.into_iter().map(|(s, crc)| (s.into(), shown(crc))).collect();
+        let uses = uses.into_iter().filter(|(symbol, _)| !exports.contains_key(*symbol));
+        Self {
+            name: name.into(),
+            license: String::new(),
+            imports: Vec::new(),
+            weak: Vec::new(),
+            uses: uses.map(|(s, crc)| (s.into(), shown(crc))).collect(),
+            exports,
+            is_declared: true,
         }
     }
 
@@ -127,6 +182,9 @@ impl Module {
             all.iter().filter_map(|(symbol, text)| Some((symbol.as_str().into(), crc(text)?))).collect()
         };
         let mut module = kmod_abi::Module::declared(versions(&self.uses), versions(&self.exports));
+        if self.is_declared {
+            return kmod_abi::Module { name: self.name.as_str().into(), ..module };
+        }
         module.needs.iter_mut().for_each(|need| need.weak = self.weak.iter().any(|w| **w == *need.symbol));
         kmod_abi::Module {
             name: self.name.as_str().into(),
@@ -242,7 +300,7 @@ pub(super) mod tests {
         Registration {
             version: 1,
             provider: Provider { contact: "kmp@acme.example".into(), rebuild_without_asking: true },
-            package: Package { name: package.into(), source: String::new() },
+            package: Package { name: package.into(), ..Package::default() },
             build: Build { nevra: format!("{package}-1-1.x86_64"), kernel: "6.4.0-21-default".into() },
             modules: vec![Module {
                 name: "cam".into(),
@@ -251,6 +309,7 @@ pub(super) mod tests {
                 weak: Vec::new(),
                 exports: BTreeMap::new(),
                 uses,
+                is_declared: false,
             }],
         }
     }

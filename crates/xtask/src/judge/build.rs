@@ -135,16 +135,16 @@ pub fn in_tree_file(kernel: &Fetched, name: &str) -> Option<PathBuf> {
     Some(dir.join(path))
 }
 
-/// Builds the sources of the archive's `-dkms` packages of at most so many bytes for `kernel`, smallest first, until `end`.
-/// Returns the sets, and what became of each package that gave none.
+/// Builds the sources of the archive's `-dkms` packages for `kernel`, smallest first, until `end`; with `largest`, none of a package
+/// with more bytes than that. Returns the sets, and what became of each package that gave none.
 ///
 /// # Errors
 /// The archive cannot be asked.
 pub fn dkms(
     places: &Places,
     kernel: &Fetched,
-    largest: u64,
     end: Instant,
+    largest: Option<u64>,
 ) -> Result<(Vec<Set>, BTreeMap<String, String>)> {
     let mut skipped = BTreeMap::new();
     let names = run::output(Command::new("apt-cache").arg("pkgnames"))?;
@@ -160,10 +160,12 @@ pub fn dkms(
     for name in names.iter().filter(|n| !packages.iter().any(|(_, p)| p == **n)) {
         skipped.insert((*name).to_string(), "not in the archive".to_string());
     }
-    for (size, name) in packages.extract_if(.., |(size, _)| *size > largest) {
-        skipped.insert(name, format!("of {} KiB: only built where all is judged", size / 1024));
-    }
     packages.sort();
+    let (packages, too_large): (Vec<_>, Vec<_>) =
+        packages.into_iter().partition(|(size, _)| largest.is_none_or(|largest| *size <= largest));
+    skipped.extend(
+        too_large.into_iter().map(|(_, name)| (name, "large: the whole judge alone builds it".into())),
+    );
     let results = run::each(&packages, |(_, name)| {
         if Instant::now() > end {
             return (name.clone(), Err("no time left".into()));

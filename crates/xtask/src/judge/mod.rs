@@ -35,10 +35,6 @@ use crate::run::cargo;
 /// How long the sources of other projects may take to build. What was built once is not built again.
 const DKMS_LIMIT: Duration = Duration::from_secs(480);
 
-/// The largest of their packages, in bytes, that each run of the tests takes: the four larger ones take minutes, and most of
-/// them do not build.
-const SAMPLE_PACKAGE: u64 = 150_000;
-
 /// Boot real kernels and compare what they load with what kmp says.
 ///
 /// Takes kernels and third-party sources from Debian's archive; what is downloaded and built is kept in downloads/.
@@ -57,11 +53,14 @@ pub struct Arguments {
 pub enum Extent {
     /// For work on the judge itself.
     Quick,
-    /// What each run of the tests takes: other projects' small modules built for the first kernel alone, and in-tree modules on their
-    /// own kernel and on the next older one.
+    /// What each run of the tests takes: other projects' modules built for the first kernel alone, and in-tree modules on their
+    /// own kernel and on the next older one. Nor is time spent on what takes minutes to build ([`LARGEST_SAMPLE`]).
     Sample,
     All,
 }
+
+/// The largest package of sources that is built for a sample, in bytes. The few that are larger take minutes, or do not build.
+const LARGEST_SAMPLE: u64 = 300_000;
 
 pub fn run(arguments: &Arguments) -> std::result::Result<(), String> {
     let ended = match &arguments.own {
@@ -232,9 +231,9 @@ fn judge(extent: Extent) -> Result<bool> {
     let end = Instant::now() + if quick { Duration::from_secs(40) } else { DKMS_LIMIT };
     let (mut third, mut third_modules) = (0, 0);
     let for_kernels = [&kernels[0], &kernels[kernels.len() - 1]];
-    let (count, largest) = if extent == Extent::Sample { (1, SAMPLE_PACKAGE) } else { (2, u64::MAX) };
-    for kernel in for_kernels.into_iter().take(count) {
-        let (built, skipped) = build::dkms(&places, kernel, largest, end)?;
+    for kernel in for_kernels.into_iter().take(if extent == Extent::Sample { 1 } else { 2 }) {
+        let largest = (extent != Extent::All).then_some(LARGEST_SAMPLE);
+        let (built, skipped) = build::dkms(&places, kernel, end, largest)?;
         println!(
             "\nfor {}: {} third-party packages build, {} not:",
             kernel.release,
@@ -284,10 +283,13 @@ fn judge(extent: Extent) -> Result<bool> {
 /// The program with the tests of packaging, and with it the command.
 const PACKAGING: &[&str] = &["test", "--workspace", "--locked", "--quiet", "--test", "packaging"];
 
-/// The sample for packagers, by rpmbuild and this kernel's own build system.
+/// The samples for packagers, and a pair of which one uses the other, by rpmbuild and this kernel's own build system.
 fn sample(kernel: &Fetched) -> Result<()> {
-    let name = "examples::built_by_a_real_kernels_build_system";
-    let arguments = [PACKAGING, &["--", "--ignored", "--exact", name]].concat();
+    let names = [
+        "examples::built_by_a_real_kernels_build_system",
+        "rebuild::exporters_build_before_users_and_the_registry_closes_what_fits",
+    ];
+    let arguments = [PACKAGING, &["--", "--ignored", "--exact"], &names].concat();
     let tree = kernel.headers.to_str().ok_or("the headers' path is not UTF-8")?;
     Ok(cargo(&privilege::namespace()?, &arguments, &[("KMP_KERNEL_TREE", tree)])?)
 }

@@ -99,7 +99,8 @@ fn short_name(word: &str) -> String {
     name.trim_end_matches(".rpm").chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
-fn kernel(side: &Side) -> Result<Kernel, String> {
+/// A kernel of which only what it exports is known.
+pub fn kernel(side: &Side) -> Result<Kernel, String> {
     match &side.exports {
         Exports::Symbols(table) => Ok(Kernel::of_symbols(side.name.clone(), table.clone())),
         Exports::Symtypes(_) => Err(format!("{}: symtypes say nothing of versions", side.name)),

@@ -81,7 +81,7 @@ pub fn of_file(
     let build = Build { nevra: package.nvra(), kernel: kernel.unwrap_or_default().into() };
     let mut modules: Vec<Module> = read.iter().map(|(_, module)| Module::of(module)).collect();
     modules.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((Package { name: package.name, source: package.source }, build, modules))
+    Ok((Package::of(&package.name, &package.source, &package.disturl), build, modules))
 }
 
 /// Writes both files, the list of symbols with what it had already. Returns whether something is another than before.

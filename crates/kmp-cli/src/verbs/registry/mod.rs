@@ -5,6 +5,9 @@ mod check;
 pub mod document;
 mod files;
 
+pub use check::kernel;
+pub use files::sound;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

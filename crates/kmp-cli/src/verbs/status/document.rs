@@ -8,6 +8,7 @@ use kmp_core::state::State;
 use kmp_core::survey::Survey;
 use serde::Serialize;
 
+use super::chosen::Chosen;
 use super::drivers::{Loose, Shown, Standings};
 use super::machine::Machine;
 use crate::output::{json, when};
@@ -87,6 +88,7 @@ struct Kmp {
 /// The document of the values that the table is made of.
 pub fn document(
     survey: &Survey,
+    chosen: &Chosen,
     all: &[Standings],
     loose: &[Vec<Loose<'_>>],
     machine: Machine,
@@ -125,7 +127,7 @@ pub fn document(
         };
         kernels.push(Kernel {
             release: kernel.kernel.release.clone(),
-            kmps: standings.each().filter_map(of_kmp).collect(),
+            kmps: standings.each().filter(|(kmp, _)| chosen.has(*kmp)).filter_map(of_kmp).collect(),
             unpackaged: loose.iter().map(module).collect(),
             apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
         });

@@ -12,6 +12,8 @@ use kmp_core::printable;
 use kmp_core::state::State;
 use kmp_core::survey::{Place, Standing, Survey, SurveyedKernel};
 
+use super::chosen::Chosen;
+
 /// How one KMP stands with one kernel, and what it does to others, though nothing is wrong with itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -73,17 +75,23 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
 }
 
 /// The modules of a kernel that no package owns.
-pub fn loose<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel) -> Vec<Loose<'s>> {
+pub fn loose<'s>(survey: &'s Survey, kernel: &'s SurveyedKernel, chosen: &Chosen) -> Vec<Loose<'s>> {
     let modules = survey.unpackaged_in(kernel);
-    modules.map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict }).collect()
+    let modules = modules.map(|(m, verdict)| Loose { path: &m.path, name: &m.name, verdict });
+    modules.filter(|module| chosen.has_loose(module)).collect()
+}
+
+/// The names of modules that no package owns, each once.
+pub fn names<'s>(loose: &[Vec<Loose<'s>>]) -> BTreeSet<&'s str> {
+    loose.iter().flatten().map(|module| module.name).collect()
 }
 
 /// A row for each driver. What works counts before what does not, among builds of one driver in one kernel.
-pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Row<'s>> {
+pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Row<'s>> {
     let mut rows: Vec<Row<'s>> = Vec::new();
     let mut last = None;
     let rank = |standing: &Standing| (!standing.state.works(), !standing.is_fault, standing.state);
-    for (index, kmp) in kmps.each() {
+    for (index, kmp) in kmps.each().filter(|(index, _)| chosen.has(*index)) {
         if last != Some(&kmp.driver.name) {
             rows.push(Row { name: kmp.driver.name.clone(), cells: vec![None; all.len()], is_wrong: false });
             last = Some(&kmp.driver.name);
@@ -102,13 +110,13 @@ pub fn rows<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<R
 }
 
 /// A row for each build.
-pub fn builds<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Row<'s>> {
+pub fn builds<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Row<'s>> {
     let row = |(index, kmp): (KmpId, &InstalledKmp)| Row {
         name: kmp.package.nvr(),
         cells: all.iter().map(|of_kernel| of_kernel[index].as_ref().map(|s| &s.standing)).collect(),
         is_wrong: all.iter().filter_map(|of_kernel| of_kernel[index].as_ref()).any(is_to_be_said),
     };
-    kmps.each().map(row).collect()
+    kmps.each().filter(|(index, _)| chosen.has(*index)).map(row).collect()
 }
 
 fn is_to_be_said(shown: &Shown) -> bool {
@@ -116,9 +124,9 @@ fn is_to_be_said(shown: &Shown) -> bool {
 }
 
 /// What is wrong, build by build; kernels of which the same is to be said go together.
-pub fn faults<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings]) -> Vec<Fault<'s>> {
+pub fn faults<'s>(kmps: &List<KmpId, InstalledKmp>, all: &'s [Standings], chosen: &Chosen) -> Vec<Fault<'s>> {
     let mut faults: Vec<Fault<'s>> = Vec::new();
-    for index in kmps.ids() {
+    for index in kmps.ids().filter(|index| chosen.has(*index)) {
         let first = faults.len();
         for (at, of_kernel) in all.iter().enumerate() {
             let Some(shown) = of_kernel[index].as_ref().filter(|s| is_to_be_said(s)) else { continue };

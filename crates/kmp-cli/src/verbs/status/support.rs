@@ -9,6 +9,7 @@ use kmp_drivers::support::{Loaded, taints, would_set};
 use librpm_rt::Provenance;
 use serde::Serialize;
 
+use super::chosen::Chosen;
 use crate::context::Context;
 use crate::output::json;
 use crate::output::terminal::{Colour, Page};
@@ -81,13 +82,13 @@ struct Module {
 }
 
 impl Support {
-    pub fn look(context: &Context, survey: &Survey) -> Result<Self, String> {
+    pub fn look(context: &Context, survey: &Survey, chosen: &Chosen) -> Result<Self, String> {
         let loaded = Loaded::read(&context.root);
         let dialect = survey.inventory.conventions.dialect;
         let database = context.database()?;
         let config = survey.kernels.last().map(|kernel| kernel.kernel.config).unwrap_or_default();
         let mut modules = Vec::new();
-        for kmp in survey.inventory.kmps.iter() {
+        for (_, kmp) in survey.inventory.kmps.each().filter(|(kmp, _)| chosen.has(*kmp)) {
             let made_by = match (&database, kmp.package.instance) {
                 (Some(database), Some(instance)) => {
                     database.provenance(instance).map_err(|e| e.to_string())?

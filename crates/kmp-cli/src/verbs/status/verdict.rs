@@ -4,6 +4,7 @@
 use kmp_core::state::State;
 use kmp_core::survey::Survey;
 
+use super::chosen::Chosen;
 use super::drivers::{self, Fault, Loose, Row};
 use super::machine::Machine;
 
@@ -18,18 +19,24 @@ const NAMED: usize = 3;
 
 pub fn verdict(
     survey: &Survey,
+    chosen: &Chosen,
     rows: &[Row<'_>],
     faults: &[Fault<'_>],
     loose: &[Vec<Loose<'_>>],
     machine: &Machine,
 ) -> Verdict {
     let misfits = loose.iter().flatten().filter(|module| !module.verdict.fits()).count();
-    if survey.kernels.is_empty() || (rows.is_empty() && misfits == 0) {
+    // Of those, only the ones that were named are of interest.
+    let named = if chosen.is_narrow() { drivers::names(loose).len() } else { 0 };
+    if survey.kernels.is_empty() || (rows.is_empty() && misfits == 0 && named == 0) {
         let what = if survey.kernels.is_empty() { "kernel" } else { "KMP" };
         return Verdict { is_good: true, lines: vec![format!("no {what} is installed")] };
     }
-    let head =
-        format!("Status: {}, {}", counted(survey.kernels.len(), "kernel"), counted(rows.len(), "driver"));
+    let what = match rows {
+        [] if named > 0 => format!("{} of no package", counted(named, "module")),
+        _ => counted(rows.len(), "driver"),
+    };
+    let head = format!("Status: {}, {what}", counted(survey.kernels.len(), "kernel"));
     let mut wrong: Vec<String> = State::ALL
         .iter()
         .filter_map(|state| {

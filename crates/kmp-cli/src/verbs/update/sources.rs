@@ -15,6 +15,18 @@ pub struct Given {
     root: Root,
 }
 
+impl Given {
+    /// The repository's short name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The directory, as a root of its own.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+}
+
 /// Repositories, and what is wrong with others.
 pub struct Sources<'r> {
     pub sources: Vec<Source<'r>>,
