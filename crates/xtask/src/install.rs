@@ -85,12 +85,17 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
         format!("{why}. These packages are needed: {}. Install them, then try again", packages.join(" "))
     };
     let sudo = sudo().ok_or_else(|| failed("this is not root, and sudo does not work".into()))?;
-    for arguments in commands(family, &packages) {
-        let words: Vec<&str> = sudo.iter().copied().chain(arguments).collect();
+    let commands = commands(family, &packages);
+    for (at, arguments) in commands.iter().enumerate() {
+        let words: Vec<&str> = sudo.iter().chain(arguments).copied().collect();
         println!("$ {}", words.join(" "));
         let status = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).status();
         match status {
             Ok(status) if status.success() => {}
+            // A source that is out of date, or of somebody else, says nothing about these packages.
+            Ok(status) if at + 1 < commands.len() => {
+                println!("{}: {status}; going on with the lists that are there", words.join(" "));
+            }
             Ok(status) => return Err(failed(format!("{}: {status}", words.join(" ")))),
             Err(e) => return Err(failed(format!("{}: {e}", words[0]))),
         }
