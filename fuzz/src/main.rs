@@ -35,6 +35,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("depmod_d", settings::depmod_d),
     ("deps", packages::deps),
     ("dracut_conf", settings::dracut_conf),
+    ("extract", repositories::extract),
     ("glob", settings::glob),
     ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
@@ -44,6 +45,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("kernel_config", settings::kernel_config),
     ("kernel_image", tables::kernel_image),
     ("kmp_conf", settings::kmp_conf),
+    ("last_update", settings::last_update),
     ("lz4", packed::lz4),
     ("lz4_legacy", packed::lz4_legacy),
     ("lzma", packed::lzma),
@@ -65,8 +67,10 @@ const TARGETS: &[(&str, Target)] = &[
     ("symvers", tables::symvers),
     ("system_map", tables::system_map),
     ("unified_image", boot::unified_image),
+    ("updateinfo", repositories::updateinfo),
     ("xz", packed::xz),
     ("zstd", packed::zstd),
+    ("zypp_locks", repositories::zypp_locks),
 ];
 
 static CHOSEN: OnceLock<Target> = OnceLock::new();

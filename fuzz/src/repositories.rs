@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The metadata of repositories, and the files that name repositories.
 
+use kmp_repo::kept;
 use kmp_repo::offer::{CONCERNED, Concern};
-use kmp_repo::rpmmd::{Repomd, Role, Wanted, packages};
+use kmp_repo::rpmmd::{Advisory, Repomd, Role, Wanted, advisories, packages};
+use kmp_repo::update::{Update, locks};
+use sha2::{Digest, Sha256};
 
 #[path = "../../crates/kmp-repo/src/found/ini.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the crate's own file, of which a part is used")]
@@ -34,6 +37,42 @@ pub fn repomd(data: &[u8]) {
             "{path}"
         );
     }
+}
+
+/// The list of advisories.
+pub fn updateinfo(data: &[u8]) {
+    let _ = advisories(data, &mut |advisory| {
+        assert!(!advisory.kernels.is_empty() && advisory.cves.len() <= Advisory::MOST_CVES);
+    });
+}
+
+/// What is kept of a list: the input is what comes behind the checksum, which is right. What is read is written so that the same is
+/// read again.
+pub fn extract(data: &[u8]) {
+    let key = [0; 32];
+    let whole = [&b"kmp-repository-1"[..], &key, &Sha256::digest(data)[..], data].concat();
+    let mut writer = kept::Writer::default();
+    let mut packages = 0;
+    let mut each = |package: &kmp_repo::rpmmd::Listed| {
+        packages += 1;
+        writer.package(package);
+    };
+    if kept::read(&whole, &key, &mut each, &mut |_| ()).is_some()
+        && let Some(written) = writer.finish(&key)
+    {
+        let mut again = 0;
+        assert!(kept::read(&written, &key, &mut |_| again += 1, &mut |_| ()).is_some());
+        assert_eq!(again, packages);
+    }
+}
+
+/// libzypp's locks: without any kernel that is held, none of ours is left, and there is nothing more to take away.
+pub fn zypp_locks(data: &[u8]) {
+    let Ok(file) = std::str::from_utf8(data) else { return };
+    let nothing = Update::default();
+    let Some(without) = locks(file, &nothing) else { return };
+    assert!(without.len() < file.len());
+    assert_eq!(locks(&without, &nothing), None);
 }
 
 pub fn repo_file(data: &[u8]) {

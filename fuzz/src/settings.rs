@@ -26,6 +26,11 @@ pub fn assignments(data: &[u8]) {
     read.get("v");
 }
 
+/// What the last `kmp update` found.
+pub fn last_update(data: &[u8]) {
+    fuzz::last_update(&String::from_utf8_lossy(data));
+}
+
 /// The values that matter, and the order of files.
 pub fn dracut_conf(data: &[u8]) {
     let (text, rest) = two(data);

@@ -54,6 +54,8 @@ mod system_log;
 mod threads;
 mod unknown_distribution;
 mod update;
+mod update_kept;
+mod update_security;
 mod versions;
 mod weak_modules;
 mod weak_modules2;

@@ -10,13 +10,13 @@ use crate::screens::in_a_terminal;
 use crate::support::{OLD, driver, ends, kernel, kmp, writes_nothing};
 
 /// A kernel's package as SUSE's are: it lists its symbols.
-fn offered(krel: &str, crc: u32) -> PackageBuilder {
+pub fn offered(krel: &str, crc: u32) -> PackageBuilder {
     let kernel = kernel(krel, crc);
     PackageBuilder::kernel(&kernel).ksyms("default", &kernel.full_symvers())
 }
 
 /// A KMP that needs what kernels change, with the dependencies that generators give it.
-fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
+pub fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> PackageBuilder {
     let module = driver(base, kernel, crc).build();
     PackageBuilder::kmp(base, "default", version, kernel.krel(), [(format!("{base}.ko"), module)])
         .provides(&format!("kmod({base}.ko)"))
@@ -25,7 +25,7 @@ fn build(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> Package
 }
 
 /// The kernel [`OLD`] and the KMP foo, which needs what changes.
-fn site() -> TestRoot {
+pub fn site() -> TestRoot {
     let root = TestRoot::new();
     let old = kernel(OLD, 7);
     root.install(&[&offered(OLD, 7).build(), &build("foo", "1.0", &old, 7).build()]);
@@ -33,7 +33,7 @@ fn site() -> TestRoot {
 }
 
 /// A repository of these packages.
-fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
+pub fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> String {
     // One at a time: several have the same name.
     for package in packages.iter().map(PackageBuilder::build) {
         let file = package.path().file_name().unwrap().to_str().unwrap();
@@ -44,7 +44,7 @@ fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> Strin
 }
 
 /// What `kmp ARGUMENTS --json` prints.
-fn json(root: &TestRoot, args: &[&str]) -> Value {
+pub fn json(root: &TestRoot, args: &[&str]) -> Value {
     let output = kmp(root, &[args, &["--json"]].concat());
     let document: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output}"));
     assert_eq!(document["version"], 1, "{output}");
@@ -52,7 +52,7 @@ fn json(root: &TestRoot, args: &[&str]) -> Value {
 }
 
 /// What is said of kernels that may come, in the order of the document: version, verdict, and drivers with theirs.
-fn fates(document: &Value) -> Vec<String> {
+pub fn fates(document: &Value) -> Vec<String> {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_string();
     let kernels = document["kernels"].as_array().unwrap().iter().filter(|k| k["installed"] == false);
     kernels

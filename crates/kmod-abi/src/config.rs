@@ -18,6 +18,9 @@ pub struct KernelConfig {
     /// `CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT`, a switch of distributors: the kernel is locked down under Secure Boot, and takes
     /// only signed modules then.
     pub locked_down_in_secure_boot: bool,
+    /// `CONFIG_INTEGRITY_MACHINE_KEYRING` or `CONFIG_INTEGRITY_PLATFORM_KEYRING`: it reads the keys that are enrolled in the firmware, and
+    /// takes modules by them (in the kernels of all distributors, by the second one as well).
+    pub reads_enrolled_keys: bool,
     /// `CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS`: a namespace not imported is a warning only.
     pub missing_namespaces_allowed: bool,
     /// The kernel's sources know `CONFIG_EXTENDED_MODVERSIONS` (the switch is named, on or off): the
@@ -103,6 +106,9 @@ impl KernelConfig {
                 b"CONFIG_MODULE_FORCE_LOAD=y" => config.force_load = true,
                 b"CONFIG_MODULE_SIG=y" => config.signatures = true,
                 b"CONFIG_MODULE_SIG_FORCE=y" => config.signatures_enforced = true,
+                b"CONFIG_INTEGRITY_MACHINE_KEYRING=y" | b"CONFIG_INTEGRITY_PLATFORM_KEYRING=y" => {
+                    config.reads_enrolled_keys = true;
+                }
                 b"CONFIG_SECURITY_LOCKDOWN_LSM=y" => config.lockdown = true,
                 b"CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y" => config.locked_down_in_secure_boot = true,
                 b"CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y" => {

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 
+use super::signature::{KeyTrust, Keys, Signature};
 use super::{Arch, KernelConfig, Module, SignatureState, SymbolTable, name};
 
 /// What any module that was built with a kernel says about that kernel.
@@ -54,8 +54,8 @@ impl Traits {
 pub struct Signing {
     /// Why it takes signed modules only, where its configuration does not say so already.
     pub enforced: Option<Enforced>,
-    /// What is written of the keys that the machine's kernels know, a line each as in `/proc/keys`. Empty: not known.
-    pub keys: Arc<[Box<str>]>,
+    /// The keys that it takes modules by, as far as they are known.
+    pub keys: Keys,
 }
 
 /// Why a kernel takes signed modules only.
@@ -133,6 +133,16 @@ impl Kernel {
             signing: Signing::default(),
             supported_only: None,
         }
+    }
+
+    /// Does it take signed modules only, as far as is known?
+    pub fn enforces_signatures(&self) -> bool {
+        self.config.signatures_enforced || self.signing.enforced.is_some()
+    }
+
+    /// Does it know the key of a signature?
+    pub fn trust(&self, signature: &Signature) -> KeyTrust {
+        self.signing.keys.trust(signature, self.traits.signed_by.as_deref())
     }
 
     /// Was it built with `CONFIG_MODVERSIONS`? Without it the loader compares no CRC and the whole vermagic. Taken for granted

@@ -33,6 +33,16 @@ pub enum SignatureState {
     Broken(SignatureError),
 }
 
+impl SignatureState {
+    /// The signature, if there is one that can be read.
+    pub fn signed(&self) -> Option<&Signature> {
+        match self {
+            Self::Signed(signature) => Some(signature),
+            Self::Unsigned | Self::Broken(_) => None,
+        }
+    }
+}
+
 /// What a module's sections are like where it depends on the kernel what follows from that. The default is a sound module's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sections {

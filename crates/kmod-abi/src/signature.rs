@@ -8,10 +8,16 @@
 //! ```
 //!
 //! The signature of today's modules (`id_type` 2) is a PKCS#7 (CMS, RFC 5652) `SignedData`, and all the one-byte fields but `id_type` are zero.
-//! Nothing is verified here, as that needs the kernel's keyrings: the result only says who claims to have signed.
+//! Nothing is verified here: the result only says who claims to have signed, and [`Keys`] whether a kernel knows such a key.
 
+mod certificate;
+mod keys;
 mod message;
 mod pkcs7;
+
+pub use certificate::{Certificate, PublicKey, in_efi_lists, in_kernel};
+pub use keys::{KeyTrust, Keys, Known, Origin};
+pub(crate) use keys::{NAME_IS_LISTED, RUNNING_HAS_IT};
 
 use pkcs7::{hex, read_pkcs7};
 
@@ -43,6 +49,8 @@ pub struct Signature {
     /// `modinfo -F signer` shows. `None` where the signature names its key only by key id, or cannot be read. It is data: it
     /// may hold any character.
     pub signer: Option<String>,
+    /// The contents of the issuer's name, where the signature has it: [`Self::key_id`] is a serial number then.
+    pub issuer: Option<Box<[u8]>>,
     /// The certificate's serial number, or the subject key id where the signature has that instead, in upper-case hex with
     /// colons as `modinfo -F sig_key` shows it.
     pub key_id: Option<String>,
@@ -137,8 +145,15 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], Option<Signature>), SignatureError>
     }
     let (mut module, blob) = rest.split_at(start);
     let unsupported = (id_type != IdType::Pkcs7).then_some("it is no PKCS#7 message");
-    let mut signature =
-        Signature { id_type, signer: None, key_id: None, hash: None, is_of_digest: true, unsupported };
+    let mut signature = Signature {
+        id_type,
+        signer: None,
+        issuer: None,
+        key_id: None,
+        hash: None,
+        is_of_digest: true,
+        unsupported,
+    };
     match id_type {
         IdType::Pkcs7 => {
             let checked = message::check(blob)?;
@@ -164,6 +179,15 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], Option<Signature>), SignatureError>
     Ok((module, Some(signature)))
 }
 
+/// What has to be verified of a signed module's file: what was signed, and what the key has made of it. `None`: it is not signed, or
+/// by no message that can be read.
+pub fn signed_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (module, signature) = split(bytes).ok()?;
+    signature.filter(|signature| signature.id_type == IdType::Pkcs7)?;
+    let blob = bytes.get(module.len()..bytes.len().checked_sub(TRAILER + MARKER.len())?)?;
+    Some((module, pkcs7::value(blob)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +196,16 @@ mod tests {
     const KEYID: &[u8] = include_bytes!("testdata/keyid.p7");
     const ORG: &[u8] = include_bytes!("testdata/org.p7");
     const MODULE: &[u8] = b"\x7fELF, were this a module";
+    pub const CERTIFICATE: &[u8] = include_bytes!("testdata/key.der");
+
+    /// Made with the key of [`CERTIFICATE`].
+    pub fn signature_of(file: &str) -> Signature {
+        let blob: &[u8] = match file {
+            "by-issuer" => include_bytes!("testdata/by-issuer.p7"),
+            _ => include_bytes!("testdata/by-key-id.p7"),
+        };
+        signature(&signed(blob))
+    }
 
     fn signed_as(record: [u8; 8], blob: &[u8]) -> Vec<u8> {
         let len = u32::try_from(blob.len()).unwrap();
@@ -224,6 +258,14 @@ mod tests {
             (s.signer.as_deref(), s.key_id.as_deref(), s.hash),
             (Some("Some: key"), Some("01:AB"), Some("sha256"))
         );
+    }
+
+    #[test]
+    fn what_is_signed_and_the_value() {
+        let whole = signed(ISSUER);
+        let (module, value) = signed_parts(&whole).unwrap();
+        assert_eq!((module, value.len()), (MODULE, 256));
+        assert!(ISSUER.ends_with(value) && signed_parts(MODULE).is_none());
     }
 
     #[test]

@@ -333,7 +333,8 @@ impl Transaction {
         if elements.is_empty() {
             return Ok(report);
         }
-        let survey = Survey::take(&shared.root, Ok(rpm), &mut shared.loader(), &Selection::default());
+        let selection = Selection { signatures: elements.signatures(), ..Selection::default() };
+        let survey = Survey::take(&shared.root, Ok(rpm), &mut shared.loader(), &selection);
         let survey = survey.map_err(|problem| Error::new(code::E_UNREAD, problem))?;
         if let Some(unknown) = &survey.inventory.packages_unknown {
             return Err(Error::new(code::E_DATABASE, unknown));

@@ -2,14 +2,13 @@
 //! The types (BTF) of a kernel: of its image, and of its modules, each read when it is asked for.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kmp_core::abi::{elf_section, image};
-use kmp_core::inventory::Release;
+use kmp_core::inventory::{Release, unpacked};
 use kmp_core::root::Root;
 use kmp_core::tree::{self, IMAGES};
-use kmp_core::unpack::{Inflater, Kind, MODULE_LIMIT, Source, inflate, stream};
+use kmp_core::unpack::{MODULE_LIMIT, inflate};
 use kmp_kabi::why::{self, Section};
 
 /// A kernel's types.
@@ -76,24 +75,12 @@ fn of_image(bytes: &[u8]) -> Option<Section> {
         let (section, big_endian) = image::btf(kernel)?;
         Some(Section { bytes: section.into(), big_endian })
     };
-    // `Image.gz`
-    let image = Inflater::new().inflate(bytes, MODULE_LIMIT).ok()?;
-    let packed = image::packed(&image);
-    let mut found = packed.iter().filter_map(|range| {
-        let mut input = Source::new(image.get(range.clone())?);
-        let kind = Kind::of(input.peek(Kind::LOOK).ok()?);
-        let mut kernel = Vec::new();
-        if kind != Kind::Plain {
-            // Behind the stream there may be something else, such as its size: what came out until then counts.
-            let unpacked =
-                stream(kind, &mut input).and_then(|s| s.take(MODULE_LIMIT).read_to_end(&mut kernel));
-            if let Err(e) = unpacked {
-                log::debug!("a kernel's image, at byte {}: {e}", range.start);
-            }
-        }
-        section(&kernel)
+    let mut found = None;
+    unpacked(bytes, &mut |kernel| {
+        found = section(kernel);
+        found.is_some()
     });
-    found.next().or_else(|| section(&image))
+    found
 }
 
 /// Is it a kernel's image, by its path in a package?

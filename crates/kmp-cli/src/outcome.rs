@@ -30,7 +30,7 @@ impl Outcome {
     pub fn of<'v>(mut verdicts: impl Iterator<Item = &'v Verdict> + Clone, is_unread: bool) -> Self {
         match () {
             () if is_unread || verdicts.clone().any(Verdict::is_unknown) => Self::Failed,
-            () if verdicts.all(Verdict::fits) => Self::Good,
+            () if verdicts.all(|verdict| verdict.fits() && verdict.untrusted().is_none()) => Self::Good,
             () => Self::Found,
         }
     }

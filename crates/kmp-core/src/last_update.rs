@@ -2,6 +2,8 @@
 //! What the last `kmp update` found, for whoever asks later: since when a kernel is held back, which were let come, and which build
 //! of a driver fits. A text file of bounded size that nobody misses: without it, a kernel is held back since today.
 
+mod advisory;
+
 use std::io;
 use std::path::Path;
 
@@ -9,6 +11,8 @@ use crate::apply;
 use crate::clock;
 use crate::guard::Lost;
 use crate::root::Root;
+
+pub use advisory::{Advisory, kept_back};
 
 /// Where it is.
 pub const FILE: &str = "/var/cache/kmp/update";
@@ -22,6 +26,9 @@ const LET: &str = "let";
 /// The largest file, in bytes, and the most kernels in it.
 const LIMIT: u64 = 1 << 20;
 const KERNELS: usize = 200;
+
+/// From this many bytes on, advisories are left out: they may be missing, what else there is may not.
+const ROOM: usize = 512 << 10;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +86,8 @@ pub struct Kernel {
     pub reason: String,
     /// The drivers that it was judged for.
     pub drivers: Vec<Driver>,
+    /// The security advisories that it brings; kept of one that is held back.
+    pub advisories: Vec<Advisory>,
 }
 
 /// A driver in such a kernel.
@@ -139,7 +148,7 @@ impl LastUpdate {
         self.kernels.iter().filter(|kernel| kernel.held_since.is_some() && !kernel.is_let)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = line(&[FORM, &self.at.to_string()]);
         for kernel in self.kernels.iter().take(KERNELS) {
             let since = kernel.held_since.unwrap_or(0).to_string();
@@ -150,6 +159,12 @@ impl LastUpdate {
                 let Driver { name, verdict, build, repository, why } = driver;
                 text += &line(&["driver", name, verdict, build, repository, why]);
             }
+            for Advisory { id, severity, cves } in &kernel.advisories {
+                let added = line(&["advisory", id, severity, &cves.join(" ")]);
+                if text.len() + added.len() < ROOM {
+                    text += &added;
+                }
+            }
         }
         for package in self.released.iter().take(KERNELS) {
             text += &line(&["released", package]);
@@ -157,7 +172,7 @@ impl LastUpdate {
         text
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<&str>>());
         let mut last = match lines.next()?.as_slice() {
             [FORM, at] => Self { at: at.parse().ok()?, ..Self::default() },
@@ -170,14 +185,20 @@ impl LastUpdate {
                     let held_since = since.parse().ok().filter(|since| *since > 0);
                     let is_let = *is_let == LET;
                     let [line, package, release, reason] = [line, package, release, reason].map(own);
-                    let drivers = Vec::new();
-                    last.kernels.push(Kernel { line, package, release, held_since, is_let, reason, drivers });
+                    let kernel =
+                        Kernel { line, package, release, held_since, is_let, reason, ..Kernel::default() };
+                    last.kernels.push(kernel);
                 }
                 ["driver", name, verdict, build, repository, why] => {
                     let [name, verdict, build, repository, why] =
                         [name, verdict, build, repository, why].map(own);
                     let driver = Driver { name, verdict, build, repository, why };
                     last.kernels.last_mut()?.drivers.push(driver);
+                }
+                ["advisory", id, severity, cves] => {
+                    let cves = cves.split(' ').filter(|cve| !cve.is_empty()).map(str::to_owned).collect();
+                    let advisory = Advisory { id: own(id), severity: own(severity), cves };
+                    last.kernels.last_mut()?.advisories.push(advisory);
                 }
                 ["released", package] => last.released.push(own(package)),
                 _ => return None,
@@ -210,6 +231,11 @@ mod tests {
             package: "kernel-default-6-2.x86_64".into(),
             held_since: Some(7),
             drivers: vec![driver],
+            advisories: vec![Advisory {
+                id: "A-1".into(),
+                severity: String::new(),
+                cves: vec!["CVE-1".into(), "CVE-2".into()],
+            }],
             ..Kernel::default()
         };
         let mut last = LastUpdate { at: 9, age: 0, kernels: vec![kernel], released: vec!["k".into()] };
@@ -225,5 +251,16 @@ mod tests {
         ] {
             assert_eq!(LastUpdate::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn it_never_has_more_advisories_than_can_be_read_again() {
+        let advisory = Advisory { id: "A".repeat(1000), severity: String::new(), cves: Vec::new() };
+        let kernel = Kernel { advisories: vec![advisory; 1000], held_since: Some(7), ..Kernel::default() };
+        let last = LastUpdate { kernels: vec![kernel; 3], ..LastUpdate::default() };
+        let text = last.text();
+        assert!(text.len() < ROOM + 1000, "{}", text.len());
+        let read = LastUpdate::parse(&text).unwrap();
+        assert!(read.kernels.len() == 3 && read.kernels[0].advisories.len() > 400);
     }
 }

@@ -57,7 +57,7 @@ impl State {
     /// breaks.
     pub fn of(verdict: &Verdict) -> Self {
         match verdict.loads() {
-            _ if verdict.fits() => Self::Compatible,
+            Some(true) if verdict.fits() => Self::Compatible,
             Some(true) => Self::Breaks,
             None => Self::Unread,
             Some(false) => Self::Refused,

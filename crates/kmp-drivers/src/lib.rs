@@ -6,6 +6,7 @@
 
 pub mod date;
 pub mod devices;
+pub mod secure_boot;
 pub mod soundness;
 pub mod support;
 pub mod trust;

@@ -4,6 +4,7 @@
 //! * [`rpmmd`] reads the metadata of repositories: pure, text in, values out.
 //! * [`offer`] knows which packages concern drivers, by metadata alone.
 //! * [`update`] asks kmp-core's guard what would become of drivers in kernels that may come.
+//! * [`kept`] is what of that is kept for the next run.
 //! * [`repository`] reads the metadata of one repository from the disk, [`found`] finds those that zypper and dnf keep.
 //!
 //! For the command only: nothing here is linked into rpm's plugin, and nothing fetches anything.
@@ -11,6 +12,7 @@
 #![deny(missing_docs)]
 
 pub mod found;
+pub mod kept;
 pub mod offer;
 pub mod repository;
 pub mod rpmmd;

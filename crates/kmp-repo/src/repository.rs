@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reads the metadata of one repository from the disk: a package manager's cache of it, or the repository itself.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use kmp_fs::root::Root;
 use kmp_fs::unpack::{Kind, Source, stream};
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::rpmmd::{self, Checksum, Listed, Metadata, Repomd, Wanted, packages};
+use crate::kept::Key;
+use crate::rpmmd::{self, Advisory, Checksum, Listed, Metadata, Repomd, Wanted, advisories, packages};
 
 /// The largest `repomd.xml`, in bytes. Those of today have some thousands.
 const REPOMD_LIMIT: u64 = 4 << 20;
@@ -82,10 +83,33 @@ impl<'r> MetadataDir<'r> {
     /// # Errors
     /// It cannot be read, or is none.
     pub fn repomd(&self) -> Result<Repomd, RepositoryError> {
+        self.summed_repomd().map(|(repomd, _)| repomd)
+    }
+
+    /// The same, with its SHA-256; it is another one where the list of advisories is named and not there, as package managers
+    /// fetch that list later, or never.
+    ///
+    /// # Errors
+    /// As [`repomd`](Self::repomd).
+    pub fn summed_repomd(&self) -> Result<(Repomd, Key), RepositoryError> {
         let path = self.repomd_path();
         let read = self.root.read(&path, REPOMD_LIMIT);
         let bytes = read.map_err(|error| RepositoryError::Read { path: path.clone(), error })?;
-        Repomd::read(&bytes[..]).map_err(|error| RepositoryError::Content { path, error })
+        let repomd = Repomd::read(&bytes[..]).map_err(|error| RepositoryError::Content { path, error })?;
+        let mut sum = Sha256::new_with_prefix(&bytes);
+        if !self.has_advisories(&repomd) {
+            sum.update(b"without updateinfo");
+        }
+        Ok((repomd, sum.finalize().into()))
+    }
+
+    /// Is the list of advisories there, or none named?
+    fn has_advisories(&self, repomd: &Repomd) -> bool {
+        let is_there = |list: &Metadata| {
+            let there = self.root.try_exists(&self.path.join(list.location.as_str()));
+            there.unwrap_or(true)
+        };
+        repomd.file("updateinfo").is_none_or(is_there)
     }
 
     fn repomd_path(&self) -> PathBuf {
@@ -106,28 +130,48 @@ impl<'r> MetadataDir<'r> {
         let Some(primary) = repomd.file("primary") else {
             return Err(RepositoryError::NoPrimary { path: self.repomd_path() });
         };
-        let path = self.path.join(primary.location.as_str());
+        self.list(primary, |input| packages(input, wanted, each))
+    }
+
+    /// Reads the list of advisories, as [`packages`](Self::packages) does; where it is not there, nothing.
+    ///
+    /// # Errors
+    /// As [`packages`](Self::packages).
+    pub fn advisories(&self, repomd: &Repomd, each: &mut dyn FnMut(Advisory)) -> Result<(), RepositoryError> {
+        match repomd.file("updateinfo") {
+            Some(list) if self.has_advisories(repomd) => self.list(list, |input| advisories(input, each)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has `parse` read a list, decompressed.
+    fn list(
+        &self,
+        named: &Metadata,
+        parse: impl FnOnce(&mut dyn BufRead) -> Result<(), rpmmd::Error>,
+    ) -> Result<(), RepositoryError> {
+        let path = self.path.join(named.location.as_str());
         let unread = |error| RepositoryError::Read { path: path.clone(), error };
         let file = self.root.open_file(&path).map_err(unread)?;
         // One byte more than there should be shows that there are more.
-        let file = file.take(primary.size.unwrap_or(OPEN_LIMIT).saturating_add(1));
-        let mut summed = Summed::new(file, &primary.checksum);
+        let file = file.take(named.size.unwrap_or(OPEN_LIMIT).saturating_add(1));
+        let mut summed = Summed::new(file, &named.checksum);
         let mut input = Source::new(&mut summed);
         let start = input.peek(ZCHUNK.len().max(Kind::LOOK)).map_err(unread)?;
         if start.starts_with(ZCHUNK) {
             return Err(RepositoryError::Zchunk { path });
         }
         let kind = Kind::of(start);
-        let limit = primary.open_size.unwrap_or(OPEN_LIMIT).min(OPEN_LIMIT);
+        let limit = named.open_size.unwrap_or(OPEN_LIMIT).min(OPEN_LIMIT);
         let mut open = Counted { inner: stream(kind, &mut input).map_err(unread)?, read: 0, limit };
-        let parsed = packages(BufReader::with_capacity(128 << 10, &mut open), wanted, each);
+        let parsed = parse(&mut BufReader::with_capacity(128 << 10, &mut open));
         let open_size = open.read;
         drop(open);
         let rest = io::copy(&mut input, &mut io::sink());
         rest.map_err(unread)?;
         drop(input);
         // A file that is another one is the reason of whatever is wrong in it.
-        if let Some(what) = difference(primary, summed, parsed.is_ok().then_some(open_size)) {
+        if let Some(what) = difference(named, summed, parsed.is_ok().then_some(open_size)) {
             return Err(RepositoryError::Other { path, what });
         }
         parsed.map_err(|error| RepositoryError::Content { path, error })

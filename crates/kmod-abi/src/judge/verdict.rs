@@ -6,6 +6,7 @@ use std::fmt;
 use super::Rule;
 use super::rule::Kind;
 use crate::ModuleFault;
+use crate::signature::KeyTrust;
 
 /// A reason why a module is incompatible with a kernel. Displayed, it is a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,16 @@ pub enum Warning {
         /// The signer, or the key.
         signer: Box<str>,
     },
+    /// Such a kernel will know the key once somebody confirms at the console that it is to be enrolled.
+    Enrolment {
+        /// The signer, or the key.
+        signer: Box<str>,
+    },
+    /// Such a kernel does not know the key, and refuses it. It is linked all the same: once the key is enrolled, it loads.
+    Untrusted {
+        /// Why.
+        reason: Reason,
+    },
     /// Its BTF was made for another kernel's, and this kernel refuses modules whose BTF has a fault: it is likely that it finds one.
     Btf,
     /// Its BTF brings the types of another kernel that it uses (`.BTF.base`); this one refuses it if it does not have one of them.
@@ -91,6 +102,8 @@ impl Warning {
             Self::MayClash { .. } => "may-clash",
             Self::WeakNeed { .. } => "weak-need",
             Self::Signer { .. } => "signer",
+            Self::Enrolment { .. } => "enrolment",
+            Self::Untrusted { .. } => "untrusted",
             Self::Btf => "btf",
             Self::BtfBase => "btf-base",
             Self::Unsupported => "unsupported",
@@ -103,7 +116,12 @@ impl Warning {
             Self::Breaks { user, .. } => Some(user),
             Self::MayClash { with, .. } => Some(with),
             Self::WeakNeed { module, .. } => Some(module),
-            Self::Signer { .. } | Self::Btf | Self::BtfBase | Self::Unsupported => None,
+            Self::Signer { .. }
+            | Self::Enrolment { .. }
+            | Self::Untrusted { .. }
+            | Self::Btf
+            | Self::BtfBase
+            | Self::Unsupported => None,
         }
     }
 }
@@ -123,6 +141,10 @@ impl fmt::Display for Warning {
                 f,
                 "signed by {signer}; the kernel takes only modules signed with a key that it knows, and whether it knows this one is not known"
             ),
+            Self::Enrolment { signer } => {
+                write!(f, "signed by {signer}; {}", KeyTrust::AfterEnrolment)
+            }
+            Self::Untrusted { reason } => f.write_str(&reason.detail),
             Self::Btf => f.write_str(
                 "its .BTF was made for another kernel's types; the kernel refuses it if it finds a type or a name that cannot be, which is likely",
             ),
@@ -145,6 +167,8 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// Warnings, one of a kind for each other module concerned.
     pub warnings: Vec<Warning>,
+    /// Does the kernel know the key that signed it, whether it asks for that or not? `None`: it is not signed.
+    pub key: Option<KeyTrust>,
 }
 
 impl Verdict {
@@ -164,7 +188,20 @@ impl Verdict {
 
     /// The reasons why it would not load.
     pub fn refusals(&self) -> impl Iterator<Item = &Reason> {
-        self.reasons.iter().filter(|r| r.rule.kind() != Kind::Policy)
+        self.reasons.iter().filter(|r| r.rule.kind() != Kind::Policy).chain(self.untrusted())
+    }
+
+    /// Why the kernel would refuse it for the key that signed it, though it is linked.
+    pub fn untrusted(&self) -> Option<&Reason> {
+        self.warnings.iter().find_map(|warning| match warning {
+            Warning::Untrusted { reason } => Some(reason),
+            _ => None,
+        })
+    }
+
+    /// The warnings that are no [refusal](Self::refusals).
+    pub fn notes(&self) -> impl Iterator<Item = &Warning> {
+        self.warnings.iter().filter(|warning| !matches!(warning, Warning::Untrusted { .. }))
     }
 
     /// The in-tree modules that would no longer load beside it, each as a reason not to link it.

@@ -3,7 +3,7 @@
 
 use super::{Candidate, Reason, Rule, Warning, World};
 use crate::btf::{self, Match};
-use crate::signature::Signature;
+use crate::signature::{KeyTrust, NAME_IS_LISTED, RUNNING_HAS_IT, Signature};
 use crate::{Export, Feature, Module, Release, Sections, SignatureState, Supported, SupportedOnly};
 
 /// `EM_X86_64`.
@@ -209,24 +209,32 @@ impl World<'_> {
         digests.zip(signature.hash).is_some_and(|(digests, hash)| !digests.has(hash))
     }
 
-    /// Where signatures are enforced: is it known that the kernel knows the key? Those of the kernel's own modules it does.
-    pub(super) fn key(&self, module: &Module) -> Option<Warning> {
-        let (kernel, SignatureState::Signed(signature)) = (self.kernel, &module.signature) else {
-            return None;
-        };
-        let is_enforced = kernel.config.signatures_enforced || kernel.signing.enforced.is_some();
-        if module.is_declared || !is_enforced || signature.unsupported.is_some() {
+    /// Does the kernel know the key that signed it (`ENOKEY`)?
+    pub(super) fn key(&self, module: &Module) -> Option<KeyTrust> {
+        let signature = module.signature.signed().filter(|signature| signature.unsupported.is_none())?;
+        (!module.is_declared).then(|| self.kernel.trust(signature))
+    }
+
+    /// What follows from that where signatures are enforced.
+    pub(super) fn key_warning(&self, module: &Module, key: Option<&KeyTrust>) -> Option<Warning> {
+        let (kernel, signature, key) = (self.kernel, module.signature.signed()?, key?);
+        if !kernel.enforces_signatures() {
             return None;
         }
-        let is_own =
-            signature.key_id.is_some() && signature.key_id.as_deref() == kernel.traits.signed_by.as_deref();
         let signer = signature.signer.as_deref().filter(|signer| !signer.is_empty());
-        let is_listed = |signer: &str| kernel.signing.keys.iter().any(|key| key.contains(signer));
-        if is_own || signer.is_some_and(is_listed) {
-            return None;
-        }
         let signer = signer.or(signature.key_id.as_deref()).unwrap_or("somebody");
-        Some(Warning::Signer { signer: signer.into() })
+        match key {
+            KeyTrust::Trusted(_) | KeyTrust::Unknown(RUNNING_HAS_IT | NAME_IS_LISTED) => None,
+            KeyTrust::Unknown(_) => Some(Warning::Signer { signer: signer.into() }),
+            KeyTrust::AfterEnrolment => Some(Warning::Enrolment { signer: signer.into() }),
+            KeyTrust::NotTrusted(_) => {
+                let why = kernel.signing.enforced.map(|why| format!(": {why}")).unwrap_or_default();
+                let detail = format!(
+                    "signed by {signer}, and the kernel takes only modules signed with a key that it knows{why}; {key}"
+                );
+                Some(Warning::Untrusted { reason: Reason::new(Rule::Signature, detail) })
+            }
+        }
     }
 
     /// `check_export_symbol_sections`; before 7.1 `check_export_symbol_versions`, which does not know flags.

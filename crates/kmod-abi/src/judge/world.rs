@@ -171,11 +171,13 @@ impl<'a> World<'a> {
                     uses.keys().filter(|p| self.tainted[**p] && self.set[**p].role == Role::Judged);
                 broken.extend(culprits.map(|p| (i, *p, reason.clone())));
             }
-            let mut warnings: Vec<Warning> = self.key(candidate.module).into_iter().collect();
+            let key = self.key(candidate.module);
+            let mut warnings: Vec<Warning> =
+                self.key_warning(candidate.module, key.as_ref()).into_iter().collect();
             warnings.extend(self.btf_warning(candidate.module));
             warnings.extend(self.support_warning(candidate.module));
             self.exports(i, &mut reasons, &mut warnings);
-            verdicts[i] = Verdict { reasons, warnings };
+            verdicts[i] = Verdict { reasons, warnings, key };
             pending.extend(uses.keys());
         }
         broken.sort_by_key(|(user, ..)| *user);

@@ -8,23 +8,23 @@ use std::fmt::Write as _;
 use super::Signature;
 
 /// The contents of the next element, whatever it is.
-fn next<'a>(reader: &mut SliceReader<'a>) -> Option<(Tag, &'a [u8])> {
+pub(super) fn next<'a>(reader: &mut SliceReader<'a>) -> Option<(Tag, &'a [u8])> {
     let any: AnyRef<'a> = reader.decode().ok()?;
     Some((der::Tagged::tag(&any), any.value()))
 }
 
 /// The contents of the next element, which has to be a `tag`.
-fn expect<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Option<&'a [u8]> {
+pub(super) fn expect<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Option<&'a [u8]> {
     next(reader).filter(|(found, _)| *found == tag).map(|(_, value)| value)
 }
 
-fn reader(bytes: &[u8]) -> Option<SliceReader<'_>> {
+pub(super) fn reader(bytes: &[u8]) -> Option<SliceReader<'_>> {
     SliceReader::new(bytes).ok()
 }
 
-/// Fills `signature` from RFC 5652's `ContentInfo { signedData, SignedData { .., signerInfos } }`, its first signer. No recursion: the
-/// depth is that of this function. `None` where it could not read on.
-pub(super) fn read_pkcs7(blob: &[u8], signature: &mut Signature) -> Option<()> {
+/// The first signer of RFC 5652's `ContentInfo { signedData, SignedData { .., signerInfos } }`, behind its version. No recursion: the
+/// depth is that of this function.
+fn first_signer(blob: &[u8]) -> Option<SliceReader<'_>> {
     let mut content_info = reader(expect(&mut reader(blob)?, Tag::Sequence)?)?;
     expect(&mut content_info, Tag::ObjectIdentifier)?;
     let (_, explicit) = next(&mut content_info)?;
@@ -41,17 +41,19 @@ pub(super) fn read_pkcs7(blob: &[u8], signature: &mut Signature) -> Option<()> {
     };
     let mut info = reader(expect(&mut reader(signer_infos)?, Tag::Sequence)?)?;
     expect(&mut info, Tag::Integer)?; // version
+    Some(info)
+}
+
+/// Fills `signature` from a message's first signer. `None` where it could not read on.
+pub(super) fn read_pkcs7(blob: &[u8], signature: &mut Signature) -> Option<()> {
+    let mut info = first_signer(blob)?;
     match next(&mut info)? {
         (Tag::Sequence, issuer_and_serial) => {
             let mut parts = reader(issuer_and_serial)?;
-            signature.signer = common_name(expect(&mut parts, Tag::Sequence)?);
-            let serial = expect(&mut parts, Tag::Integer)?;
-            // DER puts a zero before a first byte that would read as a sign.
-            let serial = match serial {
-                [0, rest @ ..] if !rest.is_empty() => rest,
-                all => all,
-            };
-            signature.key_id = Some(hex(serial));
+            let issuer = expect(&mut parts, Tag::Sequence)?;
+            signature.signer = common_name(issuer);
+            signature.issuer = Some(issuer.into());
+            signature.key_id = Some(hex(without_sign(expect(&mut parts, Tag::Integer)?)));
         }
         // [0] subjectKeyIdentifier
         (Tag::ContextSpecific { .. }, key_id) => signature.key_id = Some(hex(key_id)),
@@ -62,8 +64,25 @@ pub(super) fn read_pkcs7(blob: &[u8], signature: &mut Signature) -> Option<()> {
     Some(())
 }
 
+/// What the first signer's key has made of the digest.
+pub(super) fn value(blob: &[u8]) -> Option<&[u8]> {
+    let mut info = first_signer(blob)?;
+    next(&mut info)?; // whose key it is
+    expect(&mut info, Tag::Sequence)?; // digestAlgorithm
+    expect(&mut info, Tag::Sequence)?; // signatureAlgorithm: a module's signature has no attributes before it
+    expect(&mut info, Tag::OctetString)
+}
+
+/// DER puts a zero before a first byte that would read as a sign.
+pub(super) fn without_sign(number: &[u8]) -> &[u8] {
+    match number {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    }
+}
+
 /// The first common name in an X.501 `Name`, else its organisation, else its mail address.
-fn common_name(name: &[u8]) -> Option<String> {
+pub(super) fn common_name(name: &[u8]) -> Option<String> {
     let (mut organisation, mut mail) = (None, None);
     let mut sets = reader(name)?;
     while let Some(set) = expect(&mut sets, Tag::Set) {

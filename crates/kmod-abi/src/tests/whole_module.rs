@@ -5,6 +5,7 @@ use testkit::{Arch, KernelBuilder};
 
 use super::{KREL, broken, judge, kernel, parse, reasons};
 use crate::btf::tests::{NAMES, base, btf};
+use crate::signature::Keys;
 use crate::{
     Digests, Enforced, Kernel, KernelConfig, Module, Rule, SupportedOnly, Traits, Warning, builtin_names,
 };
@@ -81,11 +82,19 @@ fn the_machine_may_enforce_signatures_and_know_keys() {
     assert_eq!(warnings(&kernel), unknown);
     // Not of a key that the machine has, or that the kernel's own modules are signed with.
     let mut listed = kernel.clone();
-    listed.signing.keys = [Box::from("1 asymmetri Example Drivers signing key: 12ab: X509.rsa []")].into();
+    listed.signing.keys.listed =
+        [Box::from("1 asymmetri Example Drivers signing key: 12ab: X509.rsa []")].into();
     assert_eq!(warnings(&listed), []);
     let mut own = kernel.clone();
     own.traits = Traits::of(&parse(&signed));
     assert_eq!(warnings(&own), []);
+    // Where all keys are known, it is refused, and linked all the same: the key may be enrolled.
+    let mut known = kernel.clone();
+    known.signing.keys = Keys { image: Some([].into()), is_machine_complete: true, ..Keys::default() };
+    let verdict = judge(&known, std::slice::from_ref(&signed)).remove(0);
+    assert_eq!((verdict.fits(), verdict.loads()), (true, Some(false)));
+    let why = &verdict.untrusted().unwrap().detail;
+    assert!(why.contains("Example Drivers") && why.contains("Secure Boot is on; its key"), "{why}");
     // And only where it matters.
     kernel.signing.enforced = None;
     assert_eq!(warnings(&kernel), []);

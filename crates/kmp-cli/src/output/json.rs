@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kmp_core::abi::signature::KeyTrust;
 use kmp_core::abi::{self, Verdict};
 use kmp_core::printable;
 use serde::Serialize;
@@ -117,6 +118,26 @@ pub struct Module {
     pub reasons: Vec<Reason>,
     /// What else is to be known of it.
     pub warnings: Vec<Warning>,
+    /// Does the kernel know the key that signed it? Null: it is not signed.
+    pub key: Option<Key>,
+}
+
+/// Whether a kernel knows the key that signed a module. Whether it asks for that is another question (`kmp status --json`).
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Key {
+    /// `trusted`: it knows it. `after-enrolment`: it will, once somebody at the console has confirmed it at the next boot (MOK).
+    /// `not-trusted`: all keys that it knows are known, and it is none of them. `unknown`: that cannot be told.
+    #[cfg_attr(test, schemars(extend("enum" = KeyTrust::WORDS)))]
+    pub trust: &'static str,
+    /// Why, as a clause.
+    pub detail: String,
+}
+
+impl From<&KeyTrust> for Key {
+    fn from(trust: &KeyTrust) -> Self {
+        Self { trust: trust.word(), detail: printable(trust.to_string().as_ref()) }
+    }
 }
 
 /// What else is to be known of a module, whether it loads or not.
@@ -125,7 +146,8 @@ pub struct Module {
 pub struct Warning {
     /// `breaks`: an in-tree module no longer loads beside it. `may-clash`: another module exports the same symbol. `weak-need`:
     /// it can do without another module, which is incompatible, but modprobe loads that one first. `signer`: the
-    /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known. `btf`:
+    /// kernel takes only modules that are signed with a key which it knows, and whether it knows this one is not known. `enrolment`: it will know it once somebody has
+    /// confirmed it at the console. `btf`:
     /// its types for BPF programs were made for another kernel, which this one is likely to refuse. `btf-base`:
     /// they bring the types of another kernel that they use, and this one may lack some. `unsupported`: its distributor does
     /// not support it, and SUSE's modprobe is configured to load no such module.
@@ -188,7 +210,7 @@ pub fn reasons(verdict: &Verdict) -> Vec<Reason> {
 }
 
 pub fn warnings(verdict: &Verdict) -> Vec<Warning> {
-    verdict.warnings.iter().map(Warning::from).collect()
+    verdict.notes().map(Warning::from).collect()
 }
 
 /// A path as text; what is not UTF-8 is shown as `\xNN`.

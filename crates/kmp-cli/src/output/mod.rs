@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is printed: for people on a terminal, and for programs as JSON.
 
+pub mod advisory;
 pub mod initrd_lines;
 pub mod json;
 pub mod messages;

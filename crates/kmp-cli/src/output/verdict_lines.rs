@@ -14,7 +14,7 @@ pub fn draw(page: &mut Page, head: &str, verdict: &Verdict) {
     let word = page.state(State::of(verdict));
     page.line(format!("{head}{word}"));
     let reasons = verdict.refusals().map(|r| (r.rule.as_str(), Cow::from(&r.detail)));
-    let warnings = verdict.warnings.iter().map(|w| (w.as_str(), Cow::from(w.to_string())));
+    let warnings = verdict.notes().map(|w| (w.as_str(), Cow::from(w.to_string())));
     for (kind, detail) in reasons.chain(warnings) {
         note(page, kind, &detail);
     }

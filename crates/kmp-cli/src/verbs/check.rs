@@ -152,6 +152,7 @@ fn module(line: &Line) -> json::Module {
         fits: line.verdict.loads(),
         reasons: json::reasons(&line.verdict),
         warnings: json::warnings(&line.verdict),
+        key: line.verdict.key.as_ref().map(json::Key::from),
     }
 }
 

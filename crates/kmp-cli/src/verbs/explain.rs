@@ -113,6 +113,7 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
                 fits: of.verdict.loads(),
                 reasons: json::reasons(&of.verdict),
                 warnings: json::warnings(&of.verdict),
+                key: of.verdict.key.as_ref().map(json::Key::from),
             },
             symbols: of.symbols.iter().map(Symbol::from).collect(),
             why,

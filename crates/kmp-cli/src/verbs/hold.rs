@@ -2,12 +2,14 @@
 //! `kmp hold`: which kernels are held back, why and since when; and letting one come.
 
 use kmp_core::last_update::{self, Kernel, LastUpdate};
+use kmp_core::printable;
 use serde::Serialize;
 
 use super::update::{Asked, look, write};
 use crate::args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::advisory::{Advisory, advisories};
 use crate::output::json;
 use crate::output::terminal::{Colour, Page};
 use crate::output::when;
@@ -39,6 +41,8 @@ struct Held {
     since: Option<String>,
     /// The drivers that it would cost.
     missing: Vec<Missing>,
+    /// The security advisories that it keeps back.
+    advisories: Vec<Advisory>,
 }
 
 /// A driver that a kernel would cost.
@@ -82,6 +86,7 @@ fn document(last: Option<&LastUpdate>) -> Document {
         krel: kernel.release.clone(),
         since: kernel.held_since.map(when::exact),
         missing: missing(kernel),
+        advisories: advisories(&kernel.advisories),
     });
     Document { version: VERSION, judged: last.map(|last| when::exact(last.at)), held: held.collect() }
 }
@@ -131,6 +136,9 @@ fn draw(page: &mut Page, last: Option<&LastUpdate>) {
         page.line(page.paint(Colour::Bold, format!("{}{}", kernel.package, since.unwrap_or_default())));
         for driver in kernel.drivers.iter().filter(|d| is_missing(d)) {
             page.wrapped_behind(2, 2, &driver.why);
+        }
+        if let Some(line) = last_update::kept_back(&kernel.advisories) {
+            page.wrapped_behind(2, 2, &printable(line.as_ref()));
         }
     }
     if let Some(kernel) = held.first() {

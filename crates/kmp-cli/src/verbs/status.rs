@@ -108,6 +108,7 @@ fn report<'s>(
     }
     if is_all || *verbose {
         lists.push(("this machine", machine.lines()));
+        lists.push(("modules' signatures", machine::keys(survey)));
     }
     let paragraphs = faults.iter().map(|fault| paragraph(survey, fault)).chain(of_no_kernel(&rows));
     Report {
@@ -132,7 +133,13 @@ fn held(context: &Context, survey: &Survey) -> Vec<Kept> {
 
 fn of_held(kept: &Kept) -> String {
     let since = kept.held_since.map(|since| format!(", since {}", when::day(since))).unwrap_or_default();
-    format!("{}{since}: {} (kmp hold)", printable(kept.package.as_ref()), printable(kept.reason.as_ref()))
+    let security = match kept.advisories.len() {
+        0 => String::new(),
+        1 => ", with a security update".to_owned(),
+        many => format!(", with {many} security updates"),
+    };
+    let (package, reason) = (printable(kept.package.as_ref()), printable(kept.reason.as_ref()));
+    format!("{package}{since}{security}: {reason} (kmp hold)")
 }
 
 /// The machine's own kernels are marked; what another root's boot loader says is in the verdict.

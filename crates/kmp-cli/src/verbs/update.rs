@@ -34,7 +34,8 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
             log::warn!("repositories are not refreshed: {why}");
         }
     }
-    let asked = Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories };
+    let asked =
+        Asked { kernel: args.kernel.as_deref(), repositories: &args.repositories, keeps: args.changes() };
     let found = look(context, &asked)?;
     let update = &found.update;
     update.problems.iter().for_each(|problem| log::warn!("{problem}"));

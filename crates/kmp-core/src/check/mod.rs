@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use librpm_rt::Librpm;
 
-use crate::abi::{SymbolTable, Verdict};
+use crate::abi::{SignatureState, SymbolTable, Verdict};
 use crate::guard::{self, Elements, IncomingKmp, Present, Transaction};
 use crate::ids::{KernelId, List};
-use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel};
+use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel, signature_of};
 use crate::plan::Site;
 use crate::printable;
 use crate::problem::Problem;
@@ -135,7 +135,12 @@ pub fn check_read(
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();
     let kernel_comes = !transaction.kernels.is_empty();
-    let selection = Selection { kernels: request.kernels.to_vec(), kernel_comes, ..Selection::default() };
+    let files =
+        targets.files.iter().filter_map(|file| file.module.as_ref().ok()).map(|module| &module.signature);
+    let coming = transaction.kmps.iter().flat_map(|kmp| &kmp.modules).filter_map(|m| signature_of(&m.module));
+    let signatures = files.filter_map(SignatureState::signed).chain(coming).cloned().collect();
+    let selection =
+        Selection { kernels: request.kernels.to_vec(), kernel_comes, signatures, ..Selection::default() };
     let mut survey = Survey::take(root, rpm, loader, &selection)?;
     survey.has_kernels(&installed)?;
     if survey.kernels.is_empty() && transaction.kernels.is_empty() {
@@ -248,5 +253,7 @@ fn transaction_of(root: &Root, mut elements: Elements, files: &[PathBuf]) -> Res
         return Err(CheckError::NoKmp(format!("{}: {what}", names.join(", "))));
     }
     elements.read_kernels(root, true);
+    let signatures = elements.signatures();
+    elements.read_keys(&signatures);
     Ok(elements.finish())
 }

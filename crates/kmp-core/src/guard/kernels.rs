@@ -60,7 +60,12 @@ impl<'w> Will<'w> {
         let open = all().filter(|(id, _)| {
             matches!(plan.decision(*id), Decision::DoesNotFit | Decision::Native) && may_work(&plan, *id)
         });
-        let natives = site.natives.iter().zip(plan.natives()).filter(|(_, v)| v.fits()).map(|(n, _)| n.name);
+        let natives = site
+            .natives
+            .iter()
+            .zip(plan.natives())
+            .filter(|(_, v)| v.fits() && v.untrusted().is_none())
+            .map(|(n, _)| n.name);
         let linked = working().chain(open.map(|(_, kmp)| kmp)).flat_map(|kmp| &kmp.modules).map(|m| m.name);
         let modules = linked.chain(natives).collect();
         let drivers = working().map(|kmp| kmp.package).collect();
@@ -188,7 +193,8 @@ impl<'a> Expected<'a> {
 
 /// Is it there, and does it load?
 pub(super) fn works(decision: &Decision, verdicts: &[Verdict]) -> bool {
-    matches!(decision, Decision::Native | Decision::Link) && verdicts.iter().all(Verdict::fits)
+    matches!(decision, Decision::Native | Decision::Link)
+        && verdicts.iter().all(|verdict| verdict.fits() && verdict.untrusted().is_none())
 }
 
 /// A version that may work, for all that is known, is not lost.
@@ -199,5 +205,5 @@ pub(super) fn may_work(plan: &AfterPlan, id: AfterId) -> bool {
         Kind::OtherModule | Kind::Policy => true,
     };
     !matches!(plan.decision(id), Decision::OtherFlavour | Decision::Declined(_))
-        && !plan.verdicts(id).iter().flat_map(|v| &v.reasons).any(found)
+        && !plan.verdicts(id).iter().flat_map(|v| v.reasons.iter().chain(v.untrusted())).any(found)
 }

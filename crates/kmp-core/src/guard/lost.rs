@@ -238,7 +238,8 @@ impl After<'_> {
             (false, 0) => Weight::Loss,
         };
         let lacks = if is_had { &missing } else { &without };
-        let reasons = |id: AfterId| kernel.plan.verdicts(id).iter().flat_map(|v| &v.reasons);
+        let reasons =
+            |id: AfterId| kernel.plan.verdicts(id).iter().flat_map(|v| v.reasons.iter().chain(v.untrusted()));
         let newest = versions().find(|k| reasons(*k).next().is_some());
         let same = missing.iter().filter(|m| itself.has_named(&m.name)).map(|m| m.name.to_string());
         Some(Lost {

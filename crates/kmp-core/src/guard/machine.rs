@@ -64,6 +64,8 @@ pub fn judge(
     // Without a driver there is nothing to judge.
     if elements.has_kmps() || !survey.inventory.kmps.is_empty() {
         elements.read_kernels(root, false);
+        let signatures: Vec<_> = survey.signatures().cloned().chain(elements.signatures()).collect();
+        elements.read_keys(&signatures);
     }
     let packages = KernelPackages::of(root, rpm, &survey.inventory);
     let kernels = packages.kernels();

@@ -121,7 +121,8 @@ pub fn plan_read(
     if elements.has_updates() {
         elements.take_updated(&rpm.open(root.path())?)?;
     }
-    let selection = Selection { kernel_comes: !coming.is_empty(), ..Selection::default() };
+    let signatures = elements.signatures();
+    let selection = Selection { kernel_comes: !coming.is_empty(), signatures, ..Selection::default() };
     let mut survey = Survey::take(root, Ok(rpm), loader, &selection).map_err(unread)?;
     let unknown = survey.inventory.packages_unknown.as_ref().map(ToString::to_string);
     let unknown =

@@ -12,6 +12,7 @@ mod kernel_packages;
 mod kernels;
 pub(crate) mod kind;
 pub(crate) mod load;
+mod machine_keys;
 mod machine_policy;
 mod modprobe_d;
 mod modules_dirs;
@@ -44,6 +45,8 @@ pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,
 };
+pub use machine_keys::unpacked;
+pub(crate) use machine_keys::{in_image, signature_of, undecided};
 pub use machine_policy::MachinePolicy;
 pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;

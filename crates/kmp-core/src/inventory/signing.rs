@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the machine adds to a kernel's configuration about signatures: the kernel's command line, lockdown, Secure Boot, and
-//! the keys that the running kernel knows.
+//! the keys that it has.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use super::machine_keys::MachineKeys;
 use super::machine_policy::{LIMIT, Running, text};
 use crate::abi::{Enforced, KernelConfig, Signing};
 use crate::root::Root;
@@ -26,8 +26,7 @@ pub struct MachineSigning {
     /// `lockdown=` there.
     lockdown: bool,
     secure_boot: bool,
-    /// What is written of the keys in the running kernel's keyrings, a line each.
-    keys: Arc<[Box<str>]>,
+    keys: MachineKeys,
 }
 
 impl MachineSigning {
@@ -44,8 +43,6 @@ impl MachineSigning {
             (Some(false), Some(false)) => Some(false),
             _ => None,
         };
-        let keys = text("/proc/keys").unwrap_or_default();
-        let keys = keys.lines().filter(|line| line.contains(" asymmetri"));
         Self {
             running: Some((running.release.clone(), enforces)),
             parameter: running.parameters().any(|p| p.0 == "module.sig_enforce" && is_yes(p.1)),
@@ -53,7 +50,7 @@ impl MachineSigning {
                 .parameters()
                 .any(|p| p.0 == "lockdown" && matches!(p.1, Some("integrity" | "confidentiality"))),
             secure_boot: is_on(SECURE_BOOT) && !is_on(SETUP_MODE) && !is_on(NO_VALIDATION),
-            keys: keys.map(Box::from).collect(),
+            keys: MachineKeys::read(root),
         }
     }
 
@@ -69,7 +66,7 @@ impl MachineSigning {
             None if self.secure_boot && config.locked_down_in_secure_boot => Some(Enforced::SecureBoot),
             None => None,
         };
-        Signing { enforced, keys: Arc::clone(&self.keys) }
+        Signing { enforced, keys: self.keys.of(running.is_some(), config) }
     }
 }
 
@@ -144,17 +141,5 @@ mod tests {
         assert_eq!(enforced(&[(SECURE_BOOT, &[6, 0, 0, 0, 0])], config), [None, None]);
         assert_eq!(enforced(&[secure, (SETUP_MODE, &[6, 0, 0, 0, 1])], config), [None, None]);
         assert_eq!(enforced(&[secure, (NO_VALIDATION, &[6, 0, 0, 0, 1])], config), [None, None]);
-    }
-
-    #[test]
-    fn keys_are_those_of_the_keyrings() {
-        let root = TestRoot::new();
-        root.write("proc/sys/kernel/osrelease", RUNNING);
-        root.write("proc/keys", "1 I--- 1 perm 1f0b0000 0 0 keyring .builtin: 1\n2 I--- 1 perm 1f030000 0 0 asymmetri Example: key: X509.rsa 1234abcd []\n");
-        root.mkdir(format!("lib/modules/{RUNNING}/kernel"));
-        let root = Root::open(&root.path()).unwrap();
-        let machine = MachineSigning::read(&root, &Running::read(&root).unwrap());
-        let signing = machine.of(NEXT, &KernelConfig::default());
-        assert!(signing.keys.len() == 1 && signing.keys[0].contains("Example: key: X509"));
     }
 }

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::abi::signature::Signature;
 use crate::abi::{Kernel, Module, ModuleFault, SymbolTable};
 use crate::dialect::serves;
 use crate::ids::{KmpId, List, ReleaseId};
@@ -34,6 +35,8 @@ pub struct Selection {
     pub asked: Vec<PathBuf>,
     /// A kernel that comes is to be judged, too: KMPs are read even where none of the selected kernels is installed.
     pub kernel_comes: bool,
+    /// What modules that come are signed with: they are to be judged, too.
+    pub signatures: Vec<Signature>,
 }
 
 /// A kernel with what is known of it.
@@ -95,6 +98,11 @@ impl Survey {
         let planned = kernels.into_iter().zip(plans).map(|(kernel, plan)| SurveyedKernel { plan, ..kernel });
         survey.kernels = planned.collect();
         survey
+    }
+
+    /// What the third-party modules that were read are signed with.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.modules.values().filter_map(inventory::signature_of)
     }
 
     /// Could something not be read, so that not all is known?

@@ -50,18 +50,20 @@ pub struct Standing {
     pub detail: Option<String>,
     /// Something is to be done, by kmp or by people. Not where another build of the driver serves the kernel.
     pub is_fault: bool,
+    /// It is where it should be, but the kernel refuses it for the key that signed it, until that is enrolled.
+    pub lacks_key: bool,
 }
 
 impl Standing {
     /// Does the kernel have the KMP, or should it?
     pub fn is_wanted(&self) -> bool {
-        self.place == Place::Own || matches!(self.state, State::Linked | State::Unlinked)
+        self.place == Place::Own || self.lacks_key || matches!(self.state, State::Linked | State::Unlinked)
     }
 
     /// Is it linked though it should not be?
     pub fn is_linked_wrongly(&self) -> bool {
         let has_links = matches!(self.place, Place::Links | Place::SomeLinks);
-        has_links && !matches!(self.state, State::Linked | State::Unlinked | State::Unread)
+        has_links && !self.lacks_key && !matches!(self.state, State::Linked | State::Unlinked | State::Unread)
     }
 }
 
@@ -104,12 +106,16 @@ impl Survey {
             _ => Place::SomeLinks,
         };
         let why = || Some(first_reason(kmp, verdicts));
+        let untrusted = verdicts.iter().find_map(Verdict::untrusted).map(|reason| reason.detail.clone());
+        let is_there = matches!(decision, Decision::Native | Decision::Link) && place != Place::Nowhere;
+        let lacks_key = untrusted.is_some() && is_there && verdicts.iter().all(Verdict::fits);
         let (state, detail, is_fault) = match decision {
             Decision::OtherFlavour => return None,
             Decision::Native if verdicts.iter().any(Verdict::is_unknown) => (State::Unread, why(), true),
             Decision::Native if !verdicts.iter().all(Verdict::fits) => {
                 (State::of_unfit(verdicts), why(), true)
             }
+            Decision::Native | Decision::Link if lacks_key => (State::Refused, untrusted, true),
             Decision::Native => (State::Native, None, false),
             Decision::Unknown => (State::Unread, why(), true),
             Decision::Link if place == Place::Links => (State::Linked, None, false),
@@ -125,7 +131,7 @@ impl Survey {
             Decision::Declined(why) => (State::Declined, Some(why.clone()), links > 0),
             Decision::DoesNotFit => (State::of_unfit(verdicts), why(), !is_minor || links > 0),
         };
-        Some(Standing { state, place, detail, is_fault })
+        Some(Standing { state, place, detail, is_fault, lacks_key })
     }
 
     /// The third-party modules of a kernel's own that no package owns, with the verdict on each.

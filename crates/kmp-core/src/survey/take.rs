@@ -46,7 +46,8 @@ impl Survey {
         loader.load_modules(modules.into_iter().map(|m| m.path.clone()).collect::<Vec<_>>(), &owner);
         inventory.look_into(root, &|path| loader.module(path).map(|m| &**m));
         let releases: Vec<&Release> = selected.iter().map(|i| &inventory.releases[*i]).collect();
-        let kernels = loader.load_kernels(&releases);
+        let mut kernels = loader.load_kernels(&releases);
+        loader.load_keys(&releases, &mut kernels, &selection.signatures);
         let names: HashSet<&str> = inventory.kmps.iter().flat_map(|k| &k.modules).map(|m| &*m.name).collect();
         let (mut surveyed, mut more) = (Vec::with_capacity(releases.len()), Vec::new());
         for ((release, loaded), index) in releases.iter().zip(kernels).zip(&selected) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A package as a repository lists it.
 
+pub(crate) mod kept;
+
 use rpm_meta::{Dependency, Evr};
 
 use super::{Checksum, Error, Location};

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use kmp_core::guard::{
     self, Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight,
 };
+use kmp_core::last_update::Advisory;
 use kmp_core::root::Root;
 use kmp_core::survey::Survey;
 use librpm_rt::Librpm;
@@ -15,7 +16,7 @@ use super::installed::Installed;
 use super::offers::{Offer, Offers, Unit};
 use super::package::{build, kernel, modules, only_for};
 use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
-use crate::rpmmd::Role;
+use crate::rpmmd::{self, Role};
 
 /// What is judged, and by what.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
@@ -84,6 +85,7 @@ impl Judge<'_> {
                     .iter()
                     .filter_map(|d| self.driver(&judged, outlook, d, &[]))
                     .collect(),
+                advisories: Vec::new(),
             })
         });
         lines.collect()
@@ -146,7 +148,22 @@ impl Judge<'_> {
             reason,
             packages: unit.packages.clone(),
             drivers,
+            advisories: self.advisories(unit),
         }
+    }
+
+    /// The security advisories that bring this kernel, or an older one that is newer than what is installed.
+    fn advisories(&self, unit: &Unit<'_>) -> Vec<Advisory> {
+        let package = &unit.main.package;
+        let Some(line) = self.installed.line(package.name()) else { return Vec::new() };
+        let (arch, evr) = (package.arch(), package.evr());
+        let all = self.offers.advisories.iter();
+        let brought = all.filter(|advisory| advisory.is_between(&line.name, arch, &line.newest, &evr));
+        let own = |advisory: &rpmmd::Advisory| {
+            let rpmmd::Advisory { id, severity, cves, .. } = advisory.clone();
+            Advisory { id, severity, cves }
+        };
+        brought.map(own).collect()
     }
 
     /// Builds that supply one of these installed drivers, or what such a build needs.

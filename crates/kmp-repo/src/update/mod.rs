@@ -15,6 +15,8 @@ mod pushed;
 mod rules;
 mod settle;
 
+use kmp_core::last_update::Advisory;
+
 pub use installed::{Installed, Line};
 pub use judge::Judge;
 pub use locks::locks;
@@ -110,6 +112,8 @@ pub struct KernelFate {
     pub packages: Vec<String>,
     /// The drivers in use.
     pub drivers: Vec<DriverFate>,
+    /// The security advisories that it brings; of one that is held back those that no other kernel brings which may come.
+    pub advisories: Vec<Advisory>,
 }
 
 /// A driver in such a kernel.

@@ -7,9 +7,10 @@ use kmp_core::root::Root;
 
 use super::installed::Installed;
 use super::package::{modules, release_of};
+use crate::kept::{Cache, Writer};
 use crate::offer::{self, CONCERNED, Concern};
 use crate::repository::{MetadataDir, RepositoryError};
-use crate::rpmmd::{Listed, Role};
+use crate::rpmmd::{Advisory, Listed, Repomd, Role};
 
 /// A repository to be read.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Offers {
     pub kernels: Vec<Offer>,
     /// Builds of drivers that are installed, and what exports symbols for them. The newest first.
     pub drivers: Vec<Offer>,
+    /// Security advisories that bring newer kernels of the lines that are installed.
+    pub advisories: Vec<Advisory>,
     /// Packages that were built with kernels: source and name-\[epoch:\]version-release.arch.
     beside: Vec<(String, String)>,
     /// Repositories that could not be read.
@@ -50,22 +53,26 @@ pub struct Offers {
 const MOST: usize = 20_000;
 
 impl Offers {
-    /// Reads repositories. One that cannot be read is left out, with a line about it.
-    pub fn read(mut sources: Vec<Source<'_>>, installed: &Installed) -> Self {
+    /// Reads repositories, or what is kept of them. One that cannot be read is left out, with a line about it.
+    pub fn read(mut sources: Vec<Source<'_>>, installed: &Installed, cache: &Cache<'_>) -> Self {
         sources.sort_by_key(|source| source.priority);
         let mut offers = Self::default();
         for source in &sources {
             // What a list said counts once its checksum agreed.
             let mut own = Self::default();
-            match own.read_one(source, installed) {
+            match own.read_one(source, installed, cache) {
                 Ok(()) => {
                     offers.kernels.append(&mut own.kernels);
                     offers.drivers.append(&mut own.drivers);
                     offers.beside.append(&mut own.beside);
+                    offers.advisories.append(&mut own.advisories);
                 }
                 Err(e) => offers.problems.push(format!("repository {} is left out: {e}", source.id)),
             }
         }
+        cache.forget_others();
+        offers.advisories.sort_by(|a, b| a.id.cmp(&b.id));
+        offers.advisories.dedup();
         for list in [&mut offers.kernels, &mut offers.drivers] {
             // Stable: of the same package that of the repository with the better priority comes first.
             list.sort_by(|a, b| {
@@ -82,18 +89,54 @@ impl Offers {
         offers
     }
 
-    fn read_one(&mut self, source: &Source<'_>, installed: &Installed) -> Result<(), RepositoryError> {
+    fn read_one(
+        &mut self,
+        source: &Source<'_>,
+        installed: &Installed,
+        cache: &Cache<'_>,
+    ) -> Result<(), RepositoryError> {
         let dir = MetadataDir::new(source.root, &source.dir);
-        let repomd = dir.repomd()?;
-        dir.packages(&repomd, &CONCERNED, &mut |package| {
-            if self.kernels.len() + self.drivers.len() + self.beside.len() < MOST {
+        let (repomd, key) = dir.summed_repomd()?;
+        let mut advisories = Vec::new();
+        let kept =
+            cache.load(&key, &mut |package| self.take(package, &source.id, installed), &mut |advisory| {
+                advisories.push(advisory)
+            });
+        if kept.is_none() {
+            *self = Self::default();
+            let mut writer = Writer::default();
+            dir.packages(&repomd, &CONCERNED, &mut |package| {
                 self.take(package, &source.id, installed);
-            }
-        })
+                writer.package(package);
+            })?;
+            advisories = match of_kernels(&dir, &repomd) {
+                Ok(advisories) => {
+                    advisories.iter().for_each(|advisory| writer.advisory(advisory));
+                    cache.keep(&key, writer);
+                    advisories
+                }
+                Err(e) => {
+                    // All is judged without it.
+                    let what = "which security updates a held kernel keeps back is not known";
+                    log::warn!("repository {}: {e}; {what}", source.id);
+                    Vec::new()
+                }
+            };
+        }
+        self.advisories = advisories;
+        self.advisories.retain(|advisory| {
+            let is_newer = |(name, evr, _): &(String, String, String)| {
+                let newest = installed.line(name).map(|line| &line.newest);
+                newest.is_some_and(|newest| rpm_meta::Evr::parse(evr).compare(newest).is_gt())
+            };
+            advisory.kernels.iter().any(is_newer)
+        });
+        Ok(())
     }
 
     fn take(&mut self, package: &Listed, repository: &str, installed: &Installed) {
-        if matches!(package.arch(), "src" | "nosrc") {
+        let is_full = self.kernels.len() + self.drivers.len() + self.beside.len() >= MOST;
+        if is_full || matches!(package.arch(), "src" | "nosrc") {
             return;
         }
         let offer = || {
@@ -152,6 +195,20 @@ impl Offers {
             })
             .collect()
     }
+}
+
+/// The most advisories that are kept of one repository.
+const MOST_ADVISORIES: usize = 5000;
+
+/// The security advisories about kernels that a repository has.
+fn of_kernels(dir: &MetadataDir<'_>, repomd: &Repomd) -> Result<Vec<Advisory>, RepositoryError> {
+    let mut found = Vec::new();
+    dir.advisories(repomd, &mut |advisory| {
+        if found.len() < MOST_ADVISORIES {
+            found.push(advisory);
+        }
+    })?;
+    Ok(found)
 }
 
 /// Has it a driver that is installed?

@@ -3,7 +3,7 @@
 //! one say. Pure.
 
 use kmp_core::config::{Config, Missing};
-use kmp_core::last_update::{self, LastUpdate};
+use kmp_core::last_update::{self, Advisory, LastUpdate};
 
 use super::{DriverFate, KernelFate, KernelVerdict, Update};
 
@@ -27,9 +27,21 @@ pub fn settle(update: &mut Update, last: Option<&LastUpdate>, config: &Config, n
             kernel.held_since = Some(since);
             decide(kernel, is_released, config, (now - since) / DAY);
         }
-        kept.kernels.push(remembered(kernel));
     }
+    leave_what_comes(update);
+    let coming = update.kernels.iter().filter(|k| k.verdict != KernelVerdict::Installed);
+    kept.kernels.extend(coming.map(remembered));
     kept
+}
+
+/// What another kernel brings that may come, one that is held does not keep back.
+fn leave_what_comes(update: &mut Update) {
+    let come: Vec<(String, Vec<Advisory>)> =
+        update.next().map(|kernel| (kernel.line.clone(), kernel.advisories.clone())).collect();
+    for held in update.kernels.iter_mut().filter(|k| k.verdict == KernelVerdict::Held) {
+        let coming = come.iter().filter(|(line, _)| *line == held.line);
+        coming.for_each(|(_, brought)| held.advisories.retain(|advisory| !brought.contains(advisory)));
+    }
 }
 
 /// One that is held, for so many days.
@@ -81,6 +93,11 @@ fn remembered(kernel: &KernelFate) -> last_update::Kernel {
         is_let: kernel.is_let,
         reason: kernel.reason.clone(),
         drivers: kernel.drivers.iter().map(driver).collect(),
+        advisories: if kernel.verdict == KernelVerdict::Held {
+            kernel.advisories.clone()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -115,6 +132,7 @@ pub(super) mod tests {
             reason: String::new(),
             packages: Vec::new(),
             drivers: vec![driver],
+            advisories: Vec::new(),
         };
         Update { kernels: vec![kernel], problems: Vec::new() }
     }
@@ -141,6 +159,22 @@ pub(super) mod tests {
             // It stays so.
             assert_eq!(kept.kernels[0].held_since, Some(100));
         }
+    }
+
+    #[test]
+    fn a_held_kernel_keeps_back_what_no_other_brings_that_comes() {
+        let advisory = |id: &str| Advisory { id: id.into(), ..Advisory::default() };
+        let mut update = held();
+        update.kernels[0].advisories = vec![advisory("A-1"), advisory("A-2")];
+        let mut comes = update.kernels[0].clone();
+        (comes.verdict, comes.advisories) = (KernelVerdict::Comes, vec![advisory("A-1")]);
+        comes.package.nevra = "kernel-default-6-1.x86_64".into();
+        let alone = settle(&mut update.clone(), None, &Config::default(), 5);
+        assert_eq!(alone.kernels[0].advisories.len(), 2);
+        update.kernels.push(comes);
+        let kept = settle(&mut update, None, &Config::default(), 5);
+        assert_eq!(kept.kernels[0].advisories, [advisory("A-2")]);
+        assert!(kept.kernels[1].advisories.is_empty() && update.kernels[1].advisories.len() == 1);
     }
 
     #[test]

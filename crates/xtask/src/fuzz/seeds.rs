@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What the fuzzer begins with: a few sound inputs for each target, made by the testkit and by the tools that make real ones.
 
+mod repositories;
+
 use kmp_core::index;
 use std::fs;
 use std::io::Write as _;
@@ -24,20 +26,6 @@ const KMP_CONF: &[&str] = &[
     "# settings\non-lost-driver = abort\nprotect = loaded\ndialect = suse\n\n[nvidia-*]\non-lost-driver = warn\n",
     "protect = foo-kmp-*, bar\n[x\n;c\nnonsense\n",
 ];
-const PRIMARY: &[&str] = &[
-    "<metadata xmlns:rpm=\"r\" packages=\"1\"><package type=\"rpm\"><name>nic-kmp-default</name>\
-    <arch>x86_64</arch><version epoch=\"1\" ver=\"1.0_k6.4.0_1\" rel=\"1.1\"/><checksum type=\"sha256\" pkgid=\"YES\">00ff\
-    </checksum><size package=\"9\"/><location href=\"x86_64/nic.rpm\"/><format><rpm:vendor>A &amp; B</rpm:vendor>\
-    <rpm:sourcerpm>nic.src.rpm</rpm:sourcerpm><rpm:header-range start=\"4504\" end=\"9000\"/><rpm:provides>\
-    <rpm:entry name=\"kmod(nic.ko)\"/></rpm:provides><rpm:requires><rpm:entry name=\"ksym(default:foo)\" flags=\"EQ\" \
-    epoch=\"0\" ver=\"aaaa\"/></rpm:requires><rpm:supplements><rpm:entry name='modalias(kernel-default:pci:v*)'/>\
-    </rpm:supplements></format></package></metadata>",
-];
-const REPO_FILE: &[&str] =
-    &["# x\n[a]\nname=A # b\nbaseurl=http://x/#y\n  http://z\nenabled=1\npriority = 50\n[b]\nx\n"];
-const REPOMD: &[&str] = &["<repomd><revision>1</revision><data type=\"primary\"><checksum type=\"sha256\">\
-    0000000000000000000000000000000000000000000000000000000000000005</checksum><location href=\"repodata/primary.xml.zst\"/>\
-    <size>10</size><open-size>20</open-size></data></repomd>"];
 const OS_RELEASE: &[&str] =
     &["NAME=\"openSUSE Tumbleweed\"\nID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", "ID=fedora\n"];
 const MODULES_DEP: &[&str] = &[
@@ -147,9 +135,6 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "module" => modules(),
         "modules_dep" => texts(MODULES_DEP),
         "os_release" => texts(OS_RELEASE),
-        "primary" => texts(PRIMARY),
-        "repo_file" => texts(REPO_FILE),
-        "repomd" => texts(REPOMD),
         "rpm_header" => packages(),
         "signature" => signed(),
         "squashfs" => ["gzip", "xz", "zstd", "lz4", "lzo"].map(squashfs).into(),
@@ -162,7 +147,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "unified_image" => vec![unified(&archive("newc")), unified(&pipe("gzip", &archive("newc")))],
         "xz" => packed(&["xz -0", "xz --check=crc32", "xz --check=sha256 --x86 --lzma2"]),
         "zstd" => packed(&["zstd -3", "zstd -1 --no-check", "zstd -19 --long=20"]),
-        _ => Vec::new(),
+        other => repositories::of(other),
     }
 }
 

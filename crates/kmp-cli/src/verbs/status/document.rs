@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::chosen::Chosen;
 use super::drivers::{Loose, Shown, Standings};
 use super::machine::Machine;
+use crate::output::advisory::{Advisory, advisories};
 use crate::output::{json, when};
 
 /// What `kmp status --json` prints.
@@ -37,6 +38,8 @@ struct Held {
     since: Option<String>,
     /// Why, in words.
     reason: String,
+    /// The security advisories that it keeps back.
+    advisories: Vec<Advisory>,
 }
 
 #[derive(Serialize)]
@@ -44,6 +47,8 @@ struct Held {
 struct Kernel {
     /// The kernel's release.
     release: String,
+    /// Why it takes only modules that are signed with a key which it knows, in words. Null: nothing says that it does.
+    signatures_enforced: Option<String>,
     /// The KMPs that are for it.
     kmps: Vec<Kmp>,
     /// Its third-party modules that no package owns.
@@ -83,6 +88,8 @@ struct Kmp {
     reasons: Vec<json::Reason>,
     /// What it does to others.
     warnings: Vec<json::Warning>,
+    /// Does the kernel know the key that signed its modules? That of which the least is known. Null: none is signed.
+    key: Option<json::Key>,
 }
 
 /// The document of the values that the table is made of.
@@ -114,6 +121,7 @@ pub fn document(
                 detail: standing.detail.clone(),
                 reasons: verdicts.iter().flat_map(json::reasons).collect(),
                 warnings: warnings.flat_map(json::warnings).collect(),
+                key: super::machine::least_known(verdicts).map(json::Key::from),
             })
         };
         let module = |module: &Loose<'_>| json::Module {
@@ -124,9 +132,11 @@ pub fn document(
             fits: module.verdict.loads(),
             reasons: json::reasons(module.verdict),
             warnings: json::warnings(module.verdict),
+            key: module.verdict.key.as_ref().map(json::Key::from),
         };
         kernels.push(Kernel {
             release: kernel.kernel.release.clone(),
+            signatures_enforced: super::machine::enforced(&kernel.kernel),
             kmps: standings.each().filter(|(kmp, _)| chosen.has(*kmp)).filter_map(of_kmp).collect(),
             unpackaged: loose.iter().map(module).collect(),
             apart: json::apart(&survey.inventory.apart, &kernel.kernel.release),
@@ -136,6 +146,7 @@ pub fn document(
         package: kernel.package.clone(),
         since: kernel.held_since.map(when::exact),
         reason: kernel.reason.clone(),
+        advisories: advisories(&kernel.advisories),
     });
     Status { version: json::VERSION, kernels, held: held.collect(), machine }
 }

@@ -70,7 +70,11 @@ fn notes(verdicts: &[Verdict]) -> Vec<String> {
         let names: Vec<String> = broken.iter().map(|name| printable(name.as_ref())).collect();
         format!("breaks: {} (in-tree; no longer loads beside it)", names.join(", "))
     });
-    let others = warnings().filter(|w| !matches!(w, Warning::Breaks { .. })).map(ToString::to_string);
+    let others = verdicts
+        .iter()
+        .flat_map(Verdict::notes)
+        .filter(|w| !matches!(w, Warning::Breaks { .. }))
+        .map(ToString::to_string);
     breaks.into_iter().chain(others.map(|text| printable(text.as_ref()))).collect()
 }
 
@@ -162,8 +166,11 @@ pub fn ways_out(kmps: &List<KmpId, InstalledKmp>, faults: &[Fault<'_>], dialect:
     let by_sync = |standing: &Standing| standing.state == State::Unlinked || standing.is_linked_wrongly();
     let sync = faults.iter().any(|fault| by_sync(&fault.shown.standing));
     let names = |wanted: &[State]| -> Vec<&str> {
-        let of_state =
-            faults.iter().filter(|f| f.shown.standing.is_fault && wanted.contains(&f.shown.standing.state));
+        let of_state = faults.iter().filter(|f| {
+            f.shown.standing.is_fault
+                && !f.shown.standing.lacks_key
+                && wanted.contains(&f.shown.standing.state)
+        });
         let shipped = of_state.map(|f| &kmps[f.kmp]).filter(|k| k.is_packaged() && k.kind == Kind::Shipped);
         let names: BTreeSet<&str> = shipped.map(|kmp| kmp.package.name.as_str()).collect();
         names.into_iter().collect()

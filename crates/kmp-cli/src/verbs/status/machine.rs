@@ -3,8 +3,11 @@
 
 use std::path::Path;
 
+use kmp_core::abi::signature::KeyTrust;
+use kmp_core::abi::{Kernel, Verdict};
 use kmp_core::history::{Entry, last};
 use kmp_core::initrd::boot::boots_next;
+use kmp_core::printable;
 use kmp_core::survey::Survey;
 use serde::Serialize;
 
@@ -34,6 +37,43 @@ pub struct Machine {
     pub librpm: Option<String>,
     /// The last run that changed something, or failed (`kmp history`). Null: there was none yet.
     pub last_run: Option<LastRun>,
+}
+
+/// Why a kernel takes signed modules only, as far as is known that it does.
+pub fn enforced(kernel: &Kernel) -> Option<String> {
+    let by_build =
+        kernel.config.signatures_enforced.then(|| "it was built so (CONFIG_MODULE_SIG_FORCE)".into());
+    by_build.or_else(|| kernel.signing.enforced.map(|why| why.to_string()))
+}
+
+/// Of the keys that signed the modules of a driver, the one of which the kernel knows least.
+pub fn least_known(verdicts: &[Verdict]) -> Option<&KeyTrust> {
+    let rank = |key: &&KeyTrust| match key {
+        KeyTrust::Trusted(_) => 3,
+        KeyTrust::Unknown(_) => 2,
+        KeyTrust::AfterEnrolment => 1,
+        KeyTrust::NotTrusted(_) => 0,
+    };
+    verdicts.iter().filter_map(|verdict| verdict.key.as_ref()).min_by_key(rank)
+}
+
+/// For people: who knows the keys of which drivers.
+pub fn keys(survey: &Survey) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for kernel in &survey.kernels {
+        let release = &kernel.kernel.release;
+        lines.push(match enforced(&kernel.kernel) {
+            Some(why) => format!("{release} takes only modules signed with a key that it knows: {why}"),
+            None => format!("{release} takes modules whoever signed them, as far as is known"),
+        });
+        for (id, kmp) in survey.inventory.kmps.each() {
+            if let Some(key) = least_known(&kernel.plan.verdicts[id]) {
+                let key = printable(format!("{}: {key}", key.word()).as_ref());
+                lines.push(format!("  {}: {key}", kmp.package.nvr()));
+            }
+        }
+    }
+    lines
 }
 
 /// The last run in the history.

@@ -4,6 +4,7 @@
 use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
 use serde::Serialize;
 
+use crate::output::advisory::{Advisory, advisories};
 use crate::output::{json, when};
 
 /// Of this form. It changes when a field changes its meaning or goes.
@@ -55,6 +56,8 @@ struct Kernel {
     packages: Vec<String>,
     /// The drivers in use.
     drivers: Vec<Driver>,
+    /// The security advisories that it brings; of one that is held back those that it keeps back, which no other kernel brings.
+    advisories: Vec<Advisory>,
 }
 
 /// A driver in a kernel.
@@ -118,6 +121,7 @@ fn kernel(kernel: &KernelFate) -> Kernel {
         held_since: kernel.held_since.map(when::exact),
         packages: kernel.packages.clone(),
         drivers: kernel.drivers.iter().map(driver).collect(),
+        advisories: advisories(&kernel.advisories),
     }
 }
 

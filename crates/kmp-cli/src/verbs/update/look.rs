@@ -12,6 +12,7 @@ use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
+use kmp_repo::kept::Cache;
 use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
 use rpm_meta::Evr;
 
@@ -25,6 +26,8 @@ pub struct Asked<'a> {
     pub kernel: Option<&'a str>,
     /// These directories, and not the package manager's repositories.
     pub repositories: &'a [String],
+    /// Is what is read kept for the next time?
+    pub keeps: bool,
 }
 
 /// What was found.
@@ -62,7 +65,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let dialect = survey.inventory.conventions.dialect;
     let given = sources::given(asked.repositories)?;
     let listed = sources::sources(root, dialect, &given);
-    let mut offers = Offers::read(listed.sources, &installed);
+    let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
     offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
     let nothing_boots = inventory::nothing_boots_here(root, &mut problems);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp update` for people: a verdict, a line for each driver of each kernel that may come, and what the next update does.
 
+use kmp_core::last_update::kept_back;
+use kmp_core::printable;
 use kmp_repo::update::{DriverFate, KernelFate, KernelVerdict, Update};
 
 use crate::output::terminal::{Colour, Page};
@@ -28,6 +30,11 @@ fn draw(page: &mut Page, found: &Update, is_done: bool) {
         page.line(format!("{}: {}", page.paint(Colour::Bold, heading), page.paint(colour, word)));
         for driver in &kernel.drivers {
             page.wrapped_behind(2, 2, &line(driver));
+        }
+        if kernel.verdict == KernelVerdict::Held
+            && let Some(line) = kept_back(&kernel.advisories)
+        {
+            page.wrapped_behind(2, 2, &printable(line.as_ref()));
         }
         if kernel.is_let {
             page.wrapped_behind(2, 2, &format!("it comes all the same, {}", kernel.reason));

@@ -9,6 +9,7 @@ use kmp_core::dialect::Dialect;
 use kmp_core::history;
 use kmp_core::last_update;
 use kmp_core::root::Root;
+use kmp_repo::kept::Cache;
 use kmp_repo::update::{Update, locks, without_installed};
 use rpm_meta::vercmp;
 
@@ -60,6 +61,8 @@ pub fn clear(context: &Context) -> Result<(), String> {
         apply::replace(&context.root, Path::new(path), None)
             .map_err(|e| format!("{path} cannot be removed: {e}"))?;
     }
+    Cache::clear(&context.root)
+        .map_err(|e| format!("what is kept of repositories cannot be removed: {e}"))?;
     lock(&context.root, &Update::default()).map_err(|e| format!("{LOCKS} cannot be written: {e}"))
 }
 

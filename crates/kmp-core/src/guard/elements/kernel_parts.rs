@@ -8,8 +8,11 @@ use std::path::Path;
 
 use super::{Elements, Parts};
 use crate::abi::name::module_name;
-use crate::abi::{KernelConfig, Traits, builtin_names};
-use crate::inventory::{MachinePolicy, ModulesDirs, SAMPLES, parse_module};
+use crate::abi::signature::Signature;
+use crate::abi::{Kernel, KernelConfig, SymbolTable, Traits, builtin_names};
+use crate::inventory::{
+    MachinePolicy, ModulesDirs, SAMPLES, in_image, parse_module, signature_of, undecided,
+};
 use crate::root::Root;
 use crate::tree::{self, CONFIG, IN_TREE, MODULES_BUILTIN};
 use crate::unpack::MODULE_LIMIT;
@@ -43,6 +46,14 @@ fn part(dirs: &ModulesDirs, release: &str, path: &Path) -> Option<Part> {
     }
 }
 
+fn is_image(dirs: &ModulesDirs, release: &str, path: &Path) -> bool {
+    let below = dirs.canonical(path).and_then(|path| dirs.split(&path)).filter(|(of, _)| of == release);
+    tree::IMAGES.iter().any(|name| match &below {
+        Some((_, below)) => below == Path::new(name),
+        None => tree::places(Path::new(""), release, name).iter().any(|place| place == path),
+    })
+}
+
 impl Parts {
     fn lacks(&self, part: Part, with_builtin: bool) -> bool {
         match part {
@@ -54,6 +65,34 @@ impl Parts {
 }
 
 impl Elements {
+    /// What the modules that come are signed with.
+    pub fn signatures(&self) -> Vec<Signature> {
+        let modules = self.kmps.iter().flat_map(|kmp| &kmp.modules);
+        modules.filter_map(|module| signature_of(&module.module)).cloned().collect()
+    }
+
+    /// Reads which keys are in the images of the kernels that come and take signed modules only, where one of these signatures is by
+    /// a key that is not known to be among them. [`read_kernels`](Self::read_kernels) comes before. To get to an image may take seconds.
+    pub(crate) fn read_keys(&mut self, signatures: &[Signature]) {
+        let Self { dirs, kernels, kernel_files, policy, .. } = self;
+        for (release, file) in kernel_files {
+            let Some(parts) = kernels.get_mut(release).filter(|parts| parts.keys.is_none()) else { continue };
+            let (config, traits) = (parts.config.unwrap_or_default(), parts.traits.clone());
+            let symbols = Kernel::of_symbols(release.clone(), SymbolTable::unknown());
+            let mut kernel = Kernel { config, traits, ..symbols };
+            policy.complete(&mut kernel);
+            let Some(own) = undecided(&kernel, signatures) else { continue };
+            let result =
+                file.read_files(&|path| is_image(dirs, release, path), MODULE_LIMIT, &mut |_, bytes| {
+                    parts.keys = in_image(&bytes, own);
+                    if parts.keys.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+            if let Err(e) = result {
+                log::info!("{e}");
+            }
+        }
+    }
+
     /// Is there a driver among what comes?
     pub fn has_kmps(&self) -> bool {
         !self.kmps.is_empty()

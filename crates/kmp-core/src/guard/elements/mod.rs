@@ -18,6 +18,7 @@ use rpm_meta::Dependency;
 use super::incoming::Asked;
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
+use crate::abi::signature::Certificate;
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
@@ -58,6 +59,8 @@ struct Parts {
     config: Option<KernelConfig>,
     traits: Traits,
     builtin: Option<HashSet<Box<str>>>,
+    /// The certificates in its image.
+    keys: Option<Arc<[Certificate]>>,
     in_tree: HashSet<Box<str>>,
     packages: BTreeSet<String>,
     is_whole: bool,
@@ -342,9 +345,10 @@ impl Elements {
             let config = parts.config.unwrap_or_default();
             // For the guard what is built in is no loss, and looked at where one is feared (`in_tree.rs`).
             let builtin = parts.builtin.unwrap_or_default();
-            let Parts { in_tree, packages, is_whole, traits, file, .. } = parts;
+            let Parts { in_tree, packages, is_whole, traits, file, keys, .. } = parts;
             let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
             self.policy.complete(&mut kernel);
+            kernel.signing.keys.image = keys;
             IncomingKernel { kernel, in_tree, packages, is_whole, file }
         });
         Transaction {

@@ -11,6 +11,8 @@ mod words;
 mod world;
 
 use super::*;
+use crate::abi::Enforced;
+use crate::abi::signature::Keys;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use world::{Coming, FOO, Made, NEW, OLD, World, kmod, kmp, lost, world};
@@ -49,6 +51,24 @@ fn a_new_kernel_loses_a_driver_unless_its_kmp_comes_with_it() {
         t.comes(&kmp("foo", "2", NEW, 9));
     });
     assert_eq!(built_for_another, [format!("{FOO} {NEW} crc")]);
+}
+
+/// The modules of this world are signed. What is not known to be missing is not lost.
+#[test]
+fn a_kernel_loses_a_driver_whose_key_it_is_known_not_to_have() {
+    let world = world(&[(OLD, 7)], &[kmp("foo", "1", OLD, 7)]);
+    let of_keys = |is_machine_complete: bool| {
+        lost(&world, None, |t| {
+            t.comes(&Made::kernel(NEW, 7));
+            t.kernels(|kernel| {
+                kernel.config.signatures = true;
+                kernel.signing.enforced = Some(Enforced::SecureBoot);
+                kernel.signing.keys = Keys { image: Some([].into()), is_machine_complete, ..Keys::default() };
+            });
+        })
+    };
+    assert!(of_keys(false).is_empty());
+    assert_eq!(of_keys(true), [format!("{FOO} {NEW} signature")]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use testkit::KernelBuilder;
 
 use super::said;
+use crate::abi::Kernel;
 use crate::config::{Config, Wish};
 use crate::dialect::Dialect;
 use crate::guard::*;
@@ -127,6 +128,11 @@ impl Coming<'_> {
         }
     }
 
+    /// Changes the kernels that come.
+    pub(super) fn kernels(&mut self, change: impl Fn(&mut Kernel)) {
+        self.transaction.kernels.iter_mut().for_each(|incoming| change(&mut incoming.kernel));
+    }
+
     /// All installed packages of that name.
     pub(super) fn goes(&mut self, name: &str, removal: Removal) {
         for (instance, made) in (1..).zip(&self.world.installed) {
@@ -149,6 +155,7 @@ impl Coming<'_> {
 
 fn module(krel: &str, crc: u32) -> LoadedModule {
     let module = builder(krel, crc).driver("foo").need("printk", 1).need("changing", crc);
+    let module = module.signature(*include_bytes!("../../../../kmod-abi/src/testdata/by-issuer.p7"));
     Arc::new(Ok(made::parse(&module)))
 }
 

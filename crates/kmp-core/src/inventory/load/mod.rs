@@ -3,6 +3,7 @@
 
 mod in_tree;
 mod kernel;
+mod keys;
 mod module;
 mod users;
 

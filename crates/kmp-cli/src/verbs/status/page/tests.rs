@@ -9,7 +9,7 @@ const KERNELS: [&str; 3] =
     ["6.4.0-150600.23.22-default", "6.4.0-150600.23.25-default", "6.4.0-150600.23.30-default"];
 
 const fn standing(state: State, is_fault: bool) -> Standing {
-    Standing { state, place: Place::Nowhere, detail: None, is_fault }
+    Standing { state, place: Place::Nowhere, detail: None, is_fault, lacks_key: false }
 }
 
 static NATIVE: Standing = standing(State::Native, false);
