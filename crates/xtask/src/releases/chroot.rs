@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use testkit::packages::{Family, NEEDS, Use};
+use testkit::packages::{BESIDE_ZYPPER, Family, NEEDS, Use};
 
 use super::root::{Root, Seen};
 use super::{Release, inside};
@@ -125,15 +125,12 @@ impl Chroot {
 pub const GIT: &[(&str, &str)] =
     &[("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "safe.directory"), ("GIT_CONFIG_VALUE_0", "*")];
 
-/// What zypper only recommends, as packages of their own since Debian 13.
-const RECOMMENDED: &[&str] = &["libzypp-bin", "libzypp-config"];
-
 /// What a machine needs to run the tests and to build kmp's packages, in one line.
 fn packages() -> String {
     let uses = [Use::Demo, Use::Test, Use::Rpm];
     let needs = NEEDS.iter().filter(|need| uses.contains(&need.of));
     let mut names: Vec<&str> = needs.flat_map(|need| need.packages(Family::Apt).split_whitespace()).collect();
-    names.extend(RECOMMENDED);
+    names.extend(BESIDE_ZYPPER);
     names.sort_unstable();
     names.dedup();
     names.join(" ")
