@@ -43,6 +43,7 @@ mod rebuild_list;
 mod redhat;
 mod registry;
 mod replaced;
+mod reports;
 mod schemas;
 mod screens;
 mod scriptlets;

@@ -149,6 +149,13 @@ fn providers_are_sent_one_message_until_a_new_build_fits() {
     // A build that fits, found in a repository, and the other package is given up.
     root.write("repo/a/cam.rpm", std::fs::read(file(3)).unwrap());
     root.write("repo/cam-old.rpm", std::fs::read(file(0)).unwrap());
+    // What its list of packages does not name is not there.
+    root.write("listed/cam.rpm", std::fs::read(file(0)).unwrap());
+    run(Command::new("createrepo_c").arg("--quiet").arg(root.join("listed"))).expect_success();
+    root.write("listed/cam-new.rpm", std::fs::read(file(3)).unwrap());
+    let listed = path(&root, "listed");
+    let output = ends(&root, &["registry", "refresh", "--registry", &registry, "--repo", &listed], 0);
+    assert_eq!(output.stdout, "", "{output}");
     let repo = path(&root, "repo");
     let output = ends(&root, &["registry", "refresh", "--registry", &registry, "--repo", &repo], 0);
     assert!(
@@ -165,6 +172,44 @@ fn providers_are_sent_one_message_until_a_new_build_fits() {
     assert!(mail.contains("In-Reply-To: <acme.6.4.0-25@") && mail.contains("nothing more to do"), "{mail}");
     let report = json(&root, &check);
     assert_eq!(report["items"][0]["state"], "fits", "{report}");
+}
+
+/// Of two builds the one with the higher epoch is the newer, and the epoch is part of what is registered.
+#[test]
+fn a_repository_with_a_list_of_packages_and_epochs() {
+    let root = TestRoot::new();
+    let registry = path(&root, "registry");
+    let with = |version: &str, epoch: u32| {
+        let module = driver("cam", &[("printk", 1)]).build();
+        PackageBuilder::kmp("cam", "default", version, OLD, [("cam.ko", module)]).epoch(epoch)
+    };
+    let packages = PackageBuilder::build_all(&[with("2", 1), with("1", 2)]);
+    let add = ["registry", "add", "--registry", &registry, "--provider", "acme", "--contact", "a@b.example"];
+    ends(&root, &[&add[..], &[packages[0].path().to_str().unwrap()]].concat(), 0);
+    for (at, package) in packages.iter().enumerate() {
+        root.write(format!("repo/x/{at}.rpm"), std::fs::read(package.path()).unwrap());
+    }
+    run(Command::new("createrepo_c").arg("--quiet").arg(root.join("repo"))).expect_success();
+    let repo = path(&root, "repo");
+    let output = ends(&root, &["registry", "refresh", "--registry", &registry, "--repo", &repo], 0);
+    assert!(output.stdout.contains("cam-kmp-default-2:1_k"), "{output}");
+    assert!(output.stdout.contains("before cam-kmp-default-1:2_k"), "{output}");
+    let text = std::fs::read_to_string(root.join("registry/acme/cam-kmp-default.toml")).unwrap();
+    assert!(text.contains("arch = \"x86_64\"") && text.contains(&format!("vermagic = \"{OLD} ")), "{text}");
+    // An installed kernel of other flags, of which its modules say so.
+    let other = testkit::KernelBuilder::new(OTHER)
+        .export("printk", 1)
+        .vermagic_flags("SMP preempt mod_unload modversions");
+    let own = testkit::KernelBuilder::new(OLD).export("printk", 1);
+    for kernel in [&own, &other] {
+        let module = ModuleBuilder::new("dummy").built_for(kernel.krel());
+        kernel.clone().module("drivers", module).write(&root.path());
+    }
+    let out = path(&root, "out");
+    let check = ["registry", "check", "--registry", &registry, "--old", OLD, "--new", OTHER, "--out", &out];
+    let found = json(&root, &check);
+    assert_eq!(found["items"][0]["state"], "stops", "{found}");
+    assert_eq!(found["items"][0]["reasons"][0]["rule"], "vermagic", "{found}");
 }
 
 #[test]

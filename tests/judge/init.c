@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The first and only process of the judge's virtual machine: loads modules as /cases says and writes to
- * the second serial port what the kernel answered.
+ * the second serial port what the kernel answered. Each load begins with a line in the kernel's log.
  *
  * /cases, a line each:              what goes out:
  *   S ID         a set begins         B ID
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 static FILE *out;
-static int kmsg;
+static int kmsg, kmsg_write;
 
 /* Reads what is new in the kernel's log; with a prefix, passes it on. */
 static void log_lines(int tell)
@@ -47,11 +47,24 @@ static void log_lines(int tell)
 	}
 }
 
-static void load(char kind, const char *key, const char *path)
+/* Into the kernel's log, at a level that goes to the console. Not by dprintf, which wants to seek. */
+static int say(const char *what)
 {
+	char text[2048];
+	int length = snprintf(text, sizeof(text), "<1>judge: %s\n", what);
+
+	return write(kmsg_write, text, length) == length;
+}
+
+static void load(char kind, const char *key, const char *path, const char *id)
+{
+	char mark[1800];
 	int error = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	/* If the machine goes down, what follows there is of this load. */
+	snprintf(mark, sizeof(mark), "loads %c %s of %s", kind, key, id);
+	say(mark);
 	log_lines(0);
 	fprintf(out, "L %c %s\n", kind, key);
 	fflush(out);
@@ -112,8 +125,9 @@ int main(void)
 	}
 	out = tty >= 0 ? fdopen(tty, "w") : stdout;
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	kmsg_write = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	FILE *cases = fopen("/cases", "re");
-	if (!cases || kmsg < 0) {
+	if (!cases || kmsg < 0 || !say("ready")) {
 		fprintf(out, "FAILED: no /cases or no /dev/kmsg\n");
 		fflush(out);
 		sync();
@@ -129,7 +143,7 @@ int main(void)
 			unload(1);
 			fprintf(out, "E %s\n", id);
 		} else if (sscanf(line, "%c %1023s %2047s", &kind, key, path) == 3) {
-			load(kind, key, path);
+			load(kind, key, path, id);
 		}
 		fflush(out);
 	}

@@ -41,6 +41,12 @@ kmp                /usr/share/man/man8/kmp.8*                                  1
 kmp                /usr/share/zsh                                               40755
 kmp                /usr/share/zsh/site-functions                                40755
 kmp                /usr/share/zsh/site-functions/_kmp                          100644
+kmp                DOCDIR/kmp-registry                                          40755
+kmp                DOCDIR/kmp-registry/_service                               100644
+kmp                DOCDIR/kmp-registry/gitlab-ci.yml                          100644
+kmp                DOCDIR/kmp-registry/kmp_registry                           100644
+kmp                DOCDIR/kmp-registry/kmp_registry.service                   100644
+kmp                DOCDIR/kmp-registry/post-build.sh                          100644
 kmp                /var/cache/kmp                                               40755
 kmp                /var/log/kmp                                                 40755
 kmp                /var/log/kmp/history.jsonl                                  100644

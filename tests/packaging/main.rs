@@ -6,6 +6,7 @@
 mod build;
 mod corpus;
 mod deps;
+mod distributor;
 mod examples;
 mod initrds;
 mod macros;

@@ -2,9 +2,8 @@
 //! The package managers, each on a system of its own distribution: what is asked of them, and by which words.
 
 use std::path::Path;
-use std::process::Command;
 
-use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run};
+use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot};
 
 use super::packages::{self, kernel, make_executable, telling};
 use super::site::{Mode, REFRESH, Site, goes_through};
@@ -207,18 +206,7 @@ impl Machine {
         let (name, _) = self.by.names();
         let (version, rest) = krel.split_once('-').unwrap();
         let release = rest.trim_end_matches("-default").trim_end_matches(".x86_64");
-        let text = format!(
-            "<?xml version=\"1.0\"?><updates><update from=\"x\" status=\"stable\" type=\"security\" version=\"1\">\
-             <id>KMP-1</id><title>A kernel</title><issued date=\"2026-01-01 00:00:00\"/><severity>Important</severity>\
-             <description>x</description><references/><pkglist><collection short=\"x\"><name>x</name>\
-             <package name=\"{name}\" epoch=\"0\" version=\"{version}\" release=\"{release}\" arch=\"x86_64\" \
-             src=\"{name}.src.rpm\"><filename>{name}-{version}-{release}.x86_64.rpm</filename></package>\
-             </collection></pkglist></update></updates>\n"
-        );
-        self.root().write("updateinfo.xml", text);
-        let mut modify = Command::new("modifyrepo_c");
-        modify.arg("--mdtype=updateinfo").arg(self.root().join("updateinfo.xml"));
-        run(modify.arg(self.root().join("repo/repodata"))).expect_success();
+        self.site.advise(name, version, release);
     }
 
     /// Asks for it.

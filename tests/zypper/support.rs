@@ -113,6 +113,22 @@ impl Site {
         run(Command::new("createrepo_c").arg("--quiet").arg(self.root().join("repo"))).expect_success();
     }
 
+    /// The repository has an advisory about this package, and no other.
+    pub fn advise(&self, name: &str, version: &str, release: &str) {
+        let text = format!(
+            "<?xml version=\"1.0\"?><updates><update from=\"x\" status=\"stable\" type=\"security\" version=\"1\">\
+             <id>KMP-1</id><title>A kernel</title><issued date=\"2026-01-01 00:00:00\"/><severity>Important</severity>\
+             <description>x</description><references/><pkglist><collection short=\"x\"><name>x</name>\
+             <package name=\"{name}\" epoch=\"0\" version=\"{version}\" release=\"{release}\" arch=\"x86_64\" \
+             src=\"{name}.src.rpm\"><filename>{name}-{version}-{release}.x86_64.rpm</filename></package>\
+             </collection></pkglist></update></updates>\n"
+        );
+        self.root().write("updateinfo.xml", text);
+        let mut modify = Command::new("modifyrepo_c");
+        modify.arg("--mdtype=updateinfo").arg(self.root().join("updateinfo.xml"));
+        run(modify.arg(self.root().join("repo/repodata"))).expect_success();
+    }
+
     /// `zypper --non-interactive ARGUMENTS`.
     pub fn zypper(&self, arguments: &[&str]) -> Output {
         self.zypper_with(&[], arguments)
@@ -129,7 +145,7 @@ impl Site {
         let output = self.system.run(&variables, &[&["zypper", "--non-interactive"], arguments].concat());
         let is_single = output.stdout.contains("single_rpmtrans");
         // Without a transaction there is no word of it.
-        let is_asked = !output.stdout.contains("Nothing to do.");
+        let is_asked = output.stdout.contains("Continue? ");
         let has_mode = is_single == (self.mode == Mode::Single);
         assert!(has_mode || !is_asked, "this libzypp has no such mode: {output}");
         output

@@ -31,7 +31,7 @@ pub struct KernelConfig {
     /// `CONFIG_STRICT_MODULE_RWX`: sections that are writable and executable are not accepted.
     pub strict_rwx: Option<bool>,
     /// How many bytes of per-cpu data there are for all modules together, on machines that have a reserve for them
-    /// (`PERCPU_MODULE_RESERVE`; of `CONFIG_SMP`).
+    /// (`PERCPU_MODULE_RESERVE`; of `CONFIG_SMP`). To a kernel for one processor the section is one as others.
     pub percpu_reserve: Option<u64>,
     /// `CONFIG_DEBUG_INFO_BTF_MODULES` without `CONFIG_MODULE_ALLOW_BTF_MISMATCH`: `.BTF` has to go with the kernel's.
     pub strict_btf: bool,

@@ -225,6 +225,8 @@ fn parse<'d, H: FileHeader<Endian = Endianness>>(
         }
         let name = table.section_name(endian, section).map_err(|e| text("bad section name", e))?;
         budget.read(name.len())?;
+        let contents =
+            if validity::is_read_in_file(name) { validity::in_file(section, endian, data) } else { contents };
         let size: u64 = section.sh_size(endian).into();
         let address = section.sh_addr(endian).into();
         by_name.entry(name).or_insert(sections.len());

@@ -138,9 +138,6 @@ pub enum Verb {
     /// Answer libzypp as its commit plugin
     #[command(hide = true)]
     ZyppCommitPlugin,
-    /// Answer libzypp as its plugin for the URL plugin:kmp
-    #[command(hide = true)]
-    ZyppUrlresolver,
     /// A KMP is being removed (for scriptlets)
     RemoveKmp {
         /// NAME-VERSION-RELEASE
@@ -170,6 +167,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -248,6 +248,9 @@ pub struct Update {
     /// Take away what earlier runs have written
     #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
     pub clear: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with_all = ["json", "apply", "clear"])]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -110,13 +110,6 @@ fn run(args: &Args) -> Result<Outcome, String> {
     if let Verb::New(new) = &args.verb {
         return new::run(&args.root, new, args.quiet > 0);
     }
-    if let Verb::ZyppUrlresolver = &args.verb {
-        let root = args.root.clone();
-        return zypp::resolver::run(move || {
-            let context = Context::open(&root)?;
-            update::write(&context, &update::look(&context, &update::Asked::default())?)
-        });
-    }
     let context = Context::open(&args.root)?.with_programs(args.run_in_root);
     let quiet = args.quiet > 0;
     match &args.verb {
@@ -150,8 +143,6 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),
         Verb::Divert(what) => divert::run(&context, what),
-        // It has an answer whatever fails.
-        Verb::ZyppUrlresolver => Ok(Outcome::Good),
         Verb::ZyppCommitPlugin => {
             // Those that were there before are for their makers, or have failed already.
             let markers = || apply::markers(&context.root).map_err(|problem| problem.to_string());

@@ -18,7 +18,7 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::Update(update) => update.changes(),
         Verb::Hold(hold) => hold.release.is_some(),
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
-        Verb::Divert(_) | Verb::ZyppCommitPlugin | Verb::ZyppUrlresolver => true,
+        Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
         _ => false,
     };
     if !changes || args.root != std::path::Path::new("/") || nix::unistd::geteuid().is_root() {

@@ -58,6 +58,11 @@ impl Package {
         format!("{}-{version}{dash}{release}", self.name)
     }
 
+    /// name-\[epoch:\]version-release.arch.
+    pub fn nevra(&self) -> String {
+        format!("{}-{}.{}", self.name, self.evr, self.arch)
+    }
+
     /// name-version-release.arch, without the arch if there is none.
     pub fn nvra(&self) -> String {
         if self.arch.is_empty() { self.nvr() } else { format!("{}.{}", self.nvr(), self.arch) }

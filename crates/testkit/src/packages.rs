@@ -28,11 +28,13 @@ pub enum Use {
     Judge,
     /// `cargo xtask rpm`.
     Rpm,
+    /// The step `browser` of `cargo xtask test`.
+    Browser,
 }
 
 impl Use {
     /// All, each with its purpose in words.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Demo, "the demo, and all that follows"),
         (Self::Test, "the tests"),
         (Self::Rpm, "kmp's own packages (cargo xtask rpm)"),
@@ -41,6 +43,7 @@ impl Use {
             Self::Judge,
             "real kernels, booted, and drivers packaged for them (cargo xtask judge, cargo xtask kmps)",
         ),
+        (Self::Browser, "kmp's pages in a browser (cargo xtask test browser): 350 MB"),
     ];
 }
 
@@ -151,6 +154,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "rpmsign",            "rpm",             "rpm-build",    "rpm-sign"),
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Test,  "python: yaml",       "python3-yaml",    "python3-PyYAML", "python3-pyyaml"),
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),
     need(Use::Test,  "python: pyftpdlib",  "python3-pyftpdlib", "python3-pyftpdlib", "python3-pyftpdlib"),
     need(Use::Test,  "curl",               "curl",            "curl",         "curl"),
@@ -174,6 +178,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Rpm,   "cc",                 "gcc libc6-dev",   "gcc",          "gcc"),
     need(Use::Rpm,   "find-debuginfo",     "debugedit",       "debugedit",    "debugedit"),
     need(Use::Rpm,   "file",               "file",            "file",         "file"),
+    need(Use::Browser, "chromium",         "chromium fonts-dejavu-core", "chromium dejavu-fonts", "chromium dejavu-sans-fonts"),
     need(Use::Releases, "debootstrap",     "debootstrap",     "debootstrap",  "debootstrap"),
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),

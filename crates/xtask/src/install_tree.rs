@@ -26,6 +26,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/fileattrs/*.attr",       "/usr/lib/rpm/fileattrs/*",          0o644),
     ("packaging/macros.transaction_kmp", "/usr/lib/rpm/macros.d/macros.transaction_kmp", 0o644),
     ("packaging/examples/*",             "DOCDIR/kmp-rpm-macros/examples/*",  0o644),
+    ("packaging/distributor/*",          "DOCDIR/kmp-registry/*",             0o644),
     ("scriptlets/transfiletrigger",      "/usr/lib/module-init-tools/transfiletrigger", 0o755),
     ("scriptlets/initrd-functions",      "/usr/lib/module-init-tools/initrd-functions", 0o755),
     ("scriptlets/kernel-scriptlets/scriptlet", "/usr/lib/module-init-tools/kernel-scriptlets/scriptlet", 0o755),

@@ -9,7 +9,7 @@ use crate::install::project;
 use crate::run::finish;
 
 /// How files are named that have to name their licence; so have scripts of any name.
-const SOURCES: &[&str] = &["rs", "c", "h", "sh", "py"];
+const SOURCES: &[&str] = &["rs", "c", "h", "sh", "py", "js"];
 
 /// shellcheck of all shell scripts.
 pub fn shellcheck() -> Result<(), String> {

@@ -70,6 +70,23 @@ pub(super) fn abi(machine: u16, flags: u32) -> u8 {
     }
 }
 
+/// Does the loader read this section where it is in the file, before it puts any in its place?
+pub(super) fn is_read_in_file(name: &[u8]) -> bool {
+    [&b".modinfo"[..], b"__versions", b"__version_ext_crcs", b"__version_ext_names"].contains(&name)
+}
+
+/// What the file has at a section's place. The loader does not look at the type of what it reads there: a section that is said
+/// to have no contents (`SHT_NOBITS`) has those all the same. Empty where it reaches past the end.
+pub(super) fn in_file<'d, S: SectionHeader<Endian = Endianness>>(
+    section: &S,
+    endian: Endianness,
+    data: &'d [u8],
+) -> &'d [u8] {
+    let (offset, size) = (section.sh_offset(endian).into(), section.sh_size(endian).into());
+    let range = || Some(usize::try_from(offset).ok()?..usize::try_from(offset.checked_add(size)?).ok()?);
+    range().and_then(|range| data.get(range)).unwrap_or_default()
+}
+
 pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
     header: &H,
     endian: Endianness,
@@ -121,7 +138,7 @@ pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
         let is_loaded = flags.contains(elf::SHF_ALLOC);
         if name.starts_with(b".modinfo\0") {
             if layout.modinfos == 0 {
-                layout.modinfo = section.data(endian, data).unwrap_or_default();
+                layout.modinfo = in_file(section, endian, data);
             }
             layout.modinfos += 1;
         } else if name.starts_with(b".gnu.linkonce.this_module\0") {
@@ -130,9 +147,9 @@ pub(super) fn check<'d, H: FileHeader<Endian = Endianness>>(
             }
             layout.this_modules += 1;
         } else if name.starts_with(b".BTF\0") && layout.btf.is_empty() {
-            layout.btf = section.data(endian, data).unwrap_or_default();
+            layout.btf = in_file(section, endian, data);
         } else if name.starts_with(b".BTF.base\0") && layout.btf_base.is_none() {
-            layout.btf_base = Some(section.data(endian, data).unwrap_or_default());
+            layout.btf_base = Some(in_file(section, endian, data));
         } else if name.starts_with(b".data..percpu\0") && is_loaded && layout.percpu == 0 {
             layout.percpu = section.sh_size(endian).into();
         }

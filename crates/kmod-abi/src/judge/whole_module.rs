@@ -162,6 +162,13 @@ impl World<'_> {
                 "{name} has relocations of a live patch, and does not say in its name what they patch"
             ));
         }
+        // klp_module_coming: the name by which live patches mean the kernel itself
+        if module.own_name() == "vmlinux"
+            && kernel.config.live_patches == Some(true)
+            && kernel.has(Feature::PatchRelocations)
+        {
+            return malformed("kernels with live patches take no module named vmlinux".into());
+        }
         // check_modinfo_livepatch
         if module.is_live_patch && kernel.config.live_patches == Some(false) {
             return malformed("it is a live patch, and the kernel takes none (CONFIG_LIVEPATCH)".into());

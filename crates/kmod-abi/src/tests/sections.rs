@@ -127,6 +127,23 @@ fn section_zero_and_tables_of_names_have_to_be_sound() {
     }
 }
 
+/// `rewrite_section_headers`: the type of what is read in the file itself is not looked at.
+#[test]
+fn what_is_said_to_have_no_contents_has_what_the_file_has_there() {
+    let nobits = |elf: Elf, name: &str| {
+        let at = elf.named(name) + 4;
+        elf.put(at, &[8])
+    };
+    let kernel = configured("CONFIG_MODULE_FORCE_LOAD=n\n");
+    assert_eq!(Elf::sound().broken(&kernel), []);
+    assert_eq!(nobits(nobits(Elf::sound(), ".modinfo"), "__versions").broken(&kernel), []);
+    let other = Elf::of(&builder().driver("foo").need("printk", 2));
+    assert_eq!(nobits(other, "__versions").broken(&kernel), [Rule::Crc]);
+    let at = Elf::sound().named(".modinfo") + 24;
+    let outside = nobits(Elf::sound(), ".modinfo").put(at, &[0xff, 0xff, 0xff]);
+    assert_eq!(outside.broken(&kernel), [Rule::Vermagic]);
+}
+
 /// `elf_validity_cache_index`: since Linux 6.4 these may be there once only.
 #[test]
 fn some_sections_may_be_there_once_only() {
@@ -176,8 +193,13 @@ fn what_the_configuration_decides_about_sections() {
     }
     assert_eq!(writable_code.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
     assert_eq!(small.broken(&configured("CONFIG_SMP=y\n")), []);
+    // find_pcpusec finds none there.
+    assert_eq!(large.broken(&configured("# CONFIG_SMP is not set\n")), []);
     assert_eq!(patch.broken(&configured("CONFIG_LIVEPATCH=y\n")), []);
     // klp_apply_section_relocs
+    let vmlinux = Elf::of(&builder().driver("vmlinux"));
+    assert_eq!(vmlinux.broken(&configured("CONFIG_LIVEPATCH=y\n")), [Rule::Malformed]);
+    assert_eq!(vmlinux.broken(&configured("# CONFIG_LIVEPATCH is not set\n")), []);
     let nameless = Elf::sound().flags(".rela__ksymtab", 0x0010_0000);
     assert_eq!(nameless.broken(&configured("CONFIG_LIVEPATCH=y\n")), [Rule::Malformed]);
     assert_eq!(nameless.broken(&configured("# CONFIG_LIVEPATCH is not set\n")), []);

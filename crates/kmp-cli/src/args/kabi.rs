@@ -58,13 +58,15 @@ pub enum Format {
     Text,
     /// For a commit message
     Short,
+    /// For a browser: a page of its own, without script
+    Html,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Diff {
     #[command(flatten)]
     pub rules: Rules,
-    /// Text for people, or a short one for a commit message
+    /// Text for people, a short one for a commit message, or a page for a browser
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// Print every symbol and every type, however many lines that takes
@@ -72,6 +74,9 @@ pub struct Diff {
     pub all: bool,
     #[command(flatten)]
     pub why: Why,
+    /// A registry of drivers (kmp registry): also say which of them are concerned
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub registry: Option<PathBuf>,
     /// Print JSON
     #[arg(long, conflicts_with = "format")]
     pub json: bool,

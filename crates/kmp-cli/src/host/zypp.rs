@@ -3,7 +3,6 @@
 //! and looks after the links at the end. It speaks STOMP on stdin and stdout.
 
 mod frames;
-pub mod resolver;
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use kmp_core::printable;
 use kmp_core::state::State;
+use kmp_report::Tone;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -20,6 +21,17 @@ pub enum Colour {
 }
 
 impl Colour {
+    /// The same on a page in HTML.
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Green => Tone::Good,
+            Self::Yellow => Tone::Warning,
+            Self::Red => Tone::Bad,
+            Self::Dim => Tone::Dim,
+            Self::Bold | Self::Plain => Tone::Plain,
+        }
+    }
+
     /// That of a state which matters. Where another build of the driver serves the kernel it is dim.
     pub fn of(state: State) -> Self {
         match state {
@@ -69,6 +81,15 @@ pub fn wrap(width: Option<usize>, indent: usize, behind: usize, text: &str) -> V
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
         .break_words(false);
     textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
+}
+
+/// Prints a text as it is. A reader that has gone away (`kmp status | head`) is no failure.
+pub fn print_text(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the output: {e}")),
+        _ => Ok(()),
+    }
 }
 
 impl Page {
@@ -170,14 +191,8 @@ impl Page {
         self.text
     }
 
-    /// Prints it. A reader that has gone away (`kmp status | head`) is no failure.
+    /// Prints it.
     pub fn print(self) -> Result<(), String> {
-        let mut out = std::io::stdout().lock();
-        match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
-            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(format!("cannot write the output: {e}"))
-            }
-            _ => Ok(()),
-        }
+        print_text(&self.text)
     }
 }

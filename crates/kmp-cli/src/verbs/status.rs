@@ -4,6 +4,7 @@
 mod chosen;
 mod document;
 mod drivers;
+mod html;
 mod machine;
 mod page;
 mod support;
@@ -24,7 +25,7 @@ use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
 use crate::context::Context;
 use crate::outcome::Outcome;
-use crate::output::terminal::Page;
+use crate::output::terminal::{Page, print_text};
 use crate::output::{json, when};
 
 #[cfg(test)]
@@ -46,6 +47,8 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
         let support = support::Support::look(context, &survey, &chosen)?;
         if args.json {
             json::print(&support)?;
+        } else if args.html {
+            print_text(&support.page())?;
         } else if !quiet {
             let mut page = Page::new();
             support.draw(&mut page);
@@ -65,6 +68,9 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
         || loose.iter().flatten().any(|module| !module.verdict.fits());
     if args.json {
         json::print(&document::document(&survey, &chosen, &all, &loose, machine, &held))?;
+    } else if args.html {
+        let shown = Selection { chosen: &chosen, is_all: args.all, verbose };
+        print_text(&html::page(&report(&survey, &shown, &all, &loose, &machine, &held)))?;
     } else if !quiet {
         let mut page = Page::new();
         let shown = Selection { chosen: &chosen, is_all: args.all, verbose };

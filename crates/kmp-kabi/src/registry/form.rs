@@ -116,8 +116,17 @@ pub struct Module {
     /// What it exports itself, with versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<String, String>,
-    /// What it uses, with the versions that it was built with.
+    /// What it uses, with the versions that it was built with; empty: it has none of it.
     pub uses: BTreeMap<String, String>,
+    /// What it was built for, as it says itself: the kernel's release and its flags.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub vermagic: String,
+    /// The machine that it was built for, as the kernel calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arch: String,
+    /// Has it no versions at all?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unversioned: bool,
     /// Is no more known of it than its package's dependencies say? Such a one is in no registry.
     #[serde(skip)]
     pub is_declared: bool,
@@ -138,7 +147,7 @@ impl Module {
         let mut uses: BTreeMap<String, String> = module
             .needs
             .iter()
-            .filter_map(|need| Some((need.symbol.to_string(), shown(crcs(&need.crcs)?))))
+            .map(|need| (need.symbol.to_string(), crcs(&need.crcs).map(shown).unwrap_or_default()))
             .collect();
         uses.extend(crcs(&module.layout).map(|crc| ("module_layout".into(), shown(crc))));
         Self {
@@ -152,6 +161,9 @@ impl Module {
                 .filter_map(|offer| Some((offer.symbol.to_string(), shown(offer.crc?))))
                 .collect(),
             uses,
+            vermagic: module.vermagic.as_deref().unwrap_or_default().into(),
+            arch: module.arch.to_string(),
+            unversioned: !(module.has_versions || module.has_extended_versions),
             is_declared: false,
         }
     }
@@ -172,11 +184,14 @@ impl Module {
             weak: Vec::new(),
             uses: uses.map(|(s, crc)| (s.into(), shown(crc))).collect(),
             exports,
+            vermagic: String::new(),
+            arch: String::new(),
+            unversioned: false,
             is_declared: true,
         }
     }
 
-    /// As the judge of kernels takes it: what is not registered (vermagic, architecture) is not judged.
+    /// As the judge of kernels takes it: what is not registered is not judged.
     pub fn to_judge(&self) -> kmod_abi::Module {
         let versions = |all: &BTreeMap<String, String>| -> Vec<(Box<str>, u32)> {
             all.iter().filter_map(|(symbol, text)| Some((symbol.as_str().into(), crc(text)?))).collect()
@@ -185,6 +200,12 @@ impl Module {
         if self.is_declared {
             return kmod_abi::Module { name: self.name.as_str().into(), ..module };
         }
+        let bare = self.uses.iter().filter(|(_, version)| version.is_empty());
+        module.needs.extend(bare.map(|(symbol, _)| kmod_abi::Need {
+            symbol: symbol.as_str().into(),
+            weak: false,
+            crcs: kmod_abi::Crcs::default(),
+        }));
         module.needs.iter_mut().for_each(|need| need.weak = self.weak.iter().any(|w| **w == *need.symbol));
         kmod_abi::Module {
             name: self.name.as_str().into(),
@@ -193,6 +214,9 @@ impl Module {
             is_declared: false,
             // Nor is the form of its exports.
             has_export_flags: true,
+            vermagic: (!self.vermagic.is_empty()).then(|| self.vermagic.as_str().into()),
+            has_versions: !self.unversioned,
+            has_extended_versions: !self.unversioned,
             ..module
         }
     }
@@ -209,7 +233,8 @@ impl Registration {
             return Err(Bad::Version(found.version));
         }
         for module in &found.modules {
-            for (symbol, version) in module.uses.iter().chain(&module.exports) {
+            let bare = module.uses.iter().filter(|(_, version)| !version.is_empty());
+            for (symbol, version) in bare.chain(&module.exports) {
                 if crc(version).is_none() {
                     let name = &module.name;
                     return Err(Bad::What(format!(
@@ -309,6 +334,9 @@ pub(super) mod tests {
                 weak: Vec::new(),
                 exports: BTreeMap::new(),
                 uses,
+                vermagic: String::new(),
+                arch: String::new(),
+                unversioned: false,
                 is_declared: false,
             }],
         }

@@ -2,7 +2,7 @@
 //! What becomes of registered packages in a kernel that comes.
 
 use kmod_abi::rule::Kind;
-use kmod_abi::{Candidate, Kernel, Module, Role, Rule, Verdict, World};
+use kmod_abi::{Candidate, Kernel, Module, Reason, Role, Rule, Traits, Verdict, World};
 
 use super::Registration;
 
@@ -99,9 +99,27 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
         .iter()
         .map(|(_, package)| package.modules.iter().map(|m| (m.name.as_str(), m.to_judge())).collect())
         .collect();
+    // The rest of its traits is that of files, which are not registered.
+    let known = |kernel: &Kernel| {
+        let vermagic = kernel.traits.vermagic.clone();
+        Kernel { traits: Traits { vermagic, ..Traits::default() }, ..kernel.clone() }
+    };
+    let (known_old, known_new) = (old.map(known), known(new));
+    let verdicts = |at: usize, known: &Kernel, kernel: &Kernel| -> Vec<(&'r str, Verdict)> {
+        let mut found = verdicts(&modules, at, known);
+        for ((_, verdict), module) in found.iter_mut().zip(&all[at].1.modules) {
+            if module.vermagic.is_empty() {
+                verdict.reasons.retain(|reason| reason.rule != Rule::Vermagic);
+            }
+            verdict.reasons.extend(other_machine(module, kernel));
+        }
+        found
+    };
+    let stopped_before = |at| {
+        known_old.iter().zip(old).any(|(known, old)| verdicts(at, known, old).iter().any(|(_, v)| !v.fits()))
+    };
     let item = |(at, (provider, registration)): (usize, &'r (String, Registration))| {
-        let verdicts = |kernel: &Kernel| verdicts(&modules, at, kernel);
-        let findings: Vec<Finding> = verdicts(new)
+        let findings: Vec<Finding> = verdicts(at, &known_new, new)
             .into_iter()
             .flat_map(|(name, verdict)| {
                 verdict.reasons.into_iter().map(move |reason| Finding { module: name.into(), reason })
@@ -112,7 +130,7 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
             State::Unknown
         } else if findings.is_empty() {
             State::Fits
-        } else if old.is_some_and(|old| verdicts(old).iter().any(|(_, verdict)| !verdict.fits())) {
+        } else if stopped_before(at) {
             State::StoppedBefore
         } else {
             State::Stops
@@ -122,8 +140,15 @@ pub fn judge<'r>(all: &'r [(String, Registration)], old: Option<&Kernel>, new: &
     all.iter().enumerate().map(item).collect()
 }
 
+/// Was it built for another machine than the kernel's?
+fn other_machine(module: &super::Module, kernel: &Kernel) -> Option<Reason> {
+    let arch = kernel.traits.arch?.to_string();
+    let detail = format!("built for {}, the kernel is for {arch}", module.arch);
+    (!module.arch.is_empty() && module.arch != arch).then(|| Reason::new(Rule::Architecture, detail))
+}
+
 /// Of the modules of one package.
-fn verdicts<'m>(all: &'m [Vec<(&'m str, Module)>], at: usize, kernel: &Kernel) -> Vec<(&'m str, Verdict)> {
+fn verdicts<'m>(all: &[Vec<(&'m str, Module)>], at: usize, kernel: &Kernel) -> Vec<(&'m str, Verdict)> {
     let own = &all[at];
     let offers = |module: &Module, symbol: &str| module.offers.iter().any(|offer| &*offer.symbol == symbol);
     let is_missing = |symbol: &str| {
@@ -208,5 +233,40 @@ mod tests {
             ]
         );
         assert_eq!(judge(&all, None, &new)[7].state, State::Stops);
+    }
+
+    #[test]
+    fn what_its_modules_say_of_a_kernel_counts_where_both_say_it() {
+        let symbols = [("a", 1, "EXPORT_SYMBOL\t")];
+        let mut new = kernel("2", &symbols);
+        new.traits.vermagic = Some("2 SMP modversions ".into());
+        new.traits.arch = Some(kmod_abi::Arch { is_64: true, big_endian: false, machine: 62, abi: 0 });
+        let with = |change: &dyn Fn(&mut super::super::Module)| {
+            let mut one = registration("cam", &[("a", 1)]);
+            change(&mut one.modules[0]);
+            one
+        };
+        let all = [
+            with(&|_| {}),
+            with(&|module| (module.arch, module.vermagic) = ("x86_64".into(), "1 SMP modversions ".into())),
+            with(&|module| module.arch = "aarch64".into()),
+            with(&|module| module.vermagic = "1 SMP preempt modversions ".into()),
+            with(&|module| {
+                module.unversioned = true;
+                module.uses.insert("a".into(), String::new());
+            }),
+            with(&|module| drop(module.uses.insert("gone".into(), String::new()))),
+        ];
+        let all: Vec<_> = all.into_iter().map(|r| ("acme".to_string(), r)).collect();
+        let found: Vec<Vec<Rule>> = judge(&all, None, &new)
+            .iter()
+            .map(|item| item.findings.iter().map(|finding| finding.reason.rule).collect())
+            .collect();
+        let (none, gone) = (vec![], vec![Rule::UnknownSymbol]);
+        let expected =
+            [none.clone(), none, vec![Rule::Architecture], vec![Rule::Vermagic], vec![Rule::NoVersion], gone];
+        assert_eq!(found, expected);
+        let text = all[4].1.to_toml().unwrap();
+        assert_eq!(Registration::parse(&text).unwrap(), all[4].1);
     }
 }

@@ -10,9 +10,11 @@ mod form;
 mod judge;
 mod message;
 mod page;
+mod users;
 
 pub use date::{rfc3339, rfc5322};
 pub use form::{Bad, Build, Module, Package, Provider, Registration};
 pub use judge::{Finding, Item, Remedy, State, judge};
 pub use message::{Mail, issue, mail};
-pub use page::{Entry, feed, page};
+pub use page::{Entry, feed, packages, page, verdict};
+pub use users::{Concerned, Users};

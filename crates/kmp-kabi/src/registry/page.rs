@@ -1,65 +1,85 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! A page of HTML without script, and a feed (Atom, RFC 4287).
+//! A page, and a feed (Atom, RFC 4287).
 
 use std::fmt::Write as _;
 
+use kmp_report::{Body, Document, Inline, Table, Tone};
 use quick_xml::escape::escape;
 
 use super::{Item, Remedy, State, rfc3339};
 
-const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60em;margin:1em auto;padding:0 1em;color:#111;background:#fff}\
-    code{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;\
-    padding:.3em .5em;border-bottom:1px solid #888;overflow-wrap:anywhere}";
-
-fn verdict(item: &Item<'_>) -> &'static str {
+/// How a package stands, in words.
+pub fn verdict(item: &Item<'_>) -> (Tone, &'static str) {
     match (item.state, item.remedy()) {
-        (State::Fits, _) => "loads",
-        (State::Unknown, _) => "not known",
-        (_, Some(Remedy::Source)) => "stops: the source must change",
-        _ => "stops: a rebuild suffices",
+        (State::Fits, _) => (Tone::Good, "loads"),
+        (State::Unknown, _) => (Tone::Warning, "not known"),
+        (State::StoppedBefore, Some(Remedy::Source)) => {
+            (Tone::Bad, "loads in neither kernel: the source must change")
+        }
+        (State::StoppedBefore, _) => (Tone::Bad, "loads in neither kernel: a rebuild suffices"),
+        (_, Some(Remedy::Source)) => (Tone::Bad, "stops loading: the source must change"),
+        _ => (Tone::Bad, "stops loading: a rebuild suffices"),
     }
 }
 
-/// What becomes of these packages with a kernel. It can be read on a phone, and printed.
+/// So many reasons are shown; the rest is folded.
+const SOME: usize = 10;
+
+/// What becomes of these packages with a kernel.
 pub fn page(items: &[&Item<'_>], kernel: &str, due: Option<&str>, why: &[String]) -> String {
     let stops = items.iter().filter(|item| item.remedy().is_some()).count();
+    let unknown = items.iter().filter(|item| item.state == State::Unknown).count();
     let due = due.map(|due| format!(", due {due}")).unwrap_or_default();
-    let title = format!("Kernel {kernel}{due}: {stops} of {} registered packages stop", items.len());
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title><style>{STYLE}</style></head>\n\
-         <body><h1>{0}</h1>\n",
-        escape(&title)
-    );
+    let (tone, words) = match (stops, unknown) {
+        (0, 0) => (Tone::Good, "all registered packages load".into()),
+        (0, _) => (Tone::Warning, format!("{unknown} of {} registered packages are not known", items.len())),
+        _ => (Tone::Bad, format!("{stops} of {} registered packages stop loading", items.len())),
+    };
+    let mut body = Body::new();
+    body.heading("Packages");
+    body.table(packages(items));
     if !why.is_empty() {
-        out.push_str("<h2>Why, most likely</h2>\n<ul>\n");
-        why.iter().for_each(|line| out.push_str(&format!("<li>{}</li>\n", escape(line))));
-        out.push_str("</ul>\n");
-    }
-    out.push_str("<h2>Packages</h2>\n<table><tr><th>provider</th><th>package</th><th>verdict</th></tr>\n");
-    for item in items {
-        let package = &item.registration.package.name;
-        let (provider, package, verdict) = (escape(item.provider), escape(package), verdict(item));
-        let _ =
-            writeln!(out, "<tr><td>{provider}</td><td><code>{package}</code></td><td>{verdict}</td></tr>");
-    }
-    out.push_str("</table>\n");
-    for item in items.iter().filter(|item| !item.findings.is_empty()) {
-        let build = &item.registration.build.nevra;
-        let _ = writeln!(
-            out,
-            "<details><summary><code>{}</code>: {}</summary>\n<ul>",
-            escape(build),
-            item.findings.len()
-        );
-        for finding in &item.findings {
-            let reason = finding.reason.to_string();
-            let _ = writeln!(out, "<li><code>{}</code>: {}</li>", escape(&finding.module), escape(&reason));
+        body.heading("Why, most likely");
+        let (first, rest) = why.split_at(why.len().min(SOME));
+        body.list(first.iter().map(Inline::from));
+        if !rest.is_empty() {
+            let mut inside = Body::new();
+            inside.list(rest.iter().map(Inline::from));
+            body.folded(format!("{} more", rest.len()), inside);
         }
-        out.push_str("</ul></details>\n");
     }
-    out.push_str("</body></html>\n");
-    out
+    let with_findings: Vec<_> = items.iter().filter(|item| !item.findings.is_empty()).collect();
+    if !with_findings.is_empty() {
+        body.heading("Reasons");
+    }
+    for item in with_findings {
+        let mut inside = Body::new();
+        inside.list(
+            item.findings
+                .iter()
+                .map(|finding| Inline::code(&finding.module).and(": ").and(finding.reason.to_string())),
+        );
+        let count = item.findings.len();
+        let reasons = if count == 1 { ": 1 reason".into() } else { format!(": {count} reasons") };
+        body.folded(Inline::code(&item.registration.build.nevra).and(reasons), inside);
+    }
+    Document::new(format!("Registered drivers and kernel {kernel}{due}"), tone, words).body(body).to_html()
+}
+
+/// A row for each package.
+pub fn packages(items: &[&Item<'_>]) -> Table {
+    let mut table = Table::new(["package", "provider", "verdict", "registered build"]);
+    for item in items {
+        let (tone, words) = verdict(item);
+        let build = &item.registration.build;
+        table.row([
+            Inline::code(&item.registration.package.name),
+            item.provider.into(),
+            Inline::toned(tone, words),
+            Inline::code(&build.nevra).and_note(format!("for kernel {}", build.kernel)),
+        ]);
+    }
+    table
 }
 
 /// One message of a feed.
@@ -117,7 +137,7 @@ mod tests {
         assert!(
             text.contains("&lt;b&gt;cam") && text.contains("a&amp;b") && text.contains("struct &lt;x&gt;")
         );
-        assert!(!text.contains("<b>") && text.contains("0 of 1 registered packages stop"));
+        assert!(!text.contains("<b>") && text.contains("all registered packages load"));
         let entry = Entry { id: "acme/6.4".into(), title: "<t>".into(), text: "a < b".into(), seconds: 60 };
         let text = feed(&[entry]);
         assert!(text.contains(

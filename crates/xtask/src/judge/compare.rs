@@ -197,7 +197,7 @@ impl Cell {
 
     /// Refused for an export of a module that happens to be loaded here, and of which kmp warns: whether it is loaded a verdict
     /// cannot know.
-    fn clashed(&self) -> bool {
+    pub fn clashed(&self) -> bool {
         self.word.log.iter().any(|line| {
             let owner = line
                 .split_once("exports duplicate symbol ")

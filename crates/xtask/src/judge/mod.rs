@@ -13,6 +13,7 @@ mod edit;
 mod elf;
 pub mod fetch;
 mod own;
+mod registry;
 pub mod run;
 
 use std::collections::BTreeMap;
@@ -173,7 +174,7 @@ fn judge(extent: Extent) -> Result<bool> {
     let program = kmp_program()?;
     let work = places.work();
     // All but the modules that were built: make knows which of them to build again.
-    for name in ["sets", "dkms", "depmod", "boot", "enforced"] {
+    for name in ["sets", "dkms", "depmod", "boot", "enforced", "registry"] {
         run::fresh(&work.join(name))?;
     }
 
@@ -248,6 +249,9 @@ fn judge(extent: Extent) -> Result<bool> {
         sets.extend(built);
     }
 
+    clock.say("registering their packages");
+    let registered = registry::ask(&places, &program, &kernels, &sets)?;
+
     let machines = machines(&places, &kernels)?;
     clock.say(&format!("booting {} machines", machines.len()));
     let columns = run::each(&machines, |m| column(&places, &program, m, &sets, &clock));
@@ -276,6 +280,10 @@ fn judge(extent: Extent) -> Result<bool> {
         figures.depmod_lets_pass,
         figures.depmod_wrongly_refuses,
     );
+    let (pairs, wrong) = registry::compare(&registered, &table, &machines);
+    println!("kmp registry check and the kernels: {pairs} pairs, {} disagreements.", wrong.len());
+    wrong.iter().for_each(|line| println!("  {line}"));
+    good &= wrong.is_empty() && pairs > 0;
     clock.say("done");
     Ok(good && figures.disagreed == 0 && own >= 40 && machines.len() >= 3)
 }

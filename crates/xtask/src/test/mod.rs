@@ -126,6 +126,7 @@ fn tools(steps: &[&Step]) -> Result<(), String> {
     uses.extend(has("rpms").then_some(Use::Rpm));
     let judged = has("judge") || has("small kernels") || has("small judge");
     uses.extend(judged.then_some(Use::Judge));
+    uses.extend(has("browser").then_some(Use::Browser));
     install::ensure(&uses)?;
     // Now, for apt does one thing at a time; the step itself says what it misses.
     if has("chroots") {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::pool;
 use crate::run::cargo;
-use crate::{bench, fuzz, house, install, judge, kabi, plugin, releases, rpm, sources};
+use crate::{bench, browser, fuzz, house, install, judge, kabi, plugin, releases, rpm, sources};
 
 /// `Some`: it was not run, in whole or in part, and why.
 pub type End = Result<Option<String>, String>;
@@ -50,6 +50,8 @@ pub const STEPS: &[Step] = &[
         .after(&["build"]),
     step("judge", "verdicts compared with those of booted kernels", || judge::check(judge::Extent::Sample))
         .after(&["build", "kernels"]),
+    step("browser", "kmp's pages in chromium: text, widths, contrast", || done(browser::check()))
+        .after(&["build"]),
     step("kabi", "reasons of changed CRCs, in the types of the judge's kernels", kabi::check)
         .after(&["build", "kernels"]),
     step("small judge", "verdicts compared with those of small kernels", judge::check_small)

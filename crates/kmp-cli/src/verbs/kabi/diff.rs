@@ -3,15 +3,18 @@
 
 use kmp_core::abi::{Export, Licensing, SymbolTable, SymbolTableBuilder};
 use kmp_kabi::Diff;
+use kmp_kabi::registry::{Item, Users, judge};
 use kmp_kabi::symtypes::Symtypes;
 
 use super::reasons::{self, Reasons};
 use super::sides::{Exports, Side};
-use super::{document, screen};
+use super::{document, html, screen};
 use crate::args::kabi::{Diff as Args, Format};
 use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json;
+use crate::output::terminal::print_text;
+use crate::verbs::registry::{kernel, sound};
 
 pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, String> {
     let rules = super::rules(&args.rules)?;
@@ -39,14 +42,33 @@ pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, Strin
         }
         _ => reasons::find(context, &args.why, (&old, &new), &diff.changes)?,
     };
+    let all = args.registry.as_deref().map(sound).transpose()?.unwrap_or_default();
+    let registered = match (&args.registry, has_crcs) {
+        (None, _) => None,
+        (Some(_), false) => return Err("symtypes do not say which registered drivers stop".into()),
+        (Some(_), true) => {
+            let items = judge(&all, Some(&kernel(&old)?), &kernel(&new)?);
+            Some(Registered { items, users: Users::of(&all) })
+        }
+    };
     let outcome = if diff.breaks().next().is_some() { Outcome::Found } else { Outcome::Good };
-    let shown = Shown { old: &old.name, new: &new.name, diff: &diff, rules: &rules, args, reasons, has_crcs };
+    let shown = Shown {
+        old: &old.name,
+        new: &new.name,
+        diff: &diff,
+        rules: &rules,
+        args,
+        reasons,
+        has_crcs,
+        registered,
+    };
     if args.json {
         json::print(&document::Diff::from(&shown))?;
     } else if !quiet {
         match args.format {
             Format::Text => screen::text(&shown)?,
             Format::Short => screen::short(&shown)?,
+            Format::Html => print_text(&html::page(&shown))?,
         }
     }
     Ok(outcome)
@@ -62,6 +84,14 @@ pub struct Shown<'s> {
     pub reasons: Option<Reasons>,
     /// Are versions known, and exporters?
     pub has_crcs: bool,
+    /// What is registered of others; `None`: no registry was named.
+    pub registered: Option<Registered<'s>>,
+}
+
+/// What becomes of registered drivers.
+pub struct Registered<'r> {
+    pub items: Vec<Item<'r>>,
+    pub users: Users<'r>,
 }
 
 /// Of symtypes, tables in which what differs has another version. Also: are the versions those of the kernels?

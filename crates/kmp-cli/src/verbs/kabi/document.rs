@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::diff::Shown;
 use crate::output::json::{VERSION, crc};
+use crate::verbs::registry::document::Package;
 
 /// What changed from one kernel to the next.
 #[derive(Serialize)]
@@ -40,6 +41,8 @@ pub struct Diff {
     types_do_not_differ: Vec<String>,
     /// Rules that decide on no symbol of either kernel.
     unused_rules: Vec<Rule>,
+    /// Registered packages, and what becomes of each. Null: no registry was named.
+    registered: Option<Vec<Package>>,
 }
 
 /// How many.
@@ -166,6 +169,18 @@ struct Reason {
     more_changes: usize,
     /// The symbols, and over which types each leads to the one that changed.
     symbols: BTreeMap<String, Vec<String>>,
+    /// Who of the registry uses some of them. Null: no registry was named.
+    registered: Option<Users>,
+}
+
+/// Registered drivers.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Users {
+    /// How many modules.
+    drivers: usize,
+    /// Who makes them.
+    providers: Vec<String>,
 }
 
 #[cfg(test)]
@@ -199,6 +214,12 @@ impl From<&Shown<'_>> for Diff {
                     changes: group.lines.clone(),
                     more_changes: group.more,
                     symbols: group.symbols.iter().cloned().collect(),
+                    registered: shown.registered.as_ref().map(|registered| {
+                        let symbols = group.symbols.iter().map(|(symbol, _)| symbol.as_str());
+                        let found = registered.users.concerned(symbols);
+                        let providers = found.providers.into_iter().map(Into::into).collect();
+                        Users { drivers: found.modules, providers }
+                    }),
                 })
                 .collect()
         });
@@ -216,6 +237,7 @@ impl From<&Shown<'_>> for Diff {
             not_in_types: lists.not_there,
             types_do_not_differ: lists.nothing_differs,
             unused_rules: shown.diff.unused.iter().filter_map(|at| rule(*at)).collect(),
+            registered: shown.registered.as_ref().map(|of| of.items.iter().map(Package::of).collect()),
         }
     }
 }

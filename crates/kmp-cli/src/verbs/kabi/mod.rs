@@ -5,6 +5,7 @@ pub mod because;
 mod diff;
 pub mod document;
 mod exposure;
+mod html;
 pub mod reasons;
 mod screen;
 mod sides;

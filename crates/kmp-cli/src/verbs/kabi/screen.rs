@@ -2,6 +2,7 @@
 //! What people read of a comparison.
 
 use kmp_core::printable;
+use kmp_kabi::registry;
 use kmp_kabi::{Change, What};
 
 use super::diff::Shown;
@@ -46,10 +47,28 @@ pub fn text(shown: &Shown<'_>) -> Result<(), String> {
     }
     let most = if shown.args.all { usize::MAX } else { SOME };
     if let Some(reasons) = &shown.reasons {
-        why(&mut page, reasons, most);
+        why(&mut page, shown, reasons, most);
     }
     for what in What::ALL.into_iter().filter(|what| !matches!(what, What::Crc | What::Added)) {
         list(&mut page, shown, what, most);
+    }
+    if let Some(registered) = &shown.registered {
+        page.line("");
+        page.line(page.paint(Colour::Bold, "Registered drivers:"));
+        let stops: Vec<_> = registered.items.iter().filter(|item| item.remedy().is_some()).collect();
+        let all = registered.items.len();
+        page.wrapped_behind(2, 2, &format!("{} of {all} registered packages stop loading", stops.len()));
+        for item in stops.iter().take(most) {
+            let name = format!("{}/{}", item.provider, item.registration.package.name);
+            page.wrapped_behind(
+                2,
+                2,
+                &format!("{}: {}", printable(name.as_ref()), registry::verdict(item).1),
+            );
+        }
+        if stops.len() > most {
+            page.line(format!("  ... and {} more: --all", number(stops.len() - most)));
+        }
     }
     let is_bare = shown.reasons.is_none();
     if is_bare || shown.args.all {
@@ -62,7 +81,7 @@ pub fn text(shown: &Shown<'_>) -> Result<(), String> {
     page.print()
 }
 
-fn phrase(what: What) -> &'static str {
+pub fn phrase(what: What) -> &'static str {
     match what {
         What::Lost => "lost",
         What::Crc => "with another CRC",
@@ -75,7 +94,7 @@ fn phrase(what: What) -> &'static str {
     }
 }
 
-fn why(page: &mut Page, reasons: &Reasons, most: usize) {
+fn why(page: &mut Page, shown: &Shown<'_>, reasons: &Reasons, most: usize) {
     page.line("");
     let types = reasons.groups.iter().filter(|group| group.of.is_some()).count();
     let sure = if reasons.groups.iter().any(|g| g.is_certain) { "Why" } else { "Why, most likely" };
@@ -91,11 +110,16 @@ fn why(page: &mut Page, reasons: &Reasons, most: usize) {
     for group in reasons.groups.iter().take(most) {
         let name = group.of.as_deref().unwrap_or("their own declarations");
         let effect = group.effect.map(|effect| format!(", {effect}")).unwrap_or_default();
+        let concerned = shown.registered.as_ref().map(|registered| {
+            let symbols = group.symbols.iter().map(|(symbol, _)| symbol.as_str());
+            format!(", {}", registered.users.concerned(symbols))
+        });
+        let concerned = concerned.unwrap_or_default();
         let name = page.paint(Colour::Bold, printable(name.as_ref()));
         page.wrapped_behind(
             2,
             9,
-            &format!("{:>7}  {name}: {}{effect}", "", counted(group.symbols.len(), "export")),
+            &format!("{:>7}  {name}: {}{concerned}{effect}", "", counted(group.symbols.len(), "export")),
         );
         let lines = if most == usize::MAX { usize::MAX } else { LINES };
         for line in group.lines.iter().take(lines) {
@@ -153,7 +177,7 @@ fn list(page: &mut Page, shown: &Shown<'_>, what: What, most: usize) {
     }
 }
 
-fn detail(change: &Change<'_>, what: What) -> String {
+pub fn detail(change: &Change<'_>, what: What) -> String {
     let (old, new) = (change.old.as_ref(), change.new.as_ref());
     let exporter = |export: Option<&kmp_core::abi::Export<'_>>| {
         export.map(|e| printable(e.exporter.as_ref())).unwrap_or_default()

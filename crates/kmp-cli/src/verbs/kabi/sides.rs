@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use kmp_core::abi::SymbolTable;
 use kmp_core::abi::name::module_name;
+use kmp_core::abi::{SymbolTable, Traits};
 use kmp_core::guard::Elements;
 use kmp_core::inventory::{ModulesDirs, Release, has_kernels, parse_symvers};
 use kmp_core::printable;
@@ -24,6 +24,8 @@ pub struct Side {
     /// As it is shown.
     pub name: String,
     pub exports: Exports,
+    /// What its modules say of it; empty where it is not installed.
+    pub traits: Traits,
     from: From,
 }
 
@@ -60,7 +62,7 @@ impl Side {
             return Self::of_packages(context, name, vec![path.into()]);
         }
         if path.is_file() {
-            return Ok(Self { exports: list(path)?, name, from: From::List });
+            return Ok(Self { exports: list(path)?, name, traits: Traits::default(), from: From::List });
         }
         let (dirs, releases) = context.releases()?;
         has_kernels(&dirs, &releases, [&name]).map_err(|e| format!("{name} is no file, and {e}"))?;
@@ -75,7 +77,8 @@ impl Side {
             return Err(problem.to_string());
         }
         let exports = Exports::Symbols(loaded.kernel.symbols.clone());
-        Ok(Self { name, exports, from: From::Installed(Box::new(release)) })
+        let traits = loaded.kernel.traits.clone();
+        Ok(Self { name, exports, traits, from: From::Installed(Box::new(release)) })
     }
 
     fn of_packages(context: &Context, name: String, files: Vec<PathBuf>) -> Result<Self, String> {
@@ -106,7 +109,12 @@ impl Side {
             Some(symbols) => symbols,
             None => by_provides(context, &name, &files)?,
         };
-        Ok(Self { name, exports: Exports::Symbols(symbols), from: From::Packages(files) })
+        Ok(Self {
+            name,
+            exports: Exports::Symbols(symbols),
+            traits: Traits::default(),
+            from: From::Packages(files),
+        })
     }
 
     /// The types of its image, and of those of its modules that export `exporters`. `image`: a file that was named. `None`:

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use kmp_core::abi::Kernel;
 use kmp_core::printable;
-use kmp_kabi::registry::{Entry, Item, Mail, Remedy, State, feed, issue, judge, mail, page};
+use kmp_kabi::registry::{Entry, Item, Mail, State, feed, issue, judge, mail, page, verdict};
 use kmp_kabi::{Diff, Rules};
+use kmp_report::Tone;
 
 use super::{document, files};
 use crate::args::registry::Check as Args;
@@ -99,10 +100,13 @@ fn short_name(word: &str) -> String {
     name.trim_end_matches(".rpm").chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
-/// A kernel of which only what it exports is known.
+/// A kernel of which only what it exports is known, and, if it is installed, what its modules say of it.
 pub fn kernel(side: &Side) -> Result<Kernel, String> {
     match &side.exports {
-        Exports::Symbols(table) => Ok(Kernel::of_symbols(side.name.clone(), table.clone())),
+        Exports::Symbols(table) => {
+            let kernel = Kernel::of_symbols(side.name.clone(), table.clone());
+            Ok(Kernel { traits: side.traits.clone(), ..kernel })
+        }
         Exports::Symtypes(_) => Err(format!("{}: symtypes say nothing of versions", side.name)),
     }
 }
@@ -192,15 +196,11 @@ fn entries(out: &Path) -> Result<Vec<Entry>, String> {
 fn print(items: &[Item<'_>], kernel: &str, to_send: &[PathBuf]) -> Result<(), String> {
     let mut page = Page::new();
     for item in items {
-        let (colour, what) = match (item.state, item.remedy()) {
-            (State::Fits, _) => (Colour::Green, "loads"),
-            (State::Unknown, _) => (Colour::Yellow, "not known"),
-            (State::StoppedBefore, Some(Remedy::Source)) => {
-                (Colour::Red, "loads in neither kernel: the source must change")
-            }
-            (State::StoppedBefore, _) => (Colour::Red, "loads in neither kernel: a rebuild suffices"),
-            (_, Some(Remedy::Source)) => (Colour::Red, "stops loading: the source must change"),
-            _ => (Colour::Red, "stops loading: a rebuild suffices"),
+        let (tone, what) = verdict(item);
+        let colour = match tone {
+            Tone::Good => Colour::Green,
+            Tone::Bad => Colour::Red,
+            _ => Colour::Yellow,
         };
         let what = page.paint(colour, what);
         page.wrapped_behind(0, 2, &format!("{}/{}: {what}", item.provider, item.registration.package.name));

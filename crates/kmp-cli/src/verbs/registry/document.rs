@@ -25,7 +25,7 @@ pub struct Report {
 /// A registered package.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Package {
+pub struct Package {
     /// Who makes it.
     provider: String,
     /// Its name.
@@ -81,9 +81,9 @@ impl From<&Finding> for Reason {
     }
 }
 
-impl Report {
-    pub fn of(items: &[Item<'_>], kernel: &str, due: Option<&str>, why: &[String]) -> Self {
-        let package = |item: &Item<'_>| Package {
+impl Package {
+    pub fn of(item: &Item<'_>) -> Self {
+        Self {
             provider: item.provider.into(),
             package: item.registration.package.name.clone(),
             build: item.registration.build.nevra.clone(),
@@ -91,13 +91,18 @@ impl Report {
             state: item.state.word(),
             remedy: item.remedy().map(|remedy| remedy.word()),
             reasons: item.findings.iter().map(Reason::from).collect(),
-        };
+        }
+    }
+}
+
+impl Report {
+    pub fn of(items: &[Item<'_>], kernel: &str, due: Option<&str>, why: &[String]) -> Self {
         Self {
             version: VERSION,
             kernel: kernel.into(),
             due: due.map(Into::into),
             why: why.to_vec(),
-            items: items.iter().map(package).collect(),
+            items: items.iter().map(Package::of).collect(),
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn of_file(
         rpm.open_package(file).and_then(|opened| opened.package(&|_| false)).map_err(|e| e.to_string())?;
     let read = modules(context, &[file.into()])?;
     let kernel = read.iter().find_map(|(_, module)| module.vermagic.as_deref()?.split(' ').next());
-    let build = Build { nevra: package.nvra(), kernel: kernel.unwrap_or_default().into() };
+    let build = Build { nevra: package.nevra(), kernel: kernel.unwrap_or_default().into() };
     let mut modules: Vec<Module> = read.iter().map(|(_, module)| Module::of(module)).collect();
     modules.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((Package::of(&package.name, &package.source, &package.disturl), build, modules))

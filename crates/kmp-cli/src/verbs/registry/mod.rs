@@ -4,18 +4,18 @@
 mod check;
 pub mod document;
 mod files;
+mod repository;
 
 pub use check::kernel;
 pub use files::sound;
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kmp_core::printable;
 use kmp_kabi::registry::{Provider, Registration};
-use rpm_meta::Package;
 
+use self::repository::Newest;
 use crate::args::registry::{Add, Lint, Refresh, Registry, RegistryVerb};
 use crate::context::Context;
 use crate::outcome::Outcome;
@@ -113,21 +113,9 @@ fn lint(args: &Lint, quiet: bool) -> Result<Outcome, String> {
 fn refresh(context: &Context, args: &Refresh, quiet: bool) -> Result<Outcome, String> {
     let rpm = context.rpm().map_err(|e| format!("package files cannot be read: {e}"))?;
     let known = files::all(&args.place.registry)?;
-    let mut newest: BTreeMap<String, (Package, PathBuf)> = BTreeMap::new();
-    for file in args.repos.iter().map(|dir| files::packages(dir)).collect::<Result<Vec<_>, _>>()?.concat() {
-        let package = match rpm.open_package(&file).and_then(|opened| opened.package(&|_| false)) {
-            Ok(package) => package,
-            Err(e) => {
-                log::warn!("{e}");
-                continue;
-            }
-        };
-        let is_newer = newest
-            .get(&package.name)
-            .is_none_or(|(known, _)| known.evr.compare(&package.evr) == Ordering::Less);
-        if is_newer && known.iter().any(|one| one.name == package.name) {
-            newest.insert(package.name.clone(), (package, file));
-        }
+    let mut newest = Newest::new();
+    for dir in &args.repos {
+        repository::add(&mut newest, rpm, dir, &|name| known.iter().any(|one| one.name == name))?;
     }
     let mut page = Page::new();
     for one in &known {

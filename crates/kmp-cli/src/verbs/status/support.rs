@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp status --support`: who supports which driver, as a support engineer wants to have it.
 
+mod html;
+
 use kmp_core::abi::{Supported, SupportedOnly};
 use kmp_core::printable;
 use kmp_core::survey::Survey;
@@ -145,19 +147,7 @@ impl Support {
                 })
                 .collect();
             page.wrapped_behind(2, 2, &by.join("; "));
-            let support = match module.supported {
-                None => "it could not be read, so its support is not known",
-                Some(yes) if yes == word(Supported::Distributor) => {
-                    "supported by the distributor (supported=yes)"
-                }
-                Some(external) if external == word(Supported::External) => {
-                    "supported by provider and distributor together (supported=external)"
-                }
-                Some(_) => "without support: the module says nothing of it",
-            };
-            page.wrapped_behind(2, 2, support);
-            let letters =
-                |letters: &str| if letters.is_empty() { "nothing".to_string() } else { letters.into() };
+            page.wrapped_behind(2, 2, module.support());
             let would = module
                 .would_taint
                 .as_deref()
@@ -171,15 +161,7 @@ impl Support {
         if self.modules.is_empty() {
             page.line("no third-party drivers are installed");
         }
-        for kernel in &self.kernels {
-            let why = match kernel.supported_only {
-                None => continue,
-                Some("command-line") => "unsupported=0 is on the command line",
-                Some("running") => "/proc/sys/kernel/unsupported is 0",
-                Some(_) => "modprobe is configured so (allow_unsupported_modules 0)",
-            };
-            page.wrapped_behind(0, 2, &format!("{} takes no module without support: {why}", kernel.release));
-        }
+        self.lines_of_kernels().iter().for_each(|line| page.wrapped_behind(0, 2, line));
         match &self.tainted {
             None => {}
             Some(tainted) if tainted.taints.is_empty() => page.line("the running kernel is not tainted"),
@@ -191,4 +173,38 @@ impl Support {
             }
         }
     }
+
+    /// Which kernels take no module without support, and why.
+    fn lines_of_kernels(&self) -> Vec<String> {
+        let line = |kernel: &Kernel| {
+            let why = match kernel.supported_only? {
+                "command-line" => "unsupported=0 is on the command line",
+                "running" => "/proc/sys/kernel/unsupported is 0",
+                _ => "modprobe is configured so (allow_unsupported_modules 0)",
+            };
+            Some(format!("{} takes no module without support: {why}", kernel.release))
+        };
+        self.kernels.iter().filter_map(line).collect()
+    }
+}
+
+impl Module {
+    /// What it says of its support.
+    fn support(&self) -> &'static str {
+        match self.supported {
+            None => "it could not be read, so its support is not known",
+            Some(yes) if yes == word(Supported::Distributor) => {
+                "supported by the distributor (supported=yes)"
+            }
+            Some(external) if external == word(Supported::External) => {
+                "supported by provider and distributor together (supported=external)"
+            }
+            Some(_) => "without support: the module says nothing of it",
+        }
+    }
+}
+
+/// Letters of taints; without any, in a word.
+fn letters(letters: &str) -> &str {
+    if letters.is_empty() { "nothing" } else { letters }
 }

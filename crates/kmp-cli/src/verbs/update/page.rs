@@ -15,19 +15,13 @@ pub fn print(found: &Update, is_done: bool) -> Result<(), String> {
 }
 
 fn draw(page: &mut Page, found: &Update, is_done: bool) {
-    let coming: Vec<&KernelFate> =
-        found.kernels.iter().filter(|k| k.verdict != KernelVerdict::Installed).collect();
+    let coming = coming(found);
     let (colour, verdict) = verdict(found, &coming);
     page.wrapped_in(colour, &verdict);
     for kernel in &coming {
         page.line("");
-        let (colour, word) = match kernel.verdict {
-            KernelVerdict::Held => (Colour::Red, "held back"),
-            KernelVerdict::Unknown => (Colour::Yellow, "not known"),
-            _ => (Colour::Green, "may come"),
-        };
-        let heading = format!("{} {} ({})", kernel.line, kernel.package.evr, kernel.package.repository);
-        page.line(format!("{}: {}", page.paint(Colour::Bold, heading), page.paint(colour, word)));
+        let (colour, word) = standing(kernel);
+        page.line(format!("{}: {}", page.paint(Colour::Bold, heading(kernel)), page.paint(colour, word)));
         for driver in &kernel.drivers {
             page.wrapped_behind(2, 2, &line(driver));
         }
@@ -56,8 +50,27 @@ fn draw(page: &mut Page, found: &Update, is_done: bool) {
     }
 }
 
+/// The kernels that are not installed.
+pub fn coming(found: &Update) -> Vec<&KernelFate> {
+    found.kernels.iter().filter(|k| k.verdict != KernelVerdict::Installed).collect()
+}
+
+/// What becomes of a kernel.
+pub fn standing(kernel: &KernelFate) -> (Colour, &'static str) {
+    match kernel.verdict {
+        KernelVerdict::Held => (Colour::Red, "held back"),
+        KernelVerdict::Unknown => (Colour::Yellow, "not known"),
+        _ => (Colour::Green, "may come"),
+    }
+}
+
+/// What a kernel is called.
+pub fn heading(kernel: &KernelFate) -> String {
+    format!("{} {} ({})", kernel.line, kernel.package.evr, kernel.package.repository)
+}
+
 /// The line about all.
-fn verdict(found: &Update, coming: &[&KernelFate]) -> (Colour, String) {
+pub fn verdict(found: &Update, coming: &[&KernelFate]) -> (Colour, String) {
     if coming.is_empty() {
         return (Colour::Green, "No repository has a kernel that is newer than the installed one.".into());
     }
@@ -102,7 +115,8 @@ fn are(names: &[String]) -> String {
     }
 }
 
-fn line(driver: &DriverFate) -> String {
+/// What becomes of a driver.
+pub fn line(driver: &DriverFate) -> String {
     match &driver.build {
         Some(build) => {
             let by = build.vendor.as_ref().map(|vendor| format!(", by {vendor}")).unwrap_or_default();

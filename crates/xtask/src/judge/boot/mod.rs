@@ -146,7 +146,7 @@ impl Run {
     /// Starts it and waits for its end; `false`: it had to be ended.
     fn start(&self, machine: &Machine, initrd: &Path) -> Result<bool> {
         let append = format!(
-            "console=ttyS0 panic=-1 oops=panic loglevel=5 trace_event=module:module_load tp_printk {}",
+            "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on trace_event=module:module_load tp_printk {}",
             machine.arguments
         );
         let mut qemu = Command::new("qemu-system-x86_64");

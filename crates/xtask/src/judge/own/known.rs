@@ -25,13 +25,8 @@ pub const KNOWN: &[Known] = &[
     deliberate("elf-strtab-*", OLDER, STRICTER, "its strings begin and end with NUL"),
     deliberate("elf-symtab-link-text", OLDEST, STRICTER, "its strings begin and end with NUL"),
     deliberate("versions-extended-*-only", OLDER, STRICTER, "extended versions"),
+    deliberate("elf-symbol-section-just-past", &["old"], STRICTER, "a symbol's section exists"),
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
-    deliberate(
-        "modinfo-section-nobits",
-        WANTING_VERMAGIC,
-        "the loader reads what a section that has no contents would have; no linker writes one",
-        "at most one `.modinfo`",
-    ),
     deliberate(
         "relocation-unsigned-32-overflows",
         OLDEST,
@@ -68,9 +63,6 @@ const OLDER: &[&str] = &["strict", "old", "unversioned", "lenient", "types", "mi
 /// The kernels before 6.12.
 const OLDEST: &[&str] = &["strict", "old"];
 
-/// Those that do not take modules without vermagic.
-const WANTING_VERMAGIC: &[&str] = &["strict", "enforced", "old", "unversioned", "types", "mismatch", "next"];
-
 /// Those that check signatures.
 const SIGNED: &[&str] = &["enforced", "lenient"];
 
@@ -91,39 +83,44 @@ const fn deliberate(
 }
 
 impl Known {
-    fn is_of(&self, set: &str, module: &str, machine: &str) -> bool {
-        let variant = machine.split(' ').next().unwrap_or_default();
+    fn is_of(&self, set: &str, module: &str) -> bool {
         let of_set = match self.set.split_once('*') {
             Some((start, end)) => set.starts_with(start) && set.ends_with(end),
             None => set == self.set,
         };
-        of_set
-            && (self.module.is_empty() || self.module == module)
-            && (self.on.is_empty() || self.on.contains(&machine) || self.on.contains(&variant))
+        of_set && (self.module.is_empty() || self.module == module)
+    }
+
+    fn is_on(&self, machine: &str) -> bool {
+        self.on.is_empty() || self.on.iter().any(|on| means(on, machine))
     }
 
     /// That of a module on a machine, by its label.
     pub fn find(set: &str, module: &str, machine: &str) -> Option<&'static Self> {
-        KNOWN.iter().find(|known| known.is_of(set, module, machine))
+        KNOWN.iter().find(|known| known.is_of(set, module) && known.is_on(machine))
     }
 }
 
-/// Those that no pair needs which they are about: they have been mended, or the case is gone.
-pub fn stale(table: &Table, machines: &[Machine]) -> Vec<&'static Known> {
-    let is_stale = |known: &&Known| {
-        let mut about = table
-            .rows
-            .iter()
-            .flat_map(|((set, module, _), cells)| {
-                cells
-                    .iter()
-                    .filter(|(i, _)| known.is_of(set, module, &machines[**i].label))
-                    .map(|(_, cell)| cell)
-            })
-            .peekable();
-        about.peek().is_some() && !about.any(|cell| cell.known.is_some_and(|k| std::ptr::eq(k, *known)))
+/// Is the machine with this label `on`: that machine, or any with that kernel?
+fn means(on: &str, machine: &str) -> bool {
+    machine == on || machine.split(' ').next() == Some(on)
+}
+
+/// Those that no pair needs which they are about, and where: they have been mended, or the case is gone. Of a kernel that was
+/// not heard nothing is known.
+pub fn stale(table: &Table, machines: &[Machine]) -> Vec<(&'static Known, &'static str)> {
+    let is_stale = |(known, on): &(&'static Known, &'static str)| {
+        let is_meant = |machine: usize| on.is_empty() || means(on, &machines[machine].label);
+        let of_rows = table.rows.iter().filter(|((set, module, _), _)| known.is_of(set, module));
+        let cells = of_rows.flat_map(|(_, cells)| cells).filter(|(machine, _)| is_meant(**machine));
+        let mut heard = cells.map(|(_, cell)| cell).filter(|cell| cell.word.unheard.is_none()).peekable();
+        heard.peek().is_some() && !heard.any(|cell| cell.known.is_some_and(|k| std::ptr::eq(k, *known)))
     };
-    KNOWN.iter().filter(is_stale).collect()
+    let each = |known: &'static Known| {
+        let on = if known.on.is_empty() { &[""] } else { known.on };
+        on.iter().map(move |on| (known, *on))
+    };
+    KNOWN.iter().flat_map(each).filter(is_stale).collect()
 }
 
 #[cfg(test)]

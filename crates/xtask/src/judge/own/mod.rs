@@ -81,9 +81,9 @@ const LEAST: usize = 200;
 /// Something does not build or boot.
 pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
     let clock = Clock(Instant::now());
-    let program = kmp_program()?;
     clock.say("building small kernels");
     let (kernels, missing) = provide(variants)?;
+    let program = kmp_program()?;
     let mut table = Table::default();
     let mut machines = Vec::new();
     for small in &kernels {
@@ -117,8 +117,8 @@ pub fn judge(variants: &[&'static Variant]) -> Result<(bool, Option<String>)> {
         figures.unheard,
     );
     let mut good = figures.disagreed == 0 && figures.pairs >= LEAST * machines.len();
-    for known in known::stale(&table, &machines) {
-        println!("no longer so, to be taken from the list: {}: {}", known.set, known.why);
+    for (known, on) in known::stale(&table, &machines) {
+        println!("no longer so, to be taken from the list: {} {on}: {}", known.set, known.why);
         good = false;
     }
     clock.say("done");

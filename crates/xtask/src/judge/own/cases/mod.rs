@@ -29,7 +29,7 @@ pub fn all(small: &Small) -> Vec<Spec> {
     specs.extend(modinfo::all(small));
     specs.extend(versions::all(small));
     specs.extend(signatures::all(small));
-    if !small.has("MODVERSIONS") {
+    if !versions::has_basic(small) {
         let needs = |edit: &Edit| matches!(edit, Edit::BadCrc(_) | Edit::LoseEntry(_) | Edit::LoseAllEntries);
         let basic =
             |edit: &Edit| matches!(edit, Edit::Objcopy(words) if words.iter().any(|w| w == "__versions"));

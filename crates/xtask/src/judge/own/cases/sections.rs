@@ -55,6 +55,13 @@ fn places() -> Vec<Spec> {
             file.set(at, section::OFFSET, 1 << 40)?;
             file.set(at, section::SIZE, 1 << 40)
         }),
+        // For a kernel of one processor no compiler makes any.
+        changed("section-per-cpu", |file| {
+            file.add(".data..percpu", elf::PROGBITS, elf::ALLOC | elf::WRITE, b"12345678").map(drop)
+        }),
+        changed("section-per-cpu-empty", |file| {
+            file.add(".data..percpu", elf::PROGBITS, elf::ALLOC | elf::WRITE, b"").map(drop)
+        }),
         changed("section-without-a-name", |file| file.add("", elf::PROGBITS, elf::ALLOC, b"1234").map(drop)),
         changed("section-twice", |file| file.add(".text", elf::PROGBITS, elf::ALLOC, b"1234").map(drop)),
     ]
@@ -101,6 +108,13 @@ fn this_module() -> Vec<Spec> {
     let of = |set: &str, field, value| {
         changed(&format!("this-module-{set}"), move |file| file.set_section(THIS_MODULE, field, value))
     };
+    let named = |set: &str, name: &'static [u8; 7]| {
+        changed(&format!("this-module-{set}"), move |file| {
+            let at = file.contents(THIS_MODULE)?.start + 24;
+            file.0[at..at + name.len()].copy_from_slice(name);
+            Ok(())
+        })
+    };
     let grown = |set: &str, by: i64| {
         changed(&format!("this-module-{set}"), move |file| {
             let size = file.get(file.find(THIS_MODULE)?, section::SIZE)?;
@@ -127,11 +141,8 @@ fn this_module() -> Vec<Spec> {
             file.0[at..at + 56].fill(0);
             Ok(())
         }),
-        changed("this-module-of-another-name", |file| {
-            let at = file.contents(THIS_MODULE)?.start + 24;
-            file.0[at..at + 7].copy_from_slice(b"kj_else");
-            Ok(())
-        }),
+        named("of-another-name", b"kj_else"),
+        named("of-the-name-of-the-kernel", b"vmlinux"),
     ]
 }
 

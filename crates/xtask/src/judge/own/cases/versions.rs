@@ -16,7 +16,7 @@ const ENTRY: usize = 64;
 pub fn all(small: &Small) -> Vec<Spec> {
     let mut list = Vec::new();
     if small.has("MODVERSIONS") {
-        if !small.has("EXTENDED_MODVERSIONS") || small.has("BASIC_MODVERSIONS") {
+        if has_basic(small) {
             list.extend(basic());
         }
         if small.has("EXTENDED_MODVERSIONS") {
@@ -37,6 +37,11 @@ pub fn all(small: &Small) -> Vec<Spec> {
     }));
     list.extend(types(small));
     list
+}
+
+/// Do its modules have versions in the basic form?
+pub fn has_basic(small: &Small) -> bool {
+    small.has("MODVERSIONS") && (!small.has("EXTENDED_MODVERSIONS") || small.has("BASIC_MODVERSIONS"))
 }
 
 /// Changes the entries of the basic form.
@@ -60,6 +65,7 @@ fn basic() -> Vec<Spec> {
         field("empty", section::SIZE, 0),
         field("not-loaded", section::FLAGS, 0),
         field("writable", section::FLAGS, elf::ALLOC | elf::WRITE),
+        field("nobits", section::TYPE, elf::NOBITS),
         field("of-another-name", section::NAME, 0),
         field("cut-in-an-entry", section::SIZE, (ENTRY - 1) as u64),
         changed("versions-odd-size", |file| {
@@ -130,7 +136,6 @@ fn extended() -> Vec<Spec> {
             file.0[names.start + at] = b'?';
             Ok(())
         }),
-        changed("versions-extended-only", |file| file.set_section(BASIC, section::NAME, 0)),
     ]
 }
 
@@ -164,6 +169,7 @@ fn wrong(file: &mut File, symbol: &str) -> Result<()> {
 
 fn both() -> Vec<Spec> {
     vec![
+        changed("versions-extended-only", |file| file.set_section(BASIC, section::NAME, 0)),
         entries("basic-wrong-extended-right", |list| list.iter_mut().for_each(|entry| entry[0] ^= 0x5a)),
         changed("versions-basic-right-extended-gone", |file| {
             hide(file, CRCS)?;
