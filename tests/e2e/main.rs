@@ -14,6 +14,8 @@ mod devices;
 mod divert;
 mod doctor;
 mod explain;
+mod fleet;
+mod fleet_engines;
 mod history;
 mod hostile;
 mod hostile_budgets;

@@ -51,6 +51,12 @@ fn what_is_printed_is_what_the_schemas_say() {
     ends(&root, &[&add[..], &[kmp.path().to_str().unwrap()]].concat(), 0);
     let [rules, clash] = ["severities", &format!("usr/lib/modules/{SAME}/extra/clash.ko")]
         .map(|path| root.join(path).to_str().unwrap().to_string());
+    let machine = "{\"machine\":\"a\",\"kernels\":[\"kernel-default-6.4.0-0.x86_64\"],\"kmps\":[\"foo-kmp-default-1-1.x86_64\"]}\n";
+    root.write("machines", machine);
+    let of_kernel = testkit::PackageBuilder::kernel(&old).ksyms("default", &old.full_symvers()).build();
+    root.write("repo/kernel.rpm", std::fs::read(of_kernel.path()).unwrap());
+    run(Command::new("createrepo_c").arg("--quiet").arg(root.join("repo"))).expect_success();
+    let [machines, repo] = ["machines", "repo"].map(|path| root.join(path).to_str().unwrap().to_string());
     let runs: &[&[&str]] = &[
         &["status"],
         &["check"],
@@ -73,6 +79,8 @@ fn what_is_printed_is_what_the_schemas_say() {
         &["divert", "--restore"],
         &["kabi", "diff", OLD, OTHER],
         &["registry", "check", "--registry", &registry, "--old", OLD, "--new", OTHER, "--out", &out],
+        &["facts", "--machine", "here"],
+        &["fleet", "--machines", &machines, "--repo", &repo],
         &["rebuild-list", "--for", "plain", "--registry", &registry, "--new", OTHER],
         &["kabi", "exposure", "--rules", &rules, "--kernel", OLD, &clash],
     ];

@@ -131,6 +131,10 @@ pub enum Verb {
     Registry(registry::Registry),
     /// Print which source packages are to be built anew for a kernel that comes, and in which order (for distributors)
     RebuildList(fleet::RebuildList),
+    /// Print what this machine has of kernels and drivers, and what its drivers are used for, for `kmp fleet`
+    Facts(fleet::Facts),
+    /// Show which of many machines a kernel that comes would cost a driver, and what helps
+    Fleet(fleet::Fleet),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)

@@ -30,8 +30,8 @@ use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    check, deps, devices, divert, doctor, explain, facts, fleet, history, hold, initrd, kabi, key, new, plan,
+    rebuild_list, registry, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -139,6 +139,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Registry(what) => registry::run(&context, what, quiet),
+        Verb::Facts(what) => facts::run(&context, what, quiet),
+        Verb::Fleet(what) => fleet::run(&context, what, quiet),
         Verb::RebuildList(what) => rebuild_list::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),

@@ -22,6 +22,7 @@ mod privilege;
 mod releases;
 mod rpm;
 mod run;
+mod salt;
 mod sources;
 mod test;
 
@@ -45,6 +46,7 @@ enum Chore {
     Test(test::Arguments),
     Judge(judge::Arguments),
     Kmps(kmps::Arguments),
+    Salt(salt::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
@@ -86,6 +88,7 @@ impl Chore {
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
+            Self::Salt(arguments) => salt::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),

@@ -134,6 +134,26 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "facts",
+        [
+            ("kmp facts", "What does this machine have of kernels and drivers?"),
+            ("kmp facts --json", "... in a line, for kmp fleet"),
+        ],
+    ),
+    (
+        "fleet",
+        [
+            (
+                "kmp fleet --machines facts/ --repo /srv/repo --kernel-from kernel-default-6.4.0-25.1.x86_64.rpm",
+                "Would this kernel cost one of our machines a driver?",
+            ),
+            (
+                "kmp fleet --from uyuni --machines packages.json --repo base=/srv/base --repo drivers=/srv/drivers",
+                "... and any newer kernel, by what a server knows of the machines?",
+            ),
+        ],
+    ),
+    (
         "rebuild-list",
         [
             (

@@ -7,6 +7,8 @@ pub mod devices;
 pub mod divert;
 pub mod doctor;
 pub mod explain;
+pub mod facts;
+pub mod fleet;
 pub mod history;
 pub mod hold;
 pub mod initrd;

@@ -39,7 +39,7 @@ pub(super) fn kernel(unit: &Unit<'_>, modules_dir: &Path) -> Package {
 }
 
 /// A build of a driver, with what it requires. `named`: its modules, where it does not name them itself.
-pub(super) fn build(
+pub(crate) fn build(
     offer: &Offer,
     named: &[String],
     dialect: Dialect,
@@ -84,7 +84,7 @@ pub(super) fn only_for(listed: &Listed) -> Option<&str> {
 
 /// The release of a kernel's package: what it says itself, else what SUSE's kernels are called by: the version, the release without
 /// the number of the build, the flavour.
-pub(super) fn release_of(listed: &Listed) -> (String, bool) {
+pub(crate) fn release_of(listed: &Listed) -> (String, bool) {
     if let Some(release) = offer::release(listed) {
         return (release.to_owned(), true);
     }

@@ -10,8 +10,8 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    check, deps, devices, divert, doctor, explain, facts, fleet, history, hold, initrd, kabi, key, new, plan,
+    rebuild_list, registry, status, sync, update,
 };
 
 /// The names of all rules.
@@ -66,6 +66,8 @@ fn schemas_are_those_of_what_is_printed() {
         ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
         ("registry-check", whole::<registry::document::Report>("registry check")),
+        ("facts", whole::<facts::Document>("facts")),
+        ("fleet", whole::<fleet::Document>("fleet")),
         ("rebuild-list", whole::<rebuild_list::Document>("rebuild-list")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];

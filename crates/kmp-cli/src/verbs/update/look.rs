@@ -6,14 +6,14 @@ use std::cell::OnceCell;
 use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
 use kmp_core::dialect::Dialect;
-use kmp_core::guard::{Orders, Running};
+use kmp_core::guard::{self, Elements, Orders, Running};
 use kmp_core::in_use::InUse;
 use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
-use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
+use kmp_repo::update::{Installed, Judge, Kernels, Offers, Update, rules, settle};
 use rpm_meta::Evr;
 
 use super::sources;
@@ -76,11 +76,12 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
+    let ask = |elements: Elements| guard::judge(root, rpm, &survey, elements, &running, &orders);
     let judge = Judge {
-        root,
-        rpm,
+        ask: &ask,
         survey: &survey,
         offers: &offers,
+        kernels: &Kernels::new(survey.inventory.dirs.clone()),
         installed: &installed,
         running: &running,
         orders: &orders,

@@ -25,6 +25,11 @@ impl Given {
     pub fn root(&self) -> &Root {
         &self.root
     }
+
+    /// As a repository with this priority.
+    pub fn source(&self, priority: u32) -> Source<'_> {
+        Source { id: self.id.clone(), priority, root: &self.root, dir: PathBuf::from("/") }
+    }
 }
 
 /// Repositories, and what is wrong with others.
@@ -46,9 +51,8 @@ pub fn given(named: &[String]) -> Result<Vec<Given>, String> {
 /// Those that were named; where none was, the package manager's.
 pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sources<'r> {
     if !given.is_empty() {
-        let source =
-            |g: &'r Given| Source { id: g.id.clone(), priority: 99, root: &g.root, dir: PathBuf::from("/") };
-        return Sources { sources: given.iter().map(source).collect(), problems: Vec::new() };
+        let sources = given.iter().map(|given| given.source(99)).collect();
+        return Sources { sources, problems: Vec::new() };
     }
     let Found { repositories, unread } = match dialect {
         Dialect::Suse => found::zypp(root),

@@ -29,8 +29,8 @@ pub const KNOWN: &[Known] = &[
     deliberate("elf-symtab-odd-size", &[], "no linker writes a part of a symbol", "exactly one symbol table"),
     deliberate(
         "relocation-unsigned-32-overflows",
-        OLDEST,
-        "whether it overflows depends on where the module is put",
+        &["strict", "old", "unversioned"],
+        "the first relocation is of an export there, which might be per-cpu data, whose addresses are small",
         "relocations: type, overflow",
     ),
     deliberate(
