@@ -14,6 +14,7 @@ mod packages;
 mod packed;
 mod repositories;
 mod settings;
+mod sources;
 mod tables;
 
 use std::sync::OnceLock;
@@ -29,6 +30,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("btf_types", kabi::btf_types),
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
+    ("catalogue", sources::catalogue),
     ("command_line", packages::command_line),
     ("commit_list", packages::commit_list),
     ("cpio", packed::cpio),
@@ -54,12 +56,15 @@ const TARGETS: &[(&str, Target)] = &[
     ("module", tables::module),
     ("modules_dep", tables::modules_dep),
     ("os_release", settings::os_release),
+    ("package_listed", sources::package_listed),
     ("primary", repositories::primary),
     ("repo_file", repositories::repo_file),
     ("repomd", repositories::repomd),
     ("rpm_header", packages::rpm_header),
     ("severities", kabi::severities),
     ("signature", tables::signature),
+    ("source_list", sources::list),
+    ("source_record", sources::record),
     ("squashfs", packed::squashfs),
     ("stomp", packages::stomp),
     ("symsets", packages::symsets),

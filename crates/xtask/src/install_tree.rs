@@ -66,6 +66,7 @@ const OF_DNF: &[(&str, &str, u32)] = &[
 /// The names besides `kmp` that the command goes by.
 #[rustfmt::skip]
 const LINKS: &[(&str, &str)] = &[
+    ("/usr/sbin/kernel-update-tool",                "../bin/kmp"),
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
     ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
@@ -80,8 +81,17 @@ const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
 /// What is empty at first; those in `/run` are made at boot, the cache and the history when they are needed.
-const DIRECTORIES: &[&str] =
-    &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp", "/var/log/kmp"];
+const DIRECTORIES: &[&str] = &[
+    "/etc/kmp",
+    "/etc/kmp/sources",
+    "/etc/kmp.conf.d",
+    "/run/kmp",
+    "/run/regenerate-initrd",
+    "/usr/share/kmp/catalogue",
+    "/usr/share/kmp/sources",
+    "/var/cache/kmp",
+    "/var/log/kmp",
+];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

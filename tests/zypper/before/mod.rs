@@ -17,7 +17,7 @@ use crate::support::{Mode, Site, goes_through, knows_rules};
 use offers::{driver, needs, offered};
 
 /// With the first kernel, the driver for it, and a package that has nothing to do with either.
-fn site() -> Site {
+pub fn site() -> Site {
     // By its own way of transactions.
     let site = Site::bare(if knows_rules() { Mode::Single } else { Mode::Classic });
     let libzypp = if knows_rules() { "17.38.0" } else { "17.25.7" };
@@ -49,7 +49,7 @@ fn site_with_rules() -> Option<Site> {
 }
 
 /// Adds to the repository, one at a time, as several have the same name.
-fn offer(site: &Site, packages: &[PackageBuilder]) {
+pub fn offer(site: &Site, packages: &[PackageBuilder]) {
     let built: Vec<_> = packages.iter().map(PackageBuilder::build).collect();
     site.offer_files(built.iter().map(testkit::Package::path));
 }
