@@ -6,6 +6,7 @@
 mod deps;
 mod fleet;
 mod index;
+mod kabi;
 pub mod measure;
 mod plugin;
 mod roots;
@@ -25,7 +26,7 @@ const DEPMOD_BOUND: f64 = 0.35;
 const IDLE_BOUND: f64 = 0.15;
 const MEMORY_BOUND: f64 = 64.0;
 
-const PARTS: [&str; 7] = ["check", "sync", "index", "idle", "fleet", "plugin", "deps"];
+const PARTS: [&str; 8] = ["check", "sync", "index", "idle", "fleet", "plugin", "kabi", "deps"];
 
 /// A row of the table.
 struct Row {
@@ -87,6 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
                 "idle" => idle(&base, &kmp, &sync_root, rounds.max(3), rows)?,
                 "fleet" => fleet::rows(&base, &kmp, rounds.div_ceil(3).max(3), rows)?,
                 "plugin" => plugin::rows(rounds.max(3), plugin, rows)?,
+                "kabi" => kabi::rows(&kmp, rounds.div_ceil(3).max(3), rows)?,
                 // Minutes in shell: a few rounds say enough.
                 _ => deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), rows)?,
             }
