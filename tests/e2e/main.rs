@@ -50,6 +50,7 @@ mod schemas;
 mod screens;
 mod scriptlets;
 mod search_order;
+mod sources;
 mod status;
 mod support;
 mod sync;

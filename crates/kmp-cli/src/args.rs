@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod help;
 pub mod kabi;
 pub mod registry;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ use clap_complete::ArgValueCandidates;
 use kmp_core::dialect::Dialect;
 
 pub use drivers::{Devices, Doctor, Key, KeyVerb};
+pub use sources::{
+    AddMedium, Catalogue, CatalogueVerb, MakeMedium, Medium, MediumVerb, Sources, SourcesVerb,
+};
 
 use crate::completion;
 use crate::host::divert::Diverted;
@@ -96,6 +100,12 @@ pub enum Verb {
     Doctor(Doctor),
     /// Show and import the keys that packages are signed with
     Key(Key),
+    /// Show and choose where newer builds of drivers come from, beside the repositories
+    Sources(Sources),
+    /// Register a driver medium, or make one
+    Medium(Medium),
+    /// Make a catalogue of providers of drivers (for distributors)
+    Catalogue(Catalogue),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the default is the running kernel
@@ -171,6 +181,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Write a line to the system's log for each module that is in use without support, too (for kmp-support.service)
+    #[arg(long, requires = "support")]
+    pub log: bool,
     /// Print a page for a browser, without script
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
@@ -240,12 +253,15 @@ pub struct Update {
     /// The directories of --repo are all repositories that there are: keep what is found (for dnf's plugins)
     #[arg(long, requires = "repositories")]
     pub keep: bool,
-    /// Have the package manager fetch nothing: take what it has cached
+    /// Fetch nothing: neither have the package manager refresh its repositories, nor ask the sources of drivers
     #[arg(long)]
     pub offline: bool,
     /// Fetch packages of kernels and drivers where the repositories' lists do not say enough, and look into them
     #[arg(long)]
     pub fetch: bool,
+    /// For plugins of package managers: have nothing refreshed, ask nobody, and the sources of drivers for some seconds only
+    #[arg(long, conflicts_with = "offline")]
+    pub hook: bool,
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -264,6 +280,23 @@ pub struct Update {
 }
 
 impl Update {
+    /// As `kmp update --kernel KERNEL`.
+    pub fn of_kernel(kernel: String) -> Self {
+        Self {
+            kernel: Some(kernel),
+            repositories: Vec::new(),
+            keep: false,
+            offline: false,
+            fetch: false,
+            hook: false,
+            html: false,
+            dry_run: false,
+            apply: false,
+            clear: false,
+            json: false,
+        }
+    }
+
     /// Is something to be written? What concerns only a part of what there is would take the rest away.
     pub fn changes(&self) -> bool {
         !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)

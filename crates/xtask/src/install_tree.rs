@@ -35,6 +35,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-urlresolver-plugin", "/usr/lib/zypp/plugins/urlresolver/kmp", 0o755),
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
+    ("packaging/systemd/kmp-support.*",   "/usr/lib/systemd/system/*",         0o644),
     ("packaging/fleet/*", "/usr/share/kmp/fleet/*", 0o644),
     ("packaging/fleet/ansible/*", "/usr/share/kmp/fleet/ansible/*", 0o644),
     ("packaging/fleet/ansible/roles/kmp_facts/defaults/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults/*", 0o644),
@@ -66,6 +67,7 @@ const OF_DNF: &[(&str, &str, u32)] = &[
 /// The names besides `kmp` that the command goes by.
 #[rustfmt::skip]
 const LINKS: &[(&str, &str)] = &[
+    ("/usr/sbin/kernel-update-tool",                "../bin/kmp"),
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
     ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
@@ -80,8 +82,17 @@ const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
 /// What is empty at first; those in `/run` are made at boot, the cache and the history when they are needed.
-const DIRECTORIES: &[&str] =
-    &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp", "/var/log/kmp"];
+const DIRECTORIES: &[&str] = &[
+    "/etc/kmp",
+    "/etc/kmp/sources",
+    "/etc/kmp.conf.d",
+    "/run/kmp",
+    "/run/regenerate-initrd",
+    "/usr/share/kmp/catalogue",
+    "/usr/share/kmp/sources",
+    "/var/cache/kmp",
+    "/var/log/kmp",
+];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

@@ -50,7 +50,7 @@ pub(super) enum By {
 impl Judge<'_> {
     /// Judges. Reads only. `kernel`: of those that may come only this one, by its release, its version, or its package.
     pub fn update(&self, kernel: Option<&str>) -> Update {
-        let mut kernels = self.installed();
+        let mut kernels = self.installed(kernel);
         kernels.extend(self.coming(kernel));
         // Line by line, and what is installed before what comes.
         kernels.sort_by_key(|k| {
@@ -67,15 +67,23 @@ impl Judge<'_> {
         asked.map(|unit| self.comes(unit)).collect()
     }
 
-    /// The newest installed kernel of each line.
-    fn installed(&self) -> Vec<KernelFate> {
-        let releases: BTreeSet<String> = self.installed.lines.iter().map(|l| l.release.clone()).collect();
+    /// The newest installed kernel of each line, and one that somebody asks for.
+    fn installed(&self, kernel: Option<&str>) -> Vec<KernelFate> {
+        let newest = self.installed.lines.iter().map(|line| (line, line.release.as_str()));
+        let asked = self.installed.lines.iter().filter_map(|line| {
+            let asked = line.releases.iter().find(|release| Some(release.as_str()) == kernel)?;
+            (*asked != line.release).then_some((line, asked.as_str()))
+        });
+        let wanted: Vec<_> = newest.chain(asked).collect();
+        let releases: BTreeSet<String> = wanted.iter().map(|(_, release)| (*release).to_owned()).collect();
         let mut elements = self.elements();
         elements.ask(Asked::These(releases));
         let judged = self.judge(elements);
-        let lines = self.installed.lines.iter().filter_map(|line| {
-            let outlook = judged.kernels.iter().find(|k| k.release == line.release)?;
-            let evr = line.newest.to_string();
+        let lines = wanted.into_iter().filter_map(|(line, release)| {
+            let outlook = judged.kernels.iter().find(|k| k.release == release)?;
+            let is_newest = release == line.release;
+            // Of others the version is not looked up: the release says which it is.
+            let evr = if is_newest { line.newest.to_string() } else { release.to_owned() };
             let nevra = format!("{}-{evr}.{}", line.name, line.arch);
             Some(KernelFate {
                 line: line.name.clone(),
@@ -86,8 +94,8 @@ impl Judge<'_> {
                     repository: String::new(),
                     vendor: None,
                 },
-                krel: Some(line.release.clone()),
-                release: line.release.clone(),
+                krel: Some(release.to_owned()),
+                release: release.to_owned(),
                 verdict: KernelVerdict::Installed,
                 held_since: None,
                 is_let: false,

@@ -28,7 +28,7 @@ pub use judge::Judge;
 pub use kernels::Kernels;
 pub use locks::{is_locked, locks};
 pub use offers::{Offer, Offers, Source};
-pub(crate) use package::{build, release_of};
+pub(crate) use package::{build, only_for, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
 pub use vendor::AtHand;

@@ -87,7 +87,7 @@ fn identity(listed: &Listed) -> Package {
 }
 
 /// The only release of a kernel that a build is for, where it says so.
-pub(super) fn only_for(listed: &Listed) -> Option<&str> {
+pub(crate) fn only_for(listed: &Listed) -> Option<&str> {
     let mut requires = listed.capabilities(Role::Requires);
     requires.find(|c| c.name == "kernel-uname-r" && c.flags == Dependency::EQUAL).map(|c| c.evr)
 }

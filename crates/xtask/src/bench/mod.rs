@@ -6,6 +6,7 @@
 mod deps;
 mod fleet;
 mod index;
+mod kabi;
 pub mod measure;
 mod plugin;
 mod repository;
@@ -27,7 +28,8 @@ const DEPMOD_BOUND: f64 = 0.35;
 const IDLE_BOUND: f64 = 0.15;
 const MEMORY_BOUND: f64 = 64.0;
 
-const PARTS: [&str; 9] = ["check", "sync", "index", "idle", "fleet", "plugin", "update", "zypper", "deps"];
+const PARTS: [&str; 10] =
+    ["check", "sync", "index", "idle", "fleet", "plugin", "kabi", "update", "zypper", "deps"];
 
 /// A row of the table.
 struct Row {
@@ -79,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let kmp = install::target().join("release/kmp");
     let parts = &arguments.parts;
     // What makes roots of its own.
-    let own = ["fleet", "plugin", "update", "zypper"];
+    let own = ["fleet", "plugin", "kabi", "update", "zypper"];
     let needs_roots = parts.is_empty() || parts.iter().any(|part| !own.contains(&part.as_str()));
     // Each is made once, which takes minutes.
     let made = if needs_roots { Some(roots::make(&base)) } else { None };
@@ -88,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         for part in PARTS.into_iter().filter(|part| parts.is_empty() || parts.iter().any(|p| p == part)) {
             match (part, &made) {
                 ("fleet", _) => fleet::rows(&base, &kmp, rounds.div_ceil(3).max(3), rows)?,
+                ("kabi", _) => kabi::rows(&kmp, rounds.div_ceil(3).max(3), rows)?,
                 ("plugin", _) => plugin::rows(rounds.max(3), plugin, rows)?,
                 ("update", _) => update::rows(&base, &kmp, rounds.max(3), rows)?,
                 ("zypper", _) => update::zypper_rows(&base, rounds.max(3), rows)?,

@@ -16,11 +16,12 @@ use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
 use kmp_repo::rpmmd::Location;
-use kmp_repo::update::{AtHand, Files, Installed, Judge, Kernels, Offers, Update, rules, settle};
+use kmp_repo::update::{AtHand, Files, Installed, Judge, Kernels, Offers, Source, Update, rules, settle};
 use kmp_sources::fetch::Fetcher;
 use rpm_meta::Evr;
 
-use super::sources;
+use super::bring::{self, Patience};
+use super::{register, sources};
 use crate::context::{Context, running_kernel};
 
 /// How long fetching may take, in all.
@@ -33,10 +34,12 @@ pub struct Asked<'a> {
     pub kernel: Option<&'a str>,
     /// These directories, and not the package manager's repositories.
     pub repositories: &'a [String],
+    /// Are sources of drivers asked for what no repository has?
+    pub fetches: Option<Patience>,
     /// Is what is read kept for the next time?
     pub keeps: bool,
     /// Are packages fetched where lists do not say enough?
-    pub fetches: bool,
+    pub looks_into: bool,
 }
 
 /// What was found.
@@ -73,16 +76,6 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let installed = Installed::look(root, rpm, &survey.inventory).map_err(|e| e.to_string())?;
     let dialect = survey.inventory.conventions.dialect;
     let given = sources::given(asked.repositories)?;
-    let listed = sources::sources(root, dialect, &given);
-    let fetcher = asked.fetches.then(|| Fetcher::new(root, FETCHING));
-    let fetch = |id: &str, location: &Location, limit: u64| match &fetcher {
-        Some(fetcher) => sources::fetch(fetcher, &listed.urls, id, location, limit),
-        None => Err("nothing is fetched".into()),
-    };
-    let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
-    let mut offers =
-        Offers::read(listed.sources, &installed, symbols(&survey), &Cache::new(root, asked.keeps));
-    offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
     let nothing_boots = inventory::nothing_boots_here(root, &mut problems);
     problems.iter().chain(&survey.problems).for_each(|problem| log::warn!("{problem}"));
@@ -92,20 +85,54 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
+    let limit = if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None };
     let ask = |elements: Elements| guard::judge(root, rpm, &survey, elements, &running, &orders);
-    let at_hand = AtHand::new(rpm, &files);
-    let judge = Judge {
-        ask: &ask,
-        survey: &survey,
-        offers: &offers,
-        kernels: &Kernels::new(survey.inventory.dirs.clone()),
-        installed: &installed,
-        running: &running,
-        orders: &orders,
-        at_hand: Some(&at_hand),
-        limit: if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None },
+    let fetcher = asked.looks_into.then(|| Fetcher::new(root, FETCHING));
+    // With further repositories, and without packages of them that were refused.
+    let judge = |more: Vec<Source<'_>>, refused: &[(String, String)]| {
+        let mut listed = sources::sources(root, dialect, &given);
+        listed.sources.extend(more);
+        let urls = std::mem::take(&mut listed.urls);
+        let fetch = |id: &str, location: &Location, limit: u64| match &fetcher {
+            Some(fetcher) => sources::fetch(fetcher, &urls, id, location, limit),
+            None => Err("nothing is fetched".into()),
+        };
+        let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
+        let cache = Cache::new(root, asked.keeps);
+        let mut offers = Offers::read(listed.sources, &installed, symbols(&survey), &cache);
+        offers.problems.splice(0..0, listed.problems);
+        offers.drivers.retain(|offer| {
+            let is_it =
+                |(id, nevra): &(String, String)| *id == offer.repository && *nevra == offer.package.nevra();
+            !refused.iter().any(is_it)
+        });
+        let judge = Judge {
+            ask: &ask,
+            survey: &survey,
+            offers: &offers,
+            kernels: &Kernels::new(survey.inventory.dirs.clone()),
+            installed: &installed,
+            running: &running,
+            orders: &orders,
+            limit,
+            at_hand: Some(&AtHand::new(rpm, &files)),
+        };
+        judge.update(asked.kernel)
     };
-    let mut update = judge.update(asked.kernel);
+    let mut update = judge(Vec::new(), &[]);
+    if let Some(patience) = asked.fetches {
+        match bring::bring(context, &config, &update, &judge, patience) {
+            Ok(brought) => {
+                if brought.is_new {
+                    register(context)?;
+                    update = judge(Vec::new(), &[]);
+                }
+                brought.explain(&mut update);
+                brought.problems.iter().for_each(|problem| log::warn!("{problem}"));
+            }
+            Err(why) => log::warn!("sources of drivers are not asked: {why}"),
+        }
+    }
     let last = LastUpdate::load(root);
     let kept = settle(&mut update, last.as_ref(), &config, clock::now());
     let rules = rules(&update, &installed, &config);

@@ -12,6 +12,7 @@ use kmp_repo::found::{self, Found, Manager, Repository};
 use kmp_repo::rpmmd::Location;
 use kmp_repo::update::Source;
 use kmp_sources::fetch::Fetcher;
+use kmp_sources::own::{self, OwnRepository};
 use kmp_sources::url::Url;
 
 /// A directory that was named, with its repository's short name.
@@ -68,8 +69,22 @@ pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sour
     };
     let mut problems: Vec<String> = unread.iter().map(ToString::to_string).collect();
     let (mut sources, mut by_id) = (Vec::new(), HashMap::new());
-    // Ours has nothing.
-    for repository in repositories.into_iter().filter(|r| r.alias != OWN) {
+    let own = match dialect {
+        Dialect::Suse => OWN,
+        Dialect::RedHat => OWN_OF_DNF,
+    };
+    // Ours is read where it is made: the package manager may have an older state of it.
+    if OwnRepository::of(root).is_there() {
+        let dir = PathBuf::from(own::DIR);
+        sources.push(Source {
+            id: own.to_owned(),
+            priority: 99,
+            root,
+            dir: dir.clone(),
+            packages: vec![dir],
+        });
+    }
+    for repository in repositories.into_iter().filter(|r| r.alias != own) {
         match repository.metadata {
             Some(dir) => {
                 let Repository { alias: id, priority, packages, urls, .. } = repository;
@@ -90,8 +105,11 @@ pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sour
     Sources { sources, urls: by_id, problems }
 }
 
-/// The repository by which zypper calls kmp.
+/// The repository by which zypper calls kmp, and from which it has what kmp has fetched.
 pub const OWN: &str = "~kmp";
+
+/// The same of dnf's.
+pub const OWN_OF_DNF: &str = "kmp-drivers";
 
 /// That of the two that was refreshed last.
 fn dnf(root: &Root) -> Found {
