@@ -13,6 +13,8 @@ use crate::support::*;
 /// Package, path, mode as rpm has it (a file 100644, a directory 40755, a link 120777), and what the link leads to.
 /// LIBDIR, DOCDIR, PYTHONDIR, VERSION: as they say. `*` at the end of a path: a page may be compressed.
 const CONTENTS: &str = "
+kmp                /etc/kmp                                                     40755
+kmp                /etc/kmp/sources                                             40755
 kmp                /etc/kmp.conf                                               100644
 kmp                /etc/kmp.conf.d                                              40755
 kmp                /run/kmp                                                     40755
@@ -26,6 +28,7 @@ kmp                /usr/lib/systemd/catalog                                     
 kmp                /usr/lib/systemd/catalog/kmp.catalog                        100644
 kmp                /usr/lib/systemd/system                                      40755
 kmp                /usr/lib/systemd/system-preset                                40755
+kmp                /usr/lib/systemd/system/kmp-support.service                   100644
 kmp                /usr/lib/systemd/system/kmp-update.service                    100644
 kmp                /usr/lib/systemd/system/kmp-update.timer                      100644
 kmp                /usr/lib/systemd/system-preset/90-kmp.preset                  100644
@@ -35,7 +38,37 @@ kmp                /usr/share/bash-completion/completions/kmp                  1
 kmp                /usr/share/fish                                              40755
 kmp                /usr/share/fish/vendor_completions.d                         40755
 kmp                /usr/share/fish/vendor_completions.d/kmp.fish               100644
+kmp                /usr/sbin/kernel-update-tool                                120777 ../bin/kmp
+kmp                /usr/share/kmp                                                40755
+kmp                /usr/share/kmp/fleet                                          40755
+kmp                /usr/share/kmp/fleet/README.md                               100644
+kmp                /usr/share/kmp/fleet/ansible                                  40755
+kmp                /usr/share/kmp/fleet/ansible/ask.yml                         100644
+kmp                /usr/share/kmp/fleet/ansible/roles                            40755
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts                  40755
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults         40755
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults/main.yml 100644
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/tasks            40755
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/tasks/main.yml  100644
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/templates        40755
+kmp                /usr/share/kmp/fleet/ansible/roles/kmp_facts/templates/kmp.fact.j2 100644
+kmp                /usr/share/kmp/fleet/katello                                  40755
+kmp                /usr/share/kmp/fleet/katello/packages.json                   100644
+kmp                /usr/share/kmp/fleet/salt                                     40755
+kmp                /usr/share/kmp/fleet/salt/_grains                             40755
+kmp                /usr/share/kmp/fleet/salt/_grains/kmp_drivers.py             100644
+kmp                /usr/share/kmp/fleet/salt/_modules                            40755
+kmp                /usr/share/kmp/fleet/salt/_modules/kmp.py                    100644
+kmp                /usr/share/kmp/fleet/salt/_states                             40755
+kmp                /usr/share/kmp/fleet/salt/_states/kmp.py                     100644
+kmp                /usr/share/kmp/fleet/salt/kmp                                 40755
+kmp                /usr/share/kmp/fleet/salt/kmp/init.sls                       100644
+kmp                /usr/share/kmp/fleet/uyuni                                    40755
+kmp                /usr/share/kmp/fleet/uyuni/packages.json                     100644
+kmp                /usr/share/kmp/catalogue                                     40755
+kmp                /usr/share/kmp/sources                                       40755
 kmp                /usr/share/man/man5/kmp.conf.5*                             100644
+kmp                /usr/share/man/man8/kernel-update-tool.8*                   100644
 kmp                /usr/share/man/man8/kmp-kabi.8*                             100644
 kmp                /usr/share/man/man8/kmp.8*                                  100644
 kmp                /usr/share/zsh                                               40755
@@ -315,7 +348,8 @@ fn what_dnf_reads_is_in_packages_of_its_own() {
     run(xtask.arg(&destdir)).expect_success();
     let plugin = format!("{}/dnf-plugins/kmp.py", pythondir());
     assert!(destdir.join(plugin.trim_start_matches('/')).is_file());
-    assert!(rpmspec(&["-P"], Some("rhel 9")).lines().any(|line| line == plugin));
+    let place = plugin.trim_end_matches("/kmp.py");
+    assert!(rpmspec(&["-P"], Some("rhel 9")).lines().any(|line| line == place));
 }
 
 fn list(destdir: &std::path::Path, below: &str, found: &mut BTreeMap<String, String>) {

@@ -2,6 +2,7 @@
 //! The packages of packaging/kmp.spec: built as they are shipped, put into fresh roots by the real rpm, upgraded, removed.
 #![allow(clippy::unwrap_used, reason = "helpers are no #[test] functions, but fail like them")]
 
+mod before;
 mod beside;
 mod completions;
 mod contents;

@@ -71,6 +71,27 @@ pub fn package(name: &str, release: u8) -> &'static Path {
         .unwrap_or_else(|| panic!("there is no {start}*: {:?}", all_of(release)))
 }
 
+/// One of those that rpmbuild makes as for EL; `KMP_PACKAGES_REDHAT` names a directory that has them already.
+pub fn red_hat(name: &str) -> &'static Path {
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        if let Some(built) = std::env::var_os("KMP_PACKAGES_REDHAT") {
+            return std::fs::read_dir(built).unwrap().map(|entry| entry.unwrap().path()).collect();
+        }
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages-redhat");
+        let _ = std::fs::remove_dir_all(&out);
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        xtask.args(["rpm", "--dialect", "redhat", "--out"]).arg(&out);
+        run(&mut xtask).expect_success().lines().into_iter().map(PathBuf::from).collect()
+    });
+    let start = format!("{name}-{}-1.el9.", env!("CARGO_PKG_VERSION"));
+    let is_it = |p: &&PathBuf| {
+        let file = p.file_name().unwrap().to_str().unwrap();
+        file.starts_with(&start) && !file.ends_with(".src.rpm")
+    };
+    built.iter().find(is_it).unwrap_or_else(|| panic!("there is no {start}*: {built:?}"))
+}
+
 pub fn packages(release: u8) -> Vec<&'static Path> {
     NAMES.iter().map(|name| package(name, release)).collect()
 }
@@ -106,7 +127,12 @@ pub fn pythondir() -> String {
 
 /// What all our packages ask of others; dependencies among ours are left to rpm.
 pub fn wanted() -> Vec<String> {
-    let all = |format: &str| packages(1).iter().flat_map(|p| query(p, format)).collect::<Vec<String>>();
+    wanted_of(&packages(1))
+}
+
+/// The same for some packages.
+pub fn wanted_of(packages: &[&Path]) -> Vec<String> {
+    let all = |format: &str| packages.iter().flat_map(|p| query(p, format)).collect::<Vec<String>>();
     let provided = all("[%{PROVIDENAME}\n]");
     let mut wanted = all("[%{REQUIRENAME}\n]");
     wanted.sort();

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use testkit::{Output, PackageBuilder, run};
 
-use crate::managers::{Machine, Manager, said};
+use crate::managers::{Machine, Manager, Operation, said};
 use crate::packages::make_executable;
 use crate::support::goes_through;
 
@@ -47,14 +47,12 @@ fn machine(by: Manager) -> Option<Machine> {
     }
     conf.push_str("pluginpath=/usr/lib/kmp-test\n");
     root.write("etc/dnf/dnf.conf", conf);
-    machine.install(&[kernel(by, 0, 7), driver(by, "1.0", 0, 7), PackageBuilder::new("other", "1", "1")]);
+    machine.install(&[
+        by.offered_kernel(0, 7),
+        by.offered_driver("1.0", 0, 7),
+        PackageBuilder::new("other", "1", "1"),
+    ]);
     Some(machine)
-}
-
-/// A kernel that says what it is, and of what source.
-fn kernel(by: Manager, nth: usize, crc: u32) -> PackageBuilder {
-    let krel = by.releases()[nth];
-    by.kernel(nth, crc).provides(&format!("kernel-uname-r = {krel}")).source(&format!("kernel-of-{nth}"))
 }
 
 /// Modules of that kernel in a package of their own.
@@ -65,14 +63,6 @@ fn modules(by: Manager, nth: usize) -> PackageBuilder {
         .provides(&format!("kernel-modules-uname-r = {krel}"))
         .requires(&format!("kernel-uname-r = {krel}"))
         .source(&format!("kernel-of-{nth}"))
-}
-
-/// The driver, with the dependencies that generators give it.
-fn driver(by: Manager, version: &str, nth: usize, crc: u32) -> PackageBuilder {
-    by.driver(version, nth, crc)
-        .provides("kmod(foo.ko)")
-        .requires(&format!("kernel(changing) = {crc:#010x}"))
-        .requires("kernel(printk) = 0x10000001")
 }
 
 /// `dnf WORDS`, which may be asked for yes or no.
@@ -130,8 +120,8 @@ fn a_kernel_comes_with_its_driver_and_one_without_stays_away(machine: &Machine) 
     let by = machine.by;
     let other = PackageBuilder::new("other", "2", "1");
     let tool = PackageBuilder::new("tool", "1", "1");
-    let build = driver(by, "1.1", 1, 8).tag("Vendor", "Nics");
-    let kernels = [kernel(by, 1, 8), modules(by, 1), kernel(by, 2, 9), modules(by, 2)];
+    let build = by.offered_driver("1.1", 1, 8).tag("Vendor", "Nics");
+    let kernels = [by.offered_kernel(1, 8), modules(by, 1), by.offered_kernel(2, 9), modules(by, 2)];
     machine.site.offer(&[&kernels[..], &[build, other, tool]].concat());
     let both = ["kernel-core-5.14.0-162", "kmod-foo-1.1-1"];
     let mut rows = vec![
@@ -155,6 +145,10 @@ fn a_kernel_comes_with_its_driver_and_one_without_stays_away(machine: &Machine) 
         let held = "kmp: kernel-core-5.14.0-284.el9.x86_64 is held back: no build for it in any repository";
         assert_eq!(said.contains(held), is_asked, "{by:?} {words}: {said}");
     }
+    if by == Manager::Dnf5 {
+        // Who names the kernel alone is stopped by rpm's plugin, which says what to name as well.
+        machine.is_stopped(Operation::Install("kernel-core"), &["error: kmp:", "kmod-foo-1.1"]);
+    }
     let said = said(&goes_through(dnf(machine, true, "upgrade")));
     assert!(!said.contains("error: kmp"), "{said}");
     let installed = machine.installed();
@@ -165,7 +159,7 @@ fn a_kernel_comes_with_its_driver_and_one_without_stays_away(machine: &Machine) 
 /// What was held back comes on the day the driver is there.
 fn a_kernel_is_held_back_until_its_driver_is_there(machine: &Machine) {
     let by = machine.by;
-    machine.site.offer(&[kernel(by, 1, 8), modules(by, 1), PackageBuilder::new("other", "2", "1")]);
+    machine.site.offer(&[by.offered_kernel(1, 8), modules(by, 1), PackageBuilder::new("other", "2", "1")]);
     let said_first = said(&goes_through(dnf(machine, true, "upgrade")));
     assert!(said_first.contains("kernel-core-5.14.0-162.el9.x86_64 is held back"), "{said_first}");
     assert_eq!(machine.count(), (1, 1), "{said_first}");
@@ -201,7 +195,7 @@ fn a_kernel_is_held_back_until_its_driver_is_there(machine: &Machine) {
     }
     // That of the layer below is to be seen again.
     std::fs::remove_file(kmp).unwrap();
-    machine.site.offer(&[driver(by, "1.1", 1, 8)]);
+    machine.site.offer(&[by.offered_driver("1.1", 1, 8)]);
     let said = said(&goes_through(dnf(machine, true, "upgrade")));
     assert!(!said.contains("held back"), "{said}");
     assert_eq!(machine.count(), (2, 1), "{said}");
@@ -210,7 +204,7 @@ fn a_kernel_is_held_back_until_its_driver_is_there(machine: &Machine) {
 
 /// Without drivers nothing is held.
 fn a_kernel_comes_where_the_user_has_removed_the_driver(machine: &Machine) {
-    machine.site.offer(&[kernel(machine.by, 1, 8)]);
+    machine.site.offer(&[machine.by.offered_kernel(1, 8)]);
     assert!(table(&dnf(machine, false, "upgrade")).is_empty());
     goes_through(dnf(machine, true, "remove kmod-foo"));
     let said = said(&goes_through(dnf(machine, true, "upgrade")));
@@ -221,8 +215,8 @@ fn a_kernel_comes_where_the_user_has_removed_the_driver(machine: &Machine) {
 /// dnf's installonly_limit: the driver fits the oldest kernel alone, and would be erased with it.
 fn a_kernel_that_would_push_out_the_only_one_with_the_driver_is_held(machine: &Machine) {
     let by = machine.by;
-    machine.install(&[kernel(by, 1, 8)]);
-    machine.site.offer(&[kernel(by, 2, 8), PackageBuilder::new("other", "2", "1")]);
+    machine.install(&[by.offered_kernel(1, 8)]);
+    machine.site.offer(&[by.offered_kernel(2, 8), PackageBuilder::new("other", "2", "1")]);
     // The kernel comes as long as there is room.
     let output = dnf(machine, false, "upgrade");
     assert_eq!(table(&output), ["kernel-core-5.14.0-284", "other-2-1"], "{output}");
@@ -235,11 +229,63 @@ fn a_kernel_that_would_push_out_the_only_one_with_the_driver_is_held(machine: &M
     );
     assert_eq!(machine.count(), (2, 1), "{said}");
     // A build for the kernel that comes takes the place of the one that would go.
-    machine.site.offer(&[driver(by, "2.0", 2, 8)]);
+    machine.site.offer(&[by.offered_driver("2.0", 2, 8)]);
     goes_through(dnf(machine, true, "upgrade"));
     assert_eq!(machine.count(), (2, 1));
     assert!(
         machine.site.has("kmod-foo-2.0")
             && machine.root().exists(format!("usr/lib/modules/{}", by.releases()[2]))
     );
+}
+
+/// With dnf's own plugin for upgrades at boot (dnf 4), or its `offline` (dnf 5): what is held is not downloaded, and what comes
+/// with its driver is carried out later, without repositories.
+fn an_upgrade_at_boot_brings_what_was_judged_when_it_was_downloaded(by: Manager) {
+    let Some(machine) = machine(by) else { return };
+    let site = &machine.site;
+    site.offer(&[by.offered_kernel(1, 8), by.offered_driver("1.1", 1, 8), by.offered_kernel(2, 9)]);
+    site.offer(&[PackageBuilder::new("other", "2", "1")]);
+    let (download, carry_out) = if by == Manager::Dnf5 {
+        (
+            "dnf5 --assumeyes --refresh distro-sync --offline".to_owned(),
+            "dnf5 --assumeyes offline reboot && dnf5 offline _execute".to_owned(),
+        )
+    } else {
+        let place = "/usr/lib/python3/dist-packages/dnf-plugins";
+        let dnf = format!(
+            "dnf --assumeyes --setopt=pluginpath=/usr/lib/kmp-test,{place} --disableplugin='*' \
+             --enableplugin=system-upgrade,kmp"
+        );
+        (
+            format!("{dnf} --refresh offline-distrosync download"),
+            format!("{dnf} offline-distrosync reboot && {dnf} offline-distrosync upgrade"),
+        )
+    };
+    let at_boot = |line: &str| {
+        goes_through(site.system.run(&[("DNF_SYSTEM_UPGRADE_NO_REBOOT", "1")], &["sh", "-c", line]))
+    };
+    let words = said(&at_boot(&download));
+    assert!(words.contains("kernel-core-5.14.0-284.el9.x86_64 is held back"), "{words}");
+    assert_eq!(machine.count(), (1, 1), "{words}");
+    std::fs::rename(machine.root().join("repo/repodata"), machine.root().join("gone")).unwrap();
+    let words = said(&at_boot(&carry_out));
+    assert!(!words.contains("error: kmp") && !words.contains("gave no answer"), "{words}");
+    for package in ["kernel-core-5.14.0-162.el9", "kmod-foo-1.1", "other-2"] {
+        assert!(site.has(package), "{package}: {words}");
+    }
+    assert_eq!(machine.count(), (2, 1), "{words}");
+}
+
+#[test]
+fn an_upgrade_at_boot_by_system_upgrade() {
+    if Manager::DnfSystemUpgrade.is_there() {
+        an_upgrade_at_boot_brings_what_was_judged_when_it_was_downloaded(Manager::DnfSystemUpgrade);
+    }
+}
+
+#[test]
+fn an_upgrade_at_boot_by_dnf5() {
+    if Manager::Dnf5.is_there() {
+        an_upgrade_at_boot_brings_what_was_judged_when_it_was_downloaded(Manager::Dnf5);
+    }
 }

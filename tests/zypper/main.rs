@@ -37,6 +37,7 @@ mod kernel_install;
 mod managers;
 mod originals;
 mod screens;
+mod sources;
 mod stopped;
 mod updates;
 mod whole_updates;

@@ -138,6 +138,22 @@ impl Manager {
             .scriptlet("postun", &call("remove"))
     }
 
+    /// The nth kernel, which says what it is, and of what source; for dnf.
+    pub fn offered_kernel(self, nth: usize, crc: u32) -> PackageBuilder {
+        let krel = self.releases()[nth];
+        self.kernel(nth, crc)
+            .provides(&format!("kernel-uname-r = {krel}"))
+            .source(&format!("kernel-of-{nth}"))
+    }
+
+    /// The driver, with the dependencies that generators give it; for dnf.
+    pub fn offered_driver(self, version: &str, nth: usize, crc: u32) -> PackageBuilder {
+        self.driver(version, nth, crc)
+            .provides("kmod(foo.ko)")
+            .requires(&format!("kernel(changing) = {crc:#010x}"))
+            .requires("kernel(printk) = 0x10000001")
+    }
+
     /// The link of the driver in the nth kernel.
     pub fn link(self, nth: usize) -> String {
         let below = if self.is_zypper() { "updates" } else { "foo" };

@@ -28,6 +28,13 @@ pub fn has_single_mode() -> bool {
     has
 }
 
+/// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.
+pub fn knows_rules() -> bool {
+    let version = run(Command::new("zypper").arg("--version")).expect_success().stdout;
+    let last = version.trim().rsplit('.').next().and_then(|n| n.parse::<u32>().ok());
+    last.is_some_and(|last| last >= 60)
+}
+
 /// A system on which zypper works with the repository `/repo`.
 pub struct Site {
     pub system: System,

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod help;
 pub mod kabi;
 pub mod registry;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ use clap_complete::ArgValueCandidates;
 use kmp_core::dialect::Dialect;
 
 pub use drivers::{Devices, Doctor, Key, KeyVerb};
+pub use sources::{
+    AddMedium, Catalogue, CatalogueVerb, MakeMedium, Medium, MediumVerb, Sources, SourcesVerb,
+};
 
 use crate::completion;
 use crate::host::divert::Diverted;
@@ -96,6 +100,12 @@ pub enum Verb {
     Doctor(Doctor),
     /// Show and import the keys that packages are signed with
     Key(Key),
+    /// Show and choose where newer builds of drivers come from, beside the repositories
+    Sources(Sources),
+    /// Register a driver medium, or make one
+    Medium(Medium),
+    /// Make a catalogue of providers of drivers (for distributors)
+    Catalogue(Catalogue),
     /// A kernel was installed (for scriptlets)
     AddKernel {
         /// Its release; the default is the running kernel
@@ -131,6 +141,10 @@ pub enum Verb {
     Registry(registry::Registry),
     /// Print which source packages are to be built anew for a kernel that comes, and in which order (for distributors)
     RebuildList(fleet::RebuildList),
+    /// Print what this machine has of kernels and drivers, and what its drivers are used for, for `kmp fleet`
+    Facts(fleet::Facts),
+    /// Show which of many machines a kernel that comes would cost a driver, and what helps
+    Fleet(fleet::Fleet),
     /// Print the dependencies of a package, whose files are listed on standard input (for rpm's generators)
     Deps(Deps),
     /// Put kmp in the place of the distribution's own commands, beside its package (for scriptlets)
@@ -167,6 +181,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Write a line to the system's log for each module that is in use without support, too (for kmp-support.service)
+    #[arg(long, requires = "support")]
+    pub log: bool,
     /// Print a page for a browser, without script
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
@@ -236,9 +253,12 @@ pub struct Update {
     /// The directories of --repo are all repositories that there are: keep what is found (for dnf's plugins)
     #[arg(long, requires = "repositories")]
     pub keep: bool,
-    /// Have the package manager fetch nothing: take what it has cached
+    /// Fetch nothing: neither have the package manager refresh its repositories, nor ask the sources of drivers
     #[arg(long)]
     pub offline: bool,
+    /// For plugins of package managers: have nothing refreshed, ask nobody, and the sources of drivers for some seconds only
+    #[arg(long, conflicts_with = "offline")]
+    pub hook: bool,
     /// Change nothing; print what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -257,6 +277,22 @@ pub struct Update {
 }
 
 impl Update {
+    /// As `kmp update --kernel KERNEL`.
+    pub fn of_kernel(kernel: String) -> Self {
+        Self {
+            kernel: Some(kernel),
+            repositories: Vec::new(),
+            keep: false,
+            offline: false,
+            hook: false,
+            html: false,
+            dry_run: false,
+            apply: false,
+            clear: false,
+            json: false,
+        }
+    }
+
     /// Is something to be written? What concerns only a part of what there is would take the rest away.
     pub fn changes(&self) -> bool {
         !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The command `kmp`, and, under their names, `weak-modules2`, `weak-modules` and `regenerate-initrd-posttrans`.
+//! The command `kmp`, and, under their names, `weak-modules2`, `weak-modules`,
+//! `regenerate-initrd-posttrans` and `kernel-update-tool`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -25,13 +26,13 @@ use kmp_core::initrd::Settings;
 
 use crate::args::{Args, Verb};
 use crate::context::Context;
-use crate::drop_in::{regenerate, weak_modules, weak_modules2};
+use crate::drop_in::{kernel_update_tool, regenerate, weak_modules, weak_modules2};
 use crate::host::{deferred, zypp};
 use crate::outcome::Outcome;
 use crate::output::{json, messages};
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    catalogue, check, deps, devices, divert, doctor, explain, facts, fleet, history, hold, initrd, kabi, key,
+    medium, new, plan, rebuild_list, registry, sources, status, sync, update,
 };
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some("weak-modules") => weak_modules::command,
         Some("weak-modules2") => weak_modules2::command,
         Some("regenerate-initrd-posttrans") => regenerate::command,
+        Some("kernel-update-tool") => kernel_update_tool::command,
         _ => args::help::command,
     };
     match completion::answer(&name, command) {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Some("weak-modules") => return weak_modules::main(),
         Some("weak-modules2") => return weak_modules2::main(),
         Some("regenerate-initrd-posttrans") => return regenerate::main(),
+        Some("kernel-update-tool") => return kernel_update_tool::main(),
         _ => {}
     }
     let matches = args::help::command().get_matches();
@@ -125,6 +128,9 @@ fn run(args: &Args) -> Result<Outcome, String> {
         Verb::Devices(devices) => devices::run(&context, devices, quiet),
         Verb::Doctor(doctor) => doctor::run(&context, doctor, quiet, args.verbose > 0),
         Verb::Key(key) => key::run(&context, key, quiet),
+        Verb::Sources(what) => sources::run(&context, what, quiet),
+        Verb::Medium(what) => medium::run(&context, what, quiet),
+        Verb::Catalogue(what) => catalogue::run(what, quiet),
         Verb::AddKernel { kernel, json } => {
             sync::kernel(&context, kernel.as_deref(), sync::Event::Added, sync::Shown::of(*json, quiet))
         }
@@ -139,6 +145,8 @@ fn run(args: &Args) -> Result<Outcome, String> {
         }
         Verb::Kabi(what) => kabi::run(&context, what, quiet),
         Verb::Registry(what) => registry::run(&context, what, quiet),
+        Verb::Facts(what) => facts::run(&context, what, quiet),
+        Verb::Fleet(what) => fleet::run(&context, what, quiet),
         Verb::RebuildList(what) => rebuild_list::run(&context, what, quiet),
         Verb::Deps(what) => deps::run(&args.root, what),
         Verb::New(new) => new::run(&args.root, new, quiet),

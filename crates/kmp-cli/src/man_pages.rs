@@ -11,7 +11,7 @@ use std::process::Command as Program;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::args::Args;
-use crate::drop_in::{regenerate, weak_modules, weak_modules2};
+use crate::drop_in::{kernel_update_tool, regenerate, weak_modules, weak_modules2};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
@@ -149,6 +149,7 @@ fn each_other_name_has_every_option_in_its_page() {
         ("weak-modules2.8", weak_modules2::command()),
         ("weak-modules.8", weak_modules::command()),
         ("regenerate-initrd-posttrans.8", regenerate::command()),
+        ("kernel-update-tool.8", kernel_update_tool::command()),
     ] {
         let page = page(name);
         command.build();
@@ -171,6 +172,7 @@ fn kmp_conf_5_has_every_setting() {
     assert_eq!(config, kmp_core::config::Config::default());
     // And with every setting that it shows switched on: those are the defaults.
     let shown = shipped
+        .replace("\n#download", "\ndownload")
         .replace("\n#on", "\non")
         .replace("\n#protect", "\nprotect")
         .replace("\n#dialect", "\ndialect");

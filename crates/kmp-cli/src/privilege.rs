@@ -3,7 +3,7 @@
 
 use kmp_core::printable;
 
-use crate::args::{Args, KeyVerb, Verb};
+use crate::args::{Args, KeyVerb, MediumVerb, SourcesVerb, Verb};
 
 /// # Errors
 /// In words: the verb changes the running system, and the caller is not root.
@@ -18,6 +18,8 @@ pub fn needed(args: &Args) -> Result<(), String> {
         Verb::Update(update) => update.changes(),
         Verb::Hold(hold) => hold.release.is_some(),
         Verb::Key(key) => matches!(key.what, KeyVerb::Import { .. }),
+        Verb::Sources(sources) => !matches!(sources.what, SourcesVerb::List { .. }),
+        Verb::Medium(medium) => matches!(medium.what, MediumVerb::Add(_)),
         Verb::Divert(_) | Verb::ZyppCommitPlugin => true,
         _ => false,
     };

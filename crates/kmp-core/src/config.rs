@@ -2,6 +2,7 @@
 //! `kmp.conf`: what to do when a driver would be lost, whose conventions hold, and which drivers are linked into which kernels
 //! (`config/wish.rs`).
 
+mod download;
 mod missing;
 mod wish;
 
@@ -13,6 +14,7 @@ use crate::glob;
 use crate::problem::Problem;
 use crate::root::Root;
 
+pub use download::Answer;
 pub use missing::{Missing, Settings};
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, NotARange, Wish};
 
@@ -24,6 +26,7 @@ const LIMIT: u64 = 1 << 20;
 /// The names of all settings.
 pub const KEYS: &[&str] = &[
     "dialect",
+    "download",
     "hold-max-days",
     "index",
     "kernels",
@@ -31,6 +34,7 @@ pub const KEYS: &[&str] = &[
     "no-weak-updates",
     "on-lost-driver",
     "protect",
+    "reuse",
     "vendor-change",
 ];
 
@@ -123,6 +127,8 @@ pub struct Config {
     pub hold_max_days: Settings<u32>,
     /// `vendor-change`.
     pub vendor_change: Settings<bool>,
+    /// `download`: are newer builds of drivers fetched from their providers?
+    pub download: Answer,
 }
 
 /// Where a distribution says what it is; the first that is there counts.
@@ -195,6 +201,7 @@ impl Config {
                 Err(e) => problems.push(Problem::unreadable(root.display(&file), &e)),
             }
         }
+        config.read_old(root, problems);
         config
     }
 
@@ -246,6 +253,15 @@ impl Config {
                     "yes" | "no" => self.vendor_change.push(section.clone(), value == "yes"),
                     _ => fault("vendor-change is yes or no"),
                 },
+                ("reuse", section) => match Answer::parse(value) {
+                    Some(answer) => self.no_weak_updates.push((section.clone(), answer == Answer::No)),
+                    None => fault("reuse is yes, ask or no"),
+                },
+                ("download", None) => match Answer::parse(value) {
+                    Some(answer) => self.download = answer,
+                    None => fault("download is yes, ask or no"),
+                },
+                ("download", Some(_)) => fault("download belongs outside of sections"),
                 ("protect", None) => {
                     let names = || value.split([' ', ',']).filter(|n| !n.is_empty()).map(String::from);
                     self.protect = match value {

@@ -6,9 +6,16 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod catalogue;
+#[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "fetch")]
+pub mod find;
 pub mod listing;
+pub mod medium;
+pub mod metadata;
 pub mod nvra;
+pub mod own;
 pub mod record;
 pub mod records;
 pub mod url;

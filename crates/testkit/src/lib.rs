@@ -24,6 +24,7 @@ mod compress;
 pub mod demo;
 pub mod disturb;
 mod elf;
+pub mod fleet;
 mod hostile;
 mod initrd;
 mod kernel;

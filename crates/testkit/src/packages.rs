@@ -108,6 +108,9 @@ const fn need(
     Need { program, of, apt, zypper, dnf }
 }
 
+/// What zypper only recommends, and no tests of libzypp's commits run without; packages of their own since Debian 13.
+pub const BESIDE_ZYPPER: &[&str] = &["libzypp-bin", "libzypp-config"];
+
 /// Everything.
 #[rustfmt::skip]
 pub const NEEDS: &[Need] = &[
@@ -151,6 +154,7 @@ pub const NEEDS: &[Need] = &[
     need(Use::Test,  "rpmsign",            "rpm",             "rpm-build",    "rpm-sign"),
     need(Use::Test,  "createrepo_c",       "createrepo-c",    "createrepo_c", "createrepo_c"),
     need(Use::Test,  "python: rpm",        "python3-rpm",     "python3-rpm",  "python3-rpm"),
+    need(Use::Test,  "ansible-playbook",   "ansible-core",    "ansible-core", "ansible-core"),
     need(Use::Test,  "python: yaml",       "python3-yaml",    "python3-PyYAML", "python3-pyyaml"),
     need(Use::Test,  "python: jsonschema", "python3-jsonschema", "python3-jsonschema", "python3-jsonschema"),
     need(Use::Test,  "python: pyftpdlib",  "python3-pyftpdlib", "python3-pyftpdlib", "python3-pyftpdlib"),

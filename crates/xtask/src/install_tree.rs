@@ -35,6 +35,18 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-urlresolver-plugin", "/usr/lib/zypp/plugins/urlresolver/kmp", 0o755),
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
+    ("packaging/systemd/kmp-support.*",   "/usr/lib/systemd/system/*",         0o644),
+    ("packaging/fleet/*", "/usr/share/kmp/fleet/*", 0o644),
+    ("packaging/fleet/ansible/*", "/usr/share/kmp/fleet/ansible/*", 0o644),
+    ("packaging/fleet/ansible/roles/kmp_facts/defaults/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults/*", 0o644),
+    ("packaging/fleet/ansible/roles/kmp_facts/tasks/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/tasks/*", 0o644),
+    ("packaging/fleet/ansible/roles/kmp_facts/templates/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/templates/*", 0o644),
+    ("packaging/fleet/katello/*", "/usr/share/kmp/fleet/katello/*", 0o644),
+    ("packaging/fleet/salt/_grains/*", "/usr/share/kmp/fleet/salt/_grains/*", 0o644),
+    ("packaging/fleet/salt/_modules/*", "/usr/share/kmp/fleet/salt/_modules/*", 0o644),
+    ("packaging/fleet/salt/_states/*", "/usr/share/kmp/fleet/salt/_states/*", 0o644),
+    ("packaging/fleet/salt/kmp/*", "/usr/share/kmp/fleet/salt/kmp/*", 0o644),
+    ("packaging/fleet/uyuni/*", "/usr/share/kmp/fleet/uyuni/*", 0o644),
     ("packaging/systemd/kmp-update.*",    "/usr/lib/systemd/system/*",         0o644),
     ("packaging/systemd/90-kmp.preset",  "/usr/lib/systemd/system-preset/90-kmp.preset", 0o644),
     ("packaging/kernel-install/*",       "/usr/lib/kernel/install.d/*",       0o755),
@@ -55,6 +67,7 @@ const OF_DNF: &[(&str, &str, u32)] = &[
 /// The names besides `kmp` that the command goes by.
 #[rustfmt::skip]
 const LINKS: &[(&str, &str)] = &[
+    ("/usr/sbin/kernel-update-tool",                "../bin/kmp"),
     ("/usr/sbin/weak-modules2",                     "../bin/kmp"),
     ("/usr/lib/module-init-tools/weak-modules2",    "../../bin/kmp"),
     ("/usr/lib/module-init-tools/regenerate-initrd-posttrans", "../../bin/kmp"),
@@ -69,8 +82,17 @@ const SCRIPTLETS: (&[&str], &[&str]) =
     (&["rpm", "kmp", "inkmp", "cert"], &["pre", "post", "preun", "postun", "posttrans"]);
 
 /// What is empty at first; those in `/run` are made at boot, the cache and the history when they are needed.
-const DIRECTORIES: &[&str] =
-    &["/etc/kmp.conf.d", "/run/kmp", "/run/regenerate-initrd", "/var/cache/kmp", "/var/log/kmp"];
+const DIRECTORIES: &[&str] = &[
+    "/etc/kmp",
+    "/etc/kmp/sources",
+    "/etc/kmp.conf.d",
+    "/run/kmp",
+    "/run/regenerate-initrd",
+    "/usr/share/kmp/catalogue",
+    "/usr/share/kmp/sources",
+    "/var/cache/kmp",
+    "/var/log/kmp",
+];
 
 /// A shell, and where it looks for the completions of a command.
 const COMPLETIONS: &[(&str, &str)] = &[

@@ -22,6 +22,7 @@ mod privilege;
 mod releases;
 mod rpm;
 mod run;
+mod salt;
 mod sources;
 mod test;
 
@@ -45,10 +46,12 @@ enum Chore {
     Test(test::Arguments),
     Judge(judge::Arguments),
     Kmps(kmps::Arguments),
+    Salt(salt::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
     Releases(releases::Arguments),
+    Fresh(releases::fresh::Arguments),
     Plugin(plugin::Arguments),
     Bench(bench::Arguments),
     Install(install_tree::Tree),
@@ -85,10 +88,12 @@ impl Chore {
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
+            Self::Salt(arguments) => salt::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
             Self::Releases(arguments) => releases::run(arguments),
+            Self::Fresh(arguments) => releases::fresh::run(arguments),
             Self::Inside { name, all } => releases::inside::run(name, *all),
             Self::Plugin(arguments) => plugin::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),

@@ -21,6 +21,9 @@ pub struct Arguments {
     /// The packages' release.
     #[arg(long, default_value = "1", value_parser = release)]
     release: String,
+    /// Whose conventions hold: as on SUSE, or as on EL 9, with the plugins of dnf that can be built here.
+    #[arg(long, default_value = "suse", value_parser = ["suse", "redhat"])]
+    dialect: String,
 }
 
 fn release(text: &str) -> Result<String, String> {
@@ -31,26 +34,41 @@ fn release(text: &str) -> Result<String, String> {
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     let out = arguments.out.clone().unwrap_or_else(|| target().join("rpm/out"));
     let out = std::path::absolute(out).map_err(|e| e.to_string())?;
-    build(&out, &arguments.release, &[])
+    build(&out, &defines(&arguments.release, &arguments.dialect)?, &[])
 }
 
-/// For tests, which look at what is in packages and that it works, not how fast: half of what the build takes is optimisation over
-/// crates.
+/// What rpmbuild is to take for granted.
+fn defines(release: &str, dialect: &str) -> Result<Vec<String>, String> {
+    let mut defines = vec![format!("kmp_release {release}")];
+    if dialect == "redhat" {
+        defines.extend(["rhel 9".into(), "dist .el9".into()]);
+        // Where this machine's dnf is; EL has a macro for it.
+        let python = "import dnf, os; print(os.path.dirname(os.path.dirname(dnf.__file__)))";
+        let place = run::output("/usr/bin/python3", &["-c", python])?;
+        defines.push(format!("python3_sitelib {}", place.trim()));
+        if Path::new("/usr/include/libdnf5").is_dir() {
+            defines.push("_with_libdnf5 --with-libdnf5".into());
+        }
+    }
+    Ok(defines)
+}
+
+/// For tests, which look at what is in packages and that it works, not how fast: most of what the build takes is optimisation.
 const FOR_TESTS: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
 ];
 
 /// The same for tests, with nothing else in the directory afterwards.
-pub fn make(out: &Path, release: &str) -> Result<(), String> {
+pub fn make(out: &Path, release: &str, dialect: &str) -> Result<(), String> {
     match fs::remove_dir_all(out) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", out.display())),
-        _ => build(out, release, FOR_TESTS),
+        _ => build(out, &defines(release, dialect)?, FOR_TESTS),
     }
 }
 
-fn build(out: &Path, release: &str, variables: &[(&str, &str)]) -> Result<(), String> {
+fn build(out: &Path, defines: &[String], variables: &[(&str, &str)]) -> Result<(), String> {
     ensure(&[Use::Demo, Use::Rpm])?;
     let work = target().join("rpm");
     let sources = work.join("SOURCES");
@@ -59,7 +77,7 @@ fn build(out: &Path, release: &str, variables: &[(&str, &str)]) -> Result<(), St
     }
     pack(&sources)?;
     vendor(&sources)?;
-    call_rpmbuild(&work, release, variables)?;
+    call_rpmbuild(&work, defines, variables)?;
     collect(&work, out)
 }
 
@@ -108,20 +126,17 @@ fn vendor(sources: &Path) -> Result<(), String> {
     fs::write(&mark, wanted).map_err(|e| format!("{}: {e}", mark.display()))
 }
 
-fn call_rpmbuild(work: &Path, release: &str, variables: &[(&str, &str)]) -> Result<(), String> {
+fn call_rpmbuild(work: &Path, defines: &[String], variables: &[(&str, &str)]) -> Result<(), String> {
     for dir in ["RPMS", "SRPMS", "BUILD", "BUILDROOT"] {
         let _ = fs::remove_dir_all(work.join(dir));
     }
     let mut rpmbuild = Command::new("rpmbuild");
     rpmbuild.arg("-ba").arg(work.join("SOURCES/kmp.spec"));
-    let defines = [
-        ("_topdir", work.display().to_string()),
-        ("kmp_release", release.into()),
-        // Built there before, most of it is built already.
-        ("kmp_target", work.join("target").display().to_string()),
-    ];
-    for (name, value) in defines {
-        rpmbuild.arg("--define").arg(format!("{name} {value}"));
+    // Built there before, most of it is built already.
+    let places = [("_topdir", work.to_path_buf()), ("kmp_target", work.join("target"))];
+    let places = places.map(|(name, place)| format!("{name} {}", place.display()));
+    for define in places.iter().chain(defines) {
+        rpmbuild.arg("--define").arg(define);
     }
     // rpm 4.20 and later build in a directory of their own for each package. The same for older ones: cargo has to build nothing
     // anew where another release's rpm builds the same sources.

@@ -11,13 +11,13 @@ mod lines;
 pub mod machine;
 #[path = "../../plugin/support.rs"]
 #[allow(dead_code, clippy::type_complexity, reason = "shared with the plugin's tests, which use the rest")]
-mod packages;
+pub mod packages;
 #[path = "../../zypper/support.rs"]
 #[allow(dead_code, reason = "shared with zypper's tests, which use the rest")]
 pub mod site;
 #[path = "../../zypper/system.rs"]
 #[allow(dead_code, reason = "shared with zypper's tests, which use the rest")]
-mod system;
+pub mod system;
 
 use testkit::PackageBuilder;
 

@@ -1,51 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A plain update brings a kernel with its drivers, or keeps it back: `kmp update`, called by zypper itself.
 
+mod command;
 mod hook;
 mod lines;
+pub mod offers;
 mod rows;
 mod scene;
+mod snapshot;
 
-use std::process::Command;
-
-use testkit::{KernelBuilder, PackageBuilder, run};
+use testkit::PackageBuilder;
 
 use crate::managers::said;
-use crate::packages::{OLD, kernel, telling};
-use crate::support::{Mode, Site, goes_through};
-
-/// Kernels that need another build of the driver each.
-const KERNELS: [(&str, u32); 3] = [(OLD, 7), ("6.4.0-2-default", 8), ("6.4.0-3-default", 9)];
-
-fn offered(nth: usize) -> PackageBuilder {
-    let (krel, crc) = KERNELS[nth];
-    telling(&kernel(krel, crc))
-}
-
-/// The driver foo for the nth kernel.
-fn driver(version: &str, nth: usize, vendor: &str) -> PackageBuilder {
-    needs("foo", version, nth).tag("Vendor", vendor)
-}
-
-/// A driver that needs what is another in each kernel, for the nth, as generators describe it.
-fn needs(base: &str, version: &str, nth: usize) -> PackageBuilder {
-    let (krel, crc) = KERNELS[nth];
-    let built_for: KernelBuilder = kernel(krel, crc);
-    let module = built_for.driver(base).need("printk", 0x1000_0001).need("changing", crc);
-    PackageBuilder::kmp(base, "default", version, krel, [(format!("{base}.ko"), module.build())])
-        .provides(&format!("kmod({base}.ko)"))
-        .requires(&format!("ksym(default:changing) = {crc:x}"))
-}
-
-/// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.
-fn knows_rules() -> bool {
-    let version = run(Command::new("zypper").arg("--version")).expect_success().stdout;
-    let last = version.trim().rsplit('.').next().and_then(|n| n.parse::<u32>().ok());
-    last.is_some_and(|last| last >= 60)
-}
+use crate::packages;
+use crate::support::{Mode, Site, goes_through, knows_rules};
+use offers::{driver, needs, offered};
 
 /// With the first kernel, the driver for it, and a package that has nothing to do with either.
-fn site() -> Site {
+pub fn site() -> Site {
     // By its own way of transactions.
     let site = Site::bare(if knows_rules() { Mode::Single } else { Mode::Classic });
     let libzypp = if knows_rules() { "17.38.0" } else { "17.25.7" };
@@ -77,7 +49,7 @@ fn site_with_rules() -> Option<Site> {
 }
 
 /// Adds to the repository, one at a time, as several have the same name.
-fn offer(site: &Site, packages: &[PackageBuilder]) {
+pub fn offer(site: &Site, packages: &[PackageBuilder]) {
     let built: Vec<_> = packages.iter().map(PackageBuilder::build).collect();
     site.offer_files(built.iter().map(testkit::Package::path));
 }

@@ -243,6 +243,11 @@ impl Rule {
         self.row().kind
     }
 
+    /// Does it take a change of the module's source to comply, and not only a build for the kernel?
+    pub const fn needs_source(self) -> bool {
+        matches!(self, Self::UnknownSymbol | Self::License | Self::Namespace | Self::DuplicateExport)
+    }
+
     /// Where its row in `docs/loader-rules.md` is: the part of a link after `#`.
     pub fn anchor(self) -> String {
         format!("rule-{}", self.as_str())

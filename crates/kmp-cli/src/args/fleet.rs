@@ -49,3 +49,45 @@ pub struct RebuildList {
     #[arg(long)]
     pub json: bool,
 }
+
+#[derive(Debug, clap::Args)]
+pub struct Facts {
+    /// What the machine is called; the default is its host name
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who knows the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Server {
+    /// Uyuni, SUSE Multi-Linux Manager
+    Uyuni,
+    /// Katello, Satellite
+    Katello,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Fleet {
+    /// The machines, a line of JSON each (`kmp facts --json` prints one), or a directory of such files; may be given more than once
+    #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, required = true)]
+    pub machines: Vec<PathBuf>,
+    /// The files have a server's answers, and not lines
+    #[arg(long, value_name = "SERVER", value_enum)]
+    pub from: Option<Server>,
+    /// A repository of the machines, a directory that has repodata; may be given more than once
+    #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
+    pub repositories: Vec<String>,
+    /// The kernel that comes: a repository or package files. May be given more than once; the default is all newer kernels in
+    /// the repositories
+    #[arg(long, value_name = "REPO|FILE.rpm", value_hint = ValueHint::AnyPath)]
+    pub kernel_from: Vec<String>,
+    /// Print the name of every machine
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -98,6 +98,30 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
         ],
     ),
     (
+        "sources",
+        [
+            ("kmp sources list", "Where do newer drivers come from, beside the repositories?"),
+            ("kmp sources enable acme", "Take them from this provider"),
+        ],
+    ),
+    (
+        "medium",
+        [
+            ("kmp medium add /dev/sr0", "What is on this driver medium, and is it to be trusted?"),
+            (
+                "kmp medium make out cam-kmp-default-1.0-1.x86_64.rpm --key acme.asc --source ftp://ftp.acme.example/kmp",
+                "Make one",
+            ),
+        ],
+    ),
+    (
+        "catalogue",
+        [
+            ("kmp catalogue make --issuer 'My Linux' out acme.json", "A catalogue of one provider"),
+            ("kmp catalogue make --issuer 'My Linux' out providers/*.json", "... of many"),
+        ],
+    ),
+    (
         "new",
         [
             ("kmp new --suse hello", "A package that builds at once, to begin with"),
@@ -130,6 +154,26 @@ const EXAMPLES: &[(&str, [(&str, &str); 2])] = &[
             (
                 "kmp registry check --old symvers-old.gz --new symvers-new.gz --out reports",
                 "Which registered drivers stop loading, and what are their makers to be sent?",
+            ),
+        ],
+    ),
+    (
+        "facts",
+        [
+            ("kmp facts", "What does this machine have of kernels and drivers?"),
+            ("kmp facts --json", "... in a line, for kmp fleet"),
+        ],
+    ),
+    (
+        "fleet",
+        [
+            (
+                "kmp fleet --machines facts/ --repo /srv/repo --kernel-from kernel-default-6.4.0-25.1.x86_64.rpm",
+                "Would this kernel cost one of our machines a driver?",
+            ),
+            (
+                "kmp fleet --from uyuni --machines packages.json --repo base=/srv/base --repo drivers=/srv/drivers",
+                "... and any newer kernel, by what a server knows of the machines?",
             ),
         ],
     ),

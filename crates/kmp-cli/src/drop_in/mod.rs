@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The peers' commands, under their names; here what `weak-modules2` and `weak-modules` have in common.
 
+pub mod kernel_update_tool;
 pub mod regenerate;
 pub mod weak_modules;
 pub mod weak_modules2;

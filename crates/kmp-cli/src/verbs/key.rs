@@ -16,6 +16,7 @@ use kmp_core::workers::Serial;
 use kmp_drivers::date::day;
 use kmp_drivers::trust::user_id;
 use kmp_sources::fetch::Fetcher;
+use kmp_sources::records::{Source, Sources};
 use kmp_sources::url::Url;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use rpm_meta::openpgp::{Key, LIMIT, groups};
@@ -57,6 +58,8 @@ struct Shown {
     trusted: bool,
     /// The installed KMPs (`NAME-VERSION-RELEASE`) that it signed.
     drivers: Vec<String>,
+    /// The sources (`kmp sources list`) whose packages it may sign.
+    sources: Vec<String>,
 }
 
 impl Shown {
@@ -69,7 +72,15 @@ impl Shown {
             revoked: key.is_revoked,
             trusted,
             drivers,
+            sources: Vec::new(),
         }
+    }
+
+    /// With the sources that name it.
+    fn serving(mut self, sources: &Sources) -> Self {
+        let is_it = |source: &&Source| source.record.fingerprints.contains(&self.fingerprint);
+        self.sources = sources.all.iter().filter(is_it).map(|source| source.name.clone()).collect();
+        self
     }
 
     fn draw(&self, page: &mut Page) {
@@ -81,6 +92,9 @@ impl Shown {
         let revoked = if self.revoked { ", revoked by its owner" } else { "" };
         let trusted = if self.trusted { "rpm trusts it" } else { "rpm does not know it" };
         page.wrapped_behind(2, 2, &format!("made on {}{until}{revoked}; {trusted}", self.created));
+        if !self.sources.is_empty() {
+            page.wrapped_behind(2, 2, &format!("serves the sources {}", self.sources.join(", ")));
+        }
         if !self.drivers.is_empty() {
             page.wrapped_behind(2, 2, &format!("signed {}", self.drivers.join(", ")));
         }
@@ -94,12 +108,16 @@ pub fn run(context: &Context, args: &args::Key, quiet: bool) -> Result<Outcome, 
             let trusted = context.trusted_keys()?;
             let is_trusted = |key: &Key| trusted.all().iter().any(|k| k.fingerprint == key.fingerprint);
             let drivers = drivers(context)?;
-            print(keys.iter().map(|key| Shown::of(key, is_trusted(key), signed(&drivers, key))), *json, quiet)
+            let sources = sources(context)?;
+            let shown = |key| Shown::of(key, is_trusted(key), signed(&drivers, key)).serving(&sources);
+            print(keys.iter().map(shown), *json, quiet)
         }
         args::KeyVerb::List { json } => {
             let trusted = context.trusted_keys()?;
             let drivers = drivers(context)?;
-            print(trusted.all().iter().map(|key| Shown::of(key, true, signed(&drivers, key))), *json, quiet)
+            let sources = sources(context)?;
+            let shown = |key| Shown::of(key, true, signed(&drivers, key)).serving(&sources);
+            print(trusted.all().iter().map(shown), *json, quiet)
         }
         args::KeyVerb::Import { file, accept_key } => import(context, file, accept_key, quiet),
     }
@@ -136,6 +154,10 @@ fn drivers(context: &Context) -> Result<Drivers, String> {
     Ok(found)
 }
 
+fn sources(context: &Context) -> Result<Sources, String> {
+    Sources::read(&context.root, context.database()?.as_ref()).map_err(|e| e.to_string())
+}
+
 fn signed(drivers: &Drivers, key: &Key) -> Vec<String> {
     let is_by_it = |issuers: &Vec<_>| issuers.iter().any(|issuer| key.made(issuer));
     drivers.iter().filter(|(_, issuers)| is_by_it(issuers)).map(|(nvr, _)| nvr.clone()).collect()
@@ -153,7 +175,7 @@ fn read(context: &Context, path: &Path) -> Result<(Vec<u8>, Vec<Key>), String> {
 }
 
 /// The same from a server. Who made them says nobody: all digits are to be compared.
-pub fn fetched(context: &Context, url: &str) -> Result<(Vec<u8>, Vec<Key>), String> {
+fn fetched(context: &Context, url: &str) -> Result<(Vec<u8>, Vec<Key>), String> {
     let named = Url::parse(url).map_err(|why| format!("{} {why}", printable(url.as_ref())))?;
     let bytes = Fetcher::new(&context.root, FETCH).bytes(&named, LIMIT as u64).map_err(|e| e.to_string())?;
     let keys = Key::read_all(&bytes).map_err(|why| format!("at {named} is no OpenPGP public key: {why}"))?;
@@ -253,7 +275,7 @@ fn agreed(path: &Path, new: &[&Key], accepted: &[String]) -> Result<bool, String
 }
 
 /// Has rpm import what was shown, whatever has become of the file meanwhile.
-fn run_rpmkeys(context: &Context, bytes: &[u8]) -> Result<(), String> {
+pub fn run_rpmkeys(context: &Context, bytes: &[u8]) -> Result<(), String> {
     let failed = |why: String| format!("rpmkeys cannot import the key: {why}");
     let copy = memfd_create(c"keys", MFdFlags::MFD_CLOEXEC).map_err(|e| failed(e.to_string()))?;
     let mut copy = File::from(copy);

@@ -5,11 +5,12 @@ mod judge;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use librpm_rt::Librpm;
 
 use crate::abi::{SignatureState, SymbolTable, Verdict};
-use crate::guard::{self, Elements, IncomingKmp, Present, Transaction};
+use crate::guard::{self, Elements, IncomingKernel, IncomingKmp, Present, Transaction};
 use crate::ids::{KernelId, List};
 use crate::inventory::{Apart, Loader, ModulesDirs, NoKernel, signature_of};
 use crate::plan::Site;
@@ -130,7 +131,9 @@ pub fn check_read(
         Some(elements) => transaction_of(root, elements, &targets.package_files)?,
     };
     if let Some(symbols) = request.symbols {
-        transaction.kernels.iter_mut().for_each(|k| k.kernel.symbols = symbols.clone());
+        let replace =
+            |kernel: &mut Arc<IncomingKernel>| Arc::make_mut(kernel).kernel.symbols = symbols.clone();
+        transaction.kernels.iter_mut().for_each(replace);
     }
     let comes = |release: &String| transaction.kernels.iter().any(|k| k.kernel.release == *release);
     let installed: Vec<String> = request.kernels.iter().filter(|k| !comes(k)).cloned().collect();

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::abi::Kernel;
 use crate::ids::{IncomingId, List};
 use crate::inventory::{Kind, LoadedModule, Package};
 
 /// A kernel that a transaction brings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IncomingKernel {
     /// What is known of it.
     pub kernel: Kernel,
@@ -86,7 +87,7 @@ pub enum Asked {
 #[derive(Debug, Default)]
 pub struct Transaction {
     /// Kernels that come, once each.
-    pub kernels: Vec<IncomingKernel>,
+    pub kernels: Vec<Arc<IncomingKernel>>,
     /// KMPs that come.
     pub kmps: List<IncomingId, IncomingKmp>,
     /// Packages that go, by their instance in the database.

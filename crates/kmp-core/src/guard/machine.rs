@@ -96,13 +96,18 @@ pub fn judge(
         package_of: &|exporter: &str| packages.of_module(exporter),
         use_of: running.use_of,
     };
+    judge_given(survey, elements, &given, orders)
+}
+
+/// The same, of what was read already. Pure.
+pub fn judge_given(survey: &Survey, elements: Elements, given: &Given<'_>, orders: &Orders<'_>) -> Judged {
     let asked = match elements.asked() {
         Asked::Nothing => BTreeSet::new(),
         Asked::These(releases) => releases.clone(),
-        Asked::Newest => newest(survey, &given).into_iter().collect(),
+        Asked::Newest => newest(survey, given).into_iter().collect(),
     };
     let transaction = Transaction { asked, ..elements.finish() };
-    let Foreseen { lost, kernels } = foresee(survey, &transaction, &given);
+    let Foreseen { lost, kernels } = foresee(survey, &transaction, given);
     Judged { findings: orders.decide(lost), kernels }
 }
 

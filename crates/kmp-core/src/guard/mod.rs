@@ -45,7 +45,7 @@ pub use gone::bound_to;
 pub use incoming::{Asked, InTree, IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 pub use kernels::Role;
 pub use lost::{Foreseen, Lost, Weight, foresee};
-pub use machine::{Judged, Running, judge};
+pub use machine::{Judged, Running, judge, judge_given};
 pub use manager::{Manager, Tools};
 pub use outlook::{Fate, Outlook, Prospect};
 pub use plan::{PlanError, Planned, plan, plan_read, read_files};

@@ -62,10 +62,7 @@ pub struct Finding {
 impl Finding {
     /// Does it take a change of sources?
     pub fn needs_source(&self) -> bool {
-        matches!(
-            self.reason.rule,
-            Rule::UnknownSymbol | Rule::License | Rule::Namespace | Rule::DuplicateExport
-        )
+        self.reason.rule.needs_source()
     }
 }
 

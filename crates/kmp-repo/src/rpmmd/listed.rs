@@ -2,6 +2,7 @@
 //! A package as a repository lists it.
 
 pub(crate) mod kept;
+mod of_package;
 
 use rpm_meta::{Dependency, Evr};
 

@@ -9,6 +9,8 @@ use kmp_core::root::Root;
 use librpm_rt::{Database, Librpm};
 use rpm_meta::{Evr, vercmp};
 
+use crate::rpmmd::Listed;
+
 /// Kernels whose package has one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -33,8 +35,15 @@ pub struct Installed {
     pub drivers: HashSet<String>,
     /// Names of their modules, `_` for `-`.
     pub modules: HashMap<String, String>,
-    database: Database,
-    names: RefCell<HashMap<String, Option<Evr>>>,
+    versions: Versions,
+}
+
+/// Which versions of packages are installed.
+enum Versions {
+    /// Looked up where somebody asks.
+    Database { database: Database, names: RefCell<HashMap<String, Option<Evr>>> },
+    /// The newest of each name; of a machine that lists all packages, or only some.
+    Listed { newest: HashMap<String, Evr>, is_complete: bool },
 }
 
 impl Installed {
@@ -50,8 +59,7 @@ impl Installed {
             lines: Vec::new(),
             drivers: kmps().map(|kmp| kmp.package.name.clone()).collect(),
             modules: HashMap::new(),
-            database,
-            names: RefCell::default(),
+            versions: Versions::Database { database, names: RefCell::default() },
         };
         for kmp in kmps() {
             let modules = kmp.modules.iter().map(|m| (m.name.to_string(), kmp.package.name.clone()));
@@ -80,11 +88,32 @@ impl Installed {
         Ok(installed)
     }
 
+    /// What lists of packages say. `newest`: by name; `is_complete`: are all packages of kernels among them?
+    pub fn known(
+        lines: Vec<Line>,
+        drivers: HashSet<String>,
+        modules: HashMap<String, String>,
+        newest: HashMap<String, Evr>,
+        is_complete: bool,
+    ) -> Self {
+        Self { lines, drivers, modules, versions: Versions::Listed { newest, is_complete } }
+    }
+
+    /// Is an older version of the package installed; or, where not all that is installed is listed, may one be?
+    pub(super) fn updates(&self, package: &Listed) -> bool {
+        match (self.version(package.name()), &self.versions) {
+            (Some(version), _) => package.evr().compare(&version).is_gt(),
+            (None, Versions::Listed { is_complete, .. }) => !is_complete,
+            (None, Versions::Database { .. }) => false,
+        }
+    }
+
     /// The newest installed version of a package, and its architecture.
     fn newest_of(&self, name: &str) -> Result<Option<(Evr, String)>, librpm_rt::Error> {
         let mut newest: Option<(Evr, String)> = None;
-        for instance in self.database.by_name(name)? {
-            let package = self.database.package(instance, &|_| false)?;
+        let Versions::Database { database, .. } = &self.versions else { return Ok(None) };
+        for instance in database.by_name(name)? {
+            let package = database.package(instance, &|_| false)?;
             if newest.as_ref().is_none_or(|(evr, _)| package.evr.compare(evr).is_gt()) {
                 newest = Some((package.evr, package.arch));
             }
@@ -94,11 +123,15 @@ impl Installed {
 
     /// The newest installed version of a package; `None` if there is none, or it cannot be read.
     pub fn version(&self, name: &str) -> Option<Evr> {
-        if let Some(known) = self.names.borrow().get(name) {
+        let names = match &self.versions {
+            Versions::Listed { newest, .. } => return newest.get(name).cloned(),
+            Versions::Database { names, .. } => names,
+        };
+        if let Some(known) = names.borrow().get(name) {
             return known.clone();
         }
         let found = self.newest_of(name).ok().flatten().map(|(evr, _)| evr);
-        self.names.borrow_mut().insert(name.to_owned(), found.clone());
+        names.borrow_mut().insert(name.to_owned(), found.clone());
         found
     }
 

@@ -3,32 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use kmp_core::guard::{
-    self, Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight,
-};
+use kmp_core::guard::{Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight};
 use kmp_core::last_update::Advisory;
-use kmp_core::root::Root;
 use kmp_core::survey::Survey;
-use librpm_rt::Librpm;
 use rpm_meta::Evr;
 
 use super::installed::Installed;
+use super::kernels::Kernels;
 use super::offers::{Offer, Offers, Unit};
-use super::package::{build, kernel, modules, only_for};
+use super::package::{build, modules, only_for};
 use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
 use crate::rpmmd::{self, Role};
 
 /// What is judged, and by what.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
 pub struct Judge<'j> {
-    /// The system.
-    pub root: &'j Root,
-    /// What reads its packages.
-    pub rpm: &'j Librpm,
+    /// Asks the guard what would become of drivers.
+    pub ask: &'j dyn Fn(Elements) -> Judged,
     /// Its kernels and drivers. KMPs have to be read even where no kernel is installed.
     pub survey: &'j Survey,
     /// What repositories have.
     pub offers: &'j Offers,
+    /// Those kernels, as the guard takes them.
+    pub kernels: &'j Kernels,
     /// What is installed.
     pub installed: &'j Installed,
     /// The running kernel.
@@ -42,10 +39,8 @@ pub struct Judge<'j> {
 impl Judge<'_> {
     /// Judges. Reads only. `kernel`: of those that may come only this one, by its release, its version, or its package.
     pub fn update(&self, kernel: Option<&str>) -> Update {
-        let mut kernels = self.installed();
-        let units = self.offers.units(self.installed);
-        let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
-        kernels.extend(asked.map(|unit| self.coming(unit)));
+        let mut kernels = self.installed(kernel);
+        kernels.extend(self.coming(kernel));
         // Line by line, and what is installed before what comes.
         kernels.sort_by_key(|k| {
             let line = self.installed.lines.iter().position(|line| line.name == k.line);
@@ -54,15 +49,30 @@ impl Judge<'_> {
         Update { kernels, problems: self.offers.problems.clone() }
     }
 
-    /// The newest installed kernel of each line.
-    fn installed(&self) -> Vec<KernelFate> {
-        let releases: BTreeSet<String> = self.installed.lines.iter().map(|l| l.release.clone()).collect();
+    /// Those that may come, the newest of each line first.
+    pub fn coming(&self, kernel: Option<&str>) -> Vec<KernelFate> {
+        let units = self.offers.units(self.installed, self.kernels);
+        let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
+        asked.map(|unit| self.comes(unit)).collect()
+    }
+
+    /// The newest installed kernel of each line, and one that somebody asks for.
+    fn installed(&self, kernel: Option<&str>) -> Vec<KernelFate> {
+        let newest = self.installed.lines.iter().map(|line| (line, line.release.as_str()));
+        let asked = self.installed.lines.iter().filter_map(|line| {
+            let asked = line.releases.iter().find(|release| Some(release.as_str()) == kernel)?;
+            (*asked != line.release).then_some((line, asked.as_str()))
+        });
+        let wanted: Vec<_> = newest.chain(asked).collect();
+        let releases: BTreeSet<String> = wanted.iter().map(|(_, release)| (*release).to_owned()).collect();
         let mut elements = self.elements();
         elements.ask(Asked::These(releases));
         let judged = self.judge(elements);
-        let lines = self.installed.lines.iter().filter_map(|line| {
-            let outlook = judged.kernels.iter().find(|k| k.release == line.release)?;
-            let evr = line.newest.to_string();
+        let lines = wanted.into_iter().filter_map(|(line, release)| {
+            let outlook = judged.kernels.iter().find(|k| k.release == release)?;
+            let is_newest = release == line.release;
+            // Of others the version is not looked up: the release says which it is.
+            let evr = if is_newest { line.newest.to_string() } else { release.to_owned() };
             let nevra = format!("{}-{evr}.{}", line.name, line.arch);
             Some(KernelFate {
                 line: line.name.clone(),
@@ -73,8 +83,8 @@ impl Judge<'_> {
                     repository: String::new(),
                     vendor: None,
                 },
-                krel: Some(line.release.clone()),
-                release: line.release.clone(),
+                krel: Some(release.to_owned()),
+                release: release.to_owned(),
                 verdict: KernelVerdict::Installed,
                 held_since: None,
                 is_let: false,
@@ -93,7 +103,7 @@ impl Judge<'_> {
 
     /// A kernel that may come: with what is installed; then, for what is missing, with builds of it; and if that is not
     /// enough, as drivers may need each other, with builds of all.
-    fn coming(&self, unit: &Unit<'_>) -> KernelFate {
+    fn comes(&self, unit: &Unit<'_>) -> KernelFate {
         let alone = self.with(unit, &[]);
         let mut missing = names(&alone, |v| matches!(v, DriverVerdict::Missing | DriverVerdict::Unknown));
         let mut drivers = alone;
@@ -188,8 +198,9 @@ impl Judge<'_> {
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
         let may_come = |offer: &&Offer| self.may_change_vendor(offer);
-        let drivers = self.offers.drivers.iter().filter(fits_arch).filter(is_for_it);
-        drivers.filter(supplies).filter(may_come).collect()
+        // What few are is looked at first.
+        let drivers = self.offers.drivers.iter().filter(supplies).filter(fits_arch);
+        drivers.filter(is_for_it).filter(may_come).collect()
     }
 
     /// Is a build by the vendor of what is installed of its name, or may another's come?
@@ -207,7 +218,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn judge(&self, elements: Elements) -> Judged {
-        guard::judge(self.root, self.rpm, self.survey, elements, self.running, self.orders)
+        (self.ask)(elements)
     }
 
     /// The drivers in use in a kernel that comes together with some builds.
@@ -215,11 +226,7 @@ impl Judge<'_> {
         let inventory = &self.survey.inventory;
         let dir = inventory.dirs.path();
         let mut elements = self.elements();
-        let add = |elements: &mut Elements, package, requires: &[_]| {
-            // Only a payload can be wrong.
-            let _ = elements.add_package(package, requires, None);
-        };
-        add(&mut elements, kernel(unit, dir), &[]);
+        self.kernels.of(unit).into_iter().for_each(|kernel| elements.add_kernel(kernel));
         for offer in builds {
             let name = offer.package.name();
             let installed = inventory.kmps.iter().find(|kmp| kmp.package.name == name);
@@ -227,7 +234,8 @@ impl Judge<'_> {
                 installed.iter().flat_map(|kmp| &kmp.modules).map(|m| m.name.to_string()).collect();
             let (package, requires) =
                 build(offer, &modules, inventory.conventions.dialect, dir, &unit.release);
-            add(&mut elements, package, &requires);
+            // Only a payload can be wrong.
+            let _ = elements.add_package(package, &requires, None);
         }
         let judged = self.judge(elements);
         let outlook = judged.kernels.iter().find(|k| k.release == unit.release);
@@ -281,7 +289,11 @@ impl Judge<'_> {
             Fate::Goes | Fate::Fails(_) => return None,
         };
         let stops = finding.is_some_and(|f| f.action == Action::Stop);
-        Some(DriverFate { driver, verdict, build, why: line, stops })
+        let needs_source = match &prospect.fate {
+            Fate::Lost(lost) => lost.reasons.iter().any(|reason| reason.rule.needs_source()),
+            _ => false,
+        };
+        Some(DriverFate { driver, verdict, build, why: line, stops, needs_source })
     }
 }
 

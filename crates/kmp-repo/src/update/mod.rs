@@ -8,6 +8,7 @@
 
 mod installed;
 mod judge;
+mod kernels;
 mod locks;
 mod offers;
 mod package;
@@ -19,8 +20,10 @@ use kmp_core::last_update::Advisory;
 
 pub use installed::{Installed, Line};
 pub use judge::Judge;
+pub use kernels::Kernels;
 pub use locks::locks;
 pub use offers::{Offer, Offers, Source};
+pub(crate) use package::{build, only_for, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
 
@@ -129,6 +132,8 @@ pub struct DriverFate {
     pub why: String,
     /// Would rpm's plugin stop a transaction for it?
     pub stops: bool,
+    /// Where it is missing: would a rebuild not help, as its source has to change?
+    pub needs_source: bool,
 }
 
 /// What was found.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What repositories have: newer kernels of the lines that are installed, and builds of the drivers that are.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use kmp_core::root::Root;
 
 use super::installed::Installed;
+use super::kernels::Kernels;
 use super::package::{modules, release_of};
 use crate::kept::{Cache, Writer};
 use crate::offer::{self, CONCERNED, Concern};
@@ -45,6 +47,8 @@ pub struct Offers {
     pub advisories: Vec<Advisory>,
     /// Packages that were built with kernels: source and name-\[epoch:\]version-release.arch.
     beside: Vec<(String, String)>,
+    /// The repositories whose kernels may come; `None`: all.
+    only_from: Option<BTreeSet<String>>,
     /// Repositories that could not be read.
     pub problems: Vec<String>,
 }
@@ -73,19 +77,7 @@ impl Offers {
         cache.forget_others();
         offers.advisories.sort_by(|a, b| a.id.cmp(&b.id));
         offers.advisories.dedup();
-        for list in [&mut offers.kernels, &mut offers.drivers] {
-            // Stable: of the same package that of the repository with the better priority comes first.
-            list.sort_by(|a, b| {
-                let (a, b) = (&a.package, &b.package);
-                a.name()
-                    .cmp(b.name())
-                    .then_with(|| b.evr().compare(&a.evr()))
-                    .then_with(|| a.arch().cmp(b.arch()))
-            });
-            list.dedup_by(|a, b| a.package.nevra() == b.package.nevra());
-        }
-        offers.beside.sort();
-        offers.beside.dedup();
+        offers.put_in_order();
         offers
     }
 
@@ -166,34 +158,122 @@ impl Offers {
     }
 
     /// The kernels that may come, the newest of each line first.
-    pub(super) fn units<'o>(&'o self, installed: &Installed) -> Vec<Unit<'o>> {
-        let mains = self.kernels.iter().filter_map(|main| {
-            let line = installed.line(main.package.name())?;
-            (main.package.arch() == line.arch).then_some(main)
+    pub(super) fn units<'o>(&'o self, installed: &Installed, kernels: &Kernels) -> Vec<Unit<'o>> {
+        let mains = self.kernels.iter().filter(|main| {
+            let package = &main.package;
+            let is_of_line = |line: &super::Line| {
+                package.arch() == line.arch && package.evr().compare(&line.newest).is_gt()
+            };
+            installed.line(package.name()).is_some_and(is_of_line)
+                && self.only_from.as_ref().is_none_or(|from| from.contains(&main.repository))
         });
         mains
             .map(|main| {
-                let (release, is_known) = release_of(&main.package);
-                let is_part = |part: &&Offer| {
-                    let (main, part) = (&main.package, &part.package);
-                    part.name() != main.name()
-                        && part.arch() == main.arch()
-                        && part.evr() == main.evr()
-                        && (!main.source().is_empty() && part.source() == main.source())
-                        // A kernel of another line, of the same source.
-                        && installed.line(part.name()).is_none()
-                        && release_of_part(part).is_none_or(|of_part| of_part == release)
+                // A kernel of another line, of the same source, is no part.
+                let is_had = |part: &Offer| {
+                    installed.line(part.package.name()).is_none() && installed.updates(&part.package)
                 };
-                let parts = self.kernels.iter().filter(is_part).collect();
+                let mut unit = self.unit(main, &is_had, kernels);
                 let source = main.package.source();
                 let beside = self.beside.iter().filter(|(of, _)| !source.is_empty() && of == source);
-                let mut packages: Vec<String> = beside.map(|(_, nevra)| nevra.clone()).collect();
-                if packages.is_empty() {
-                    packages.push(main.package.nevra());
+                unit.packages.extend(beside.map(|(_, nevra)| nevra.clone()));
+                if unit.packages.is_empty() {
+                    unit.packages.push(main.package.nevra());
                 }
-                Unit { main, parts, release, is_known, packages }
+                unit
             })
             .collect()
+    }
+
+    /// The kernel whose main package this is, with those of its other packages that are wanted.
+    pub(crate) fn unit<'o>(
+        &'o self,
+        main: &'o Offer,
+        is_wanted: &dyn Fn(&Offer) -> bool,
+        kernels: &Kernels,
+    ) -> Unit<'o> {
+        let given = kernels.release(&main.package.nevra()).map(|release| (release.to_owned(), true));
+        let (release, is_known) = given.unwrap_or_else(|| release_of(&main.package));
+        let is_part = |part: &&Offer| {
+            let (main, other) = (&main.package, &part.package);
+            other.name() != main.name()
+                && other.arch() == main.arch()
+                && (!main.source().is_empty() && other.source() == main.source())
+                && other.evr() == main.evr()
+                && release_of_part(other).is_none_or(|of_part| of_part == release)
+                && is_wanted(part)
+        };
+        let parts = self.kernels.iter().filter(is_part).collect();
+        Unit { main, parts, release, is_known, packages: Vec::new() }
+    }
+
+    /// Reads all that repositories have of kernels and drivers, whoever has what installed. Of those in `only_from`, by their short
+    /// names, kernels may come; of others not.
+    pub fn read_all(mut sources: Vec<Source<'_>>, only_from: Option<BTreeSet<String>>) -> Self {
+        sources.sort_by_key(|source| source.priority);
+        let mut offers = Self { only_from, ..Self::default() };
+        for source in &sources {
+            let mut own = Self::default();
+            let dir = MetadataDir::new(source.root, &source.dir);
+            let read = dir.repomd().and_then(|repomd| {
+                dir.packages(&repomd, &CONCERNED, &mut |package| own.take_any(package, &source.id))
+            });
+            match read {
+                Ok(()) => {
+                    offers.kernels.append(&mut own.kernels);
+                    offers.drivers.append(&mut own.drivers);
+                    offers.beside.append(&mut own.beside);
+                }
+                Err(e) => offers.problems.push(format!("repository {} is left out: {e}", source.id)),
+            }
+        }
+        offers.put_in_order();
+        offers
+    }
+
+    /// Adds a kernel that is in no repository but in a file, as if it were in one of this name.
+    pub fn add_kernel(&mut self, package: Listed, repository: &str) {
+        if let Some(only_from) = &mut self.only_from {
+            only_from.insert(repository.to_owned());
+        }
+        self.kernels.insert(0, Offer { package, repository: repository.to_owned() });
+        self.put_in_order();
+    }
+
+    fn take_any(&mut self, package: &Listed, repository: &str) {
+        let is_full = self.kernels.len() + self.drivers.len() + self.beside.len() >= MOST;
+        if is_full || matches!(package.arch(), "src" | "nosrc") {
+            return;
+        }
+        let mut kept = package.clone();
+        kept.shrink();
+        let offer = Offer { package: kept, repository: repository.to_owned() };
+        match Concern::of(package) {
+            Concern::Driver => self.drivers.push(offer),
+            Concern::Kernel => {
+                if !package.source().is_empty() {
+                    self.beside.push((package.source().to_owned(), package.nevra()));
+                }
+                self.kernels.push(offer);
+            }
+            Concern::Nothing => {}
+        }
+    }
+
+    fn put_in_order(&mut self) {
+        for list in [&mut self.kernels, &mut self.drivers] {
+            // Stable: of the same package that of the repository with the better priority comes first.
+            list.sort_by(|a, b| {
+                let (a, b) = (&a.package, &b.package);
+                a.name()
+                    .cmp(b.name())
+                    .then_with(|| b.evr().compare(&a.evr()))
+                    .then_with(|| a.arch().cmp(b.arch()))
+            });
+            list.dedup_by(|a, b| a.package.nevra() == b.package.nevra());
+        }
+        self.beside.sort();
+        self.beside.dedup();
     }
 }
 
@@ -225,7 +305,7 @@ fn release_of_part(part: &Listed) -> Option<&str> {
 
 /// A kernel that may come, with its parts.
 #[derive(Debug)]
-pub(super) struct Unit<'o> {
+pub(crate) struct Unit<'o> {
     pub main: &'o Offer,
     parts: Vec<&'o Offer>,
     /// As `uname -r` prints it.

@@ -39,7 +39,7 @@ pub(super) fn kernel(unit: &Unit<'_>, modules_dir: &Path) -> Package {
 }
 
 /// A build of a driver, with what it requires. `named`: its modules, where it does not name them itself.
-pub(super) fn build(
+pub(crate) fn build(
     offer: &Offer,
     named: &[String],
     dialect: Dialect,
@@ -77,14 +77,14 @@ fn identity(listed: &Listed) -> Package {
 }
 
 /// The only release of a kernel that a build is for, where it says so.
-pub(super) fn only_for(listed: &Listed) -> Option<&str> {
+pub(crate) fn only_for(listed: &Listed) -> Option<&str> {
     let mut requires = listed.capabilities(Role::Requires);
     requires.find(|c| c.name == "kernel-uname-r" && c.flags == Dependency::EQUAL).map(|c| c.evr)
 }
 
 /// The release of a kernel's package: what it says itself, else what SUSE's kernels are called by: the version, the release without
 /// the number of the build, the flavour.
-pub(super) fn release_of(listed: &Listed) -> (String, bool) {
+pub(crate) fn release_of(listed: &Listed) -> (String, bool) {
     if let Some(release) = offer::release(listed) {
         return (release.to_owned(), true);
     }

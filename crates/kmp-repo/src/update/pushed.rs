@@ -9,7 +9,6 @@ use rpm_meta::vercmp;
 
 use super::judge::Judge;
 use super::offers::Unit;
-use super::package::kernel;
 use super::{DriverFate, DriverVerdict};
 
 impl Judge<'_> {
@@ -46,8 +45,7 @@ impl Judge<'_> {
         bound.retain(|id| !is_there(drivers, id));
 
         let mut elements = self.elements();
-        // Only a payload can be wrong.
-        let _ = elements.add_package(kernel(unit, inventory.dirs.path()), &[], None);
+        self.kernels.of(unit).into_iter().for_each(|kernel| elements.add_kernel(kernel));
         going.iter().for_each(|release| elements.removed_kernel(release, Removal::Erased));
         for instance in bound.iter().filter_map(|id| inventory.kmps[*id].package.instance) {
             elements.remove_unread(instance, Removal::Erased);
@@ -58,7 +56,14 @@ impl Judge<'_> {
             let (driver, stops) = (finding.lost.package.clone(), finding.action == Action::Stop);
             drivers.retain(|d| d.driver != driver);
             let why = finding.lost.line();
-            drivers.push(DriverFate { driver, verdict: DriverVerdict::Missing, build: None, why, stops });
+            drivers.push(DriverFate {
+                driver,
+                verdict: DriverVerdict::Missing,
+                build: None,
+                why,
+                stops,
+                needs_source: false,
+            });
             if stops {
                 kernel.get_or_insert_with(|| finding.lost.kernel.clone());
             }

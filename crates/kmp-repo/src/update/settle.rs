@@ -120,6 +120,7 @@ pub(super) mod tests {
             build: None,
             why: "x".into(),
             stops: true,
+            needs_source: false,
         };
         let kernel = KernelFate {
             line: "kernel-default".into(),

@@ -4,7 +4,9 @@
 //! machine does: `kmp` uses two of them where they are free, so that on such a machine people wait less than that.
 
 mod deps;
+mod fleet;
 mod index;
+mod kabi;
 pub mod measure;
 mod plugin;
 mod roots;
@@ -24,7 +26,7 @@ const DEPMOD_BOUND: f64 = 0.35;
 const IDLE_BOUND: f64 = 0.15;
 const MEMORY_BOUND: f64 = 64.0;
 
-const PARTS: [&str; 6] = ["check", "sync", "index", "idle", "plugin", "deps"];
+const PARTS: [&str; 8] = ["check", "sync", "index", "idle", "fleet", "plugin", "kabi", "deps"];
 
 /// A row of the table.
 struct Row {
@@ -84,7 +86,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
                 "sync" => changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?,
                 "index" => index::rows(&kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?,
                 "idle" => idle(&base, &kmp, &sync_root, rounds.max(3), rows)?,
+                "fleet" => fleet::rows(&base, &kmp, rounds.div_ceil(3).max(3), rows)?,
                 "plugin" => plugin::rows(rounds.max(3), plugin, rows)?,
+                "kabi" => kabi::rows(&kmp, rounds.div_ceil(3).max(3), rows)?,
                 // Minutes in shell: a few rounds say enough.
                 _ => deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), rows)?,
             }

@@ -2,6 +2,7 @@
 //! What the fuzzer begins with: a few sound inputs for each target, made by the testkit and by the tools that make real ones.
 
 mod repositories;
+mod trust;
 
 use kmp_core::index;
 use std::fs;
@@ -46,6 +47,20 @@ const FRAMES: &[&str] = &[
 ];
 const COMMITS: &[&str] =
     &["M kernel-default-6.4.0-3.x86_64\n- foo-kmp-default-1-1.x86_64\n+ bar-1-1.noarch\n"];
+const RECORDS: &[&str] = &[
+    "ftp://ftp.example.com/pub/kmp/;Example Inc.\n",
+    "url = https://x/a\nlabel = A\npackages = a-kmp-*, b\nfingerprint = 0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567\n\
+     contact = a@x\nenabled = yes\n",
+];
+const LISTS: &[&str] = &[
+    "a-1-1.noarch.rpm\r\n/b/b-1%2B1-1.x86_64.rpm\n",
+    "<html><a href=\"a-1-1.noarch.rpm\"><a href=b-1-1.i586.rpm>",
+];
+const CATALOGUES: &[&str] = &[
+    "{\"version\":1,\"issuer\":\"X\",\"created\":\"2026-11-26\",\"providers\":[{\"name\":\"a\",\
+    \"label\":\"A\",\"contact\":\"c\",\"urls\":[\"https://x/\"],\"fingerprints\":[\"0123456789ABCDEF0123456789ABCDEF01234567\"],\
+    \"distributions\":[\"sles 15.*\"],\"packages\":[\"a-*\"],\"vendors\":[\"pci:1af4\"],\"modaliases\":[\"pci:v00001AF4d*\"]}]}",
+];
 /// A package, and behind it a command line.
 const COMMAND_LINES: &[&str] = &[
     "foo-kmp-default-1.0-1.x86_64\nzypper\0-n\0remove\0foo-*\0",
@@ -108,6 +123,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "btf_types" => btf_types(),
         "bzip2" => packed(&["bzip2 -1"]),
         "capability" => texts(CAPABILITIES),
+        "catalogue" => texts(CATALOGUES),
         "command_line" => texts(COMMAND_LINES),
         "commit_list" => texts(COMMITS),
         "cpio" => vec![archive("newc"), archive("crc"), [archive("newc"), archive("newc")].concat()],
@@ -135,8 +151,10 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "module" => modules(),
         "modules_dep" => texts(MODULES_DEP),
         "os_release" => texts(OS_RELEASE),
-        "rpm_header" => packages(),
+        "package_listed" | "rpm_header" => packages(),
         "signature" => signed(),
+        "source_list" => texts(LISTS),
+        "source_record" => texts(RECORDS),
         "squashfs" => ["gzip", "xz", "zstd", "lz4", "lzo"].map(squashfs).into(),
         "stomp" => texts(FRAMES),
         "symsets" => vec![symsets(), compress(&symsets(), Compression::Gz)],
@@ -147,6 +165,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "unified_image" => vec![unified(&archive("newc")), unified(&pipe("gzip", &archive("newc")))],
         "xz" => packed(&["xz -0", "xz --check=crc32", "xz --check=sha256 --x86 --lzma2"]),
         "zstd" => packed(&["zstd -3", "zstd -1 --no-check", "zstd -19 --long=20"]),
+        "certificates" | "hwdata" | "modalias" | "openpgp" | "signature_header" => trust::of(target),
         other => repositories::of(other),
     }
 }

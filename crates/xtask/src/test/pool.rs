@@ -192,10 +192,13 @@ fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) ->
 /// What other steps have built, for tests that would build it otherwise.
 fn built() -> Vec<(&'static str, PathBuf)> {
     let plugin = install::target().join("debug/rpm-plugin-faults/kmp.so");
+    let own = steps::own_packages("redhat");
+    let of_red_hat = if own.exists() { own } else { steps::packages("redhat") };
     let all = [
         ("KMP_PLUGIN", plugin),
-        ("KMP_PACKAGES", steps::packages(1)),
-        ("KMP_PACKAGES_2", steps::packages(2)),
+        ("KMP_PACKAGES", steps::packages("1")),
+        ("KMP_PACKAGES_2", steps::packages("2")),
+        ("KMP_PACKAGES_REDHAT", of_red_hat),
     ];
     all.into_iter().filter(|(name, path)| std::env::var_os(name).is_none() && path.exists()).collect()
 }

@@ -40,9 +40,10 @@ pub const STEPS: &[Step] = &[
         done(plugin::build(plugin::Kind::Faults, "debug").map(drop))
     }),
     step("small kernels", "kernels of our own for the judge, compiled", judge::build_small),
-    step("rpms", "kmp's own packages, in two releases", || {
-        rpm::make(&packages(1), "1")?;
-        done(rpm::make(&packages(2), "2"))
+    step("rpms", "kmp's own packages, in two releases, and as for EL", || {
+        rpm::make(&packages("1"), "1", "suse")?;
+        rpm::make(&packages("2"), "2", "suse")?;
+        done(rpm::make(&packages("redhat"), "1", "redhat"))
     }),
     step("tests", "all tests of the workspace but those of kmp's packages", pool::tests).needs(&["build"]),
     step("packages", "kmp's packages installed, upgraded, removed", pool::packages)
@@ -59,7 +60,7 @@ pub const STEPS: &[Step] = &[
     step("releases", "tests on newer Debian releases as hosts", || {
         releases::check(&releases::Arguments::default())
     })
-    .after(&["build", "chroots"]),
+    .after(&["build", "chroots", "rpms"]),
     step("clippy", "its lints", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         cargo(&[], &arguments, &[])?;
@@ -112,9 +113,14 @@ fn done(result: Result<(), String>) -> End {
     result.map(|()| None)
 }
 
-/// Where kmp's packages of a release are put for the tests.
-pub fn packages(release: u8) -> PathBuf {
-    install::target().join(format!("tmp/packages-{release}"))
+/// Where kmp's packages are put for the tests: those of a release, or those for EL.
+pub fn packages(which: &str) -> PathBuf {
+    install::target().join(format!("rpm/packages-{which}"))
+}
+
+/// The same for those that a release builds for itself, in a directory that nobody else sees.
+pub fn own_packages(which: &str) -> PathBuf {
+    install::target().join(format!("tmp/packages-{which}"))
 }
 
 /// The step of this name.

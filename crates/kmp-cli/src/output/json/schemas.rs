@@ -10,8 +10,8 @@ use schemars::{JsonSchema, schema_for};
 
 use super::Document;
 use crate::verbs::{
-    check, deps, devices, divert, doctor, explain, history, hold, initrd, kabi, key, new, plan, rebuild_list,
-    registry, status, sync, update,
+    check, deps, devices, divert, doctor, explain, facts, fleet, history, hold, initrd, kabi, key, medium,
+    new, plan, rebuild_list, registry, sources, status, sync, update,
 };
 
 /// The names of all rules.
@@ -34,8 +34,12 @@ fn text<K: JsonSchema>(verb: &str) -> String {
 }
 
 fn whole<D: JsonSchema>(verb: &str) -> String {
+    titled::<D>(&format!("kmp {verb} --json"))
+}
+
+fn titled<D: JsonSchema>(title: &str) -> String {
     let mut schema = schema_for!(D);
-    schema.insert("title".into(), format!("kmp {verb} --json").into());
+    schema.insert("title".into(), title.into());
     format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())
 }
 
@@ -61,11 +65,16 @@ fn schemas_are_those_of_what_is_printed() {
         ("doctor", whole::<doctor::Document>("doctor")),
         ("explain", text::<explain::Kernel>("explain")),
         ("key", whole::<key::Keys>("key")),
+        ("catalogue", titled::<kmp_sources::catalogue::Catalogue>("A catalogue of providers of drivers")),
+        ("medium", whole::<medium::Document>("medium add")),
+        ("sources", whole::<sources::Document>("sources list")),
         ("sync", text::<sync::Kernel>("sync")),
         ("initrd", text::<initrd::Kernel>("initrd")),
         ("history", whole::<history::Document>("history")),
         ("kabi-diff", whole::<kabi::document::Diff>("kabi diff")),
         ("registry-check", whole::<registry::document::Report>("registry check")),
+        ("facts", whole::<facts::Document>("facts")),
+        ("fleet", whole::<fleet::Document>("fleet")),
         ("rebuild-list", whole::<rebuild_list::Document>("rebuild-list")),
         ("kabi-exposure", whole::<kabi::document::Exposure>("kabi exposure")),
     ];
@@ -84,7 +93,7 @@ fn schemas_are_those_of_what_is_printed() {
 }
 
 /// What these change, the verbs beside them list: `kmp key list --json`, `kmp registry check --json`.
-const WITHOUT: &[&str] = &["import", "add", "lint", "refresh"];
+const WITHOUT: &[&str] = &["import", "add", "lint", "refresh", "enable", "disable", "make"];
 
 /// Each verb, and each verb of a verb, has `--json`.
 #[test]

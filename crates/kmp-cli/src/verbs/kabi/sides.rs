@@ -163,7 +163,7 @@ fn by_provides(context: &Context, name: &str, files: &[PathBuf]) -> Result<Symbo
         elements.add_file(rpm, file).map_err(|e| e.to_string())?;
     }
     let kernel = elements.finish().kernels.into_iter().next();
-    match kernel.map(|kernel| kernel.kernel.symbols).filter(|symbols| !symbols.is_empty()) {
+    match kernel.map(|kernel| kernel.kernel.symbols.clone()).filter(|symbols| !symbols.is_empty()) {
         Some(symbols) => Ok(symbols),
         None => Err(format!("{name}: neither symvers nor Provides that name symbols are in it")),
     }

@@ -6,17 +6,18 @@ use std::cell::OnceCell;
 use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
 use kmp_core::dialect::Dialect;
-use kmp_core::guard::{Orders, Running};
+use kmp_core::guard::{self, Elements, Orders, Running};
 use kmp_core::in_use::InUse;
 use kmp_core::inventory;
 use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
-use kmp_repo::update::{Installed, Judge, Offers, Update, rules, settle};
+use kmp_repo::update::{Installed, Judge, Kernels, Offers, Source, Update, rules, settle};
 use rpm_meta::Evr;
 
-use super::sources;
+use super::bring::{self, Patience};
+use super::{register, sources};
 use crate::context::{Context, running_kernel};
 
 /// What is asked for.
@@ -26,6 +27,8 @@ pub struct Asked<'a> {
     pub kernel: Option<&'a str>,
     /// These directories, and not the package manager's repositories.
     pub repositories: &'a [String],
+    /// Are sources of drivers asked for what no repository has?
+    pub fetches: Option<Patience>,
     /// Is what is read kept for the next time?
     pub keeps: bool,
 }
@@ -64,9 +67,6 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let installed = Installed::look(root, rpm, &survey.inventory).map_err(|e| e.to_string())?;
     let dialect = survey.inventory.conventions.dialect;
     let given = sources::given(asked.repositories)?;
-    let listed = sources::sources(root, dialect, &given);
-    let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
-    offers.problems.splice(0..0, listed.problems);
     let running = running_kernel(root).ok();
     let nothing_boots = inventory::nothing_boots_here(root, &mut problems);
     problems.iter().chain(&survey.problems).for_each(|problem| log::warn!("{problem}"));
@@ -76,17 +76,45 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let running = Running { release: running.as_deref(), use_of: &use_of };
     // What was let come is decided here.
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
-    let judge = Judge {
-        root,
-        rpm,
-        survey: &survey,
-        offers: &offers,
-        installed: &installed,
-        running: &running,
-        orders: &orders,
-        limit: if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None },
+    let limit = if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None };
+    let ask = |elements: Elements| guard::judge(root, rpm, &survey, elements, &running, &orders);
+    // With further repositories, and without packages of them that were refused.
+    let judge = |more: Vec<Source<'_>>, refused: &[(String, String)]| {
+        let mut listed = sources::sources(root, dialect, &given);
+        listed.sources.extend(more);
+        let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
+        offers.problems.splice(0..0, listed.problems);
+        offers.drivers.retain(|offer| {
+            let is_it =
+                |(id, nevra): &(String, String)| *id == offer.repository && *nevra == offer.package.nevra();
+            !refused.iter().any(is_it)
+        });
+        let judge = Judge {
+            ask: &ask,
+            survey: &survey,
+            offers: &offers,
+            kernels: &Kernels::new(survey.inventory.dirs.clone()),
+            installed: &installed,
+            running: &running,
+            orders: &orders,
+            limit,
+        };
+        judge.update(asked.kernel)
     };
-    let mut update = judge.update(asked.kernel);
+    let mut update = judge(Vec::new(), &[]);
+    if let Some(patience) = asked.fetches {
+        match bring::bring(context, &config, &update, &judge, patience) {
+            Ok(brought) => {
+                if brought.is_new {
+                    register(context)?;
+                    update = judge(Vec::new(), &[]);
+                }
+                brought.explain(&mut update);
+                brought.problems.iter().for_each(|problem| log::warn!("{problem}"));
+            }
+            Err(why) => log::warn!("sources of drivers are not asked: {why}"),
+        }
+    }
     let last = LastUpdate::load(root);
     let kept = settle(&mut update, last.as_ref(), &config, clock::now());
     let rules = rules(&update, &installed, &config);

@@ -8,6 +8,7 @@ use kmp_core::printable;
 use kmp_core::root::Root;
 use kmp_repo::found::{self, Found, Manager};
 use kmp_repo::update::Source;
+use kmp_sources::own::{self, OwnRepository};
 
 /// A directory that was named, with its repository's short name.
 pub struct Given {
@@ -24,6 +25,11 @@ impl Given {
     /// The directory, as a root of its own.
     pub fn root(&self) -> &Root {
         &self.root
+    }
+
+    /// As a repository with this priority.
+    pub fn source(&self, priority: u32) -> Source<'_> {
+        Source { id: self.id.clone(), priority, root: &self.root, dir: PathBuf::from("/") }
     }
 }
 
@@ -46,9 +52,8 @@ pub fn given(named: &[String]) -> Result<Vec<Given>, String> {
 /// Those that were named; where none was, the package manager's.
 pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sources<'r> {
     if !given.is_empty() {
-        let source =
-            |g: &'r Given| Source { id: g.id.clone(), priority: 99, root: &g.root, dir: PathBuf::from("/") };
-        return Sources { sources: given.iter().map(source).collect(), problems: Vec::new() };
+        let sources = given.iter().map(|given| given.source(99)).collect();
+        return Sources { sources, problems: Vec::new() };
     }
     let Found { repositories, unread } = match dialect {
         Dialect::Suse => found::zypp(root),
@@ -56,8 +61,15 @@ pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sour
     };
     let mut problems: Vec<String> = unread.iter().map(ToString::to_string).collect();
     let mut sources = Vec::new();
-    // Ours has nothing.
-    for repository in repositories.into_iter().filter(|r| r.alias != OWN) {
+    let own = match dialect {
+        Dialect::Suse => OWN,
+        Dialect::RedHat => OWN_OF_DNF,
+    };
+    // Ours is read where it is made: the package manager may have an older state of it.
+    if OwnRepository::of(root).is_there() {
+        sources.push(Source { id: own.to_owned(), priority: 99, root, dir: PathBuf::from(own::DIR) });
+    }
+    for repository in repositories.into_iter().filter(|r| r.alias != own) {
         match repository.metadata {
             Some(dir) => {
                 sources.push(Source { id: repository.alias, priority: repository.priority, root, dir })
@@ -76,8 +88,11 @@ pub fn sources<'r>(root: &'r Root, dialect: Dialect, given: &'r [Given]) -> Sour
     Sources { sources, problems }
 }
 
-/// The repository by which zypper calls kmp.
+/// The repository by which zypper calls kmp, and from which it has what kmp has fetched.
 pub const OWN: &str = "~kmp";
+
+/// The same of dnf's.
+pub const OWN_OF_DNF: &str = "kmp-drivers";
 
 /// That of the two that was refreshed last.
 fn dnf(root: &Root) -> Found {

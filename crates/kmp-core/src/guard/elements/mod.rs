@@ -33,6 +33,8 @@ const BESIDE: &[&str] = &["multiversion(kernel)", "installonlypkg(kernel)", "ins
 pub struct Elements {
     dirs: ModulesDirs,
     kernels: BTreeMap<String, Parts>,
+    /// Kernels that come, and were read before.
+    known: Vec<Arc<IncomingKernel>>,
     kmps: Vec<IncomingKmp>,
     removed: BTreeMap<u32, Removal>,
     /// Kernels' own modules outside `kernel/`: release and name.
@@ -75,6 +77,7 @@ impl Elements {
         Self {
             dirs,
             kernels: BTreeMap::new(),
+            known: Vec::new(),
             kmps: Vec::new(),
             removed: BTreeMap::new(),
             own: Vec::new(),
@@ -271,6 +274,11 @@ impl Elements {
         std::mem::take(&mut self.kernel_files)
     }
 
+    /// A kernel that comes, as it was once [finished](Self::finish).
+    pub fn add_kernel(&mut self, kernel: Arc<IncomingKernel>) {
+        self.known.push(kernel);
+    }
+
     /// What a coming kernel exports, as the bytes of its symvers. Without them, or where they cannot be
     /// read, it is taken from the Provides of its packages.
     ///
@@ -310,12 +318,13 @@ impl Elements {
 
     /// Is there anything that the guard should look at?
     pub fn is_empty(&self) -> bool {
-        self.kernels.is_empty() && self.kmps.is_empty() && self.removed.is_empty()
+        self.kernels.is_empty() && self.known.is_empty() && self.kmps.is_empty() && self.removed.is_empty()
     }
 
     /// The releases of the kernels that come.
     pub fn kernels(&self) -> impl Iterator<Item = &str> {
-        self.kernels.keys().map(String::as_str)
+        let known = self.known.iter().map(|known| known.kernel.release.as_str());
+        self.kernels.keys().map(String::as_str).chain(known)
     }
 
     /// The transaction as the guard takes it.
@@ -349,10 +358,19 @@ impl Elements {
             let mut kernel = Kernel { config, traits, builtin, ..Kernel::of_symbols(release, symbols) };
             self.policy.complete(&mut kernel);
             kernel.signing.keys.image = keys;
-            IncomingKernel { kernel, in_tree, packages, is_whole, file }
+            Arc::new(IncomingKernel { kernel, in_tree, packages, is_whole, file })
+        });
+        let known = self.known.into_iter().map(|mut known| {
+            if self.policy != MachinePolicy::default() {
+                let kernel = &mut Arc::make_mut(&mut known).kernel;
+                let keys = std::mem::take(&mut kernel.signing.keys.image);
+                self.policy.complete(kernel);
+                kernel.signing.keys.image = keys;
+            }
+            known
         });
         Transaction {
-            kernels: kernels.collect(),
+            kernels: kernels.chain(known).collect(),
             kmps: self.kmps.into(),
             removed: self.removed,
             removed_kernels: self.removed_kernels,

@@ -110,13 +110,9 @@ impl Coming<'_> {
                 let kernel = made::kernel(&builder(krel, *crc));
                 let packages = package.iter().map(|name| (*name).to_string()).collect();
                 let in_tree = HashSet::new();
-                self.transaction.kernels.push(IncomingKernel {
-                    kernel,
-                    in_tree,
-                    packages,
-                    is_whole: true,
-                    file: None,
-                });
+                let file = None;
+                let kernel = IncomingKernel { kernel, in_tree, packages, is_whole: true, file };
+                self.transaction.kernels.push(Arc::new(kernel));
             }
             Made::Driver { package, origin, below, crc } => {
                 let path = Path::new("/usr/lib/modules").join(origin).join(below);
@@ -130,7 +126,7 @@ impl Coming<'_> {
 
     /// Changes the kernels that come.
     pub(super) fn kernels(&mut self, change: impl Fn(&mut Kernel)) {
-        self.transaction.kernels.iter_mut().for_each(|incoming| change(&mut incoming.kernel));
+        self.transaction.kernels.iter_mut().for_each(|incoming| change(&mut Arc::make_mut(incoming).kernel));
     }
 
     /// All installed packages of that name.
