@@ -16,6 +16,7 @@ mod repositories;
 mod settings;
 mod sources;
 mod tables;
+mod trust;
 
 use std::sync::OnceLock;
 
@@ -31,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("bzip2", packed::bzip2),
     ("capability", packages::capability),
     ("catalogue", sources::catalogue),
+    ("certificates", trust::certificates),
     ("command_line", packages::command_line),
     ("commit_list", packages::commit_list),
     ("cpio", packed::cpio),
@@ -41,6 +43,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("glob", settings::glob),
     ("grub_cfg", boot::grub_cfg),
     ("gzip", packed::gzip),
+    ("hwdata", trust::hwdata),
     ("index", tables::index),
     ("index_cache", tables::index_cache),
     ("initrd", packed::initrd),
@@ -52,9 +55,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("lz4_legacy", packed::lz4_legacy),
     ("lzma", packed::lzma),
     ("lzop", packed::lzop),
+    ("modalias", trust::modalias),
     ("modinfo", tables::modinfo),
     ("module", tables::module),
     ("modules_dep", tables::modules_dep),
+    ("openpgp", trust::openpgp),
     ("os_release", settings::os_release),
     ("package_listed", sources::package_listed),
     ("primary", repositories::primary),
@@ -63,6 +68,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("rpm_header", packages::rpm_header),
     ("severities", kabi::severities),
     ("signature", tables::signature),
+    ("signature_header", trust::signature_header),
     ("source_list", sources::list),
     ("source_record", sources::record),
     ("squashfs", packed::squashfs),

@@ -57,11 +57,14 @@ pub fn extract(data: &[u8]) {
         packages += 1;
         writer.package(package);
     };
-    if kept::read(&whole, &key, &mut each, &mut |_| ()).is_some()
+    let Some(extract) = kept::Extract::open(whole, &key) else { return };
+    let read = extract.packages(&kept::Selection::ALL, &mut each);
+    let _ = extract.advisories(&mut |_| ());
+    if read.is_some()
         && let Some(written) = writer.finish(&key)
     {
-        let mut again = 0;
-        assert!(kept::read(&written, &key, &mut |_| again += 1, &mut |_| ()).is_some());
+        let (mut again, extract) = (0, kept::Extract::open(written, &key));
+        assert!(extract.is_some_and(|e| e.packages(&kept::Selection::ALL, &mut |_| again += 1).is_some()));
         assert_eq!(again, packages);
     }
 }

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::json;
-use testkit::TestRoot;
+use testkit::{KernelBuilder, PackageBuilder, TestRoot};
 
 use crate::support::*;
+use crate::update::{build, repository};
 
 /// A PCI device of a vendor, bound to a driver or not.
 fn device(root: &TestRoot, slot: &str, vendor: &str, driver: Option<&str>) -> String {
@@ -73,7 +74,9 @@ fn devices_have_names_and_the_drivers_that_claim_them() {
     assert!(place("Without a driver\n") < place(acme) && place(acme) < place("With a driver\n"), "{said}");
     assert!(place("With a driver\n") < place("Intel 8086:10d3, pci: e1000e\n"), "{said}");
     place("1111:10d3, pci\n    the kernels' own modules for it: other_one\n");
-    place("2222:10d3, pci\n    no module of the kernels looked at, and no installed KMP, is for it\n");
+    place(
+        "2222:10d3, pci\n    no module of the kernels looked at, no installed KMP and none in a repository is for it\n",
+    );
     place("2 devices more, of no interest here: kmp devices --all\n");
     let said = good(&root, &["devices", "--all"]);
     for text in [
@@ -85,4 +88,65 @@ fn devices_have_names_and_the_drivers_that_claim_them() {
     }
     let empty = good(&TestRoot::new(), &["devices"]);
     assert!(empty.stdout.contains("no device is to be seen"), "{empty}");
+}
+
+/// Not the ones that fit no kernel here, that are for other devices, or that are installed.
+#[test]
+fn drivers_in_repositories_are_offered_for_devices_without_one() {
+    let root = TestRoot::new();
+    let [old, _, other] = three_kernels(&root);
+    root.write("usr/share/hwdata/pci.ids", "0ace  Acme\n\t10d3  Frame Grabber\n");
+    device(&root, "02.0", "0ACE", None);
+    device(&root, "03.0", "0BAD", None);
+    let offered = |base: &str, version: &str, kernel: &KernelBuilder, crc: u32, vendor: &str| {
+        let alias = format!("modalias(kernel-default:pci:v0000{vendor}d*sv*sd*bc*sc*i*)");
+        build(base, version, kernel, crc).tag("Supplements", &alias).tag("Vendor", "Acme")
+    };
+    let repo = repository(
+        &root,
+        "drivers",
+        &[
+            offered("cam", "1.0", &old, 7, "0ACE"),
+            offered("cam", "2.0", &other, 8, "0ACE"),
+            offered("grab", "9.0", &old, 7, "0ACE"),
+            offered("tape", "1.0", &other, 8, "1111"),
+        ],
+    );
+    let found = writes_nothing(&root, || json(&root, &["devices", &repo]));
+    let devices = found["devices"].as_array().unwrap();
+    let offers = &devices.iter().find(|d| d["name"] == "Acme Frame Grabber").unwrap()["offers"];
+    let cam = "cam-kmp-default-2.0_k6.4.0_3-1.x86_64";
+    let cam = cam.replace("x86_64", std::env::consts::ARCH);
+    assert_eq!(
+        [&offers[0]["package"], &offers[0]["repository"], &offers[0]["vendor"], &offers[0]["recommended"]],
+        [&json!(cam), &json!("drivers"), &json!("Acme"), &json!(true)]
+    );
+    assert_eq!(offers[0]["kernels"], json!([{"release": OTHER, "fits": true}]));
+    assert_eq!((&offers[1]["recommended"], &offers[1]["kernels"][0]["fits"]), (&json!(false), &json!(false)));
+    assert!(offers[1]["kernels"][0]["reason"].as_str().unwrap().contains("changing"), "{offers}");
+    assert_eq!(offers.as_array().unwrap().len(), 2);
+    let said = good(&root, &["devices", &repo]);
+    assert!(
+        said.stdout.contains(&format!(
+            "{cam} by Acme, not installed, in repository drivers: fits {OTHER}; recommended"
+        )),
+        "{said}"
+    );
+    let said = good(&root, &["devices", "--install", &repo]);
+    assert_eq!(said.stdout, "zypper install cam-kmp-default=2.0_k6.4.0_3-1\n");
+    // What is installed and works is not offered.
+    install(&root, &[&offered("cam", "2.0", &other, 8, "0ACE").build()]);
+    good(&root, &["sync"]);
+    let said = good(&root, &["devices", "--install", &repo]);
+    assert!(said.stdout.starts_with("no device without a driver has one"), "{said}");
+    // dnf goes by the whole name.
+    root.write("etc/os-release", "ID=fedora\n");
+    let alias = "modalias(pci:v00000BADd*sv*sd*bc*sc*i*)";
+    let bad = PackageBuilder::new("kmod-bad", "1", "1").provides("kmod(bad.ko)").provides(alias);
+    let bad = bad
+        .requires(&format!("kernel(changing) = {:#x}", 8))
+        .requires(&format!("kernel(printk) = {:#x}", 0x1000_0001));
+    let repo = repository(&root, "kmods", &[bad]);
+    let said = good(&root, &["devices", "--install", &repo]);
+    assert_eq!(said.stdout, format!("dnf install kmod-bad-1-1.{}\n", std::env::consts::ARCH));
 }

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use testkit::{ModuleBuilder, Package, PackageBuilder, SigningKey, TestRoot, corrupted, import_key};
 
+use crate::initrd::{LINK, Machine, foo, made};
 use crate::support::*;
 
 /// Of some key.
@@ -96,12 +97,42 @@ fn a_system_is_sound_until_something_is_done_to_it() {
     install(&root, &[&older]);
     good(&root, &["sync"]);
     assert_eq!(findings(&root, &[]), [("idle".to_string(), older.nvr().to_string())]);
+    // kmp itself.
+    install(
+        &root,
+        &[&PackageBuilder::new("libkmp1", "1", "1").file("usr/lib64/libkmp.so.1", "whole").build()],
+    );
+    root.write("usr/lib64/libkmp.so.1", "cut");
+    assert!(findings(&root, &[]).contains(&("kmp-changed".into(), "libkmp1-1-1".into())));
+    root.write("usr/lib64/libkmp.so.1", "whole");
+    // The kernel's own modules come alone.
+    root.write(format!("usr/lib/modules/{SAME}/kernel/late.ko"), driver("late", &same, 7).build());
+    assert!(findings(&root, &[]).contains(&("index".into(), SAME.into())));
+    good(&root, &["sync"]);
+    assert!(!rules(&root, &[]).contains(&"index".to_string()));
     // A kernel that refuses it.
     root.install(&[&PackageBuilder::kernel(&kernel(OTHER, 8)).build()]);
     good(&root, &["sync"]);
     assert!(rules(&root, &[]).contains(&"driver-lost".to_string()));
     let said = ends(&root, &["doctor", "nothing-kmp"], 2);
     assert!(said.stderr.contains("no KMP nothing-kmp is installed"), "{said}");
+}
+
+/// Nobody has noted it: somebody has put back an old one.
+#[test]
+fn an_initrd_with_an_old_driver_is_found_and_mended() {
+    let machine = Machine::kernels();
+    let root = &machine.root;
+    let (one, module) = foo("1");
+    root.install(&[&one]);
+    machine.initrd(SAME, &[(LINK, module)]);
+    root.update(&[&foo("2").0]);
+    good(root, &["sync", "--no-initrd"]);
+    assert!(!root.exists("run/kmp/check-initrd"));
+    let is_due = || findings(root, &[]).contains(&("initrd".into(), SAME.into()));
+    assert!(is_due());
+    let said = kmp(root, &["--run-in-root", "doctor", "--fix"]);
+    assert_eq!(machine.calls(), [made(SAME)], "{said}");
 }
 
 #[test]

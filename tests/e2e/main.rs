@@ -58,6 +58,7 @@ mod system_log;
 mod threads;
 mod unknown_distribution;
 mod update;
+mod update_files;
 mod update_kept;
 mod update_security;
 mod versions;

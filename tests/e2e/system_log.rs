@@ -185,3 +185,17 @@ fn another_root_is_not_logged() {
     assert_eq!(heard(&socket), Vec::<String>::new());
     assert!(root.exists(format!("other/usr/lib/modules/{SAME}/weak-updates/updates/foo.ko")));
 }
+
+/// As kmp-support.service has it, once a boot.
+#[test]
+fn modules_in_use_without_support_are_logged() {
+    let root = site();
+    let socket = log(&root);
+    let status = ["--quiet", "status", "--support", "--log"];
+    in_root(&root, &status).expect_success();
+    assert_eq!(heard(&socket), [] as [&str; 0]);
+    root.write("proc/modules", "foo 16384 0 - Live 0x0 (OE)\n");
+    in_root(&root, &status).expect_success();
+    let line = "<29>kmp: module foo of foo-kmp-default-1_k6.4.0_1-1 is in use without support";
+    assert_eq!(heard(&socket), [line]);
+}

@@ -39,6 +39,11 @@ pub fn repository(root: &TestRoot, name: &str, packages: &[PackageBuilder]) -> S
         let file = package.path().file_name().unwrap().to_str().unwrap();
         root.write(format!("{name}/{file}"), std::fs::read(package.path()).unwrap());
     }
+    index(root, name)
+}
+
+/// Makes the lists of a repository. Returns the option that names it.
+pub fn index(root: &TestRoot, name: &str) -> String {
     run(Command::new("createrepo_c").arg("--quiet").arg(root.join(name))).expect_success();
     format!("--repo={name}={}", root.join(name).display())
 }
@@ -137,6 +142,9 @@ fn a_kernel_of_which_nothing_is_known_and_one_without_a_driver_that_need_not_be_
     let silent = PackageBuilder::kernel(&kernel("6.4.0-2-default", 8));
     let repo = repository(&root, "repo", &[silent]);
     let args = ["update", "--dry-run", &repo];
+    // Its file does know.
+    assert_eq!(fates(&json(&root, &args)), ["6.4.0-2-default held foo-kmp-default=missing:-"]);
+    std::fs::remove_file(root.join("repo/kernel-default-6.4.0-2.x86_64.rpm")).unwrap();
     assert_eq!(fates(&json(&root, &args)), ["6.4.0-2-default unknown foo-kmp-default=unknown:-"]);
     let repo = repository(&root, "other", &[offered("6.4.0-3-default", 8)]);
     root.write("etc/kmp.conf", "[foo*]\non-lost-driver = warn\n");

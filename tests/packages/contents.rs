@@ -28,6 +28,7 @@ kmp                /usr/lib/systemd/catalog                                     
 kmp                /usr/lib/systemd/catalog/kmp.catalog                        100644
 kmp                /usr/lib/systemd/system                                      40755
 kmp                /usr/lib/systemd/system-preset                                40755
+kmp                /usr/lib/systemd/system/kmp-support.service                   100644
 kmp                /usr/lib/systemd/system/kmp-update.service                    100644
 kmp                /usr/lib/systemd/system/kmp-update.timer                      100644
 kmp                /usr/lib/systemd/system-preset/90-kmp.preset                  100644

@@ -181,6 +181,9 @@ pub struct Status {
     /// Show who supports each driver, and how it taints the kernel, as a support engineer wants to know it
     #[arg(long, conflicts_with = "all")]
     pub support: bool,
+    /// Write a line to the system's log for each module that is in use without support, too (for kmp-support.service)
+    #[arg(long, requires = "support")]
+    pub log: bool,
     /// Print a page for a browser, without script
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
@@ -253,6 +256,9 @@ pub struct Update {
     /// Fetch nothing: neither have the package manager refresh its repositories, nor ask the sources of drivers
     #[arg(long)]
     pub offline: bool,
+    /// Fetch packages of kernels and drivers where the repositories' lists do not say enough, and look into them
+    #[arg(long)]
+    pub fetch: bool,
     /// For plugins of package managers: have nothing refreshed, ask nobody, and the sources of drivers for some seconds only
     #[arg(long, conflicts_with = "offline")]
     pub hook: bool,
@@ -281,6 +287,7 @@ impl Update {
             repositories: Vec::new(),
             keep: false,
             offline: false,
+            fetch: false,
             hook: false,
             html: false,
             dry_run: false,

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::root::Root;
 
 pub use download::Answer;
-pub use missing::{Missing, Settings};
+pub use missing::{Missing, Settings, VendorChange};
 pub use wish::{KERNELS, KernelRange, NO_WEAK_UPDATES, NotARange, Wish};
 
 /// Where configuration is, later files over earlier ones, and then drop-ins.
@@ -126,7 +126,7 @@ pub struct Config {
     /// `hold-max-days`.
     pub hold_max_days: Settings<u32>,
     /// `vendor-change`.
-    pub vendor_change: Settings<bool>,
+    pub vendor_change: Settings<VendorChange>,
     /// `download`: are newer builds of drivers fetched from their providers?
     pub download: Answer,
 }
@@ -249,9 +249,9 @@ impl Config {
                     Ok(days) => self.hold_max_days.push(section.clone(), days),
                     Err(_) => fault("hold-max-days is a number of days, or 0 for no limit"),
                 },
-                ("vendor-change", section) => match value {
-                    "yes" | "no" => self.vendor_change.push(section.clone(), value == "yes"),
-                    _ => fault("vendor-change is yes or no"),
+                ("vendor-change", section) => match VendorChange::parse(value) {
+                    Some(change) => self.vendor_change.push(section.clone(), change),
+                    None => fault("vendor-change is yes, no or same-key"),
                 },
                 ("reuse", section) => match Answer::parse(value) {
                     Some(answer) => self.no_weak_updates.push((section.clone(), answer == Answer::No)),

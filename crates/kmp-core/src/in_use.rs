@@ -23,6 +23,7 @@ pub struct InUse {
     loaded: HashSet<String>,
     root: HashSet<String>,
     network: HashSet<String>,
+    console: HashSet<String>,
     /// What could not be looked at; more than is known here may be in use then.
     pub unread: Vec<Problem>,
 }
@@ -45,7 +46,8 @@ impl InUse {
         let loaded = loaded.lines().filter_map(|line| line.split(' ').next()).map(normalized).collect();
         let holding_root = sys.root_modules(&text("/proc/self/mountinfo"));
         let network = sys.network_modules(&text("/proc/net/route"), &text("/proc/net/ipv6_route"));
-        Self { loaded, root: holding_root, network, unread: sys.unread.take() }
+        let console = sys.console_modules(&text("/sys/class/tty/console/active"));
+        Self { loaded, root: holding_root, network, console, unread: sys.unread.take() }
     }
 
     /// What a module (`_` for `-`) is needed for. One that is not loaded is needed for nothing.
@@ -55,6 +57,7 @@ impl InUse {
             is_loaded,
             holds_root: is_loaded && self.root.contains(module),
             holds_network: is_loaded && self.network.contains(module),
+            holds_console: is_loaded && self.console.contains(module),
         }
     }
 }
@@ -124,6 +127,31 @@ impl Sys<'_> {
         let of_each =
             interfaces.into_iter().map(|name| self.interface(&Path::new("/sys/class/net").join(name), DEPTH));
         all_need(of_each)
+    }
+
+    /// The modules without which no console is left: `tty0 ttyS0`, of which the first is on every screen.
+    fn console_modules(&self, active: &str) -> HashSet<String> {
+        let of_each = active.split_ascii_whitespace().map(|name| {
+            match name.strip_prefix("tty").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {
+                true => all_need(self.screens().iter().map(|screen| self.below(screen, "slaves", 0))),
+                false => self.below(&Path::new("/sys/class/tty").join(name), "slaves", 0),
+            }
+        });
+        all_need(of_each)
+    }
+
+    /// Frame buffers, and graphics cards but for their connectors (`card0-HDMI-A-1`).
+    fn screens(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for (class, start) in [("/sys/class/graphics", "fb"), ("/sys/class/drm", "card")] {
+            for entry in self.read_dir(Path::new(class)) {
+                let name = entry.name.to_str().and_then(|name| name.strip_prefix(start)).unwrap_or_default();
+                if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) {
+                    found.push(Path::new(class).join(entry.name));
+                }
+            }
+        }
+        found
     }
 
     /// The modules without which an interface is of no use: its own, and those that all it is made of need.
@@ -218,7 +246,7 @@ mod tests {
             ("zfs", false, false),
             ("ext4", false, false),
         ] {
-            let expected = Use { is_loaded: loaded, holds_root: holds, holds_network: false };
+            let expected = Use { is_loaded: loaded, holds_root: holds, ..Use::default() };
             assert_eq!(found.of(module), expected, "{module}");
         }
         // btrfs has a number of its own.
@@ -227,6 +255,39 @@ mod tests {
         root.mkdir("sys/class/block");
         root.symlink("sys/class/block/sda2", "/sys/devices/pci0/card/host0/disk/block/sda/sda2");
         assert!(in_use(&root).of("raid_card").holds_root && !in_use(&root).of("xfs").holds_root);
+    }
+
+    #[test]
+    fn the_console_is_held_by_what_every_console_needs() {
+        let root = TestRoot::new();
+        root.write("proc/modules", "gpu 1 1 - Live 0x0\nserial 1 1 - Live 0x0\n");
+        device(&root, "pci0/vga", "gpu");
+        device(&root, "pci0/uart", "serial");
+        for (class, name, of) in [
+            ("graphics", "fb0", "vga/graphics/fb0"),
+            ("drm", "card0", "vga/drm/card0"),
+            ("drm", "card0-HDMI-A-1", "vga/drm/card0/card0-HDMI-A-1"),
+            ("tty", "ttyS0", "uart/tty/ttyS0"),
+        ] {
+            root.mkdir(format!("sys/devices/pci0/{of}"));
+            root.mkdir(format!("sys/class/{class}"));
+            root.symlink(format!("sys/class/{class}/{name}"), format!("/sys/devices/pci0/{of}"));
+        }
+        root.mkdir("sys/devices/virtual/graphics/fbcon");
+        root.symlink("sys/class/graphics/fbcon", "/sys/devices/virtual/graphics/fbcon");
+        let held = |active: &str| {
+            root.write("sys/class/tty/console/active", active);
+            let found = in_use(&root);
+            (found.of("gpu").holds_console, found.of("serial").holds_console)
+        };
+        assert_eq!(held(""), (false, false));
+        assert_eq!(held("tty0\n"), (true, false));
+        assert_eq!(held("ttyS0\n"), (false, true));
+        assert_eq!(held("tty0 ttyS0\n"), (false, false));
+        // A screen that needs no module.
+        root.mkdir("sys/devices/platform/simple-framebuffer.0/graphics/fb1");
+        root.symlink("sys/class/graphics/fb1", "/sys/devices/platform/simple-framebuffer.0/graphics/fb1");
+        assert_eq!(held("tty0\n"), (false, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! * [`rpmmd`] reads the metadata of repositories: pure, text in, values out.
 //! * [`offer`] knows which packages concern drivers, by metadata alone.
+//! * [`hardware`] finds the packages of drivers that say that they are for a device.
 //! * [`update`] asks kmp-core's guard what would become of drivers in kernels that may come.
 //! * [`kept`] is what of that is kept for the next run.
 //! * [`fleet`] asks the same of many machines at once, of which only the packages are known.
@@ -14,6 +15,7 @@
 
 pub mod fleet;
 pub mod found;
+pub mod hardware;
 pub mod kept;
 pub mod offer;
 pub mod repository;

@@ -57,6 +57,12 @@ pub enum RepositoryError {
         /// The file.
         path: PathBuf,
     },
+    /// There are more kernels and drivers in it than in any real one.
+    #[error("{} has more kernels and drivers than kmp keeps of a repository", path.display())]
+    TooLarge {
+        /// The directory.
+        path: PathBuf,
+    },
     /// There is no list of packages.
     #[error("{} names no primary.xml", path.display())]
     NoPrimary {

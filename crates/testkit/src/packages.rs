@@ -108,6 +108,9 @@ const fn need(
     Need { program, of, apt, zypper, dnf }
 }
 
+/// What zypper only recommends, and no tests of libzypp's commits run without; packages of their own since Debian 13.
+pub const BESIDE_ZYPPER: &[&str] = &["libzypp-bin", "libzypp-config"];
+
 /// Everything.
 #[rustfmt::skip]
 pub const NEEDS: &[Need] = &[

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kmp_core::dialect::Dialect;
 
-use testkit::packages::{Family, NEEDS, Need, Use, advice};
+use testkit::packages::{BESIDE_ZYPPER, Family, NEEDS, Need, Use, advice};
 
 const SBIN: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -78,6 +78,9 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
     };
     let mut packages: Vec<&str> =
         missing.iter().flat_map(|need| need.packages(family).split_whitespace()).collect();
+    if family == Family::Apt && packages.contains(&"zypper") {
+        packages.extend(BESIDE_ZYPPER.iter().filter(|name| is_in_the_archive(name)));
+    }
     packages.sort_unstable();
     packages.dedup();
     println!("Not found: {}. Installing: {}", programs.join(", "), packages.join(" "));
@@ -85,12 +88,17 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
         format!("{why}. These packages are needed: {}. Install them, then try again", packages.join(" "))
     };
     let sudo = sudo().ok_or_else(|| failed("this is not root, and sudo does not work".into()))?;
-    for arguments in commands(family, &packages) {
-        let words: Vec<&str> = sudo.iter().copied().chain(arguments).collect();
+    let commands = commands(family, &packages);
+    for (at, arguments) in commands.iter().enumerate() {
+        let words: Vec<&str> = sudo.iter().chain(arguments).copied().collect();
         println!("$ {}", words.join(" "));
         let status = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).status();
         match status {
             Ok(status) if status.success() => {}
+            // A source that is out of date, or of somebody else, says nothing about these packages.
+            Ok(status) if at + 1 < commands.len() => {
+                println!("{}: {status}; going on with the lists that are there", words.join(" "));
+            }
             Ok(status) => return Err(failed(format!("{}: {status}", words.join(" ")))),
             Err(e) => return Err(failed(format!("{}: {e}", words[0]))),
         }
@@ -101,6 +109,13 @@ pub fn ensure(uses: &[Use]) -> Result<(), String> {
             Err(failed(format!("{} is not there, though its package was installed", still.program)))
         }
     }
+}
+
+/// Does apt know a package of this name?
+fn is_in_the_archive(package: &str) -> bool {
+    let mut apt = Command::new("apt-cache");
+    apt.args(["show", package]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    apt.status().is_ok_and(|status| status.success())
 }
 
 fn missing(uses: &[Use]) -> Vec<&'static Need> {

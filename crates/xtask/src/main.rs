@@ -51,6 +51,7 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
     Releases(releases::Arguments),
+    Fresh(releases::fresh::Arguments),
     Plugin(plugin::Arguments),
     Bench(bench::Arguments),
     Install(install_tree::Tree),
@@ -72,6 +73,13 @@ enum Chore {
         #[arg(long)]
         all: bool,
     },
+    /// Read a repository's list of packages once: as `kmp update` does, or only inflate and tokenize it, for the benchmark.
+    #[command(name = "_packages", hide = true)]
+    Packages {
+        repository: PathBuf,
+        #[arg(long)]
+        tokenize: bool,
+    },
     /// Inflate the files of a list: the benchmark's baseline.
     #[command(name = "_inflate", hide = true)]
     Inflate {
@@ -92,6 +100,7 @@ impl Chore {
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
             Self::Releases(arguments) => releases::run(arguments),
+            Self::Fresh(arguments) => releases::fresh::run(arguments),
             Self::Inside { name, all } => releases::inside::run(name, *all),
             Self::Plugin(arguments) => plugin::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
@@ -100,6 +109,7 @@ impl Chore {
             Self::Rpm(arguments) => rpm::run(arguments),
             Self::Spec => linked::run(),
             Self::Measure { words } => bench::measure::run(words),
+            Self::Packages { repository, tokenize } => bench::update::read(repository, *tokenize),
             Self::Inflate { list } => bench::measure::inflate(list),
         }
     }

@@ -53,12 +53,11 @@ fn defines(release: &str, dialect: &str) -> Result<Vec<String>, String> {
     Ok(defines)
 }
 
-/// For tests, which look at what is in packages and that it works, not how fast: half of what the build takes is optimisation over
-/// crates.
+/// For tests, which look at what is in packages and that it works, not how fast: most of what the build takes is optimisation.
 const FOR_TESTS: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
 ];
 
 /// The same for tests, with nothing else in the directory afterwards.

@@ -43,9 +43,6 @@ impl Machine {
     fn over_the_machine() -> Self {
         let machine = Self { root: TestRoot::new() };
         let root = &machine.root;
-        for link in ["lib", "lib64", "bin", "sbin"] {
-            std::fs::remove_file(root.join(link)).unwrap();
-        }
         root.write("etc/fstab", "");
         three_kernels(root);
         root.write(format!("usr/lib/modules/{SAME}/vmlinuz"), "image");
@@ -53,18 +50,22 @@ impl Machine {
         machine
     }
 
-    /// `VARIABLES kmp ARGS` in a chroot in the root laid over the machine's, where nothing of the machine is written. The command's
-    /// directory may lie on another file system than the machine's "/", of which alone the layers are.
+    /// `VARIABLES kmp ARGS` in a chroot in the root, which is laid over the machine's `/usr` and `/etc`, where nothing of the machine is
+    /// written. Not over "/": an ordinary user's namespace lays nothing over a directory with mounts below it.
     fn chrooted(&self, variables: &str, args: &str) -> Output {
         let home = self.root.home();
         let home = home.display();
         self.in_namespace(&format!(
-            "mkdir -p '{home}/work' '{home}/all' || exit 99; \
-             mount -t overlay overlay -o lowerdir=/,upperdir=\"$1\",workdir='{home}/work' '{home}/all' || exit 99; \
-             for d in /proc /dev /sys \"${{2%/*}}\"; do \
-               mkdir -p '{home}/all'\"$d\" && mount --rbind \"$d\" '{home}/all'\"$d\" || exit 99; \
+            "for d in usr etc; do \
+               mkdir -p \"$1/$d\" '{home}/work/'$d || exit 99; \
+               layers=\"lowerdir=/$d,upperdir=$1/$d,workdir={home}/work/$d\"; \
+               mount -t overlay overlay -o \"$layers\" \"$1/$d\" || exit 99; \
              done; \
-             export HOME='{home}' {variables}; exec chroot '{home}/all' \"$2\" {args}"
+             for d in /proc /dev /sys \"${{2%/*}}\"; do \
+               mkdir -p \"$1$d\" && mount --rbind \"$d\" \"$1$d\" || exit 99; \
+             done; \
+             mkdir -p \"$1{home}\" \"$1/tmp\" \"$1/run\" \"$1/var/tmp\"; \
+             export HOME='{home}' {variables}; exec chroot \"$1\" \"$2\" {args}"
         ))
     }
 

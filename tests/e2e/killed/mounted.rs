@@ -48,13 +48,11 @@ fn disturb(name: &'static str, below: &str, other: bool, whole: bool) {
     mount(&root.join("usr/lib/modules").join(B).join(below), other);
     let mut scenario = synchronised(name, root);
     scenario.whole = whole;
-    scenario.own_step = 4;
-    scenario.inside_step = 200;
     scenario.restore();
     scenario.second().expect_success();
     assert_eq!(scenario.root.weak_updates(B), plain);
     let done = scenario.disturb();
-    assert!(done >= 15, "{done}");
+    assert!(done >= 12, "{done}");
 }
 
 #[test]

@@ -14,8 +14,21 @@ pub struct Devices {
     /// it is in sysfs, and what it calls itself
     #[arg(short, long)]
     pub all: bool,
-    /// Print JSON: all of it
+    /// Do not look into repositories
+    #[arg(long, conflicts_with_all = ["install", "repositories"])]
+    pub installed: bool,
+    /// Look at this directory, which has a repository's repodata, and not at what the package manager has cached; may be given
+    /// more than once, and have a name before it
+    #[arg(long = "repo", value_name = "[NAME=]DIR", value_hint = ValueHint::DirPath)]
+    pub repositories: Vec<String>,
+    /// Print the command that installs the recommended driver of each device that has none
     #[arg(long)]
+    pub install: bool,
+    /// Run that command
+    #[arg(long, requires = "install", conflicts_with = "repositories")]
+    pub apply: bool,
+    /// Print JSON: all of it
+    #[arg(long, conflicts_with = "install")]
     pub json: bool,
 }
 

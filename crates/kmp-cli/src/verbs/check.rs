@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::signatures::{self, Signed};
-use crate::verbs::kabi::because::because;
+use crate::verbs::kabi::because::{self, because};
 use crate::verbs::plan::{self, OfFiles};
 
 pub fn run(context: &Context, args: &Check, quiet: bool, verbose: bool) -> Result<Outcome, String> {
@@ -171,9 +171,6 @@ fn print_json(
     json::print(&Checked { kernels, packages: signed.iter().map(signatures::Json::from).collect() })
 }
 
-/// For how many verdicts it is said why versions changed: two images are read for each, which takes about a second.
-const REASONS: usize = 2;
-
 /// Why versions of symbols changed, for the first refused module of each kernel.
 fn why(
     context: &Context,
@@ -184,7 +181,7 @@ fn why(
     let is_refused = |line: &&Line| line.verdict.reasons.iter().any(|reason| reason.rule == Rule::Crc);
     let mut asked: Vec<&Line> = Vec::new();
     for line in lines.iter().filter(is_refused) {
-        if asked.len() < REASONS && asked.iter().all(|other| other.kernel != line.kernel) {
+        if asked.len() < because::MOST && asked.iter().all(|other| other.kernel != line.kernel) {
             asked.push(line);
         }
     }

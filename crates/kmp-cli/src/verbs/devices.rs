@@ -2,6 +2,7 @@
 //! `kmp devices`: which devices there are, and which drivers are for each.
 
 mod document;
+mod offers;
 mod page;
 
 use kmp_core::abi::Supported;
@@ -17,6 +18,8 @@ use crate::outcome::Outcome;
 use crate::output::json;
 use crate::output::terminal::Page;
 
+use self::offers::Offered;
+
 #[cfg(test)]
 pub use self::document::Devices as Document;
 
@@ -27,6 +30,8 @@ struct Row {
     needed_for: NeededFor,
     in_tree: Vec<InTree>,
     kmps: Vec<Kmp>,
+    /// What repositories have for it.
+    offers: Vec<Offered>,
 }
 
 /// An installed KMP that claims a device.
@@ -48,6 +53,11 @@ impl Row {
         self.device().driver.is_some()
     }
 
+    /// Is a driver for it installed that works in the newest kernel?
+    fn has_working_kmp(&self) -> bool {
+        self.kmps.iter().any(|kmp| kmp.kernels.last().is_some_and(|(_, state)| state.works()))
+    }
+
     /// Is it of interest where not everything is asked for? Not one that the kernel itself drives, nor one that no driver is for
     /// anywhere, unless it sits in a slot.
     fn is_of_interest(&self) -> bool {
@@ -55,8 +65,8 @@ impl Row {
         // A bridge needs none.
         let is_bridge = device.modalias.contains("bc06sc");
         match device.driver {
-            Some(_) => device.module.is_some() || !self.kmps.is_empty(),
-            None if self.in_tree.is_empty() && self.kmps.is_empty() => {
+            Some(_) => device.module.is_some() || !self.kmps.is_empty() || !self.offers.is_empty(),
+            None if self.in_tree.is_empty() && self.kmps.is_empty() && self.offers.is_empty() => {
                 matches!(device.bus.as_str(), "pci" | "usb") && !is_bridge
             }
             None => true,
@@ -74,8 +84,17 @@ pub fn run(context: &Context, args: &args::Devices, quiet: bool) -> Result<Outco
     let mut loader = context.loader();
     let survey = context.survey(&mut loader, &kernels)?;
     let found = devices(&context.root)?;
-    let rows = rows(context, &survey, &found)?;
+    let mut rows = rows(context, &survey, &found)?;
+    if !args.installed {
+        let kinds: Vec<&Device> = rows.iter().map(Row::device).collect();
+        let offers = offers::offers(context, &survey, &kinds, &args.repositories)?;
+        rows.iter_mut().zip(offers).for_each(|(row, offers)| row.offers = offers);
+    }
     context.done();
+    if args.install {
+        offers::install(&rows, survey.inventory.conventions.dialect, args.apply)?;
+        return Ok(Outcome::Good);
+    }
     if args.json {
         json::print(&document::document(&rows, running, newest))?;
     } else if !quiet {
@@ -128,6 +147,7 @@ fn rows(context: &Context, survey: &Survey, found: &[Device]) -> Result<Vec<Row>
             devices: devices.into_iter().cloned().collect(),
             in_tree,
             kmps,
+            offers: Vec::new(),
         });
     }
     rows.sort_by_key(Row::has_driver);

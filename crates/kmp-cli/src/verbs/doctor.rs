@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use kmp_core::apply::Depmod;
 use kmp_core::history::About;
 use kmp_core::inventory::KernelPackages;
+use kmp_core::run_dir;
 use kmp_core::sync::{Options, SyncReport};
 use kmp_drivers::soundness::{self, Found, OWN, Rule, Severity, System, changed};
 
@@ -31,6 +32,11 @@ pub fn run(context: &Context, args: &args::Doctor, quiet: bool, verbose: bool) -
     let mut mended = 0;
     if args.fix && broken.iter().any(|(rule, _)| rule.is_mended) {
         let before = broken.len();
+        // So that sync looks at them.
+        for (release, _) in initrd::stale(context)? {
+            run_dir::check(&context.root, &release, true)
+                .map_err(|e| format!("it cannot be noted that {release} needs a new initrd: {e}"))?;
+        }
         sync::all(context)?;
         broken = look(context, args)?;
         mended = before.saturating_sub(broken.len());
@@ -82,5 +88,6 @@ fn of_system(context: &Context, report: &SyncReport) -> Result<Broken, String> {
         let read = |names| changed(&context.root, &database, names).map_err(|e| e.to_string());
         (kernels_changed, kmp_changed) = (read(&kernels)?, read(&own)?);
     }
-    Ok(soundness::of_system(&System { report, kernels_changed, kmp_changed }))
+    let stale_initrds = initrd::stale(context)?;
+    Ok(soundness::of_system(&System { report, kernels_changed, kmp_changed, stale_initrds }))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp explain`: symbol by symbol.
 
-use kmp_core::abi::SymbolLine;
+use kmp_core::abi::{Rule, SymbolLine, Verdict};
 use kmp_core::check::modules_of_packages;
 use kmp_core::printable;
 use kmp_core::state::State;
@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::output::json::{self, Document};
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
-use crate::verbs::kabi::because::{Because, because};
+use crate::verbs::kabi::because::{self, Because, because};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -99,7 +99,15 @@ pub fn run(context: &Context, args: &Explain, quiet: bool) -> Result<Outcome, St
     context.done();
     let outcome = Outcome::of(explained.iter().map(|e| &e.verdict), survey.is_unread());
     let why: Vec<Option<Because>> = match args.json || !quiet {
-        true => explained.iter().map(|of| because(context, &mut loader, release, &of.verdict)).collect(),
+        true => {
+            let mut left = because::MOST;
+            let mut why = |verdict: &Verdict| {
+                let is_refused = verdict.reasons.iter().any(|reason| reason.rule == Rule::Crc);
+                left = if is_refused { left.checked_sub(1)? } else { left };
+                because(context, &mut loader, release, verdict)
+            };
+            explained.iter().map(|of| why(&of.verdict)).collect()
+        }
         false => Vec::new(),
     };
     context.done();

@@ -98,7 +98,7 @@ fn look(context: &Context, args: &Args) -> Result<Document, String> {
     let in_use = InUse::of_running(root, running.is_some());
     let kernels = kernels(context, &inventory)?;
     let module = |name: &str| {
-        let Use { is_loaded: loaded, holds_root, holds_network } = in_use.of(name);
+        let Use { is_loaded: loaded, holds_root, holds_network, .. } = in_use.of(name);
         Module { name: name.to_owned(), loaded, holds_root, holds_network }
     };
     let packaged = inventory.kmps.iter().filter(|kmp| kmp.is_packaged());

@@ -99,6 +99,29 @@ pub fn ask_noted(context: &Context, settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
+/// The kernels whose initrds are not what they should be, whether a run has noted that or not, each with the reason. Nothing is
+/// written.
+///
+/// # Errors
+/// What could not be read, in words.
+pub fn stale(context: &Context) -> Result<Vec<(String, String)>, String> {
+    let which = kmp_core::config::dialect(&context.root, &mut Vec::new()).map_err(|p| p.to_string())?;
+    let Ok(dialect) = which.known() else { return Ok(Vec::new()) };
+    let noted = Noted::read(context).map_err(|p| p.to_string())?;
+    let settings = context.settings();
+    let maker = InitrdMaker::find(&context.root, &settings, dialect, true);
+    let system = System::look(&context.root, dialect, None, maker.missing());
+    let ask = |release: &str| maker.entry(release);
+    let system = system.asking(&ask);
+    let (_, releases) = context.releases()?;
+    let fates = releases.iter().filter(|release| release.is_kernel).map(|release| {
+        let asked = noted.ask(context, dialect, (&system, &maker), release, None, true);
+        (release.release.clone(), maker.serve(release, asked, Snapshot::Running))
+    });
+    let due = fates.filter(|(_, fate)| fate.done == Done::Due);
+    Ok(due.map(|(release, fate)| (release, fate.reason.to_string())).collect())
+}
+
 pub fn run(context: &Context, args: &Initrd, quiet: bool) -> Result<Outcome, String> {
     // What another run is about to change is looked at by that run.
     let lock = match args.dry_run {

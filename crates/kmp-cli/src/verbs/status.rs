@@ -23,7 +23,7 @@ use self::drivers::{Fault, Loose, Row, Shown, Standings};
 use self::machine::{LastRun, Machine};
 use self::page::{Kernel, Paragraph, Report};
 use crate::args::Status;
-use crate::context::Context;
+use crate::context::{Context, running_kernel};
 use crate::outcome::Outcome;
 use crate::output::terminal::{Page, print_text};
 use crate::output::{json, when};
@@ -45,6 +45,9 @@ pub fn run(context: &Context, args: &Status, quiet: bool, verbose: bool) -> Resu
     let chosen = Chosen::of(&survey, &args.names)?;
     if args.support {
         let support = support::Support::look(context, &survey, &chosen)?;
+        if args.log {
+            support.log(running_kernel(&context.root).ok().as_deref());
+        }
         if args.json {
             json::print(&support)?;
         } else if args.html {

@@ -31,7 +31,7 @@ pub use look::{Asked, look};
 pub use register::register;
 pub use write::{forget_installed, write};
 
-use write::clear;
+use write::{clear, uses_locks};
 
 pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcome, String> {
     if args.clear {
@@ -63,6 +63,7 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
         repositories: &args.repositories,
         keeps: args.changes(),
         fetches,
+        looks_into: args.fetch,
     };
     let found = look(context, &asked)?;
     let update = &found.update;
@@ -75,7 +76,7 @@ pub fn run(context: &Context, args: &args::Update, quiet: bool) -> Result<Outcom
     } else if args.html {
         print_text(&html::page(update))?;
     } else if !quiet {
-        page::print(update, args.changes())?;
+        page::print(update, args.changes(), args.changes() && uses_locks(&found))?;
     }
     if args.apply {
         // Another program takes this one's place.

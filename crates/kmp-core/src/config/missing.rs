@@ -28,6 +28,30 @@ impl Missing {
     }
 }
 
+/// May a build by another vendor than the installed one's come with a kernel?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VendorChange {
+    /// Yes.
+    #[default]
+    Yes,
+    /// No.
+    No,
+    /// If it is signed with the key of the installed one.
+    SameKey,
+}
+
+impl VendorChange {
+    /// `yes`, `no` or `same-key`.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "yes" => Some(Self::Yes),
+            "no" => Some(Self::No),
+            "same-key" => Some(Self::SameKey),
+            _ => None,
+        }
+    }
+}
+
 /// Settings, each for all, or for packages whose names a glob matches; the last that matches counts, one of a section before one
 /// outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +92,8 @@ impl Config {
     }
 
     /// May a build of `driver` by another vendor than the installed one's come?
-    pub fn vendor_change(&self, driver: &str) -> bool {
-        self.vendor_change.of(&[driver]).copied().unwrap_or(true)
+    pub fn vendor_change(&self, driver: &str) -> VendorChange {
+        self.vendor_change.of(&[driver]).copied().unwrap_or_default()
     }
 }
 
@@ -81,7 +105,8 @@ mod tests {
     fn a_driver_goes_over_a_kernel_line_and_both_over_what_holds_for_all() {
         let mut config = Config::default();
         assert_eq!(config.missing("nic", "kernel-default"), Missing::Hold);
-        assert!(config.hold_max_days("nic", "kernel-default").is_none() && config.vendor_change("nic"));
+        assert!(config.hold_max_days("nic", "kernel-default").is_none());
+        assert_eq!(config.vendor_change("nic"), VendorChange::Yes);
         let faults = config.read(
             "missing = warn\nhold-max-days = 14\n[kernel-rt]\nmissing = abort\n[nic*]\nmissing = hold\nhold-max-days = 0\n\
              vendor-change = no\n",
@@ -92,7 +117,10 @@ mod tests {
         assert_eq!(config.missing("nic-kmp-rt", "kernel-rt"), Missing::Hold);
         assert_eq!(config.hold_max_days("gpu", "kernel-rt"), Some(14));
         assert!(config.hold_max_days("nic", "kernel-rt").is_none());
-        assert!(config.vendor_change("gpu") && !config.vendor_change("nic"));
+        assert_eq!(config.vendor_change("gpu"), VendorChange::Yes);
+        assert_eq!(config.vendor_change("nic"), VendorChange::No);
+        assert!(config.read("[nic]\nvendor-change = same-key\n").is_empty());
+        assert_eq!(config.vendor_change("nic"), VendorChange::SameKey);
         let faults = config.read("missing = perhaps\nhold-max-days = -1\nvendor-change = maybe\n");
         assert_eq!(faults.len(), 3, "{faults:?}");
     }

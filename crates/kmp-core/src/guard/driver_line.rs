@@ -109,9 +109,11 @@ impl Lost {
     /// What its modules are needed for now.
     fn used(&self) -> &'static str {
         if self.needed_for.holds_root {
-            ", needed for the root file system"
+            ", needed for the root file system: the machine does not boot without it"
         } else if self.needed_for.holds_network {
             ", needed for the network"
+        } else if self.needed_for.holds_console {
+            ", needed for the console"
         } else if self.needed_for.is_loaded {
             ", loaded now"
         } else {

@@ -16,12 +16,26 @@ pub struct Use {
     pub holds_root: bool,
     /// The default route goes through a device of its, and there is no other way to the network.
     pub holds_network: bool,
+    /// No console is left without it.
+    pub holds_console: bool,
 }
 
 impl Use {
     /// Does the machine need it to go on?
     pub fn is_vital(self) -> bool {
         self.holds_root || self.holds_network
+    }
+
+    /// How bad it is to be without it: the less, the worse. First of all what the machine does not boot without, then what leaves
+    /// nobody a way to it.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self { holds_root: true, .. } => 0,
+            Self { holds_network: true, .. } => 1,
+            Self { holds_console: true, .. } => 2,
+            Self { is_loaded: true, .. } => 3,
+            _ => 4,
+        }
     }
 
     /// The uses of two modules together.
@@ -31,6 +45,7 @@ impl Use {
             is_loaded: self.is_loaded || other.is_loaded,
             holds_root: self.holds_root || other.holds_root,
             holds_network: self.holds_network || other.holds_network,
+            holds_console: self.holds_console || other.holds_console,
         }
     }
 }

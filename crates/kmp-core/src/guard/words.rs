@@ -72,7 +72,7 @@ pub fn block(judged: &Judged, tools: &Tools, may_stop: bool) -> Vec<Line> {
     for finding in sorted.iter_mut().filter(|f| !may_stop && f.action == Action::Stop) {
         finding.action = Action::Warn;
     }
-    sorted.sort_by_key(|f| std::cmp::Reverse(f.action));
+    sorted.sort_by_key(|f| (std::cmp::Reverse(f.action), f.lost.needed_for.rank()));
     let Some(loudest) = sorted.first().map(|f| f.action) else { return Vec::new() };
     let mut parts = Parts::of(judged, &sorted, loudest, tools);
     // What does not fit is left out: the last of what is not needed first.

@@ -23,6 +23,9 @@ const MOK_LIST: &str = "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-a
 const MOK_NEW: &str = "/sys/firmware/efi/efivars/MokNew-605dab50-e046-4300-abb6-3dd810dd8b23";
 const DB: &str = "/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 
+/// Firmware that hands keys to kernels in ways of its own: POWER's, and the IPL of s390.
+const OTHER_FIRMWARE: &[&str] = &["/sys/firmware/secvar", "/sys/firmware/ipl"];
+
 /// Where packages and tools put the certificates of keys that sign modules: SUSE's, dkms', akmods', Debian's shim.
 const DIRECTORIES: &[&str] = &[
     "/etc/uefi/certs",
@@ -75,6 +78,7 @@ impl MachineKeys {
         }
         // The variables themselves have to be there to be read.
         is_complete &= !is_there(EFI) || is_there(DB);
+        is_complete &= !OTHER_FIRMWARE.iter().any(|path| is_there(path));
         for path in files(root) {
             let certificate = root.read(Path::new(&path), FILE_LIMIT).ok();
             let certificate = certificate.and_then(|bytes| Certificate::parse(&bytes));
@@ -219,6 +223,8 @@ mod tests {
         assert!(!read(&root).1);
         root.write(MOK_TABLE.trim_start_matches('/'), list());
         assert_eq!(read(&root), (all.to_vec(), true));
+        root.mkdir("sys/firmware/ipl");
+        assert!(!read(&root).1);
     }
 
     #[test]

@@ -33,11 +33,13 @@ pub enum Event {
     Held,
     /// It is no more.
     MayCome,
+    /// A module that nobody supports is in use.
+    Unsupported,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Added,
         Self::Replaced,
         Self::Removed,
@@ -52,6 +54,7 @@ impl Event {
         Self::Lost,
         Self::Held,
         Self::MayCome,
+        Self::Unsupported,
     ];
 
     /// The word for it, for programs: the journal's field `KMP_ACTION`. It never changes.
@@ -71,6 +74,7 @@ impl Event {
             Self::Lost => "lost",
             Self::Held => "held",
             Self::MayCome => "may-come",
+            Self::Unsupported => "unsupported",
         }
     }
 
@@ -87,6 +91,7 @@ impl Event {
             Self::Stopped => "3b6ce0f7d1a948e2ac59074df81b263e",
             Self::Lost => "f8d2417b90ce4635bd7a1ec3065f9a24",
             Self::Held | Self::MayCome => "6c05e9b24f7d4d1c8a93b1d0e7428f5b",
+            Self::Unsupported => "b83d50f6e1c94a27905cde47a16f2b38",
         }
     }
 }

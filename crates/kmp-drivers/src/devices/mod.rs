@@ -80,13 +80,21 @@ pub struct NeededFor {
     pub root: bool,
     /// Without it there is no default route.
     pub network: bool,
+    /// Without it no console is left.
+    pub console: bool,
 }
 
 impl NeededFor {
     /// By the module of its driver.
     pub fn of(device: &Device, in_use: &InUse) -> Self {
         let used = device.module.as_deref().map(|module| in_use.of(module)).unwrap_or_default();
-        Self { root: used.holds_root, network: used.holds_network }
+        Self { root: used.holds_root, network: used.holds_network, console: used.holds_console }
+    }
+
+    /// The words for it: `root`, `network`, `console`.
+    pub fn words(self) -> Vec<&'static str> {
+        let all = [(self.root, "root"), (self.network, "network"), (self.console, "console")];
+        all.into_iter().filter_map(|(is_needed, word)| is_needed.then_some(word)).collect()
     }
 }
 

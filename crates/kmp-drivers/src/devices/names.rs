@@ -30,18 +30,22 @@ impl Names {
     pub fn load(root: &Root, devices: &[Device]) -> Self {
         let mut names = Self::default();
         for (bus, file) in [("pci", "pci.ids"), ("usb", "usb.ids")] {
-            let wanted: HashSet<Number> =
-                devices.iter().filter_map(|device| number(bus, &device.modalias)).collect();
             let paths = DIRS.iter().map(|dir| Path::new(dir).join(file));
             let text = paths.into_iter().find_map(|path| root.read_if_there(&path, LIMIT).ok().flatten());
-            if let Some(text) = text.filter(|_| !wanted.is_empty()) {
-                names.read(bus, &String::from_utf8_lossy(&text), &wanted);
+            if let Some(text) = text {
+                let aliases = devices.iter().map(|device| device.modalias.as_str());
+                names.read(bus, &String::from_utf8_lossy(&text), aliases);
             }
         }
         names
     }
 
-    fn read(&mut self, bus: &'static str, text: &str, wanted: &HashSet<Number>) {
+    /// Reads a file's text: the names of what is on that bus (`pci`, `usb`) and calls itself so.
+    pub fn read<'a>(&mut self, bus: &'static str, text: &str, aliases: impl Iterator<Item = &'a str>) {
+        let wanted: HashSet<Number> = aliases.filter_map(|alias| number(bus, alias)).collect();
+        if wanted.is_empty() {
+            return;
+        }
         // `8086  Intel Corporation`, then `<TAB>10d3  82574L Gigabit Network Connection`. Classes follow behind letters.
         let mut vendor: Option<(&str, &str)> = None;
         for line in text.lines() {
@@ -129,9 +133,8 @@ mod tests {
         let alias = "pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00";
         let devices =
             [alias, "pci:v00008086d0000FFFFsv", "pci:v00001D6Bd00000002sv"].map(|a| device(a, None));
-        let wanted = devices.iter().filter_map(|d| number("pci", &d.modalias)).collect();
         let mut names = Names::default();
-        names.read("pci", list, &wanted);
+        names.read("pci", list, devices.iter().map(|d| d.modalias.as_str()));
         assert_eq!(devices.map(|d| names.of(&d)), ["Intel 82574L", "Intel 8086:ffff", "Linux Hub\\x1b[2J"]);
         assert_eq!(names.of(&device("usb:v1D6Bp0002d0602", Some("Acme Cam"))), "Acme Cam");
         assert_eq!(names.of(&device("usb:v1D6Bp0002d0602", None)), "1d6b:0002");

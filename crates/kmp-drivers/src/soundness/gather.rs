@@ -29,6 +29,8 @@ pub struct System<'s> {
     pub kernels_changed: Vec<Problem>,
     /// Files of kmp's own packages that are not.
     pub kmp_changed: Vec<Problem>,
+    /// Kernels whose initrds do not hold what they should, each with the reason.
+    pub stale_initrds: Vec<(String, String)>,
 }
 
 /// What is known of who signed a package.

@@ -80,6 +80,7 @@ fn judge_group<'m>(
         running: &running,
         orders: &orders,
         limit: None,
+        at_hand: None,
     };
     let fates = judge.coming(None).into_iter().map(|mut kernel| {
         add_what_is_not_known(&mut kernel, &scene);
@@ -102,6 +103,7 @@ fn add_what_is_not_known(kernel: &mut KernelFate, scene: &Scene) {
             why: format!("{nevra} is in no repository that was read"),
             stops: false,
             needs_source: false,
+            is_update: false,
         });
     }
     if kernel.verdict == KernelVerdict::Comes

@@ -37,6 +37,7 @@ pub fn dnf(root: &Root, manager: Manager) -> Found {
                 Some((stat.mtime_ns, dir))
             });
             repository.metadata = refreshed.max().map(|(_, dir)| dir);
+            repository.packages.extend(repository.metadata.as_ref().map(|dir| dir.join("packages")));
             found.repositories.push(repository);
         }
     }

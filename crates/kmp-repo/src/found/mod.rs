@@ -39,6 +39,11 @@ pub struct Repository {
     pub manager: Manager,
     /// The directory that has its `repodata/`, inside the root; `None` if it was never refreshed.
     pub metadata: Option<PathBuf>,
+    /// Directories that have its packages, or may have some of them: the package manager's cache, and where it is itself if that is a
+    /// directory.
+    pub packages: Vec<PathBuf>,
+    /// Its URLs, as far as they are named and have no variables in them.
+    pub urls: Vec<String>,
 }
 
 /// A repository's file that cannot be read. The others are read all the same.
@@ -107,5 +112,16 @@ fn enabled(section: &ini::Section, manager: Manager, default: bool) -> Option<Re
     }
     let name = section.get("name").unwrap_or(&alias).to_owned();
     let priority = section.get("priority").and_then(|value| value.parse().ok()).unwrap_or(99);
-    Some(Repository { alias, name, priority, manager, metadata: None })
+    let urls = section.get("baseurl").unwrap_or_default().split([' ', ',', '\n']).map(str::trim);
+    let urls: Vec<String> =
+        urls.filter(|url| !url.is_empty() && !url.contains('$')).map(Into::into).collect();
+    let packages = urls.iter().filter_map(|url| directory(url)).collect();
+    Some(Repository { alias, name, priority, manager, metadata: None, packages, urls })
+}
+
+/// The directory of a `file:` or `dir:` URL, if it is one without escapes.
+fn directory(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("file:").or_else(|| url.strip_prefix("dir:"))?;
+    let path = path.strip_prefix("//localhost").or_else(|| path.strip_prefix("//")).unwrap_or(path);
+    (path.starts_with('/') && !path.contains(['%', '?'])).then(|| PathBuf::from(path))
 }

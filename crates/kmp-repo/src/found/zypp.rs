@@ -16,14 +16,24 @@ pub fn zypp(root: &Root) -> Found {
     let raw = set("metadatadir").map(PathBuf::from).unwrap_or_else(|| {
         Path::new(&set("cachedir").unwrap_or_else(|| "/var/cache/zypp".into())).join("raw")
     });
+    let packages = set("packagesdir").map(PathBuf::from).unwrap_or_else(|| {
+        Path::new(&set("cachedir").unwrap_or_else(|| "/var/cache/zypp".into())).join("packages")
+    });
     let mut found = Found::default();
     for section in repo_files(root, Path::new(&repos), &mut found) {
         let Some(mut repository) = enabled(&section, Manager::Zypp, false) else { continue };
         // libzypp's `RepoInfo::escaped_alias`.
-        let dir = raw.join(repository.alias.replace('/', "_"));
+        let name = repository.alias.replace('/', "_");
+        let dir = raw.join(&name);
+        repository.packages.push(packages.join(name));
         // Where the metadata of a repository is when it is not at the URL itself.
         let dir = match section.get("path") {
-            Some(path) if !path.trim_matches('/').is_empty() => dir.join(path.trim_matches('/')),
+            Some(path) if !path.trim_matches('/').is_empty() => {
+                let path = path.trim_matches('/');
+                let below: Vec<PathBuf> = repository.packages.iter().map(|dir| dir.join(path)).collect();
+                repository.packages.extend(below);
+                dir.join(path)
+            }
             _ => dir,
         };
         let has_metadata = root.try_exists(&dir.join("repodata/repomd.xml")).unwrap_or(false);

@@ -9,7 +9,7 @@ mod read;
 mod store;
 mod write;
 
-pub use read::read;
+pub use read::{Extract, Selection};
 pub use store::Cache;
 pub use write::Writer;
 
@@ -23,7 +23,7 @@ const MAGIC: &[u8; 16] = b"kmp-repository-1";
 pub const BEGINNING: usize = MAGIC.len() + 32 + 32;
 
 /// The largest extract, in bytes. A kernel takes some 100,000.
-const LARGEST: usize = 16 << 20;
+const LARGEST: usize = 32 << 20;
 
 #[cfg(test)]
 mod tests;

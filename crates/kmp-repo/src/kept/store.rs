@@ -11,8 +11,7 @@ use kmp_core::root::Root;
 use kmp_core::run_dir::RunDir;
 use nix::fcntl::OFlag;
 
-use super::{Key, LARGEST, Writer, read};
-use crate::rpmmd::{Advisory, Listed};
+use super::{Extract, Key, LARGEST};
 
 /// Where it is: a file for each `repomd.xml`, named for its SHA-256.
 const DIRECTORY: &str = "/var/cache/kmp/repositories";
@@ -32,13 +31,8 @@ impl<'r> Cache<'r> {
         Self { root, keeps, names: RefCell::default() }
     }
 
-    /// Reads what is kept of the repository whose `repomd.xml` has this SHA-256, as [`read`] does.
-    pub fn load(
-        &self,
-        key: &Key,
-        package: &mut dyn FnMut(&Listed),
-        advisory: &mut dyn FnMut(Advisory),
-    ) -> Option<()> {
+    /// What is kept of the repository whose `repomd.xml` has this SHA-256.
+    pub fn load(&self, key: &Key) -> Option<Extract> {
         let name = name(key);
         self.names.borrow_mut().insert(name.clone());
         let debug = |e: &io::Error| log::debug!("{DIRECTORY}/{name}: {e}");
@@ -46,7 +40,7 @@ impl<'r> Cache<'r> {
         let file = dir.file(&name, OFlag::O_RDONLY).inspect_err(debug).ok()?.file;
         let mut bytes = Vec::new();
         file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).inspect_err(debug).ok()?;
-        let found = read(&bytes, key, package, advisory);
+        let found = Extract::open(bytes, key);
         if found.is_none() {
             log::debug!("{DIRECTORY}/{name} is none of this version's, and not used");
         }
@@ -54,16 +48,15 @@ impl<'r> Cache<'r> {
     }
 
     /// Keeps an extract for the next time. That it cannot be kept is no reason for anything.
-    pub fn keep(&self, key: &Key, writer: Writer) {
+    pub fn keep(&self, key: &Key, extract: &[u8]) {
         if !self.keeps {
             return;
         }
         let path = path(&name(key));
-        let Some(bytes) = writer.finish(key) else {
-            log::debug!("{} is not written: it would be too large", path.display());
-            return;
-        };
-        if let Err(e) = apply::replace(self.root, &path, Some(&bytes)) {
+        // Whatever is there is none.
+        let written = apply::replace(self.root, &path, None)
+            .and_then(|_| apply::replace(self.root, &path, Some(extract)));
+        if let Err(e) = written {
             log::debug!("{} cannot be written: {e}", path.display());
         }
     }

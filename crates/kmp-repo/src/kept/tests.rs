@@ -50,7 +50,9 @@ fn written() -> Vec<u8> {
 
 fn all(bytes: &[u8], key: &Key) -> Option<(Vec<Listed>, Vec<Advisory>)> {
     let (mut packages, mut advisories) = (Vec::new(), Vec::new());
-    read(bytes, key, &mut |p| packages.push(p.clone()), &mut |a| advisories.push(a))?;
+    let extract = Extract::open(bytes.to_vec(), key)?;
+    extract.packages(&Selection::ALL, &mut |p| packages.push(p.clone()))?;
+    extract.advisories(&mut |a| advisories.push(a))?;
     Some((packages, advisories))
 }
 

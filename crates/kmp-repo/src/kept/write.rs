@@ -18,6 +18,8 @@ pub struct Writer {
     /// Bytes of all texts.
     size: usize,
     packages: Vec<u8>,
+    /// Those of one package, kept for the memory.
+    entries: Vec<u8>,
     package_count: u64,
     advisories: Vec<u8>,
     advisory_count: u64,
@@ -44,17 +46,20 @@ impl Writer {
         for number in [package.size(), header.start, header.end] {
             varint(&mut body, number);
         }
-        varint(&mut body, package.capability_count() as u64);
         let mut last = 0;
+        let mut entries = std::mem::take(&mut self.entries);
         package.each_entry(&mut |role, flags, name, evr| {
             let name = self.number_after(last, name);
             let evr = self.number_after(name, evr);
-            body.push(role.number() | flags << 3);
-            varint(&mut body, difference(name, last));
-            varint(&mut body, difference(evr, name));
+            entries.push(role.number() | flags << 3);
+            varint(&mut entries, difference(name, last));
+            varint(&mut entries, difference(evr, name));
             last = evr;
         });
+        varint(&mut body, entries.len() as u64);
+        body.append(&mut entries);
         self.packages = body;
+        self.entries = entries;
         self.package_count += 1;
     }
 
@@ -94,8 +99,11 @@ impl Writer {
             varint(&mut out, text.len() as u64);
             out.extend_from_slice(text.as_bytes());
         }
-        varint(&mut out, self.advisory_count);
-        out.extend_from_slice(&self.advisories);
+        let mut advisories = Vec::new();
+        varint(&mut advisories, self.advisory_count);
+        advisories.extend_from_slice(&self.advisories);
+        varint(&mut out, advisories.len() as u64);
+        out.extend_from_slice(&advisories);
         varint(&mut out, self.package_count);
         out.extend_from_slice(&self.packages);
         let sum = Sha256::digest(&out[BEGINNING..]);

@@ -98,7 +98,7 @@ pub(super) enum Field {
 
 impl Listed {
     /// The most bytes of text that a package may have. A kernel's are about a million.
-    const MOST_TEXT: usize = 32 << 20;
+    const MOST_TEXT: usize = 16 << 20;
 
     /// The package's name.
     pub fn name(&self) -> &str {

@@ -142,7 +142,7 @@ impl Parser {
             self.is_wanted = written.is_none_or(|(name, _)| (wanted.capability)(role, name));
         }
         self.raw.push_str(raw);
-        if self.raw.len() > MOST {
+        if self.raw.len() > MOST || self.entries.len() >= MOST_ENTRIES {
             return Err(Error::TooLarge {
                 what: "a package with capabilities",
                 limit: MOST as u64,
@@ -252,8 +252,10 @@ impl Parser {
     }
 }
 
-/// The most bytes of capabilities of a package, as they are written. A kernel's are about two million.
-const MOST: usize = 64 << 20;
+/// The most bytes of capabilities of a package, as they are written, and the most capabilities. A kernel's are about two million, and
+/// thirty thousand.
+const MOST: usize = 16 << 20;
+const MOST_ENTRIES: usize = 400_000;
 
 /// The longest name, vendor or checksum, in bytes.
 const LONGEST: usize = 64 << 10;

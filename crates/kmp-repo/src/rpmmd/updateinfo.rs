@@ -25,6 +25,12 @@ impl Advisory {
     /// The most CVEs that are kept of one. Kernels' advisories name some hundreds.
     pub const MOST_CVES: usize = 1000;
 
+    /// About how many bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let kernels = self.kernels.iter().map(|(name, evr, arch)| name.len() + evr.len() + arch.len() + 72);
+        self.id.len() + self.cves.iter().map(|cve| cve.len() + 24).chain(kernels).sum::<usize>()
+    }
+
     /// Does it bring the kernel package of this name and architecture, in a version behind `after` and not behind `last`?
     pub fn is_between(&self, name: &str, arch: &str, after: &Evr, last: &Evr) -> bool {
         self.kernels.iter().filter(|(n, _, a)| n == name && a == arch).any(|(_, evr, _)| {

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use kmp_core::inventory::{Inventory, KernelPackages};
 use kmp_core::root::Root;
-use librpm_rt::{Database, Librpm};
+use librpm_rt::{Database, Librpm, TrustedKeys};
+use rpm_meta::openpgp::Issuer;
 use rpm_meta::{Evr, vercmp};
 
 use crate::rpmmd::Listed;
@@ -133,6 +134,20 @@ impl Installed {
         let found = self.newest_of(name).ok().flatten().map(|(evr, _)| evr);
         names.borrow_mut().insert(name.to_owned(), found.clone());
         found
+    }
+
+    /// By which keys an installed package is signed, as its header says.
+    pub(super) fn issuers(&self, instance: u32) -> Vec<Issuer> {
+        match &self.versions {
+            Versions::Database { database, .. } => database.issuers(instance).unwrap_or_default(),
+            Versions::Listed { .. } => Vec::new(),
+        }
+    }
+
+    /// The keys that rpm trusts; `None` if they cannot be read.
+    pub(super) fn trusted_keys(&self) -> Option<TrustedKeys> {
+        let Versions::Database { database, .. } = &self.versions else { return None };
+        database.trusted_keys().inspect_err(|e| log::warn!("{e}")).ok()
     }
 
     /// The line of a package, if it is a kernel's.

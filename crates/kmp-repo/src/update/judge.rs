@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 
 use kmp_core::guard::{Action, Asked, Elements, Fate, Judged, Orders, Outlook, Prospect, Running, Weight};
-use kmp_core::last_update::Advisory;
 use kmp_core::survey::Survey;
 use rpm_meta::Evr;
 
 use super::installed::Installed;
 use super::kernels::Kernels;
 use super::offers::{Offer, Offers, Unit};
-use super::package::{build, modules, only_for};
+use super::package::{build, kernel_of, modules, only_for};
+use super::vendor::AtHand;
 use super::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Named, Update};
-use crate::rpmmd::{self, Role};
+use crate::rpmmd::Role;
 
 /// What is judged, and by what.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
@@ -34,6 +34,17 @@ pub struct Judge<'j> {
     pub orders: &'j Orders<'j>,
     /// How many kernels of a line dnf keeps; `None`: any number.
     pub limit: Option<u32>,
+    /// Package files that are at hand, for what metadata does not say; `None`: only what that says counts.
+    pub at_hand: Option<&'j AtHand<'j>>,
+}
+
+/// What is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// What repositories say of packages.
+    Metadata,
+    /// Package files, as far as they are at hand.
+    Files,
 }
 
 impl Judge<'_> {
@@ -101,83 +112,13 @@ impl Judge<'_> {
         lines.collect()
     }
 
-    /// A kernel that may come: with what is installed; then, for what is missing, with builds of it; and if that is not
-    /// enough, as drivers may need each other, with builds of all.
-    fn comes(&self, unit: &Unit<'_>) -> KernelFate {
-        let alone = self.with(unit, &[]);
-        let mut missing = names(&alone, |v| matches!(v, DriverVerdict::Missing | DriverVerdict::Unknown));
-        let mut drivers = alone;
-        let mut before = 0;
-        while !missing.is_empty() {
-            let builds = self.builds(unit, &missing);
-            if builds.len() == before {
-                break;
-            }
-            before = builds.len();
-            drivers = self.with(unit, &builds);
-            if names(&drivers, |v| v == DriverVerdict::Missing).is_empty() {
-                break;
-            }
-            missing = names(&drivers, |_| true);
-        }
-        let is_held = drivers.iter().any(|d| d.stops);
-        let pushed_out = self.add_pushed_out(unit, &mut drivers).filter(|_| !is_held);
-        let stops: Vec<&str> = drivers.iter().filter(|d| d.stops).map(|d| d.driver.as_str()).collect();
-        let of = |verdict| names(&drivers, |v| v == verdict).join(", ");
-        let (unknown, lost) = (of(DriverVerdict::Unknown), of(DriverVerdict::Missing));
-        let along: Vec<&str> = drivers.iter().filter_map(|d| Some(&*d.build.as_ref()?.name)).collect();
-        let (verdict, reason) = if let Some(kernel) = pushed_out {
-            let with = stops.join(", ");
-            let why = format!("dnf's installonly_limit would push kernel {kernel} out, and with it {with}");
-            (KernelVerdict::Held, why)
-        } else if !stops.is_empty() {
-            (KernelVerdict::Held, format!("no build for it in any repository: {}", stops.join(", ")))
-        } else if !lost.is_empty() {
-            (KernelVerdict::Comes, format!("without {lost}, which need not be kept"))
-        } else if !unknown.is_empty() {
-            (
-                KernelVerdict::Unknown,
-                format!("the repositories do not say whether it has what is needed: {unknown}"),
-            )
-        } else if !along.is_empty() {
-            (KernelVerdict::Comes, format!("with a build for it: {}", along.join(", ")))
-        } else if drivers.is_empty() {
-            (KernelVerdict::Comes, "no third-party driver is in use".into())
-        } else {
-            (KernelVerdict::Comes, "every driver that is installed works with it".into())
-        };
-        let package = named(unit.main);
-        KernelFate {
-            line: package.name.clone(),
-            package,
-            krel: unit.is_known.then(|| unit.release.clone()),
-            release: unit.release.clone(),
-            verdict,
-            held_since: None,
-            is_let: false,
-            reason,
-            packages: unit.packages.clone(),
-            drivers,
-            advisories: self.advisories(unit),
-        }
-    }
-
-    /// The security advisories that bring this kernel, or an older one that is newer than what is installed.
-    fn advisories(&self, unit: &Unit<'_>) -> Vec<Advisory> {
-        let package = &unit.main.package;
-        let Some(line) = self.installed.line(package.name()) else { return Vec::new() };
-        let (arch, evr) = (package.arch(), package.evr());
-        let all = self.offers.advisories.iter();
-        let brought = all.filter(|advisory| advisory.is_between(&line.name, arch, &line.newest, &evr));
-        let own = |advisory: &rpmmd::Advisory| {
-            let rpmmd::Advisory { id, severity, cves, .. } = advisory.clone();
-            Advisory { id, severity, cves }
-        };
-        brought.map(own).collect()
-    }
-
-    /// Builds that supply one of these installed drivers, or what such a build needs.
+    /// Builds that supply one of these installed drivers, or what such a build needs, and count.
     pub(super) fn builds(&self, unit: &Unit<'_>, drivers: &[String]) -> Vec<&Offer> {
+        self.all_builds(unit, drivers).into_iter().filter(|offer| self.refuses(offer).is_none()).collect()
+    }
+
+    /// The same, also where they do not count.
+    pub(super) fn all_builds(&self, unit: &Unit<'_>, drivers: &[String]) -> Vec<&Offer> {
         let modules_of = |driver: &str| -> Vec<&str> {
             let all = self.installed.modules.iter();
             all.filter(|(_, package)| *package == driver).map(|(module, _)| module.as_str()).collect()
@@ -197,20 +138,24 @@ impl Judge<'_> {
         };
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
-        let may_come = |offer: &&Offer| self.may_change_vendor(offer);
         // What few are is looked at first.
         let drivers = self.offers.drivers.iter().filter(supplies).filter(fits_arch);
-        drivers.filter(is_for_it).filter(may_come).collect()
+        drivers.filter(is_for_it).collect()
     }
 
-    /// Is a build by the vendor of what is installed of its name, or may another's come?
-    fn may_change_vendor(&self, offer: &Offer) -> bool {
-        let (package, config) = (&offer.package, self.orders.config);
-        let mut installed =
-            self.survey.inventory.kmps.iter().filter(|kmp| kmp.package.name == package.name()).peekable();
-        config.vendor_change(package.name())
-            || installed.peek().is_none()
-            || installed.any(|kmp| kmp.package.vendor == package.vendor())
+    /// Is a build of the same name and vendor as what is installed, and of a higher version?
+    fn is_update(&self, offer: &Offer) -> bool {
+        let (package, evr) = (&offer.package, offer.package.evr());
+        let mut installed = self
+            .survey
+            .inventory
+            .kmps
+            .iter()
+            .map(|kmp| &kmp.package)
+            .filter(|p| p.name == package.name())
+            .peekable();
+        let is_newer = |p: &rpm_meta::Package| p.vendor == package.vendor() && evr.compare(&p.evr).is_gt();
+        installed.peek().is_some() && installed.all(is_newer)
     }
 
     pub(super) fn elements(&self) -> Elements {
@@ -222,12 +167,27 @@ impl Judge<'_> {
     }
 
     /// The drivers in use in a kernel that comes together with some builds.
-    pub(super) fn with(&self, unit: &Unit<'_>, builds: &[&Offer]) -> Vec<DriverFate> {
+    pub(super) fn with(&self, unit: &Unit<'_>, builds: &[&Offer], by: By) -> Vec<DriverFate> {
         let inventory = &self.survey.inventory;
         let dir = inventory.dirs.path();
         let mut elements = self.elements();
-        self.kernels.of(unit).into_iter().for_each(|kernel| elements.add_kernel(kernel));
+        let add_file =
+            |elements: &mut Elements, offer: &Offer| by == By::Files && self.add_file(elements, offer);
+        if by == By::Metadata {
+            self.kernels.of(unit).into_iter().for_each(|kernel| elements.add_kernel(kernel));
+        } else {
+            // Those that are added as the files that they are; then the others.
+            let parts: Vec<&Offer> = unit.packages().filter(|part| !add_file(&mut elements, part)).collect();
+            if !parts.is_empty() {
+                // Only a payload can be wrong.
+                let kernel = kernel_of(unit, &unit.release, parts.into_iter(), dir);
+                let _ = elements.add_package(kernel, &[], None);
+            }
+        }
         for offer in builds {
+            if add_file(&mut elements, offer) {
+                continue;
+            }
             let name = offer.package.name();
             let installed = inventory.kmps.iter().find(|kmp| kmp.package.name == name);
             let modules: Vec<String> =
@@ -251,6 +211,7 @@ impl Judge<'_> {
                 fate.verdict = DriverVerdict::ComesAlong;
                 fate.why = format!("{} says that it is for this kernel", offer.package.nvr());
                 fate.build = Some(named(offer));
+                fate.is_update = self.is_update(offer);
             }
         }
         drivers
@@ -270,7 +231,7 @@ impl Judge<'_> {
             .iter()
             .find(|f| f.lost.kernel == outlook.release && f.lost.package == prospect.package);
         let mut driver = prospect.package.clone();
-        let mut build = None;
+        let (mut build, mut is_update) = (None, false);
         let verdict = match &prospect.fate {
             Fate::Stays => DriverVerdict::Stays,
             Fate::Comes(_) => {
@@ -281,6 +242,7 @@ impl Judge<'_> {
                     driver = replaced.cloned()?;
                 }
                 build = Some(named(offer));
+                is_update = self.is_update(offer);
                 DriverVerdict::ComesAlong
             }
             Fate::Unknown(_) => DriverVerdict::Unknown,
@@ -293,15 +255,15 @@ impl Judge<'_> {
             Fate::Lost(lost) => lost.reasons.iter().any(|reason| reason.rule.needs_source()),
             _ => false,
         };
-        Some(DriverFate { driver, verdict, build, why: line, stops, needs_source })
+        Some(DriverFate { driver, verdict, build, why: line, stops, is_update, needs_source })
     }
 }
 
-fn names(drivers: &[DriverFate], is: impl Fn(DriverVerdict) -> bool) -> Vec<String> {
+pub(super) fn names(drivers: &[DriverFate], is: impl Fn(DriverVerdict) -> bool) -> Vec<String> {
     drivers.iter().filter(|d| is(d.verdict)).map(|d| d.driver.clone()).collect()
 }
 
-fn named(offer: &Offer) -> Named {
+pub(super) fn named(offer: &Offer) -> Named {
     let package = &offer.package;
     let evr: Evr = package.evr();
     Named {

@@ -4,16 +4,21 @@
 //! The file is the user's own, and libzypp writes it anew without comments. So ours are known by a second name in them, which no
 //! package has.
 
-use super::{KernelVerdict, Update};
+use super::{KernelFate, KernelVerdict, Update};
 
 /// The second name.
 const OURS: &str = "kmp-hold";
 
-/// The file with locks for the kernels that are held back, and without those that earlier runs have left; all else stays as it is.
+/// Is a kernel locked: as it is held back, or as it needs a build that this libzypp would not bring with it?
+pub fn is_locked(kernel: &KernelFate) -> bool {
+    kernel.verdict == KernelVerdict::Held || kernel.not_by_itself().next().is_some()
+}
+
+/// The file with locks for the kernels that have to stay away, and without those that earlier runs have left; all else stays as it is.
 /// `None`: nothing changes.
 pub fn locks(file: &str, update: &Update) -> Option<String> {
     let mut text = without_ours(file);
-    for kernel in update.kernels.iter().filter(|k| k.verdict == KernelVerdict::Held) {
+    for kernel in update.kernels.iter().filter(|k| is_locked(k)) {
         let (name, evr) = (&kernel.line, &kernel.package.evr);
         let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-:".contains(c));
         if is_word(name) && is_word(evr) {
@@ -78,5 +83,18 @@ mod tests {
             assert!(!locks(&again, &Update::default()).unwrap().contains(OURS), "{again}");
         }
         assert_eq!(locks(users, &Update::default()), None);
+    }
+
+    #[test]
+    fn a_kernel_stays_away_that_needs_a_build_which_would_not_come_by_itself() {
+        let mut update = held();
+        let build = Some(update.kernels[0].package.clone());
+        update.kernels[0].verdict = KernelVerdict::Comes;
+        assert_eq!(locks("", &update), None);
+        for (is_update, is_locked) in [(true, false), (false, true)] {
+            let driver = &mut update.kernels[0].drivers[0];
+            (driver.build, driver.is_update) = (build.clone(), is_update);
+            assert_eq!(locks("", &update).is_some(), is_locked);
+        }
     }
 }

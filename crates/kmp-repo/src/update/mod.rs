@@ -6,26 +6,32 @@
 //! is asked again with all builds of the driver that repositories have, and chooses among them as it does among those that
 //! are installed.
 
+mod coming;
+mod files;
 mod installed;
 mod judge;
 mod kernels;
+mod lists;
 mod locks;
 mod offers;
 mod package;
 mod pushed;
 mod rules;
 mod settle;
+mod vendor;
 
 use kmp_core::last_update::Advisory;
 
+pub use files::{Fetch, Files};
 pub use installed::{Installed, Line};
 pub use judge::Judge;
 pub use kernels::Kernels;
-pub use locks::locks;
+pub use locks::{is_locked, locks};
 pub use offers::{Offer, Offers, Source};
-pub(crate) use package::{build, release_of};
+pub(crate) use package::{build, only_for, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
+pub use vendor::AtHand;
 
 /// What becomes of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +140,18 @@ pub struct DriverFate {
     pub stops: bool,
     /// Where it is missing: would a rebuild not help, as its source has to change?
     pub needs_source: bool,
+    /// Is the build an update as package managers see it: of the same name and vendor, with a higher version? Then it comes without
+    /// being asked for.
+    pub is_update: bool,
+}
+
+impl KernelFate {
+    /// The builds that a package manager would not bring with it by itself.
+    pub fn not_by_itself(&self) -> impl Iterator<Item = &Named> {
+        let comes = matches!(self.verdict, KernelVerdict::Comes | KernelVerdict::Unknown);
+        let builds = self.drivers.iter().filter(move |driver| comes && !driver.is_update);
+        builds.filter_map(|driver| driver.build.as_ref())
+    }
 }
 
 /// What was found.

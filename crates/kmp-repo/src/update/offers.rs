@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What repositories have: newer kernels of the lines that are installed, and builds of the drivers that are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
+use kmod_abi::capability::SymbolCapability;
 use kmp_core::root::Root;
 
 use super::installed::Installed;
 use super::kernels::Kernels;
+use super::lists;
 use super::package::{modules, release_of};
-use crate::kept::{Cache, Writer};
-use crate::offer::{self, CONCERNED, Concern};
-use crate::repository::{MetadataDir, RepositoryError};
-use crate::rpmmd::{Advisory, Listed, Repomd, Role};
+use crate::kept::{Cache, Extract, Selection};
+use crate::offer::CONCERNED;
+use crate::offer::{self, Concern};
+use crate::repository::MetadataDir;
+use crate::rpmmd::{Advisory, Listed, Role};
 
 /// A repository to be read.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Source<'r> {
     pub root: &'r Root,
     /// The directory that has `repodata/`.
     pub dir: PathBuf,
+    /// Directories where its package files may be, inside `root`.
+    pub packages: Vec<PathBuf>,
 }
 
 /// A package in a repository.
@@ -45,6 +50,8 @@ pub struct Offers {
     pub drivers: Vec<Offer>,
     /// Security advisories that bring newer kernels of the lines that are installed.
     pub advisories: Vec<Advisory>,
+    /// Names of packages that are kernels, or parts of them.
+    parts: HashSet<String>,
     /// Packages that were built with kernels: source and name-\[epoch:\]version-release.arch.
     beside: Vec<(String, String)>,
     /// The repositories whose kernels may come; `None`: all.
@@ -53,108 +60,148 @@ pub struct Offers {
     pub problems: Vec<String>,
 }
 
-/// The most packages that are kept of all repositories together.
+/// The most packages that are kept of all repositories together, and about how many bytes of memory they may take.
 const MOST: usize = 20_000;
+const MOST_MEMORY: usize = 256 << 20;
 
 impl Offers {
-    /// Reads repositories, or what is kept of them. One that cannot be read is left out, with a line about it.
-    pub fn read(mut sources: Vec<Source<'_>>, installed: &Installed, cache: &Cache<'_>) -> Self {
+    /// Reads repositories, or what is kept of them. One that cannot be read is left out, with a line about it. `symbols`: those
+    /// that installed drivers need or have; of the others in kernels only those are looked at that a build in a repository does.
+    pub fn read(
+        mut sources: Vec<Source<'_>>,
+        installed: &Installed,
+        symbols: HashSet<Box<str>>,
+        cache: &Cache<'_>,
+    ) -> Self {
         sources.sort_by_key(|source| source.priority);
         let mut offers = Self::default();
-        for source in &sources {
-            // What a list said counts once its checksum agreed.
-            let mut own = Self::default();
-            match own.read_one(source, installed, cache) {
-                Ok(()) => {
-                    offers.kernels.append(&mut own.kernels);
+        let mut room = Room { packages: MOST, memory: MOST_MEMORY };
+        let mut extracts = Vec::new();
+        for source in sources {
+            let left_out = |e: &dyn std::fmt::Display| format!("repository {} is left out: {e}", source.id);
+            match lists::extract(&source, cache, &mut |extract| {
+                let mut own = Self::default();
+                own.take_drivers(extract, &source.id, installed, &mut room)?;
+                Some(own)
+            }) {
+                Ok((mut own, extract)) => {
                     offers.drivers.append(&mut own.drivers);
                     offers.beside.append(&mut own.beside);
+                    offers.parts.extend(own.parts);
                     offers.advisories.append(&mut own.advisories);
+                    extracts.push((source.id, extract));
                 }
-                Err(e) => offers.problems.push(format!("repository {} is left out: {e}", source.id)),
+                Err(e) => offers.problems.push(left_out(&e)),
             }
         }
         cache.forget_others();
+        let (wanted, parts) = (offers.symbols(symbols), std::mem::take(&mut offers.parts));
+        for (id, extract) in extracts {
+            if offers.take_kernels(&extract, &id, installed, (&parts, &wanted), &mut room).is_none() {
+                offers.problems.push(format!("repository {id}: not all of its kernels could be read"));
+            }
+        }
+        if room.packages == 0 || room.memory == 0 {
+            offers.problems.push("the repositories have more kernels and drivers than kmp looks at".into());
+        }
         offers.advisories.sort_by(|a, b| a.id.cmp(&b.id));
         offers.advisories.dedup();
         offers.put_in_order();
         offers
     }
 
-    fn read_one(
+    /// Builds of drivers, what was built with kernels, and advisories about newer ones.
+    fn take_drivers(
         &mut self,
-        source: &Source<'_>,
+        extract: &Extract,
+        repository: &str,
         installed: &Installed,
-        cache: &Cache<'_>,
-    ) -> Result<(), RepositoryError> {
-        let dir = MetadataDir::new(source.root, &source.dir);
-        let (repomd, key) = dir.summed_repomd()?;
-        let mut advisories = Vec::new();
-        let kept =
-            cache.load(&key, &mut |package| self.take(package, &source.id, installed), &mut |advisory| {
-                advisories.push(advisory)
-            });
-        if kept.is_none() {
-            *self = Self::default();
-            let mut writer = Writer::default();
-            dir.packages(&repomd, &CONCERNED, &mut |package| {
-                self.take(package, &source.id, installed);
-                writer.package(package);
-            })?;
-            advisories = match of_kernels(&dir, &repomd) {
-                Ok(advisories) => {
-                    advisories.iter().for_each(|advisory| writer.advisory(advisory));
-                    cache.keep(&key, writer);
-                    advisories
+        room: &mut Room,
+    ) -> Option<()> {
+        // A kernel's own package has no drivers.
+        let may_have = |package: &Listed| installed.line(package.name()).is_none();
+        let selection = Selection { package: &may_have, capability: &|_| true };
+        extract.packages(&selection, &mut |package| {
+            if is_source(package) {
+                return;
+            }
+            let concern = if may_have(package) { Concern::of(package) } else { Concern::Kernel };
+            if concern == Concern::Kernel
+                && !self.parts.contains(package.name())
+                && room.takes(package.name().len() + 100)
+            {
+                self.parts.insert(package.name().to_owned());
+            }
+            match concern {
+                Concern::Driver
+                    if supplies(package, installed) || offer::symbols(package).next().is_some() =>
+                {
+                    self.drivers.extend(room.offer(package, repository));
                 }
-                Err(e) => {
-                    // All is judged without it.
-                    let what = "which security updates a held kernel keeps back is not known";
-                    log::warn!("repository {}: {e}; {what}", source.id);
-                    Vec::new()
+                Concern::Driver => {}
+                _ if package.source().starts_with("kernel-") && room.takes(package.name().len() + 100) => {
+                    self.beside.push((package.source().to_owned(), package.nevra()));
                 }
-            };
-        }
-        self.advisories = advisories;
-        self.advisories.retain(|advisory| {
+                _ => {}
+            }
+        })?;
+        extract.advisories(&mut |advisory| {
             let is_newer = |(name, evr, _): &(String, String, String)| {
                 let newest = installed.line(name).map(|line| &line.newest);
                 newest.is_some_and(|newest| rpm_meta::Evr::parse(evr).compare(newest).is_gt())
             };
-            advisory.kernels.iter().any(is_newer)
-        });
-        Ok(())
+            if advisory.kernels.iter().any(is_newer) && room.takes(advisory.memory()) {
+                self.advisories.push(advisory);
+            }
+        })
     }
 
-    fn take(&mut self, package: &Listed, repository: &str, installed: &Installed) {
-        let is_full = self.kernels.len() + self.drivers.len() + self.beside.len() >= MOST;
-        if is_full || matches!(package.arch(), "src" | "nosrc") {
-            return;
+    /// The symbols that kernels are asked for: those that a build needs, or has.
+    fn symbols(&self, installed: HashSet<Box<str>>) -> HashSet<Box<str>> {
+        let mut symbols = installed;
+        // By it a list is known to be a whole one.
+        symbols.insert("module_layout".into());
+        for offer in &self.drivers {
+            let named = offer::symbols(&offer.package).chain(offer::needs(&offer.package));
+            symbols.extend(named.map(|capability| Box::from(capability.symbol)));
         }
-        let offer = || {
-            let mut package = package.clone();
-            package.shrink();
-            Offer { package, repository: repository.to_owned() }
+        symbols
+    }
+
+    /// Kernels that are newer than what is installed of their line, with these symbols of theirs, and parts of them.
+    fn take_kernels(
+        &mut self,
+        extract: &Extract,
+        repository: &str,
+        installed: &Installed,
+        (parts, symbols): (&HashSet<String>, &HashSet<Box<str>>),
+        room: &mut Room,
+    ) -> Option<()> {
+        let may_come = |package: &Listed| {
+            let is_newer = |evr: rpm_meta::Evr| package.evr().compare(&evr).is_gt();
+            !is_source(package)
+                && parts.contains(package.name())
+                && installed.version(package.name()).is_some_and(is_newer)
         };
-        match Concern::of(package) {
-            Concern::Driver if supplies(package, installed) || offer::symbols(package).next().is_some() => {
-                self.drivers.push(offer());
+        let is_wanted = |name: &str| match SymbolCapability::parse(name, "0") {
+            Some(capability) => symbols.contains(capability.symbol),
+            None => true,
+        };
+        let selection = Selection { package: &may_come, capability: &is_wanted };
+        extract.packages(&selection, &mut |package| {
+            if !may_come(package) {
+                return;
             }
-            Concern::Driver => {}
-            concern => {
-                let name = package.name();
+            let is_kernel = match Concern::of(package) {
+                Concern::Driver => false,
+                Concern::Kernel => true,
                 // Older ones of SUSE's kernels do not say what they are.
-                if concern == Concern::Kernel || installed.line(name).is_some() {
-                    let is_newer = |evr: rpm_meta::Evr| package.evr().compare(&evr).is_gt();
-                    if installed.version(name).is_some_and(is_newer) {
-                        self.kernels.push(offer());
-                    }
-                }
-                if package.source().starts_with("kernel-") {
-                    self.beside.push((package.source().to_owned(), package.nevra()));
-                }
+                Concern::Nothing => installed.line(package.name()).is_some(),
+            };
+            if is_kernel {
+                self.kernels.extend(room.offer(package, repository));
             }
-        }
+        })
     }
 
     /// The kernels that may come, the newest of each line first.
@@ -277,18 +324,32 @@ impl Offers {
     }
 }
 
-/// The most advisories that are kept of one repository.
-const MOST_ADVISORIES: usize = 5000;
+fn is_source(package: &Listed) -> bool {
+    matches!(package.arch(), "src" | "nosrc")
+}
 
-/// The security advisories about kernels that a repository has.
-fn of_kernels(dir: &MetadataDir<'_>, repomd: &Repomd) -> Result<Vec<Advisory>, RepositoryError> {
-    let mut found = Vec::new();
-    dir.advisories(repomd, &mut |advisory| {
-        if found.len() < MOST_ADVISORIES {
-            found.push(advisory);
-        }
-    })?;
-    Ok(found)
+/// What may still be kept of all repositories.
+struct Room {
+    packages: usize,
+    memory: usize,
+}
+
+impl Room {
+    /// Is there room for so many bytes?
+    fn takes(&mut self, memory: usize) -> bool {
+        let left = (self.packages.checked_sub(1), self.memory.checked_sub(memory));
+        let is_left = matches!(left, (Some(_), Some(_)));
+        (self.packages, self.memory) = (left.0.unwrap_or(0), left.1.unwrap_or(0));
+        is_left
+    }
+
+    fn offer(&mut self, package: &Listed, repository: &str) -> Option<Offer> {
+        self.takes(package.memory()).then(|| {
+            let mut package = package.clone();
+            package.shrink();
+            Offer { package, repository: repository.to_owned() }
+        })
+    }
 }
 
 /// Has it a driver that is installed?
@@ -304,10 +365,10 @@ fn release_of_part(part: &Listed) -> Option<&str> {
 }
 
 /// A kernel that may come, with its parts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Unit<'o> {
     pub main: &'o Offer,
-    parts: Vec<&'o Offer>,
+    pub parts: Vec<&'o Offer>,
     /// As `uname -r` prints it.
     pub release: String,
     /// Does metadata say that?

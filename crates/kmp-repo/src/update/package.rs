@@ -24,11 +24,21 @@ pub(super) fn modules(listed: &Listed) -> impl Iterator<Item = String> {
 
 /// A kernel, with the symbols and modules of all its packages.
 pub(super) fn kernel(unit: &Unit<'_>, modules_dir: &Path) -> Package {
-    let dir = modules_dir.join(&unit.release);
+    kernel_of(unit, &unit.release, unit.packages(), modules_dir)
+}
+
+/// The same of some of its packages, with its release.
+pub(super) fn kernel_of<'o>(
+    unit: &Unit<'_>,
+    release: &str,
+    packages: impl Iterator<Item = &'o Offer>,
+    modules_dir: &Path,
+) -> Package {
+    let dir = modules_dir.join(release);
     let mut package = identity(&unit.main.package);
     // What makes the package a kernel's.
     package.files.push(dir.join("vmlinuz"));
-    for part in unit.packages() {
+    for part in packages {
         let symbols = part.package.capabilities(Role::Provides);
         let symbols =
             symbols.filter(|c| kmod_abi::capability::SymbolCapability::parse(c.name, c.evr).is_some());
@@ -77,7 +87,7 @@ fn identity(listed: &Listed) -> Package {
 }
 
 /// The only release of a kernel that a build is for, where it says so.
-pub(super) fn only_for(listed: &Listed) -> Option<&str> {
+pub(crate) fn only_for(listed: &Listed) -> Option<&str> {
     let mut requires = listed.capabilities(Role::Requires);
     requires.find(|c| c.name == "kernel-uname-r" && c.flags == Dependency::EQUAL).map(|c| c.evr)
 }

@@ -7,7 +7,7 @@ use kmp_core::guard::{self, Action, Removal, Role};
 use kmp_core::ids::KmpId;
 use rpm_meta::vercmp;
 
-use super::judge::Judge;
+use super::judge::{By, Judge};
 use super::offers::Unit;
 use super::{DriverFate, DriverVerdict};
 
@@ -38,7 +38,7 @@ impl Judge<'_> {
             return None;
         }
         let names: Vec<String> = bound.iter().map(|id| name(id).clone()).collect();
-        let builds = self.with(unit, &self.builds(unit, &names));
+        let builds = self.with(unit, &self.builds(unit, &names), By::Metadata);
         let instead =
             builds.into_iter().filter(|d| d.verdict != DriverVerdict::Missing && names.contains(&d.driver));
         drivers.extend(instead);
@@ -62,6 +62,7 @@ impl Judge<'_> {
                 build: None,
                 why,
                 stops,
+                is_update: false,
                 needs_source: false,
             });
             if stops {

@@ -120,6 +120,7 @@ pub(super) mod tests {
             build: None,
             why: "x".into(),
             stops: true,
+            is_update: false,
             needs_source: false,
         };
         let kernel = KernelFate {

@@ -14,6 +14,13 @@ use crate::tools::Output;
 /// Links of each kernel, and what each leads to.
 type Links = BTreeMap<String, BTreeMap<PathBuf, (PathBuf, Option<Vec<u8>>)>>;
 
+/// How many calls the quick form disturbs at most: those by which something takes another's place, others of the program's
+/// own, and some of the programs that it starts.
+const QUICK: [usize; 3] = [10, 10, 4];
+
+/// In each round of a campaign every so many-th call of the programs that it starts is disturbed.
+const INSIDE_STEP: usize = 15;
+
 /// So many violations of one scenario say enough.
 const ENOUGH: usize = 8;
 
@@ -33,10 +40,6 @@ pub struct Scenario {
     pub always: Vec<&'static str>,
     /// Only calls after strace has printed this.
     pub from: Option<&'static str>,
-    /// In the quick form, only every so many-th call of the program, and all by which something takes another's place.
-    pub own_step: usize,
-    /// In the quick form, only every so many-th call of the programs that it starts.
-    pub inside_step: usize,
     /// The run sees the whole set or none of it; not where links are changed one by one.
     pub whole: bool,
     /// What is done with one call after the other.
@@ -91,8 +94,6 @@ impl Scenario {
             temporary,
             always: Vec::new(),
             from: None,
-            own_step: 2,
-            inside_step: 60,
             whole: true,
             faults: vec![Fault::Kill],
             kept: KEPT[..3].to_vec(),
@@ -148,7 +149,7 @@ impl Scenario {
     }
 
     /// The calls that are disturbed: in the quick form some of those of an undisturbed run that change the disk, in a
-    /// campaign all of the program's own, and of others' in each round some more.
+    /// campaign all of the program's own, and of others' in each round others.
     fn calls(&self) -> Vec<Call> {
         let log = self.temporary.path().join("trace");
         let options =
@@ -158,17 +159,18 @@ impl Scenario {
         let text = fs::read(&log).expect("strace's log");
         fs::remove_file(&log).expect("strace's log");
         let text = String::from_utf8_lossy(&text);
-        let (own_step, inside_step, one_of, first) = match campaign::seed() {
-            None => (self.own_step, self.inside_step, 12, 0),
-            Some(seed) => {
-                let seed = usize::try_from(seed).unwrap_or_default();
-                (1, (self.inside_step / 4).max(1), 4, seed)
-            }
+        let Some(seed) = campaign::seed() else {
+            let Calls { own, inside } = Calls::read(&text, self.from, 12, 0);
+            let (places, others) = own.into_iter().partition(|call| call.name.starts_with("rename"));
+            return [places, others, inside]
+                .into_iter()
+                .zip(QUICK)
+                .flat_map(|(calls, n)| some(calls, n))
+                .collect();
         };
-        let calls = Calls::read(&text, self.from, one_of, first);
-        let is_taken = |(at, call): &(usize, Call)| at % own_step == 0 || call.name.starts_with("rename");
-        let own = calls.own.into_iter().enumerate().filter(is_taken).map(|(_, call)| call);
-        own.chain(calls.inside.into_iter().skip(first % inside_step).step_by(inside_step)).collect()
+        let first = usize::try_from(seed).unwrap_or_default();
+        let Calls { own, inside } = Calls::read(&text, self.from, 4, first);
+        own.into_iter().chain(inside.into_iter().skip(first % INSIDE_STEP).step_by(INSIDE_STEP)).collect()
     }
 
     /// The links of each kernel.
@@ -369,6 +371,13 @@ impl Scenario {
         };
         self.root.tree().into_iter().filter(|(path, _)| foreign(path)).collect()
     }
+}
+
+/// At most so many of a list, from all over it.
+fn some<T>(list: Vec<T>, most: usize) -> impl Iterator<Item = T> {
+    let all = list.len();
+    let is_taken = move |at: usize| at * most / all < (at + 1) * most / all;
+    list.into_iter().enumerate().filter(move |(at, _)| is_taken(*at)).map(|(_, one)| one)
 }
 
 /// Removes all that is in a directory, but mount points themselves.

@@ -6,10 +6,13 @@
 mod deps;
 mod fleet;
 mod index;
+mod kabi;
 pub mod measure;
 mod plugin;
+mod repository;
 mod roots;
 mod trace;
+pub mod update;
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +28,8 @@ const DEPMOD_BOUND: f64 = 0.35;
 const IDLE_BOUND: f64 = 0.15;
 const MEMORY_BOUND: f64 = 64.0;
 
-const PARTS: [&str; 7] = ["check", "sync", "index", "idle", "fleet", "plugin", "deps"];
+const PARTS: [&str; 10] =
+    ["check", "sync", "index", "idle", "fleet", "plugin", "kabi", "update", "zypper", "deps"];
 
 /// A row of the table.
 struct Row {
@@ -75,20 +79,28 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let base = install::target().join("bench");
     std::fs::create_dir_all(&base).map_err(|e| format!("{}: {e}", base.display()))?;
     let kmp = install::target().join("release/kmp");
-    let (check_root, sync_root) = roots::make(&base);
+    let parts = &arguments.parts;
+    // What makes roots of its own.
+    let own = ["fleet", "plugin", "kabi", "update", "zypper"];
+    let needs_roots = parts.is_empty() || parts.iter().any(|part| !own.contains(&part.as_str()));
+    // Each is made once, which takes minutes.
+    let made = if needs_roots { Some(roots::make(&base)) } else { None };
     let mut rows = Vec::new();
     let all = |rows: &mut Vec<Row>| {
-        let parts = &arguments.parts;
         for part in PARTS.into_iter().filter(|part| parts.is_empty() || parts.iter().any(|p| p == part)) {
-            match part {
-                "check" => check(&base, &kmp, &check_root, rounds.max(3), rows)?,
-                "sync" => changing(&base, &kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?,
-                "index" => index::rows(&kmp, &sync_root, rounds.div_ceil(2).max(3), rows)?,
-                "idle" => idle(&base, &kmp, &sync_root, rounds.max(3), rows)?,
-                "fleet" => fleet::rows(&base, &kmp, rounds.div_ceil(3).max(3), rows)?,
-                "plugin" => plugin::rows(rounds.max(3), plugin, rows)?,
+            match (part, &made) {
+                ("fleet", _) => fleet::rows(&base, &kmp, rounds.div_ceil(3).max(3), rows)?,
+                ("kabi", _) => kabi::rows(&kmp, rounds.div_ceil(3).max(3), rows)?,
+                ("plugin", _) => plugin::rows(rounds.max(3), plugin, rows)?,
+                ("update", _) => update::rows(&base, &kmp, rounds.max(3), rows)?,
+                ("zypper", _) => update::zypper_rows(&base, rounds.max(3), rows)?,
+                ("check", Some((root, _))) => check(&base, &kmp, root, rounds.max(3), rows)?,
+                ("sync", Some((_, root))) => changing(&base, &kmp, root, rounds.div_ceil(2).max(3), rows)?,
+                ("index", Some((_, root))) => index::rows(&kmp, root, rounds.div_ceil(2).max(3), rows)?,
+                ("idle", Some((_, root))) => idle(&base, &kmp, root, rounds.max(3), rows)?,
                 // Minutes in shell: a few rounds say enough.
-                _ => deps::run(&base, &kmp, &check_root, rounds.div_ceil(5).max(3), rows)?,
+                (_, Some((root, _))) => deps::run(&base, &kmp, root, rounds.div_ceil(5).max(3), rows)?,
+                (_, None) => {}
             }
         }
         Ok(())

@@ -31,6 +31,11 @@ pub struct BenchRoot {
 }
 
 impl BenchRoot {
+    /// The one in a directory that is made already.
+    pub fn at(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
     pub fn path(&self) -> PathBuf {
         self.dir.join("root")
     }
@@ -60,6 +65,19 @@ impl BenchRoot {
     }
 }
 
+/// A new root without packages in `dir`, and what makes librpm use its database.
+pub fn empty_root(dir: &Path) -> PathBuf {
+    let root = dir.join("root");
+    for below in ["usr/lib/modules", "var/lib/rpm", "var/tmp", "run", "boot", "tmp", "etc"] {
+        fs::create_dir_all(root.join(below)).expect("a new directory");
+    }
+    std::os::unix::fs::symlink("usr/lib", root.join("lib")).expect("a new link");
+    fs::write(root.join("etc/os-release"), "ID=sles\n").expect("a new file");
+    fs::create_dir_all(dir.join("home")).expect("a new directory");
+    fs::write(dir.join("home/.rpmmacros"), "%_dbpath /var/lib/rpm\n").expect("a new file");
+    root
+}
+
 /// The root for `check` (100 KMPs), and that for `sync` (20).
 pub fn make(base: &Path) -> (BenchRoot, BenchRoot) {
     let roots = [("check", 80, 20), ("sync", 20, 0)].map(|(name, names, doubles)| {
@@ -77,15 +95,7 @@ pub fn make(base: &Path) -> (BenchRoot, BenchRoot) {
 }
 
 fn one(dir: &Path, base: &Path, names: usize, doubles: usize) {
-    let root = dir.join("root");
-    for below in ["usr/lib/modules", "var/lib/rpm", "var/tmp", "run", "boot", "tmp", "etc"] {
-        fs::create_dir_all(root.join(below)).expect("a new directory");
-    }
-    std::os::unix::fs::symlink("usr/lib", root.join("lib")).expect("a new link");
-    fs::write(root.join("etc/os-release"), "ID=sles\n").expect("a new file");
-    fs::create_dir_all(dir.join("home")).expect("a new directory");
-    fs::write(dir.join("home/.rpmmacros"), "%_dbpath /var/lib/rpm\n").expect("a new file");
-
+    let root = empty_root(dir);
     let (first, in_tree) = first_kernel();
     let pool = pool(base, &in_tree);
     let mut kernels = Vec::new();

@@ -61,7 +61,11 @@ pub struct Fuzzer {
 
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     install::ensure(&[Use::Demo, Use::Test])?;
-    let fuzzer = Fuzzer::build(arguments.asan)?;
+    let build = if arguments.asan { Build::Sanitized } else { Build::Fast };
+    run_built(arguments, &Fuzzer::build(build)?)
+}
+
+fn run_built(arguments: &Arguments, fuzzer: &Fuzzer) -> Result<(), String> {
     let targets = fuzzer.named(&arguments.targets)?;
     let outcomes = fuzzer.run(&targets, Duration::from_secs(arguments.seconds), arguments.jobs, None)?;
     report(&outcomes)
@@ -82,13 +86,15 @@ pub fn lint() -> Result<(), String> {
 
 /// The quick form, for `cargo xtask test`.
 pub fn check() -> Result<(), String> {
-    run(&Arguments { targets: Vec::new(), seconds: 1, jobs: None, asan: false })
+    install::ensure(&[Use::Demo, Use::Test])?;
+    let all = Arguments { targets: Vec::new(), seconds: 1, jobs: None, asan: false };
+    run_built(&all, &Fuzzer::build(Build::Soon)?)
 }
 
 /// At length, for `cargo xtask campaign fuzz`: all targets share the time.
 pub fn campaign(seconds: u64, seed: Option<u64>, jobs: Option<u64>) -> Result<(), String> {
     install::ensure(&[Use::Demo, Use::Test])?;
-    let fuzzer = Fuzzer::build(false)?;
+    let fuzzer = Fuzzer::build(Build::Fast)?;
     let targets = fuzzer.named(&[])?;
     let at_once = jobs.unwrap_or_else(run::cores).max(1);
     let each = Duration::from_secs(seconds) * u32::try_from(at_once).unwrap_or(1)
@@ -97,11 +103,26 @@ pub fn campaign(seconds: u64, seed: Option<u64>, jobs: Option<u64>) -> Result<()
     report(&outcomes)
 }
 
+/// How the program is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// To try as many inputs as can be.
+    Fast,
+    /// To be there soon: it runs for a second.
+    Soon,
+    /// With AddressSanitizer.
+    Sanitized,
+}
+
 impl Fuzzer {
-    fn build(asan: bool) -> Result<Self, String> {
+    fn build(how: Build) -> Result<Self, String> {
         let project = install::project();
         let home = install::target().join("fuzz");
-        let build = home.join(if asan { "build-asan" } else { "build" });
+        let build = home.join(match how {
+            Build::Fast => "build",
+            Build::Soon => "build-soon",
+            Build::Sanitized => "build-asan",
+        });
         // Named even though it is this machine's own, so that build scripts are not instrumented.
         let host = host()?;
         let mut cargo = cargo_command(&[], &["build", "--release", "--target", &host]);
@@ -111,7 +132,10 @@ impl Fuzzer {
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         let mut flags: Vec<String> = COVERAGE.iter().map(|flag| (*flag).into()).collect();
         flags.insert(0, std::env::var("RUSTFLAGS").unwrap_or_default());
-        if asan {
+        if how == Build::Soon {
+            cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        }
+        if how == Build::Sanitized {
             // The stable compiler has it, too, behind a flag that is not; the runtime comes with it.
             cargo.env("RUSTC_BOOTSTRAP", "1");
             cargo.env("CFLAGS", "-fsanitize=address -fno-omit-frame-pointer");

@@ -2,6 +2,7 @@
 //! What the fuzzer begins with: a few sound inputs for each target, made by the testkit and by the tools that make real ones.
 
 mod repositories;
+mod trust;
 
 use kmp_core::index;
 use std::fs;
@@ -164,6 +165,7 @@ fn of(target: &str) -> Vec<Vec<u8>> {
         "unified_image" => vec![unified(&archive("newc")), unified(&pipe("gzip", &archive("newc")))],
         "xz" => packed(&["xz -0", "xz --check=crc32", "xz --check=sha256 --x86 --lzma2"]),
         "zstd" => packed(&["zstd -3", "zstd -1 --no-check", "zstd -19 --long=20"]),
+        "certificates" | "hwdata" | "modalias" | "openpgp" | "signature_header" => trust::of(target),
         other => repositories::of(other),
     }
 }

@@ -189,7 +189,9 @@ fn others(distributor: &Distributor<'_>, new: &str, stopped: &BTreeSet<&str>) ->
     let listed =
         sources.iter().flat_map(|source| source["packages"].as_array().into_iter().flatten()).count();
     let left = list["left"].as_array().map_or(0, Vec::len);
-    if listed + left != stopped.len() {
+    // Here all are of one source package, which builds all of its packages, or none.
+    let is_whole = if left == 0 { listed == stopped.len() } else { listed == 0 && !stopped.is_empty() };
+    if !is_whole {
         return Err(format!(
             "{listed} packages are to be rebuilt for {new}, {left} are not: {}",
             stopped.len()

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The root of a Debian release, kept for the next time, and how it is entered.
 
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use testkit::packages::{Family, NEEDS, Use};
+use testkit::packages::{BESIDE_ZYPPER, Family, NEEDS, Use};
 
+use super::root::{Root, Seen};
 use super::{Release, inside};
 use crate::run::finish;
 use crate::{install, run};
@@ -22,14 +21,12 @@ const LOOK: &str = "depmod --version >/dev/null && zypper --version >/dev/null &
 /// A release's root.
 pub struct Chroot {
     release: &'static Release,
-    directory: PathBuf,
-    /// What to put before a command to run it as root.
-    sudo: Vec<&'static str>,
+    root: Root,
 }
 
 impl Chroot {
     pub fn new(release: &'static Release, sudo: Vec<&'static str>) -> Self {
-        Self { release, directory: install::target().join("chroot").join(release.name), sudo }
+        Self { release, root: Root::new(install::target().join("chroot").join(release.name), sudo) }
     }
 
     pub fn name(&self) -> &'static str {
@@ -43,7 +40,7 @@ impl Chroot {
 
     /// Makes sure that it is there and works, and says what is in it.
     pub fn provide(&self) -> Result<String, String> {
-        let made = fs::read_to_string(self.directory.join(STAMP));
+        let made = fs::read_to_string(self.root.directory.join(STAMP));
         if made.is_ok_and(|made| made.trim() == self.packages())
             && let Ok(has) = self.look()
         {
@@ -54,26 +51,27 @@ impl Chroot {
     }
 
     fn look(&self) -> Result<String, String> {
-        let output = self.enter(&self.directory, &[], &[]).args(["sh", "-c", LOOK]).output();
+        let output = self.root.enter(&Seen::default()).args(["sh", "-c", LOOK]).output();
         let output = output.map_err(|e| e.to_string())?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
             false => {
                 let said = String::from_utf8_lossy(&output.stderr);
-                Err(format!("{}: {}", self.directory.display(), said.trim()))
+                Err(format!("{}: {}", self.root.directory.display(), said.trim()))
             }
         }
     }
 
     fn make(&self) -> Result<(), String> {
-        let unfinished = self.directory.with_extension("unfinished");
-        let parent = self.directory.parent().unwrap_or(Path::new("/"));
+        let place = &self.root.directory;
+        let unfinished = self.root.at(place.with_extension("unfinished"));
+        let parent = place.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(|e| format!("{}: {e}", parent.display()))?;
-        self.remove(&self.directory)?;
+        self.root.remove()?;
         let mut made = Err(String::new());
         // Twice, for a network that fails now and then.
         for _ in 0..2 {
-            self.remove(&unfinished)?;
+            unfinished.remove()?;
             made = self.fill(&unfinished);
             if made.is_ok() {
                 break;
@@ -81,26 +79,22 @@ impl Chroot {
         }
         made?;
         // For the day on which the tests want more.
-        let mut stamp = self.root("sh");
-        stamp.args(["-c", r#"echo "$1" >"$2""#, "sh", &self.packages()]).arg(unfinished.join(STAMP));
+        let mut stamp = self.root.command("sh");
+        stamp
+            .args(["-c", r#"echo "$1" >"$2""#, "sh", &self.packages()])
+            .arg(unfinished.directory.join(STAMP));
         finish("the chroot's stamp", &mut stamp)?;
-        finish("mv", self.root("mv").arg(&unfinished).arg(&self.directory))
+        finish("mv", self.root.command("mv").arg(&unfinished.directory).arg(place))
     }
 
     /// debootstrap, and apt for the rest: debootstrap does not know who provides what, nor alternatives.
-    fn fill(&self, place: &Path) -> Result<(), String> {
+    fn fill(&self, root: &Root) -> Result<(), String> {
         let name = self.release.name;
-        println!("$ debootstrap {name} {}", place.display());
-        let mut make = self.root("unshare");
-        make.args(["--mount", "--propagation", "private", "debootstrap", "--variant=minbase", name]);
-        let log = place.join("debootstrap/debootstrap.log");
-        finish(
-            &format!("debootstrap {name} (see {})", log.display()),
-            make.arg(place).stdout(Stdio::null()),
-        )?;
+        root.debootstrap(name, &[])?;
         let wanted = self.packages();
         println!("$ (in {name}) apt-get install {wanted}");
-        let mut apt = self.enter(place, &[], &[("DEBIAN_FRONTEND", "noninteractive".into())]);
+        let variables = vec![("DEBIAN_FRONTEND".into(), "noninteractive".into())];
+        let mut apt = root.enter(&Seen { variables, ..Seen::default() });
         apt.args(["apt-get", "install", "-q", "-y", "--no-install-recommends"]).args(wanted.split(' '));
         let log = inside::log(name, "apt");
         let wrong = |e: std::io::Error| format!("{}: {e}", log.display());
@@ -108,105 +102,35 @@ impl Chroot {
         let output = fs::File::create(&log).map_err(wrong)?;
         apt.stdout(output.try_clone().map_err(wrong)?).stderr(output);
         finish(&format!("apt-get in {name} (see {})", log.display()), &mut apt)?;
-        finish("apt-get clean", self.enter(place, &[], &[]).args(["apt-get", "clean"]))
+        finish("apt-get clean", root.enter(&Seen::default()).args(["apt-get", "clean"]))
     }
 
     /// Runs the tests on it.
     pub fn test(&self, all: bool) -> Result<(), String> {
-        let toolchain = run::output("rustc", &["--print", "sysroot"])?;
-        let toolchain = PathBuf::from(toolchain.trim());
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
-        let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
         let (project, target) = (install::project(), install::target());
         let own = target.join("tmp");
         // Elsewhere, if this is one of several work trees.
         let git = project.join(run::output("git", &["rev-parse", "--git-common-dir"])?.trim());
-        let places = [
-            ("ro", &git),
-            ("ro", &project),
-            ("rw", &target),
-            ("new", &own),
-            ("ro", &toolchain),
-            ("ro", &cargo),
-        ];
-        // Crates are not built once more if cargo finds the same settings.
-        let mut variables: Vec<(String, OsString)> =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
-        variables.retain(|(name, _)| handed_on(name));
-        let path = format!("{}:{PATH}", toolchain.join("bin").display());
-        let variables: Vec<(&str, OsString)> = variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone()))
-            .chain([("CARGO_HOME", cargo.clone().into()), ("PATH", path.into())])
-            .chain(GIT.iter().map(|(name, value)| (*name, (*value).into())))
-            .collect();
-        let mut command = self.enter(&self.directory, &places, &variables);
+        let mut seen = Seen::toolchain()?;
+        seen.places.splice(0..0, [("ro", git), ("ro", project), ("rw", target), ("new", own)]);
+        seen.variables.extend(GIT.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let mut command = self.root.enter(&seen);
         command.arg(run::this_program()?).args(["_inside", self.name()]);
         command.args(all.then_some("--all"));
         finish(&format!("the tests on {}", self.name()), &mut command)
     }
-
-    fn remove(&self, directory: &Path) -> Result<(), String> {
-        finish("rm", self.root("rm").args(["-rf", "--one-file-system"]).arg(directory))
-    }
-
-    fn root(&self, program: impl Into<OsString>) -> Command {
-        let words: Vec<OsString> =
-            self.sudo.iter().map(|word| (*word).into()).chain([program.into()]).collect();
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]);
-        command
-    }
-
-    /// A command there, to be followed by its words, with these directories and variables.
-    fn enter(&self, root: &Path, places: &[(&str, &PathBuf)], variables: &[(&str, OsString)]) -> Command {
-        let mut command = self.root(install::project().join("crates/xtask/src/releases/enter.sh"));
-        command.arg(root);
-        for (mode, directory) in places {
-            let mut place = OsString::from(format!("{mode}:"));
-            place.push(directory);
-            command.arg(place);
-        }
-        command.args(["--", "env", "-i", "HOME=/root", "LC_ALL=C", &format!("PATH={PATH}")]);
-        for (name, value) in std::env::vars_os().filter(|(name, _)| is_proxy(&name.to_string_lossy())) {
-            command.arg(joined(&name, &value));
-        }
-        command.args(variables.iter().map(|(name, value)| joined(name.as_ref(), value)));
-        command.stdin(Stdio::null());
-        command
-    }
 }
 
 /// The project may be somebody else's than root's.
-const GIT: &[(&str, &str)] =
+pub const GIT: &[(&str, &str)] =
     &[("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "safe.directory"), ("GIT_CONFIG_VALUE_0", "*")];
-
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-fn joined(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> OsString {
-    [name, "=".as_ref(), value].into_iter().collect()
-}
-
-fn is_proxy(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with("_proxy")
-}
-
-/// The settings of cargo that people and CI make, but not what cargo itself has set for this program.
-fn handed_on(name: &str) -> bool {
-    let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-    let wanted = ["CARGO_", "RUSTFLAGS", "RUSTC", "CI"].iter().any(|start| name.starts_with(start));
-    wanted && !own.iter().any(|start| name.starts_with(start))
-}
-
-/// What zypper only recommends, as packages of their own since Debian 13.
-const RECOMMENDED: &[&str] = &["libzypp-bin", "libzypp-config"];
 
 /// What a machine needs to run the tests and to build kmp's packages, in one line.
 fn packages() -> String {
     let uses = [Use::Demo, Use::Test, Use::Rpm];
     let needs = NEEDS.iter().filter(|need| uses.contains(&need.of));
     let mut names: Vec<&str> = needs.flat_map(|need| need.packages(Family::Apt).split_whitespace()).collect();
-    names.extend(RECOMMENDED);
+    names.extend(BESIDE_ZYPPER);
     names.sort_unstable();
     names.dedup();
     names.join(" ")

@@ -34,17 +34,22 @@ const PURE: &[&str] = &[
     "xtask",
 ];
 
-/// Tests of what kmp does by itself, whatever the machine has, that take long: hostile input, and each system call in its turn.
+/// Tests of what kmp does by itself, whatever the machine has, that take long: hostile input, each system call in its turn, each
+/// read of memory.
 const LONG: &[(&str, &str)] = &[
+    ("capi", "library::valgrind_"),
     ("e2e", "hostile_budgets::"),
     ("e2e", "hostile_fuzz::"),
     ("e2e", "hostile_modules::"),
     ("e2e", "hostile_paths::"),
-    ("e2e", "initrd::a_hostile_initrd_takes_no_memory"),
+    ("e2e", "initrd::real::a_hostile_initrd_"),
     ("e2e", "killed::"),
     ("e2e", "read_faults::"),
+    ("librpm", "package_file::a_damaged_package_"),
     ("plugin", "budgets::"),
+    ("plugin", "killed::"),
     ("plugin", "read_faults::"),
+    ("plugin", "zypp::no_list_makes_the_plugin_read_"),
     ("repo", "hostile::"),
 ];
 
@@ -78,6 +83,13 @@ pub fn run(name: &str, all: bool) -> Result<(), String> {
     binaries.retain(|binary| all || !PURE.contains(&binary.name.as_str()));
     let is_close = |name: &str| CLOSEST.contains(&name) || is_of_packages(name);
     binaries.retain(|binary| all || !moves || is_close(&binary.name));
+    for (program, start) in LONG {
+        let binary = binaries.iter().find(|binary| binary.name == *program);
+        let tests = binary.map_or(Ok(Vec::new()), binaries::Binary::tests)?;
+        if binary.is_some() && !tests.iter().any(|test| test.starts_with(start)) {
+            return Err(format!("{program} has no test {start}: LONG in {} is not up to date", file!()));
+        }
+    }
     let is_long = |program: &str, test: &str| {
         LONG.iter().any(|(long, start)| *long == program && test.starts_with(start))
     };

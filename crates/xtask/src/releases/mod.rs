@@ -3,7 +3,9 @@
 //! newer. The programs are those that were built out here: one `kmp` and one `kmp.so` are proved on each release.
 
 mod chroot;
+pub mod fresh;
 pub mod inside;
+mod root;
 
 use testkit::packages::Use;
 

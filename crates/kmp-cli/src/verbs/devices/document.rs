@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp devices --json`.
 
+use kmp_core::printable;
 use kmp_drivers::devices::word;
+use kmp_repo::hardware;
 use serde::Serialize;
 
 use super::Row;
+use super::offers::Offered;
 use crate::output::json;
 
 /// The devices of a machine, and the drivers that are for them.
@@ -36,13 +39,62 @@ struct Device {
     driver: Option<String>,
     /// The module of that driver; null where the kernel has it built in.
     module: Option<String>,
-    /// What the machine needs it for now: `root` (the root file system is on it), `network` (without it there is no default route).
-    #[cfg_attr(test, schemars(extend("items" = {"enum": ["root", "network"]})))]
+    /// What the machine needs it for now: `root` (the root file system is on it), `network` (without it there is no default route), `console` (without it no console is left).
+    #[cfg_attr(test, schemars(extend("items" = {"enum": ["root", "network", "console"]})))]
     needed_for: Vec<&'static str>,
     /// Modules of the kernels' own that claim it.
     modules: Vec<Module>,
     /// Installed KMPs that claim it.
     kmps: Vec<Kmp>,
+    /// KMPs in repositories that do, and are not installed in that version.
+    offers: Vec<Offer>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Offer {
+    /// `NAME-[EPOCH:]VERSION-RELEASE.ARCH`.
+    package: String,
+    /// The repository's short name.
+    repository: String,
+    /// Who made it, if it says.
+    vendor: Option<String>,
+    /// Is it the one to install for this device? One at most is: of those that fit the newest kernel that of the best repository.
+    recommended: bool,
+    /// Whether it fits the running and the newest kernel, if it is for kernels of their flavour.
+    kernels: Vec<Fit>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Fit {
+    /// The kernel's release.
+    release: String,
+    /// Does it fit, by the symbols that it says it needs? Null: metadata does not say.
+    fits: Option<bool>,
+    /// Why not, or why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<&Offered> for Offer {
+    fn from(offered: &Offered) -> Self {
+        let fit = |(release, fit): &(String, hardware::Fit)| {
+            let (fits, reason) = match fit {
+                hardware::Fit::Fits => (Some(true), None),
+                hardware::Fit::Refused(why) => (Some(false), Some(printable(why.as_ref()))),
+                hardware::Fit::Unknown(why) => (None, Some(printable(why.as_ref()))),
+            };
+            Fit { release: release.clone(), fits, reason }
+        };
+        Self {
+            package: offered.package.clone(),
+            repository: offered.repository.clone(),
+            vendor: offered.vendor.clone(),
+            recommended: offered.is_recommended,
+            kernels: offered.kernels.iter().map(fit).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -88,10 +140,7 @@ pub fn document(rows: &[Row], running: Option<String>, newest: Option<String>) -
         modalias: row.device().modalias.clone(),
         driver: row.device().driver.clone(),
         module: row.device().module.clone(),
-        needed_for: [(row.needed_for.root, "root"), (row.needed_for.network, "network")]
-            .into_iter()
-            .filter_map(|(is_needed, word)| is_needed.then_some(word))
-            .collect(),
+        needed_for: row.needed_for.words(),
         modules: row
             .in_tree
             .iter()
@@ -112,6 +161,7 @@ pub fn document(rows: &[Row], running: Option<String>, newest: Option<String>) -
                 signers: kmp.signers.clone(),
             })
             .collect(),
+        offers: row.offers.iter().map(Offer::from).collect(),
     };
     Devices { version: json::VERSION, running, newest, devices: rows.iter().map(device).collect() }
 }

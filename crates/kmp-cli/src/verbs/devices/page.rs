@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `kmp devices` for people: a device, and below it what claims it.
 
-use kmp_drivers::devices::word;
+use kmp_core::printable;
+use kmp_drivers::devices::{NeededFor, word};
+use kmp_repo::hardware::Fit;
 
 use super::Row;
 use crate::output::terminal::{Colour, Page};
@@ -33,9 +35,10 @@ fn device(page: &mut Page, row: &Row, all: bool) {
         (Some(driver), Some(module)) if driver.replace('-', "_") == *module => format!(": {driver}"),
         (Some(driver), Some(module)) => format!(": {driver} (module {module})"),
     };
-    let needed = match (row.needed_for.root, row.needed_for.network) {
-        (true, _) => "; this machine boots from it",
-        (_, true) => "; the network needs it",
+    let needed = match row.needed_for {
+        NeededFor { root: true, .. } => "; this machine boots from it",
+        NeededFor { network: true, .. } => "; the network needs it",
+        NeededFor { console: true, .. } => "; the console needs it",
         _ => "",
     };
     page.wrapped_behind(2, 2, &format!("{}, {}{count}{driver}{needed}", row.name, device.bus));
@@ -62,12 +65,33 @@ fn device(page: &mut Page, row: &Row, all: bool) {
         let text = format!("{} ({}): {kernels}; {signed}; {supported}", kmp.package, kmp.modules.join(", "));
         page.wrapped_behind(4, 2, &text);
     }
+    for offered in &row.offers {
+        let fit = |(release, fit): &(String, Fit)| match fit {
+            Fit::Fits => format!("fits {release}"),
+            Fit::Refused(why) => format!("does not fit {release} ({})", printable(why.as_ref())),
+            Fit::Unknown(_) => format!("may fit {release}"),
+        };
+        let kernels: Vec<String> = offered.kernels.iter().map(fit).collect();
+        let kernels =
+            if kernels.is_empty() { "for kernels of another flavour".into() } else { kernels.join(", ") };
+        let vendor = offered.vendor.as_deref().map(|vendor| format!(" by {vendor}")).unwrap_or_default();
+        let recommended = if offered.is_recommended { "; recommended (kmp devices --install)" } else { "" };
+        let text = format!(
+            "{}{vendor}, not installed, in repository {}: {kernels}{recommended}",
+            offered.package, offered.repository
+        );
+        page.wrapped_behind(4, 2, &printable(text.as_ref()));
+    }
     // The bound one need not be named again.
     let others = row.in_tree.iter().filter(|module| device.module.as_ref() != Some(&module.module));
     let others: Vec<&str> = others.map(|module| module.module.as_str()).collect();
     if !others.is_empty() {
         page.wrapped_behind(4, 2, &format!("the kernels' own modules for it: {}", others.join(", ")));
-    } else if !row.has_driver() && row.kmps.is_empty() {
-        page.wrapped_behind(4, 2, "no module of the kernels looked at, and no installed KMP, is for it");
+    } else if !row.has_driver() && row.kmps.is_empty() && row.offers.is_empty() {
+        page.wrapped_behind(
+            4,
+            2,
+            "no module of the kernels looked at, no installed KMP and none in a repository is for it",
+        );
     }
 }

@@ -13,6 +13,9 @@ use crate::context::Context;
 use crate::host::cores::Cores;
 use crate::kernel_types::KernelTypes;
 
+/// For how many verdicts it is said in one run: two images are read for each, which takes about a second.
+pub const MOST: usize = 2;
+
 /// Why versions of symbols changed.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -3,10 +3,15 @@
 
 mod html;
 
+#[cfg(test)]
+use kmp_core::abi::signature::KeyTrust;
 use kmp_core::abi::{Supported, SupportedOnly};
 use kmp_core::printable;
 use kmp_core::survey::Survey;
+use kmp_core::system_log::{Event, Level, Message, SystemLog};
+use kmp_core::unpack::MODULE_LIMIT;
 use kmp_drivers::devices::word;
+use kmp_drivers::secure_boot::ModuleKey;
 use kmp_drivers::support::{Loaded, taints, would_set};
 use librpm_rt::Provenance;
 use serde::Serialize;
@@ -81,6 +86,49 @@ struct Module {
     would_taint: Option<String>,
     /// The letters by which it has tainted the running kernel; null: a module of this name is not loaded.
     taints: Option<String>,
+    /// What its signature is worth to the newest kernel. Null: it has none.
+    signature: Option<Signature>,
+}
+
+/// A module's signature.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Signature {
+    /// Who signed it, as the signature says.
+    signer: Option<String>,
+    /// The certificate's serial number or the key's id, in hexadecimal digits with colons.
+    key: Option<String>,
+    /// Does the kernel know the key? `after-enrolment`: once somebody has confirmed it at the console (MOK).
+    #[cfg_attr(test, schemars(extend("enum" = KeyTrust::WORDS)))]
+    trust: &'static str,
+    /// Why, as a clause.
+    detail: String,
+    /// Is it made with that key, of this module? Null: no certificate of the key is at hand.
+    genuine: Option<bool>,
+}
+
+impl Module {
+    /// Who signed it, and what that is worth to the newest kernel.
+    fn signed(&self) -> String {
+        let Some(Signature { signer, trust, detail, genuine, .. }) = &self.signature else {
+            return "not signed".into();
+        };
+        let by = printable(signer.as_deref().unwrap_or("a key that it names by its number").as_ref());
+        let genuine = if *genuine == Some(true) { ", and verified" } else { "" };
+        format!("signed by {by}{genuine}; for the newest kernel {}: {detail}", trust.replace('-', " "))
+    }
+}
+
+impl From<ModuleKey> for Signature {
+    fn from(found: ModuleKey) -> Self {
+        Self {
+            trust: found.word(),
+            detail: printable(found.why().as_ref()),
+            genuine: found.is_genuine,
+            signer: found.signer,
+            key: found.key_id,
+        }
+    }
 }
 
 impl Support {
@@ -88,6 +136,7 @@ impl Support {
         let loaded = Loaded::read(&context.root);
         let dialect = survey.inventory.conventions.dialect;
         let database = context.database()?;
+        let newest = survey.kernels.last();
         let config = survey.kernels.last().map(|kernel| kernel.kernel.config).unwrap_or_default();
         let mut modules = Vec::new();
         for (_, kmp) in survey.inventory.kmps.each().filter(|(kmp, _)| chosen.has(*kmp)) {
@@ -108,6 +157,10 @@ impl Support {
                     supported: module.map(|module| word(module.supported)),
                     would_taint: module.map(|module| would_set(module, &config)),
                     taints: loaded.modules.get(&*found.name).cloned(),
+                    signature: newest.zip(module).and_then(|(kernel, module)| {
+                        let file = context.root.read(&found.path, MODULE_LIMIT).ok();
+                        ModuleKey::of(&kernel.kernel, module, file.as_deref()).map(Signature::from)
+                    }),
                 });
             }
         }
@@ -133,6 +186,23 @@ impl Support {
         })
     }
 
+    /// Writes to the system's log which modules that are in use nobody supports, a line each.
+    pub fn log(&self, running: Option<&str>) {
+        let mut log = SystemLog::open();
+        let is_unsupported = |module: &&Module| module.supported == Some(word(Supported::No));
+        for module in self.modules.iter().filter(|module| module.taints.is_some()).filter(is_unsupported) {
+            let of = module.package.as_deref().unwrap_or("no package");
+            let by = module.vendor.as_deref().map(|vendor| format!(", by {vendor},")).unwrap_or_default();
+            log.send(&Message {
+                level: Level::Notice,
+                event: Some(Event::Unsupported),
+                kernel: running,
+                package: module.package.as_deref(),
+                text: format!("module {} of {of}{by} is in use without support", module.name).into(),
+            });
+        }
+    }
+
     /// For people: module by module, then what the kernels take.
     pub fn draw(&self, page: &mut Page) {
         for module in &self.modules {
@@ -148,6 +218,7 @@ impl Support {
                 .collect();
             page.wrapped_behind(2, 2, &by.join("; "));
             page.wrapped_behind(2, 2, module.support());
+            page.wrapped_behind(2, 2, &module.signed());
             let would = module
                 .would_taint
                 .as_deref()

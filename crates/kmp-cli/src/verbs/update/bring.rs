@@ -161,6 +161,7 @@ fn take(
             priority: PRIORITY,
             root: scratch,
             dir: offering.dir.clone(),
+            packages: Vec::new(),
         });
         let judged = judge(more.collect(), &refused);
         let mut is_refused = false;

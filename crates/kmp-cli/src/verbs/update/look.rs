@@ -2,6 +2,8 @@
 //! Reads the repositories, and judges. Writes nothing.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::time::Duration;
 
 use kmp_core::clock;
 use kmp_core::config::{Config, Policy};
@@ -13,12 +15,17 @@ use kmp_core::last_update::LastUpdate;
 use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
-use kmp_repo::update::{Installed, Judge, Kernels, Offers, Source, Update, rules, settle};
+use kmp_repo::rpmmd::Location;
+use kmp_repo::update::{AtHand, Files, Installed, Judge, Kernels, Offers, Source, Update, rules, settle};
+use kmp_sources::fetch::Fetcher;
 use rpm_meta::Evr;
 
 use super::bring::{self, Patience};
 use super::{register, sources};
 use crate::context::{Context, running_kernel};
+
+/// How long fetching may take, in all.
+const FETCHING: Duration = Duration::from_secs(15 * 60);
 
 /// What is asked for.
 #[derive(Default)]
@@ -31,6 +38,8 @@ pub struct Asked<'a> {
     pub fetches: Option<Patience>,
     /// Is what is read kept for the next time?
     pub keeps: bool,
+    /// Are packages fetched where lists do not say enough?
+    pub looks_into: bool,
 }
 
 /// What was found.
@@ -78,11 +87,19 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let orders = Orders { config: &config, policy, nothing_boots, last: None };
     let limit = if dialect == Dialect::RedHat { found::installonly_limit(root) } else { None };
     let ask = |elements: Elements| guard::judge(root, rpm, &survey, elements, &running, &orders);
+    let fetcher = asked.looks_into.then(|| Fetcher::new(root, FETCHING));
     // With further repositories, and without packages of them that were refused.
     let judge = |more: Vec<Source<'_>>, refused: &[(String, String)]| {
         let mut listed = sources::sources(root, dialect, &given);
         listed.sources.extend(more);
-        let mut offers = Offers::read(listed.sources, &installed, &Cache::new(root, asked.keeps));
+        let urls = std::mem::take(&mut listed.urls);
+        let fetch = |id: &str, location: &Location, limit: u64| match &fetcher {
+            Some(fetcher) => sources::fetch(fetcher, &urls, id, location, limit),
+            None => Err("nothing is fetched".into()),
+        };
+        let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
+        let cache = Cache::new(root, asked.keeps);
+        let mut offers = Offers::read(listed.sources, &installed, symbols(&survey), &cache);
         offers.problems.splice(0..0, listed.problems);
         offers.drivers.retain(|offer| {
             let is_it =
@@ -98,6 +115,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
             running: &running,
             orders: &orders,
             limit,
+            at_hand: Some(&AtHand::new(rpm, &files)),
         };
         judge.update(asked.kernel)
     };
@@ -120,4 +138,16 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     let rules = rules(&update, &installed, &config);
     let libzypp = installed.version("libzypp");
     Ok(Found { update, last, kept, rules, dialect, libzypp })
+}
+
+/// The symbols that installed drivers need, or have.
+fn symbols(survey: &Survey) -> HashSet<Box<str>> {
+    let mut symbols = HashSet::new();
+    for kmp in &survey.kmps() {
+        for module in kmp.modules.iter().filter_map(|planned| planned.module.ok()) {
+            symbols.extend(module.needs.iter().map(|need| need.symbol.clone()));
+            symbols.extend(module.offers.iter().map(|offer| offer.symbol.clone()));
+        }
+    }
+    symbols
 }

@@ -3,18 +3,18 @@
 
 use kmp_core::last_update::kept_back;
 use kmp_core::printable;
-use kmp_repo::update::{DriverFate, KernelFate, KernelVerdict, Update};
+use kmp_repo::update::{DriverFate, KernelFate, KernelVerdict, Named, Update};
 
 use crate::output::terminal::{Colour, Page};
 
-/// `is_done`: are the rules for the next update written?
-pub fn print(found: &Update, is_done: bool) -> Result<(), String> {
+/// `is_done`: are the rules for the next update written? `locks`: are they locks, as libzypp is too old for others?
+pub fn print(found: &Update, is_done: bool, locks: bool) -> Result<(), String> {
     let mut page = Page::new();
-    draw(&mut page, found, is_done);
+    draw(&mut page, found, is_done, locks);
     page.print()
 }
 
-fn draw(page: &mut Page, found: &Update, is_done: bool) {
+fn draw(page: &mut Page, found: &Update, is_done: bool, locks: bool) {
     let coming = coming(found);
     let (colour, verdict) = verdict(found, &coming);
     page.wrapped_in(colour, &verdict);
@@ -29,6 +29,17 @@ fn draw(page: &mut Page, found: &Update, is_done: bool) {
             && let Some(line) = kept_back(&kernel.advisories)
         {
             page.wrapped_behind(2, 2, &printable(line.as_ref()));
+        }
+        let builds: Vec<&Named> = kernel.not_by_itself().filter(|_| locks).collect();
+        if !builds.is_empty() {
+            let names = builds.iter().map(|build| build.name.as_str()).collect::<Vec<_>>().join(", ");
+            let why = format!(
+                "this libzypp would bring it without {names}, so it is locked; to have both (zypper asks for the lock):"
+            );
+            page.wrapped_behind(2, 2, &why);
+            let words = |named: &Named| format!(" {}={}", named.name, named.evr);
+            let words: String = std::iter::once(&kernel.package).chain(builds).map(words).collect();
+            page.line(format!("    zypper install --oldpackage{words}"));
         }
         if kernel.is_let {
             page.wrapped_behind(2, 2, &format!("it comes all the same, {}", kernel.reason));

@@ -11,7 +11,7 @@ use kmp_core::last_update;
 use kmp_core::root::Root;
 use kmp_repo::kept::Cache;
 use kmp_repo::update::{Update, locks, without_installed};
-use rpm_meta::vercmp;
+use rpm_meta::{Evr, vercmp};
 
 use super::look::Found;
 use crate::context::Context;
@@ -28,6 +28,12 @@ const LOCKS: &str = "/etc/zypp/locks";
 /// The largest file of them, in bytes.
 const LIMIT: u64 = 16 << 20;
 
+/// Is libzypp too old for rules with conditions?
+pub fn uses_locks(found: &Found) -> bool {
+    let is_old = |evr: &Evr| vercmp(&evr.version, KNOWS_RULES).is_lt();
+    found.dialect == Dialect::Suse && found.libzypp.as_ref().is_some_and(is_old)
+}
+
 /// Writes it all; where nothing has changed, nothing.
 pub fn write(context: &Context, found: &Found) -> Result<(), String> {
     let root = &context.root;
@@ -35,7 +41,7 @@ pub fn write(context: &Context, found: &Found) -> Result<(), String> {
     // Without it kernels would be held since today for ever.
     found.kept.save(root).map_err(|e| failed(last_update::FILE, e))?;
     if found.dialect == Dialect::Suse && root.try_exists(Path::new("/etc/zypp")).unwrap_or(false) {
-        let knows_rules = found.libzypp.as_ref().is_none_or(|evr| vercmp(&evr.version, KNOWS_RULES).is_ge());
+        let knows_rules = !uses_locks(found);
         let rules = found.rules.as_ref().filter(|_| knows_rules).map(String::as_bytes);
         apply::replace(root, Path::new(RULES), rules).map_err(|e| failed(RULES, e))?;
         let nothing = Update::default();

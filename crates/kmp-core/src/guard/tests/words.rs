@@ -82,7 +82,7 @@ fn a_line_names_driver_kernel_reasons_and_what_it_matters_for() {
     one.needed_for.holds_root = true;
     one.modules = ["a", "b", "c", "d"].map(String::from).to_vec();
     assert!(
-        one.line().starts_with("foo-1-1 (a, b, c and 1 more, needed for the root file system) "),
+        one.line().starts_with("foo-1-1 (a, b, c and 1 more, needed for the root file system: the machine does not boot without it) "),
         "{}",
         one.line()
     );

@@ -20,5 +20,11 @@ fn look(system: &System<'_>) -> Vec<Found> {
         let fate = kernel.initrd.as_ref().filter(|fate| fate.done == Done::Due)?;
         Some(Found::new(&kernel.release, fate.reason.to_string()))
     };
-    system.report.kernels.iter().filter_map(due).collect()
+    let mut found: Vec<Found> = system.report.kernels.iter().filter_map(due).collect();
+    for (release, reason) in &system.stale_initrds {
+        if !found.iter().any(|known| known.about == *release) {
+            found.push(Found::new(release, reason));
+        }
+    }
+    found
 }

@@ -54,9 +54,9 @@ impl Listed {
         Ok(())
     }
 
-    /// How many capabilities it has.
-    pub(crate) fn capability_count(&self) -> usize {
-        self.entries.len()
+    /// About how many bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.text.len() + self.entries.len() * size_of::<Entry>()
     }
 
     /// Calls `each` with the role, the flags, the name and the version of each capability, in the order of the metadata.

@@ -45,7 +45,7 @@ impl Support {
                 module.package.as_ref().map_or_else(none, Inline::code),
                 text(&module.vendor),
                 text(&module.packager),
-                Inline::toned(tone, module.support()),
+                Inline::toned(tone, module.support()).and_note(module.signed()),
                 Inline::from(would).and_note(now),
             ]);
         }
