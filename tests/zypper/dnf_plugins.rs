@@ -33,7 +33,7 @@ fn libdnf5() -> Option<&'static Path> {
 }
 
 /// A machine on which kmp's plugin is installed. `None`: it cannot be there.
-fn machine(by: Manager) -> Option<Machine> {
+pub fn machine(by: Manager) -> Option<Machine> {
     let machine = Machine::bare(by);
     let root = machine.root();
     let conf = std::fs::read_to_string(root.join("etc/dnf/dnf.conf")).unwrap();

@@ -1,10 +1,97 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp update` as systemd runs it.
+//! `kmp update` as people and systemd run it: it has the package manager look at its repositories, writes nothing in a dry run, and
+//! hands over to the distribution's own program.
 
 use testkit::PackageBuilder;
 
-use crate::managers::said;
-use crate::support::Site;
+use crate::dnf_plugins;
+use crate::managers::{Machine, Manager, said};
+use crate::support::{Mode, Site};
+
+/// What kmp keeps, and writes for libzypp.
+const WRITTEN: [&str; 3] = ["var/cache/kmp/update", "etc/zypp/systemCheck.d/kmp.check", "etc/zypp/locks"];
+
+/// Three kernels, and a build of the driver for one of them, by zypper or dnf.
+fn machine(by: Manager) -> Option<Machine> {
+    if matches!(by, Manager::Zypper(_)) {
+        let machine = Machine { site: super::site(), by };
+        super::offer(&machine.site, &[super::offered(0), super::offered(1), super::offered(2)]);
+        super::offer(&machine.site, &[super::driver("1.2", 1, "One"), PackageBuilder::new("tool", "2", "1")]);
+        return Some(machine);
+    }
+    let machine = dnf_plugins::machine(by)?;
+    machine.install(&[PackageBuilder::new("tool", "1", "1")]);
+    machine.site.offer(&[by.offered_kernel(1, 8), by.offered_driver("1.2", 1, 8)]);
+    machine.site.offer(&[by.offered_kernel(2, 9), PackageBuilder::new("tool", "2", "1")]);
+    Some(machine)
+}
+
+fn written(site: &Site) -> Vec<Option<String>> {
+    // A file of locks without any is as good as none.
+    let text = |file: &&str| {
+        site.root().exists(file).then(|| site.root().read(file)).filter(|text| !text.is_empty())
+    };
+    WRITTEN.iter().map(text).collect()
+}
+
+fn by_each(by: Manager) {
+    let Some(machine) = machine(by) else { return };
+    let (site, is_zypper) = (&machine.site, matches!(by, Manager::Zypper(_)));
+    let before = (written(site), site.state().0);
+    // Nobody has looked at the repositories yet, and a dry run has nobody do so.
+    let output = site.sh("kmp update --dry-run");
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(output.stderr.contains("was never refreshed"), "{output}");
+    // With a look at them.
+    let output = site.sh("kmp update");
+    assert_eq!(output.status, Some(1), "{output}");
+    let (kernel, driver) = by.names();
+    assert!(output.stdout.starts_with(&format!("The next update brings {kernel} ")), "{output}");
+    assert!(
+        output.stdout.contains(&format!("{driver}: ")) && output.stdout.contains("held back"),
+        "{output}"
+    );
+    assert_ne!(written(site), before.0);
+    site.sh("kmp update --clear").expect_success();
+    assert_eq!(written(site), before.0);
+    let output = site.sh("kmp update --dry-run");
+    assert_eq!(output.status, Some(1), "{output}");
+    assert!(output.stdout.contains("Nothing was changed"), "{output}");
+    assert_eq!((written(site), site.state().0), before);
+
+    // By the distribution's own program, which asks, and is answered. What was found is noted before.
+    let output = site.sh("yes | kmp update --apply");
+    let said = said(&output);
+    // zypper has codes of its own for what is to be restarted.
+    assert!(matches!(output.status, Some(0 | 102 | 103)), "{said}");
+    assert!(site.has("tool-2") && !said.contains("error: kmp:"), "{said}");
+    assert_eq!(machine.count(), (2, if is_zypper { 2 } else { 1 }), "{said}");
+    assert!(site.has(&format!("{driver}-1.2*")), "{said}");
+    let history = site.sh("kmp history").expect_success().stdout;
+    assert!(history.contains("kmp update --apply") && history.contains(kernel), "{history}");
+    // Of another root this machine's is no program.
+    site.sh("mkdir -p /other/usr/lib/modules /other/etc && cp /etc/os-release /other/etc").expect_success();
+    let output = site.sh("kmp --root /other update --apply");
+    assert!(output.status == Some(2) && output.stderr.contains("leave out --apply"), "{output}");
+}
+
+#[test]
+fn by_zypper() {
+    by_each(Manager::Zypper(if crate::support::knows_rules() { Mode::Single } else { Mode::Classic }));
+}
+
+#[test]
+fn by_dnf() {
+    by_each(Manager::Dnf);
+}
+
+/// Where there is dnf 5 alone.
+#[test]
+fn by_dnf5() {
+    if Manager::Dnf5.is_there() {
+        by_each(Manager::Dnf5);
+    }
+}
 
 /// The units are valid; the timer is off until somebody turns it on; and what the service runs, run as it stands, succeeds for
 /// systemd whether or not a kernel is held.
