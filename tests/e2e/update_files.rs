@@ -113,4 +113,8 @@ fn with_same_key_a_build_of_another_vendor_counts_if_the_installed_ones_key_has_
     ends(&root, &args(option), 1);
     root.write("etc/kmp.conf", "vendor-change = no\n");
     assert!(why(&json(&root, &args(option))).contains("vendor-change is no"));
+    // One of the same vendor is as good as ever.
+    with_files(&root, "repo", &[&new, &of("One", "2.0", NEW, 8)]);
+    let document = json(&root, &args(option));
+    assert_eq!(document["kernels"][1]["verdict"], "comes", "{document}");
 }

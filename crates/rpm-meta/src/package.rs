@@ -38,7 +38,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// A copy that only identifies the package, without its files, Provides and scriptlets.
+    /// A copy that only identifies the package and says whose it is, without its files, Provides and scriptlets.
     pub fn identity(&self) -> Package {
         Package {
             instance: self.instance,
@@ -46,6 +46,7 @@ impl Package {
             evr: self.evr.clone(),
             arch: self.arch.clone(),
             source: self.source.clone(),
+            vendor: self.vendor.clone(),
             ..Package::default()
         }
     }

@@ -14,9 +14,10 @@ const SOURCES: &[&str] = &["rs", "c", "h", "sh", "py", "js"];
 /// shellcheck of all shell scripts.
 pub fn shellcheck() -> Result<(), String> {
     let is_shell = |file: &PathBuf| {
-        let named = file.extension().is_some_and(|e| e == "sh");
+        let ends = |end: &str| file.extension().is_some_and(|e| e == end);
         let words = interpreter(file);
-        named || words.iter().any(|word| ["sh", "bash", "dash"].contains(&word.as_str()))
+        // A template is no script yet.
+        ends("sh") || !ends("j2") && words.iter().any(|word| ["sh", "bash", "dash"].contains(&word.as_str()))
     };
     let scripts: Vec<PathBuf> = files(&project())?.into_iter().filter(is_shell).collect();
     if scripts.is_empty() {

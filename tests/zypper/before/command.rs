@@ -59,16 +59,20 @@ fn by_each(by: Manager) {
     assert!(output.stdout.contains("Nothing was changed"), "{output}");
     assert_eq!((written(site), site.state().0), before);
 
-    // By the distribution's own program, which asks, and is answered. What was found is noted before.
+    // By the distribution's own program, which asks. What was found is noted before. zypper takes answers from terminals alone.
     let output = site.sh("yes | kmp update --apply");
     let said = said(&output);
-    // zypper has codes of its own for what is to be restarted.
-    assert!(matches!(output.status, Some(0 | 102 | 103)), "{said}");
-    assert!(site.has("tool-2") && !said.contains("error: kmp:"), "{said}");
-    assert_eq!(machine.count(), (2, if is_zypper { 2 } else { 1 }), "{said}");
-    assert!(site.has(&format!("{driver}-1.2*")), "{said}");
+    if is_zypper {
+        assert!(said.contains("going to be upgraded:\n") && said.contains("Continue?"), "{said}");
+    } else {
+        assert!(output.status == Some(0) && site.has("tool-2"), "{said}");
+        assert_eq!(machine.count(), (2, 1), "{said}");
+        assert!(site.has(&format!("{driver}-1.2*")), "{said}");
+    }
     let history = site.sh("kmp history").expect_success().stdout;
-    assert!(history.contains("kmp update --apply") && history.contains(kernel), "{history}");
+    // zypper asks kmp itself when it refreshes: then there is nothing new to be noted.
+    let by = if is_zypper { "zypper --non-interactive" } else { "kmp update --apply" };
+    assert!(history.contains(by) && history.contains(kernel), "{history}");
     // Of another root this machine's is no program.
     site.sh("mkdir -p /other/usr/lib/modules /other/etc && cp /etc/os-release /other/etc").expect_success();
     let output = site.sh("kmp --root /other update --apply");

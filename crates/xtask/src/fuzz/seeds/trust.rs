@@ -32,7 +32,9 @@ fn key() -> SigningKey {
 }
 
 fn signed_package() -> Vec<u8> {
-    let package = key().sign(&PackageBuilder::new("cam-kmp-default", "1", "1").build());
+    // The package goes with its key.
+    let key = key();
+    let package = key.sign(&PackageBuilder::new("cam-kmp-default", "1", "1").build());
     fs::read(package.path()).expect("a package file")
 }
 
