@@ -162,13 +162,14 @@ fn the_journal_gets_fields() {
     assert!(journal.recv(&mut buffer).is_err() && heard(&syslog).is_empty());
     // What the number stands for, by systemd's own reader.
     let number = sent.lines().find_map(|line| line.strip_prefix("MESSAGE_ID=")).unwrap();
-    root.write("usr/lib/systemd/catalog/kmp.catalog", include_str!("../../packaging/journal/kmp.catalog"));
+    let catalog = include_str!("../../packaging/journal/kmp.catalog");
+    root.write("usr/lib/systemd/catalog/kmp.catalog", catalog);
     root.mkdir("var/lib/systemd/catalog");
     let journalctl =
         |args: &[&str]| run(Command::new("journalctl").arg("--root").arg(root.path()).args(args));
     assert_eq!(journalctl(&["--update-catalog"]).expect_success().stderr, "");
     let listed = journalctl(&["--list-catalog"]).expect_success();
-    assert_eq!(listed.lines().len(), 8, "{listed}");
+    assert_eq!(listed.lines().len(), catalog.matches("\n-- ").count(), "{listed}");
     let explained = journalctl(&["--dump-catalog", number]).expect_success();
     assert!(explained.stdout.contains("Links of the driver package @KMP_PACKAGE@ changed"), "{explained}");
 }
