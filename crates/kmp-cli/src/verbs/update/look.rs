@@ -106,6 +106,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
                 |(id, nevra): &(String, String)| *id == offer.repository && *nevra == offer.package.nevra();
             !refused.iter().any(is_it)
         });
+        let at_hand = AtHand::new(rpm, &files);
         let judge = Judge {
             ask: &ask,
             survey: &survey,
@@ -115,7 +116,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
             running: &running,
             orders: &orders,
             limit,
-            at_hand: Some(&AtHand::new(rpm, &files)),
+            at_hand: Some(&at_hand),
         };
         judge.update(asked.kernel)
     };
