@@ -129,7 +129,9 @@ fn by_dnf_of(by: Manager, dnf: &str, plugin: &'static str) {
     site.offer_files(ours);
     site.offer(&[by.offered_kernel(0, 7), by.offered_driver("1.0", 0, 7).tag("Vendor", "One")]);
     let ask = |words: &str| goes_through(site.sh(&format!("{dnf} --assumeyes --refresh {words}")));
-    ask(&format!("install kernel-core kmod-foo {}", names.join(" ")));
+    // kmp first: the driver's scriptlet calls weak-modules, as those of old drivers do, and does not ask for it.
+    ask(&format!("install {}", names.join(" ")));
+    ask("install kernel-core kmod-foo");
 
     site.offer(&[by.offered_kernel(1, 8), by.offered_driver("1.1", 1, 8).tag("Vendor", "Two"), tool("2")]);
     site.offer(&[by.offered_kernel(2, 9)]);
