@@ -196,7 +196,9 @@ impl LastUpdate {
                     last.kernels.last_mut()?.drivers.push(driver);
                 }
                 ["advisory", id, severity, cves] => {
-                    let cves = cves.split(' ').filter(|cve| !cve.is_empty()).map(str::to_owned).collect();
+                    // What would end a line is written as a blank.
+                    let words = cves.split(|c: char| c == ' ' || c.is_control());
+                    let cves = words.filter(|cve| !cve.is_empty()).map(str::to_owned).collect();
                     let advisory = Advisory { id: own(id), severity: own(severity), cves };
                     last.kernels.last_mut()?.advisories.push(advisory);
                 }

@@ -60,8 +60,8 @@ impl Url {
         if text.len() > LONGEST {
             return wrong("is longer than 2000 bytes");
         }
-        // Percent signs and what else no shell and no configuration file takes for its own.
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~/:%+,=@!()*[]".contains(c);
+        // Percent signs and what else no shell and no configuration file takes for its own; a comma stands between two URLs.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~/:%+=@!()*[]".contains(c);
         let Some((scheme, rest)) = text.split_once(':') else {
             return wrong("is no URL: it begins with none of http:, https:, ftp:, file:, dir:");
         };
