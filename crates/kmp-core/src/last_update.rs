@@ -265,4 +265,11 @@ mod tests {
         let read = LastUpdate::parse(&text).unwrap();
         assert!(read.kernels.len() == 3 && read.kernels[0].advisories.len() > 400);
     }
+
+    #[test]
+    fn what_was_read_is_written_as_it_is_read_again() {
+        let text = "kmp-update-1\t9\nkernel\tk\tk-6-2.x86_64\t6-2\t7\t\twhy\nadvisory\tS-1\timportant\tCVE-1 C\0\0\x012\n";
+        let again = LastUpdate::parse(text).unwrap().text();
+        assert_eq!(LastUpdate::parse(&again).unwrap().text(), again);
+    }
 }

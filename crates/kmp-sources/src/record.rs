@@ -218,6 +218,8 @@ mod tests {
             ("url = http://x/\npackages = a;b", "no name of packages"),
             ("url = http://x/\nodd = 1", "no setting of a source"),
             ("label = x", "names no URL"),
+            // Between two URLs in a setting.
+            ("ftp://ftp.example/a,b;A label", "write them as %XX"),
         ] {
             let (_, faults) = Record::parse(text);
             assert!(faults.iter().any(|fault| fault.contains(wanted)), "{text}: {faults:?}");
