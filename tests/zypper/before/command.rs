@@ -92,8 +92,12 @@ fn by_dnf() {
 /// Where there is dnf 5 alone.
 #[test]
 fn by_dnf5() {
-    if Manager::Dnf5.is_there() {
-        by_each(Manager::Dnf5);
+    if !Manager::Dnf5.is_there() {
+        return;
+    }
+    match std::path::Path::new("/usr/bin/dnf").exists() {
+        true => testkit::skip("dnf 4 is there as well, and kmp hands over to it"),
+        false => by_each(Manager::Dnf5),
     }
 }
 
