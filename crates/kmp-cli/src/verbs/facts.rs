@@ -104,7 +104,7 @@ fn look(context: &Context, args: &Args) -> Result<Document, String> {
     let packaged = inventory.kmps.iter().filter(|kmp| kmp.is_packaged());
     let mut kmps: Vec<Kmp> = packaged
         .map(|kmp| Kmp {
-            package: nevra(&kmp.package),
+            package: kmp.package.nevra(),
             modules: kmp.modules.iter().map(|found| module(&found.name)).collect(),
         })
         .collect();
@@ -152,7 +152,7 @@ fn kernels(context: &Context, inventory: &Inventory) -> Result<Vec<Kernel>, Stri
                     path.is_some_and(|path| path.starts_with(&release.dir))
                 };
                 if package.files.iter().any(is_of_it) {
-                    of_kernel.push(nevra(&package));
+                    of_kernel.push(package.nevra());
                 }
             }
         }
@@ -163,10 +163,6 @@ fn kernels(context: &Context, inventory: &Inventory) -> Result<Vec<Kernel>, Stri
         }
     };
     Ok(inventory.kernels().map(kernel).collect())
-}
-
-fn nevra(package: &rpm_meta::Package) -> String {
-    format!("{}-{}.{}", package.name, package.evr, package.arch)
 }
 
 /// Of another root it is what is configured there.

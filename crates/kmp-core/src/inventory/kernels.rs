@@ -54,6 +54,22 @@ pub struct Release {
 }
 
 impl Release {
+    /// One of which nothing is there, or known, but its name and the directory `dir`.
+    pub fn empty(release: &str, dir: &Path) -> Self {
+        Self {
+            release: release.into(),
+            dir: dir.into(),
+            is_kernel: false,
+            in_tree: Vec::new(),
+            in_tree_changed_ns: 0,
+            in_tree_names: HashSet::new(),
+            third_party: Vec::new(),
+            live_patches: Vec::new(),
+            weak_updates: None,
+            unread: None,
+        }
+    }
+
     /// Reads the directory `dir` of a release, and what was left out of it.
     pub fn scan(root: &Root, release: &str, dir: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kmod_abi::{Kernel, capability};
@@ -312,18 +312,7 @@ fn installed(group: &Group, found: &[Found], kmps: &[InstalledKmp]) -> Installed
 }
 
 fn empty(dirs: &ModulesDirs, release: &str) -> Release {
-    Release {
-        release: release.into(),
-        dir: dirs.path().join(Path::new(release)),
-        is_kernel: false,
-        in_tree: Vec::new(),
-        in_tree_changed_ns: 0,
-        in_tree_names: HashSet::new(),
-        third_party: Vec::new(),
-        live_patches: Vec::new(),
-        weak_updates: None,
-        unread: None,
-    }
+    Release::empty(release, &dirs.path().join(release))
 }
 
 #[cfg(test)]

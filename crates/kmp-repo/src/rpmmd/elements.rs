@@ -70,6 +70,15 @@ pub(super) fn attributes(raw: &str, at: u64, mut each: impl FnMut(&str, &str)) -
     Ok(())
 }
 
+/// Adds a piece of a text, of which there may be many, with comments between them, up to `limit` bytes in all.
+pub(super) fn append(text: &mut String, piece: &str, limit: usize) -> Result<(), Error> {
+    text.push_str(piece);
+    if text.len() > limit {
+        return Err(Error::TooLarge { what: "a name", limit: limit as u64, unit: "bytes" });
+    }
+    Ok(())
+}
+
 /// Keeps an attribute's value, if it is the one that is wanted.
 pub(super) fn take(attribute: &str, value: &str, wanted: &str, kept: &mut String) {
     if attribute == wanted {

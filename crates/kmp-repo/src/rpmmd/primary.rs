@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::BufRead;
 
 use super::Error;
-use super::elements::{Elements, Start, Token, attributes, take};
+use super::elements::{Elements, Start, Token, append, attributes, take};
 use super::listed::{Field, Listed, Role, Written};
 
 /// Which packages are wanted. A package is read whole if one of them says so of anything in it: of the others, which are nearly
@@ -226,11 +226,7 @@ impl Parser {
 
     fn text(&mut self, text: &str) -> Result<(), Error> {
         if self.field.is_some() {
-            self.text.push_str(text);
-            // A name in many pieces, with comments between them.
-            if self.text.len() > LONGEST {
-                return Err(Error::TooLarge { what: "a name", limit: LONGEST as u64, unit: "bytes" });
-            }
+            append(&mut self.text, text, LONGEST)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::io::BufRead;
 use rpm_meta::Evr;
 
 use super::Error;
-use super::elements::{Elements, Start, Token};
+use super::elements::{Elements, Start, Token, append};
 
 /// A security advisory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,10 +171,7 @@ impl Parser {
 
     fn text(&mut self, text: &str) -> Result<(), Error> {
         if self.field.is_some() {
-            self.text.push_str(text);
-            if self.text.len() > LONGEST {
-                return Err(Error::TooLarge { what: "a name", limit: LONGEST as u64, unit: "bytes" });
-            }
+            append(&mut self.text, text, LONGEST)?;
         }
         Ok(())
     }

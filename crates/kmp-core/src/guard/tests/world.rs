@@ -188,18 +188,7 @@ impl World {
     fn survey(&self) -> Survey {
         let (mut kernels, mut releases, mut kmps) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut modules: HashMap<PathBuf, LoadedModule> = HashMap::new();
-        let empty = |krel: &str| Release {
-            release: krel.into(),
-            dir: Path::new("/usr/lib/modules").join(krel),
-            is_kernel: false,
-            in_tree: Vec::new(),
-            in_tree_changed_ns: 0,
-            in_tree_names: HashSet::new(),
-            third_party: Vec::new(),
-            live_patches: Vec::new(),
-            weak_updates: None,
-            unread: None,
-        };
+        let empty = |krel: &str| Release::empty(krel, &Path::new("/usr/lib/modules").join(krel));
         for (instance, made) in (1..).zip(&self.installed) {
             match made {
                 Made::Kernel { krel, crc, .. } => {
