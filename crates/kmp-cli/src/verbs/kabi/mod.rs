@@ -53,7 +53,7 @@ fn text(file: &Path) -> Result<String, String> {
 }
 
 /// A number with commas between thousands.
-fn number(number: usize) -> String {
+pub fn number(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
