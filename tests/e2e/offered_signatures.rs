@@ -10,7 +10,7 @@ use testkit::{Package, PackageBuilder, Server, SigningKey, corrupted, import_key
 
 use crate::devices::device;
 use crate::schemas::validate;
-use crate::support::{OTHER, driver, good, kernel};
+use crate::support::{OTHER, driver, good, json as of_verb, kernel};
 use crate::update::{index, json as document, offered, site};
 
 /// A build of foo for the kernel that comes, which is also for a device.
@@ -55,7 +55,7 @@ fn who_signed_a_package_of_a_repository_is_said_as_far_as_it_is_known() {
         kernel["drivers"][0]["signature"].clone()
     };
     let of_devices = |words: &[&str]| {
-        let found = document(&root, &[&["devices"], words].concat());
+        let found = of_verb(&root, &[&["devices"], words].concat());
         validate("devices", &found.to_string());
         let devices = found["devices"].as_array().unwrap();
         let offer =
