@@ -28,7 +28,8 @@ pub fn cargo_command(before: &[&str], arguments: &[&str]) -> Command {
 pub fn without_outer_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| text.starts_with(start)) || text == "OUT_DIR" {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| text.starts_with(start)) || text == "OUT_DIR"
+        {
             command.env_remove(&name);
         }
     }
