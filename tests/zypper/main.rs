@@ -32,6 +32,7 @@ use support as site;
 mod before;
 mod broken;
 mod dnf_plugins;
+mod dnf_sources;
 mod image;
 mod kernel_install;
 mod managers;
