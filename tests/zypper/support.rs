@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use testkit::{Output, Package, PackageBuilder, TestRoot, run};
 
@@ -26,6 +27,14 @@ pub fn has_single_mode() -> bool {
         testkit::skip("this libzypp has no zypp-rpm, which 17.27 and later have");
     }
     has
+}
+
+/// Has [`Mode::Classic`] to be asked for by downloading packages one by one, as they are needed? Since 17.38 nothing else does.
+fn is_classic_as_needed() -> bool {
+    static IS: OnceLock<bool> = OnceLock::new();
+    let words = b"also selects the classic_rpmtrans backend";
+    let program = || std::fs::read("/usr/bin/zypper").unwrap_or_default();
+    *IS.get_or_init(|| program().windows(words.len()).any(|part| part == words))
 }
 
 /// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.
@@ -59,6 +68,10 @@ impl Site {
         let site = Self { system, mode };
         let root = site.root();
         root.write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
+        if mode == Mode::Classic && is_classic_as_needed() {
+            let text = "[main]\ncommit.downloadMode = DownloadAsNeeded\n";
+            root.write("etc/zypp/zypp.conf.d/classic.conf", text);
+        }
         let repository = "[repo]\nname=repo\nenabled=1\nautorefresh=1\nbaseurl=dir:///repo\ngpgcheck=0\n";
         root.write("etc/zypp/repos.d/repo.repo", repository);
         root.write(

@@ -25,11 +25,13 @@ use kmp_core::last_update::Advisory;
 
 pub use files::{Fetch, Files, Part};
 pub use installed::{Installed, Line};
+pub(crate) use judge::By;
 pub use judge::Judge;
 pub use kernels::Kernels;
 pub use locks::{is_locked, locks};
+pub(crate) use offers::Unit;
 pub use offers::{Offer, Offers, Source};
-pub(crate) use package::{build, only_for, release_of};
+pub(crate) use package::{build, modules, only_for, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
 pub use signing::Signing;

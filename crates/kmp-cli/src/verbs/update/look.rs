@@ -114,6 +114,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
             ask: &ask,
             survey: &survey,
             offers: &offers,
+            drivers: &offers.drivers.iter().collect::<Vec<_>>(),
             kernels: &Kernels::new(survey.inventory.dirs.clone()),
             installed: &installed,
             running: &running,
