@@ -9,7 +9,7 @@ use kmp_repo::update::KernelFate;
 use kmp_report::{Body, Document, Inline, Table, Tone};
 
 use super::page::{NAMES, in_use};
-use crate::verbs::kabi::{counted, number};
+use crate::output::count::{counted, number};
 
 /// A driver that a kernel costs, or of which that is not known, with one reason.
 #[derive(Default)]
