@@ -112,6 +112,11 @@ fn comes_from_its_providers_server(by: Manager) {
     publish(served.path(), &good, &read(&acme.sign(&good)));
     let update = site.sh("kmp update").expect_success();
     assert_eq!(fetched(&machine), ["kmod-foo/kmod-foo-2.0-1.x86_64.rpm"], "{update}");
+    let signed = format!(
+        "comes along, from kmp-drivers; signed by Acme Drivers <keys@acme.example> with the key {}, which rpm trusts",
+        groups(acme.fingerprint())
+    );
+    assert!(words(&update.stdout).contains(&signed), "{update}");
     let repo = machine.root().read(REPO_FILE);
     assert!(
         repo.contains("baseurl=file:///var/cache/kmp/repo\n") && repo.contains("\ngpgcheck=1\n"),

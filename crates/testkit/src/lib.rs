@@ -60,7 +60,7 @@ pub use server::{Scripted, Server};
 pub use signing::{SigningKey, corrupted, import_key};
 pub use skip::{has_other_users, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
-pub use tools::{Output, copy_program, depmod, modinfo, run};
+pub use tools::{Output, copy_program, depmod, modinfo, run, xtask};
 pub use uki::unified_image;
 
 /// Writes a file, and the directories above it.

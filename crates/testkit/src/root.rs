@@ -270,20 +270,25 @@ impl TestRoot {
     /// Everything in the root but the rpm database, each as a line: `dir 755`, `file 644 1234 bytes HASH`,
     /// `-> TARGET`. Compare two of them.
     pub fn tree(&self) -> BTreeMap<PathBuf, String> {
-        self.list(false)
+        self.list(false, &|_| true)
+    }
+
+    /// That part of [`tree`](Self::tree) whose paths, below the root, are wanted. Nothing else is read.
+    pub fn tree_of(&self, is_wanted: impl Fn(&Path) -> bool) -> BTreeMap<PathBuf, String> {
+        self.list(false, &is_wanted)
     }
 
     /// Like [`tree`](Self::tree), with inode and time of change: also shows what was written anew with the same bytes.
     pub fn tree_with_times(&self) -> BTreeMap<PathBuf, String> {
-        self.list(true)
+        self.list(true, &|_| true)
     }
 
-    fn list(&self, times: bool) -> BTreeMap<PathBuf, String> {
+    fn list(&self, times: bool, is_wanted: &dyn Fn(&Path) -> bool) -> BTreeMap<PathBuf, String> {
         let root = self.path();
         let mut tree = BTreeMap::new();
         walk(&root, &mut |path, metadata| {
             let below = path.strip_prefix(&root).expect("below the root");
-            if below.starts_with("var/lib/rpm") {
+            if below.starts_with("var/lib/rpm") || !is_wanted(below) {
                 return;
             }
             let mode = metadata.permissions().mode() & 0o7777;

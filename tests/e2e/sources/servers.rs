@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Servers as no server should be, and whom to believe about them.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -65,4 +66,67 @@ fn a_key_comes_from_a_server_that_somebody_vouches_for() {
     assert!(said.status == Some(2) && said.stderr.contains("certificate"), "{said}");
     let said = show(&certificate).expect_success();
     assert!(said.stdout.contains(&groups(key.fingerprint())), "{said}");
+}
+
+/// By a proxy that connects to no port but those of https, as they are configured.
+#[test]
+fn servers_are_asked_by_the_proxy_that_is_configured() {
+    let key = SigningKey::new("Acme <a@b.example>");
+    let root = TestRoot::new();
+    let served = tempfile::tempdir().unwrap();
+    put(served.path(), "key.asc", key.public());
+    let (http, ftp) = (Server::http(served.path()), Server::ftp(served.path()));
+    let (https, certificate) = Server::https(served.path(), &root.home());
+    let proxy = Scripted::proxy(https.url().rsplit(':').next().and_then(|port| port.parse().ok()));
+    let url = proxy.url();
+    let with_name = url.replace("://", "://me:secret@");
+    let show = |server: &str, variables: &[(&str, &str)]| {
+        let mut show = command(&root, &["key", "show", &format!("{server}/key.asc")]);
+        // This machine's own.
+        for name in ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"] {
+            show.env_remove(name).env_remove(name.to_ascii_uppercase());
+        }
+        show.env("SSL_CERT_FILE", &certificate).envs(variables.iter().copied());
+        let said = run(&mut show);
+        assert!(said.status != Some(0) || said.stdout.contains(&groups(key.fingerprint())), "{said}");
+        said
+    };
+    let mut asked = 0;
+    let mut is_asked = || {
+        let before = std::mem::replace(&mut asked, proxy.asked().len());
+        asked > before
+    };
+    for (server, variables, by_proxy) in [
+        (http.url(), vec![("http_proxy", url.as_str())], true),
+        (http.url(), vec![("all_proxy", &with_name)], true),
+        (http.url(), vec![("https_proxy", &url)], false),
+        (http.url(), vec![("http_proxy", &url), ("no_proxy", "127.0.0.1")], false),
+        (https.url(), vec![("https_proxy", &url)], true),
+        (ftp.url(), vec![("http_proxy", &url)], false),
+    ] {
+        show(server, &variables).expect_success();
+        assert_eq!(is_asked(), by_proxy, "{server} {variables:?}: {:?}", proxy.asked());
+    }
+    // ftp by a proxy is http, and this one does not do that.
+    let said = show(ftp.url(), &[("ftp_proxy", &url)]);
+    assert!(said.status == Some(2) && is_asked(), "{said}");
+    // Those of the system, which a service has not in its environment.
+    root.write("etc/dnf/dnf.conf", format!("[main]\nproxy={url}\nproxy_username=me\nproxy_password=a@b\n"));
+    show(http.url(), &[]).expect_success();
+    assert!(is_asked());
+    root.write("etc/sysconfig/proxy", format!("PROXY_ENABLED=\"yes\"\nHTTP_PROXY=\"{url}\"\n"));
+    show(http.url(), &[]).expect_success();
+    assert!(is_asked());
+    root.write("etc/sysconfig/proxy", format!("PROXY_ENABLED=\"no\"\nHTTP_PROXY=\"{url}\"\n"));
+    show(http.url(), &[]).expect_success();
+    assert!(!is_asked());
+    // One that is not there, and one that wants to know who asks.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = show(http.url(), &[("http_proxy", &format!("http://{gone}"))]);
+    assert!(said.status == Some(2) && said.stderr.contains(&format!("by the proxy {gone}")), "{said}");
+    let strict = Scripted::new(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n");
+    });
+    let said = show(http.url(), &[("http_proxy", &strict.url())]);
+    assert!(said.status == Some(2) && said.stderr.contains("wants a user's name"), "{said}");
 }

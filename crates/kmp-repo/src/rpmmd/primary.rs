@@ -185,6 +185,7 @@ impl Parser {
         match name {
             "name" => self.collect(Field::Name),
             "arch" => self.collect(Field::Arch),
+            "packager" => self.collect(Field::Packager),
             "version" => {
                 self.written.clear();
                 start.attributes(|name, value| self.written.take(name, value))?;

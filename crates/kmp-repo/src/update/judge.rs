@@ -95,6 +95,8 @@ impl Judge<'_> {
                     evr,
                     repository: String::new(),
                     vendor: None,
+                    packager: None,
+                    signing: None,
                 },
                 krel: Some(release.to_owned()),
                 release: release.to_owned(),
@@ -266,6 +268,7 @@ pub(super) fn names(drivers: &[DriverFate], is: impl Fn(DriverVerdict) -> bool) 
 }
 
 pub(super) fn named(offer: &Offer) -> Named {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let package = &offer.package;
     let evr: Evr = package.evr();
     Named {
@@ -273,6 +276,8 @@ pub(super) fn named(offer: &Offer) -> Named {
         name: package.name().to_owned(),
         evr: evr.to_string(),
         repository: offer.repository.clone(),
-        vendor: (!package.vendor().is_empty()).then(|| package.vendor().to_owned()),
+        vendor: said(package.vendor()),
+        packager: said(package.packager()),
+        signing: None,
     }
 }
