@@ -146,6 +146,8 @@ fn rules(drivers: usize) -> Option<String> {
                 evr,
                 repository: "base".into(),
                 vendor: None,
+                packager: None,
+                signing: None,
             },
             line: line.clone(),
             krel: None,
