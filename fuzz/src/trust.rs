@@ -2,7 +2,7 @@
 //! Keys, certificates and signatures; aliases and names of devices.
 
 use kmp_core::abi::modalias;
-use kmp_core::abi::signature::{Certificate, in_efi_lists, in_kernel};
+use kmp_core::abi::signature::{Certificate, certificates, in_efi_lists, in_kernel};
 use kmp_drivers::devices::Names;
 use rpm_meta::openpgp::{Key, Signature, groups};
 use rpm_meta::signature_header::signatures;
@@ -25,10 +25,14 @@ pub fn signature_header(data: &[u8]) {
 /// A certificate, lists of them as in UEFI's variables, and those in a kernel.
 pub fn certificates(data: &[u8]) {
     let _ = Certificate::parse(data);
+    if let Some(signed) = Certificate::to_be_signed(data) {
+        assert!(signed.len() < data.len());
+    }
     let found = in_kernel(data);
-    assert!(found.iter().all(|one| one.issuer.len() < data.len()));
+    assert!(found.iter().flatten().all(|one| one.issuer.len() < data.len()));
     if let Some(listed) = in_efi_lists(data) {
-        assert!(listed.len() * 44 <= data.len());
+        assert!(listed.len() * 17 <= data.len());
+        certificates(&listed);
     }
 }
 

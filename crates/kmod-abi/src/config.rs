@@ -21,6 +21,8 @@ pub struct KernelConfig {
     /// `CONFIG_INTEGRITY_MACHINE_KEYRING` or `CONFIG_INTEGRITY_PLATFORM_KEYRING`: it reads the keys that are enrolled in the firmware, and
     /// takes modules by them (in the kernels of all distributors, by the second one as well).
     pub reads_enrolled_keys: bool,
+    /// `CONFIG_SYSTEM_REVOCATION_LIST`: it refuses modules by keys that are revoked in `dbx` or `MokListXRT`.
+    pub heeds_revoked_keys: bool,
     /// `CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS`: a namespace not imported is a warning only.
     pub missing_namespaces_allowed: bool,
     /// The kernel's sources know `CONFIG_EXTENDED_MODVERSIONS` (the switch is named, on or off): the
@@ -109,6 +111,7 @@ impl KernelConfig {
                 b"CONFIG_INTEGRITY_MACHINE_KEYRING=y" | b"CONFIG_INTEGRITY_PLATFORM_KEYRING=y" => {
                     config.reads_enrolled_keys = true;
                 }
+                b"CONFIG_SYSTEM_REVOCATION_LIST=y" => config.heeds_revoked_keys = true,
                 b"CONFIG_SECURITY_LOCKDOWN_LSM=y" => config.lockdown = true,
                 b"CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y" => config.locked_down_in_secure_boot = true,
                 b"CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS=y" => {

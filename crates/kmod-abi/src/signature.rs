@@ -11,12 +11,14 @@
 //! Nothing is verified here: the result only says who claims to have signed, and [`Keys`] whether a kernel knows such a key.
 
 mod certificate;
+mod efi;
 mod keys;
 mod message;
 mod pkcs7;
 
-pub use certificate::{Certificate, PublicKey, in_efi_lists, in_kernel};
-pub use keys::{KeyTrust, Keys, Known, Origin};
+pub use certificate::{Certificate, PublicKey, in_kernel};
+pub use efi::{Listed, certificates, in_efi_lists};
+pub use keys::{KeyTrust, Keys, Known, Origin, Revoked};
 pub(crate) use keys::{NAME_IS_LISTED, RUNNING_HAS_IT};
 
 use pkcs7::{hex, read_pkcs7};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install::project;
+use crate::run::cargo_command;
 use crate::{libdnf5, plugin};
 
 #[path = "../../kmp-capi/link.rs"]
@@ -156,8 +157,7 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
 }
 
 pub fn run(tree: &Tree) -> Result<(), String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
+    let mut cargo = cargo_command(&[], &[&["build", "--quiet"], PACKAGES].concat());
     cargo.args((!tree.debug).then_some("--release"));
     let archive = plugin::Archive::lock()?;
     if !tree.no_build {

@@ -234,7 +234,7 @@ impl World<'_> {
             KeyTrust::Trusted(_) | KeyTrust::Unknown(RUNNING_HAS_IT | NAME_IS_LISTED) => None,
             KeyTrust::Unknown(_) => Some(Warning::Signer { signer: signer.into() }),
             KeyTrust::AfterEnrolment => Some(Warning::Enrolment { signer: signer.into() }),
-            KeyTrust::NotTrusted(_) => {
+            KeyTrust::NotTrusted(_) | KeyTrust::Revoked => {
                 let why = kernel.signing.enforced.map(|why| format!(": {why}")).unwrap_or_default();
                 let detail = format!(
                     "signed by {signer}, and the kernel takes only modules signed with a key that it knows{why}; {key}"

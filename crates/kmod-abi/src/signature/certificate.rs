@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! X.509 certificates (RFC 5280), as far as signatures name them, and where they lie: in a kernel's image, in UEFI's variables.
+//! X.509 certificates (RFC 5280), as far as signatures name them, and where they lie in a kernel's image.
 
 use der::{Reader, SliceReader, Tag};
 use kmp_steps as steps;
@@ -41,7 +41,7 @@ const SUBJECT_KEY_ID: &[u8] = &[0x55, 0x1d, 14];
 const LONGEST: usize = 16 << 10;
 
 /// So many of one list or image are read.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 impl Certificate {
     /// Reads a certificate in DER; what follows it is not looked at.
@@ -74,6 +74,12 @@ impl Certificate {
             key_id: key_id.map(hex),
             key,
         })
+    }
+
+    /// What the issuer has signed of a certificate in DER, with its head: kernels look for its digest among those that are revoked.
+    pub fn to_be_signed(bytes: &[u8]) -> Option<&[u8]> {
+        let mut certificate = reader(expect(&mut reader(bytes)?, Tag::Sequence)?)?;
+        certificate.tlv_bytes().ok()
     }
 
     /// Does a signature say that it was made with this key? As the kernel looks keys up: by issuer and serial number, or by the
@@ -115,12 +121,14 @@ fn subject_key_id(extensions: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// The certificates in a kernel that is unpacked: those that it trusts from the first (`system_certificate_list`), and any others, as
-/// without symbols their place is not known.
-pub fn in_kernel(kernel: &[u8]) -> Vec<Certificate> {
+/// The certificates in a kernel that is unpacked, those that lie one behind the other together: without symbols it is not known which are
+/// those that it trusts from the first (`system_certificate_list`), and others may be those that it refuses
+/// (`revocation_certificate_list`).
+pub fn in_kernel(kernel: &[u8]) -> Vec<Vec<Certificate>> {
     // `[0] { INTEGER 2 }`: a certificate of version 3, behind the heads of two sequences.
     let versions = memmem::find_iter(kernel, &[0xa0, 3, 2, 1, 2]);
-    let mut found: Vec<Certificate> = Vec::new();
+    let mut found: Vec<Vec<Certificate>> = Vec::new();
+    let (mut end, mut count) = (None, 0);
     for at in versions {
         steps::count(1);
         let Some(start) = at.checked_sub(8) else { continue };
@@ -128,45 +136,17 @@ pub fn in_kernel(kernel: &[u8]) -> Vec<Certificate> {
         let [0x30, 0x82, a, b, 0x30, 0x82, ..] = bytes else { continue };
         let length = usize::from(u16::from_be_bytes([*a, *b])) + 4;
         let Some(bytes) = bytes.get(..length).filter(|_| length <= LONGEST) else { continue };
-        found.extend(Certificate::parse(bytes).filter(|new| !found.contains(new)));
-        if found.len() >= MOST {
+        let Some(certificate) = Certificate::parse(bytes) else { continue };
+        match found.last_mut() {
+            Some(list) if end == Some(start) => list.push(certificate),
+            _ => found.push(vec![certificate]),
+        }
+        (end, count) = (Some(start + length), count + 1);
+        if count >= MOST {
             break;
         }
     }
     found
-}
-
-/// `EFI_CERT_X509_GUID`, as it lies in memory.
-const X509: [u8; 16] =
-    [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
-
-/// The certificates in `EFI_SIGNATURE_LIST`s, one after the other (UEFI 2.10, 32.4.1), as in `db`, `MokListRT` and `MokNew`. `None`: they
-/// cannot be read to their end, or have a certificate that cannot be read.
-pub fn in_efi_lists(mut lists: &[u8]) -> Option<Vec<Certificate>> {
-    let mut found = Vec::new();
-    while !lists.is_empty() {
-        let (head, _) = lists.split_first_chunk::<28>()?;
-        let number = |at: usize| {
-            let bytes = head[at..at + 4].try_into().ok()?;
-            usize::try_from(u32::from_le_bytes(bytes)).ok()
-        };
-        let (size, header, each) = (number(16)?, number(20)?, number(24)?);
-        let (list, rest) = lists.split_at_checked(size).filter(|_| size >= 28)?;
-        lists = rest;
-        let entries = list.get(28_usize.checked_add(header)?..)?;
-        if head[..16] != X509 {
-            continue;
-        }
-        if each <= 16 || !entries.len().is_multiple_of(each) {
-            return None;
-        }
-        for entry in entries.chunks_exact(each) {
-            steps::count(1);
-            // Behind the GUID of its owner.
-            found.push(Certificate::parse(&entry[16..]).filter(|_| found.len() < MOST)?);
-        }
-    }
-    Some(found)
 }
 
 #[cfg(test)]
@@ -194,30 +174,21 @@ mod tests {
 
     const KEY_ID: &str = include_str!("../testdata/key.id");
 
-    fn list(kind: [u8; 16], entries: &[&[u8]]) -> Vec<u8> {
-        let each = entries.first().map_or(0, |entry| entry.len() + 16);
-        let number = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
-        let mut list = [&kind[..], &number(28 + each * entries.len()), &number(0), &number(each)].concat();
-        entries.iter().for_each(|entry| list.extend([&[7; 16], *entry].concat()));
-        list
-    }
-
     #[test]
-    fn certificates_are_found_in_lists_of_efi() {
-        let hashes = list([1; 16], &[&[0; 32], &[1; 32]]);
-        let whole = [hashes, list(X509, &[CERTIFICATE]), list(X509, &[CERTIFICATE, CERTIFICATE])].concat();
-        assert_eq!(in_efi_lists(&whole).unwrap().len(), 3);
-        assert_eq!(in_efi_lists(&[]), Some(Vec::new()));
-        assert_eq!(in_efi_lists(&list(X509, &[b"no certificate"])), None);
-        let whole = list(X509, &[CERTIFICATE]);
-        (1..whole.len()).for_each(|end| assert_eq!(in_efi_lists(&whole[..end]), None, "{end}"));
-    }
-
-    #[test]
-    fn certificates_are_found_in_a_kernel() {
+    fn certificates_that_lie_together_are_found_together_in_a_kernel() {
         let noise: Vec<u8> = [0x30, 0x82, 0xa0, 3, 2, 1, 2].repeat(9);
-        let kernel = [&noise[..], CERTIFICATE, &noise, CERTIFICATE, &CERTIFICATE[..99]].concat();
-        assert_eq!(in_kernel(&kernel), [Certificate::parse(CERTIFICATE).unwrap()]);
-        assert_eq!(in_kernel(&noise), []);
+        let kernel = [&noise[..], CERTIFICATE, CERTIFICATE, &noise, CERTIFICATE, &CERTIFICATE[..99]].concat();
+        let one = Certificate::parse(CERTIFICATE).unwrap();
+        assert_eq!(in_kernel(&kernel), [vec![one.clone(), one.clone()], vec![one]]);
+        assert!(in_kernel(&noise).is_empty());
+    }
+
+    /// `openssl x509 -in key.der -inform der -outform der | openssl asn1parse -inform der`: an object of 4 + 411 bytes at offset 4.
+    #[test]
+    fn what_is_signed_of_a_certificate_has_its_head() {
+        let signed = Certificate::to_be_signed(CERTIFICATE).unwrap();
+        assert!(CERTIFICATE[4..].starts_with(signed) && signed[..2] == [0x30, 0x82]);
+        assert_eq!(signed.len(), usize::from(u16::from_be_bytes([signed[2], signed[3]])) + 4);
+        assert!(Certificate::to_be_signed(&CERTIFICATE[..9]).is_none());
     }
 }

@@ -17,6 +17,12 @@ pub enum Origin {
     Firmware,
     /// In a file that a package has brought, or that was made here.
     File(Box<str>),
+    /// Among the machine owner's keys, but its digest is revoked, so that kernels do not read it from there.
+    EnrolledButRevoked,
+    /// In the kernel's image, together with the one of the kernel's own modules.
+    Image,
+    /// In the kernel's image, elsewhere: it may be one that the kernel refuses.
+    ElsewhereInImage,
 }
 
 /// A certificate, and where it is.
@@ -26,6 +32,15 @@ pub struct Known {
     pub certificate: Certificate,
     /// Where it is.
     pub origin: Origin,
+}
+
+/// What is revoked on a machine (`dbx`, `MokListXRT`), whoever trusts it otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Keys.
+    pub keys: Vec<Certificate>,
+    /// The SHA-256 of files: of modules with their signatures.
+    pub files: Vec<[u8; 32]>,
 }
 
 /// The keys that a kernel takes modules by.
@@ -42,7 +57,11 @@ pub struct Keys {
     /// Does it take modules by the machine owner's keys?
     pub takes_enrolled: bool,
     /// The certificates in the kernel's image; `None`: it was not read.
-    pub image: Option<Arc<[Certificate]>>,
+    pub image: Option<Arc<[Known]>>,
+    /// What is revoked on the machine.
+    pub revoked: Arc<Revoked>,
+    /// Does the kernel refuse modules by keys that are revoked?
+    pub heeds_revoked: bool,
 }
 
 /// Whether a kernel knows the key of a signature. Displayed, it is a clause that says why.
@@ -54,6 +73,8 @@ pub enum KeyTrust {
     AfterEnrolment,
     /// It does not: all keys that it knows are known here. The file of the certificate, if one is at hand.
     NotTrusted(Option<Box<str>>),
+    /// It does not take modules by it, as it was revoked.
+    Revoked,
     /// That cannot be told.
     Unknown(&'static str),
 }
@@ -67,7 +88,7 @@ impl KeyTrust {
         match self {
             Self::Trusted(_) => "trusted",
             Self::AfterEnrolment => "after-enrolment",
-            Self::NotTrusted(_) => "not-trusted",
+            Self::NotTrusted(_) | Self::Revoked => "not-trusted",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -79,6 +100,9 @@ impl fmt::Display for KeyTrust {
             Self::Trusted(why) | Self::Unknown(why) => f.write_str(why),
             Self::AfterEnrolment => f.write_str(
                 "its key waits to be enrolled: confirm it when the machine asks for it at the next boot (MOK management)",
+            ),
+            Self::Revoked => f.write_str(
+                "its key is revoked on this machine (dbx, or mokutil --list-enrolled --mokx): only a module signed with another one helps",
             ),
             Self::NotTrusted(None) => {
                 f.write_str("its key is neither in the kernel nor enrolled (mokutil --list-enrolled)")
@@ -101,16 +125,18 @@ pub(crate) const NAME_IS_LISTED: &str =
 impl Keys {
     /// Does the kernel know the key? `own`: what its own modules are signed with, as [`Signature::key_id`].
     pub fn trust(&self, signature: &Signature, own: Option<&str>) -> KeyTrust {
+        let is_it = |certificate: &Certificate| certificate.is_named_by(signature);
+        if self.heeds_revoked && self.revoked.keys.iter().any(is_it) {
+            return KeyTrust::Revoked;
+        }
         if signature.key_id.is_some() && signature.key_id.as_deref() == own {
             return KeyTrust::Trusted("the kernel's own modules are signed with its key");
         }
-        let is_it = |certificate: &Certificate| certificate.is_named_by(signature);
-        if self.image.iter().flat_map(|all| all.iter()).any(is_it) {
+        let origins = || self.known().filter(|known| is_it(&known.certificate)).map(|known| &known.origin);
+        let has = |origin: &Origin| origins().any(|found| found == origin);
+        if has(&Origin::Image) {
             return KeyTrust::Trusted("its certificate is in the kernel's image");
         }
-        let origins =
-            || self.machine.iter().filter(|known| is_it(&known.certificate)).map(|known| &known.origin);
-        let has = |origin: &Origin| origins().any(|found| found == origin);
         if has(&Origin::Enrolled) && self.takes_enrolled {
             return KeyTrust::Trusted("its key is enrolled (MOK)");
         }
@@ -119,7 +145,15 @@ impl Keys {
             (Some(true), false) => return KeyTrust::Unknown(RUNNING_HAS_IT),
             _ => {}
         }
-        if has(&Origin::Enrolled) || has(&Origin::Firmware) {
+        if has(&Origin::EnrolledButRevoked) && self.takes_enrolled {
+            return KeyTrust::Revoked;
+        }
+        if has(&Origin::ElsewhereInImage) {
+            return KeyTrust::Unknown(
+                "the kernel's image has its key, and whether the kernel takes modules by it or refuses them is not known",
+            );
+        }
+        if has(&Origin::Enrolled) || has(&Origin::Firmware) || has(&Origin::EnrolledButRevoked) {
             return KeyTrust::Unknown(
                 "the firmware has its key, and whether the kernel takes modules by it is not known",
             );
@@ -145,9 +179,12 @@ impl Keys {
 
     /// The certificate of the key that a signature names, if it is at hand.
     pub fn certificate(&self, signature: &Signature) -> Option<&Certificate> {
-        let of_machine = self.machine.iter().map(|known| &known.certificate);
-        let mut all = of_machine.chain(self.image.iter().flat_map(|all| all.iter()));
-        all.find(|certificate| certificate.is_named_by(signature))
+        self.known().map(|known| &known.certificate).find(|certificate| certificate.is_named_by(signature))
+    }
+
+    /// All certificates that are known to be somewhere: the machine's, then those in the kernel's image.
+    fn known(&self) -> impl Iterator<Item = &Known> {
+        self.machine.iter().chain(self.image.iter().flat_map(|all| all.iter()))
     }
 
     /// Does the running kernel list the key? Only the key's own id proves it: `None` where that is not known, or the list is not.
@@ -186,13 +223,21 @@ mod tests {
 
     #[test]
     fn where_the_certificate_is_decides() {
-        let image: Arc<[Certificate]> = [Certificate::parse(CERTIFICATE).unwrap()].into();
+        let image = |origin| {
+            let certificate = Certificate::parse(CERTIFICATE).unwrap();
+            Keys {
+                image: Some([Known { certificate, origin }].into()),
+                is_machine_complete: true,
+                ..with(None)
+            }
+        };
         assert_eq!(words(&with(Some(Origin::Enrolled))), ["trusted"; 2]);
         assert_eq!(words(&Keys { takes_enrolled: false, ..with(Some(Origin::Enrolled)) }), ["unknown"; 2]);
         assert_eq!(words(&with(Some(Origin::Waiting))), ["after-enrolment"; 2]);
         assert_eq!(words(&with(Some(Origin::Firmware))), ["unknown"; 2]);
         assert_eq!(words(&with(None)), ["unknown"; 2]);
-        assert_eq!(words(&Keys { image: Some(image), ..with(None) }), ["trusted"; 2]);
+        assert_eq!(words(&image(Origin::Image)), ["trusted"; 2]);
+        assert_eq!(words(&image(Origin::ElsewhereInImage)), ["unknown"; 2]);
         let own = with(None).trust(&signature_of("by-issuer"), Some("F1:E2:D3:C4:B5:A6:97:88"));
         assert_eq!(own.word(), "trusted");
     }
@@ -224,6 +269,22 @@ mod tests {
         assert_eq!(words(&Keys { is_running: false, ..shipped.clone() }), ["unknown"; 2]);
         let other: Arc<[Box<str>]> = [LINE.replace("ef08", "0000").into()].into();
         assert_eq!(words(&Keys { listed: other, ..shipped }), ["not-trusted"; 2]);
+    }
+
+    /// `is_key_on_revocation_list` is asked before any keyring; a digest keeps a certificate from being read (`x509_key_preparse`).
+    #[test]
+    fn what_is_revoked_is_not_trusted_where_the_kernel_heeds_it() {
+        let certificate = Certificate::parse(CERTIFICATE).unwrap();
+        let revoked = Arc::new(Revoked { keys: vec![certificate], files: vec![] });
+        let keys = Keys { revoked, heeds_revoked: true, ..with(Some(Origin::Enrolled)) };
+        assert_eq!(words(&keys), ["not-trusted"; 2]);
+        // Of the .blacklist keyring it is listed, too.
+        let listed = Keys { listed: [LINE.into()].into(), is_running: true, ..keys.clone() };
+        assert_eq!(words(&listed), ["not-trusted"; 2]);
+        let own = keys.trust(&signature_of("by-issuer"), Some("F1:E2:D3:C4:B5:A6:97:88"));
+        assert!(own == KeyTrust::Revoked && own.to_string().contains("is revoked on this machine"));
+        assert_eq!(words(&Keys { heeds_revoked: false, ..keys }), ["trusted"; 2]);
+        assert_eq!(words(&with(Some(Origin::EnrolledButRevoked))), ["not-trusted"; 2]);
     }
 
     #[test]

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! The keys that a machine has for its kernels: what the running one lists, those in UEFI's variables, and the certificates that packages
-//! have brought; and those in a kernel's image.
+//! The keys that a machine has for its kernels: what the running one lists, those in UEFI's variables, enrolled or revoked, and the
+//! certificates that packages have brought.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::machine_policy::{LIMIT, text};
-use super::{LoadedModule, Release};
-use crate::abi::signature::{Certificate, KeyTrust, Keys, Known, Origin, Signature, in_efi_lists, in_kernel};
-use crate::abi::{Kernel, KernelConfig, image};
+use crate::abi::KernelConfig;
+use crate::abi::signature::{Certificate, Keys, Known, Listed, Origin, Revoked, certificates, in_efi_lists};
 use crate::printable;
 use crate::root::{FileType, Root};
-use crate::tree::{self, IMAGES};
-use crate::unpack::{Inflater, Kind, MODULE_LIMIT, Source, stream};
 
 /// There is nothing of UEFI's where this is not.
 const EFI: &str = "/sys/firmware/efi";
@@ -21,6 +19,10 @@ const EFI: &str = "/sys/firmware/efi";
 const MOK_TABLE: &str = "/sys/firmware/efi/mok-variables/MokListRT";
 const MOK_LIST: &str = "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23";
 const MOK_NEW: &str = "/sys/firmware/efi/efivars/MokNew-605dab50-e046-4300-abb6-3dd810dd8b23";
+/// What is revoked, by shim's list of the machine owner's, and by the firmware's.
+const MOKX_TABLE: &str = "/sys/firmware/efi/mok-variables/MokListXRT";
+const MOKX_LIST: &str = "/sys/firmware/efi/efivars/MokListXRT-605dab50-e046-4300-abb6-3dd810dd8b23";
+const DBX: &str = "/sys/firmware/efi/efivars/dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const DB: &str = "/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 
 /// Firmware that hands keys to kernels in ways of its own: POWER's, and the IPL of s390.
@@ -46,21 +48,19 @@ pub(super) struct MachineKeys {
     listed: Arc<[Box<str>]>,
     known: Arc<[Known]>,
     is_complete: bool,
+    revoked: Arc<Revoked>,
 }
 
 impl MachineKeys {
     /// Reads them, for the system that runs.
     pub(super) fn read(root: &Root) -> Self {
-        let listed = text(root, "/proc/keys").unwrap_or_default();
-        let listed = listed.lines().filter(|line| line.contains(" asymmetri")).map(Box::from).collect();
+        let in_kernel = text(root, "/proc/keys").unwrap_or_default();
+        let listed = in_kernel.lines().filter(|line| line.contains(" asymmetri")).map(Box::from).collect();
         let mut known = Vec::new();
-        let mut add = |certificates: Vec<Certificate>, origin: &Origin| {
-            known.extend(
-                certificates.into_iter().map(|certificate| Known { certificate, origin: origin.clone() }),
-            );
-        };
         let bytes = |path: &str| root.read_if_there(Path::new(path), LIMIT).ok().flatten();
         let variable = |path: &str| bytes(path).and_then(|bytes| bytes.get(4..).map(<[u8]>::to_vec));
+        let lists = [bytes(MOKX_TABLE).or_else(|| variable(MOKX_LIST)), variable(DBX)];
+        let (revoked, digests) = revoked(&lists.map(Option::unwrap_or_default), &in_kernel);
         // Without shim nothing is enrolled; what cannot be read is not known.
         let is_there = |path: &str| root.try_exists(Path::new(path)).unwrap_or(true);
         let mut is_complete = true;
@@ -70,11 +70,19 @@ impl MachineKeys {
             (variable(DB), Origin::Firmware, [DB; 2]),
         ];
         for (list, origin, paths) in lists {
-            match list.map(|list| in_efi_lists(&list)) {
-                Some(Some(certificates)) => add(certificates, &origin),
-                Some(None) => is_complete = false,
-                None => is_complete &= !paths.into_iter().any(is_there),
-            }
+            let Some(list) = list else {
+                is_complete &= !paths.into_iter().any(is_there);
+                continue;
+            };
+            let Some(found) = in_efi_lists(&list).and_then(|listed| certificates(&listed)) else {
+                is_complete = false;
+                continue;
+            };
+            known.extend(found.into_iter().map(|(certificate, der)| {
+                let is_revoked = origin == Origin::Enrolled && is_among(&digests, der);
+                let origin = if is_revoked { Origin::EnrolledButRevoked } else { origin.clone() };
+                Known { certificate, origin }
+            }));
         }
         // The variables themselves have to be there to be read.
         is_complete &= !is_there(EFI) || is_there(DB);
@@ -82,22 +90,67 @@ impl MachineKeys {
         for path in files(root) {
             let certificate = root.read(Path::new(&path), FILE_LIMIT).ok();
             let certificate = certificate.and_then(|bytes| Certificate::parse(&bytes));
-            add(certificate.into_iter().collect(), &Origin::File(printable(path.as_ref()).into()));
+            let origin = Origin::File(printable(path.as_ref()).into());
+            known.extend(certificate.map(|certificate| Known { certificate, origin }));
         }
-        Self { listed, known: known.into(), is_complete }
+        Self { listed, known: known.into(), is_complete, revoked: Arc::new(revoked) }
     }
 
     /// Those for a kernel of that configuration. Its image is not read here.
-    pub(super) fn of(&self, is_running: bool, config: &KernelConfig) -> Keys {
+    ///
+    /// What is enrolled is read under Secure Boot alone (`load_uefi_certs`), as anybody can change it without.
+    pub(super) fn of(&self, is_running: bool, is_secure_boot: bool, config: &KernelConfig) -> Keys {
         Keys {
             machine: Arc::clone(&self.known),
             is_machine_complete: self.is_complete,
             listed: Arc::clone(&self.listed),
             is_running,
-            takes_enrolled: config.reads_enrolled_keys,
+            takes_enrolled: config.reads_enrolled_keys && is_secure_boot,
             image: None,
+            revoked: Arc::clone(&self.revoked),
+            heeds_revoked: config.heeds_revoked_keys,
         }
     }
+}
+
+/// What lists and the running kernel (in `/proc/keys`) have revoked, and the digests of certificates that are. A list that is damaged
+/// revokes nothing, as for kernels.
+fn revoked(lists: &[Vec<u8>], in_kernel: &str) -> (Revoked, Vec<[u8; 32]>) {
+    let (mut revoked, mut digests) = (Revoked::default(), Vec::new());
+    for listed in lists.iter().filter_map(|list| in_efi_lists(list)) {
+        revoked.keys.extend(certificates(&listed).unwrap_or_default().into_iter().map(|(found, _)| found));
+        for entry in listed {
+            match entry {
+                Listed::File(digest) => revoked.files.push(digest),
+                Listed::ToBeSigned(digest) => digests.push(digest),
+                Listed::Certificate(_) => {}
+            }
+        }
+    }
+    // `blacklist bin:` and 64 digits; `tbs:` for certificates.
+    for word in in_kernel.lines().filter(|line| line.contains(" blacklist ")).flat_map(str::split_whitespace)
+    {
+        let Some((kind @ ("bin" | "tbs"), digits)) = word.split_once(':') else { continue };
+        let Some(digest) = digest(digits) else { continue };
+        let list = if kind == "bin" { &mut revoked.files } else { &mut digests };
+        list.push(digest);
+    }
+    (revoked, digests)
+}
+
+/// 64 digits.
+fn digest(digits: &str) -> Option<[u8; 32]> {
+    let bytes = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
+/// Is the digest of a certificate in DER among these?
+fn is_among(digests: &[[u8; 32]], der: &[u8]) -> bool {
+    let digest = || Some(<[u8; 32]>::from(Sha256::digest(Certificate::to_be_signed(der)?)));
+    !digests.is_empty() && digest().is_some_and(|digest| digests.contains(&digest))
 }
 
 fn files(root: &Root) -> Vec<String> {
@@ -118,73 +171,13 @@ fn files(root: &Root) -> Vec<String> {
     found
 }
 
-/// What a module is signed with, if it was read and is.
-pub(crate) fn signature_of(module: &LoadedModule) -> Option<&Signature> {
-    (**module).as_ref().ok()?.signature.signed()
-}
-
-/// What a kernel's own modules are signed with, if the keys in its image decide whether it takes one of these signatures.
-pub(crate) fn undecided<'k>(kernel: &'k Kernel, signatures: &[Signature]) -> Option<&'k str> {
-    let own = kernel.traits.signed_by.as_deref()?;
-    let is_open = |signature: &Signature| matches!(kernel.trust(signature), KeyTrust::Unknown(_));
-    let is_unread = kernel.enforces_signatures() && kernel.signing.keys.image.is_none();
-    (is_unread && signatures.iter().any(is_open)).then_some(own)
-}
-
-/// The certificates in the image of an installed kernel, if `own` is among them: what its own modules are signed with. `None`: without
-/// that it is not sure that they were found.
-pub(super) fn of_installed(root: &Root, release: &Release, own: &str) -> Option<Arc<[Certificate]>> {
-    let places = IMAGES.iter().flat_map(|name| tree::places(&release.dir, &release.release, name));
-    let mut images = places.filter_map(|place| root.read_if_there(&place, MODULE_LIMIT).ok().flatten());
-    images.find_map(|bytes| in_image(&bytes, own))
-}
-
-/// The same of an image's bytes.
-pub(crate) fn in_image(bytes: &[u8], own: &str) -> Option<Arc<[Certificate]>> {
-    let mut result = None;
-    unpacked(bytes, &mut |kernel| {
-        let found = in_kernel(kernel);
-        let is_it = found
-            .iter()
-            .any(|certificate| certificate.serial == own || certificate.key_id.as_deref() == Some(own));
-        result = is_it.then(|| found.into());
-        is_it
-    });
-    result
-}
-
-/// Calls `take` with what may be the kernel in an image, however it is packed, until it is content.
-pub fn unpacked(bytes: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) {
-    // `Image.gz`
-    let Ok(image) = Inflater::new().inflate(bytes, MODULE_LIMIT) else { return };
-    for range in image::packed(&image) {
-        let Some(packed) = image.get(range.clone()) else { continue };
-        let mut input = Source::new(packed);
-        let Ok(kind) = input.peek(Kind::LOOK).map(Kind::of) else { continue };
-        let mut kernel = Vec::new();
-        if kind != Kind::Plain {
-            // Behind the stream there may be something else, such as its size: what came out until then counts.
-            let unpacked =
-                stream(kind, &mut input).and_then(|s| s.take(MODULE_LIMIT).read_to_end(&mut kernel));
-            if let Err(e) = unpacked {
-                log::debug!("a kernel's image, at byte {}: {e}", range.start);
-            }
-        }
-        if take(&kernel) {
-            return;
-        }
-    }
-    take(&image);
-}
-
 #[cfg(test)]
 mod tests {
-    use testkit::{TestRoot, compress};
+    use testkit::TestRoot;
 
     use super::*;
 
     const CERTIFICATE: &[u8] = include_bytes!("../../../kmod-abi/src/testdata/key.der");
-    const SERIAL: &str = "F1:E2:D3:C4:B5:A6:97:88";
 
     fn list() -> Vec<u8> {
         let kind =
@@ -231,15 +224,35 @@ mod tests {
     fn keys_are_those_of_the_keyrings() {
         let root = TestRoot::new();
         root.write("proc/keys", "1 I--- 1 perm 1f0b0000 0 0 keyring .builtin: 1\n2 I--- 1 perm 1f030000 0 0 asymmetri Example: key: X509.rsa 1234abcd []\n");
-        let keys = MachineKeys::read(&Root::open(&root.path()).unwrap()).of(true, &KernelConfig::default());
+        let keys = MachineKeys::read(&Root::open(&root.path()).unwrap());
+        let keys = keys.of(true, true, &KernelConfig::default());
         assert!(keys.listed.len() == 1 && keys.listed[0].contains("Example: key: X509") && keys.is_running);
     }
 
     #[test]
-    fn certificates_count_beside_the_one_of_the_kernels_own_modules() {
-        let kernel = [&[0; 100][..], CERTIFICATE, &[1; 100]].concat();
-        assert_eq!(in_image(&kernel, SERIAL).unwrap().len(), 1);
-        assert_eq!(in_image(&compress(&kernel, testkit::Compression::Gz), SERIAL).unwrap().len(), 1);
-        assert!(in_image(&kernel, "01:02").is_none() && in_image(&[0; 9], SERIAL).is_none());
+    fn what_is_revoked_is_in_variables_and_listed_by_the_kernel() {
+        let root = TestRoot::new();
+        let kind =
+            [0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40, 0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28];
+        let number = |n: u32| n.to_le_bytes();
+        let file = [&kind[..], &number(28 + 48), &number(0), &number(48), &[7; 16], &[2; 32]].concat();
+        root.write(MOKX_TABLE.trim_start_matches('/'), list());
+        root.write(DBX.trim_start_matches('/'), [&[7, 0, 0, 0][..], &file].concat());
+        let line = |word: &str| format!("1 I--- 2 perm 09090000 0 0 blacklist {word}\n");
+        let digits = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let own = digits(&Sha256::digest(Certificate::to_be_signed(CERTIFICATE).unwrap()));
+        let lines = [line(&format!("bin:{}", digits(&[3; 32]))), line(&format!("tbs:{own}")), line("bin:0x")];
+        root.write("proc/keys", lines.concat());
+        root.write(MOK_TABLE.trim_start_matches('/'), list());
+        let keys = MachineKeys::read(&Root::open(&root.path()).unwrap());
+        assert_eq!(keys.revoked.files, [[2; 32], [3; 32]]);
+        assert_eq!(keys.revoked.keys.len(), 1);
+        assert_eq!(keys.known[0].origin, Origin::EnrolledButRevoked);
+        let config = KernelConfig::parse(b"CONFIG_INTEGRITY_PLATFORM_KEYRING=y\n");
+        let [without, under] = [false, true].map(|secure| keys.of(false, secure, &config));
+        assert!(!under.heeds_revoked && under.takes_enrolled && !without.takes_enrolled);
+        assert!(
+            keys.of(false, true, &KernelConfig::parse(b"CONFIG_SYSTEM_REVOCATION_LIST=y\n")).heeds_revoked
+        );
     }
 }

@@ -7,6 +7,7 @@ mod conventions;
 mod depmod_d;
 mod dkms;
 pub(crate) mod driver;
+mod image_keys;
 mod index_due;
 mod kernel_packages;
 mod kernels;
@@ -35,6 +36,8 @@ pub use conventions::Conventions;
 pub use depmod_d::DEPMOD_D;
 use dkms::Dkms;
 pub use driver::Driver;
+pub use image_keys::unpacked;
+pub(crate) use image_keys::{in_image, signature_of, undecided};
 pub use index_due::stale;
 pub use kernel_packages::{InstalledKernel, KernelPackages};
 pub use kernels::{FoundModule, NoKernel, Release, has_kernels, releases};
@@ -45,8 +48,6 @@ pub use load::{
     LoadedKernel, LoadedModule, LoadedUsers, Loader, SymversError, parse_module, parse_symvers,
     read_module_file,
 };
-pub use machine_keys::unpacked;
-pub(crate) use machine_keys::{in_image, signature_of, undecided};
 pub use machine_policy::MachinePolicy;
 pub use modules_dirs::ModulesDirs;
 pub use ownership::Ownership;
@@ -317,6 +318,12 @@ impl Inventory {
         let wanted = crate::abi::name::normalized(name);
         let has = |k: &KmpId| self.kmps[*k].modules.iter().any(|m| *m.name == *wanted);
         self.kmps.ids().filter(has).collect()
+    }
+
+    /// The KMPs of a package ([`kmps_named`](Self::kmps_named)) or, where there is none, those that have a module of that name.
+    pub fn kmps_meant_by(&self, name: &str) -> Vec<KmpId> {
+        let found = self.kmps_named(name);
+        if found.is_empty() { self.kmps_with_module(name) } else { found }
     }
 
     /// `; did you mean NAME?` for a name that no KMP and no third-party module has, or nothing.

@@ -66,7 +66,7 @@ impl MachineSigning {
             None if self.secure_boot && config.locked_down_in_secure_boot => Some(Enforced::SecureBoot),
             None => None,
         };
-        Signing { enforced, keys: self.keys.of(running.is_some(), config) }
+        Signing { enforced, keys: self.keys.of(running.is_some(), self.secure_boot, config) }
     }
 }
 

@@ -7,6 +7,7 @@ mod verify;
 use kmp_core::abi::signature::{KeyTrust, signed_parts};
 use kmp_core::abi::{Kernel, Module};
 use kmp_core::unpack::{MODULE_LIMIT, inflate};
+use sha2::{Digest as _, Sha256};
 
 /// A module's signature in a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,19 +20,25 @@ pub struct ModuleKey {
     pub trust: KeyTrust,
     /// Is the signature what the key makes of this module? `None`: no certificate of it is at hand, or none that can be used here.
     pub is_genuine: Option<bool>,
+    /// Is this very file revoked on the machine?
+    pub is_revoked: bool,
 }
 
 impl ModuleKey {
     /// Of a module that is signed. `file`: its file's contents, packed or not, where the signature is to be verified.
     pub fn of(kernel: &Kernel, module: &Module, file: Option<&[u8]>) -> Option<Self> {
         let signature = module.signature.signed().filter(|signature| signature.unsupported.is_none())?;
+        let bytes = file.and_then(|file| inflate(file, MODULE_LIMIT).ok());
         let is_genuine = || {
             let certificate = kernel.signing.keys.certificate(signature)?;
-            let bytes = inflate(file?, MODULE_LIMIT).ok()?;
-            let (module, value) = signed_parts(&bytes)?;
+            let (module, value) = signed_parts(bytes.as_deref()?)?;
             verify::is_made_with(&certificate.key, signature.hash?, module, value)
         };
+        // Not a rule of mainline's, but of the kernels of Debian and SUSE (`mod_is_hash_blacklisted`).
+        let revoked = &kernel.signing.keys.revoked.files;
+        let is_revoked = |bytes: &[u8]| revoked.contains(&Sha256::digest(bytes).into());
         Some(Self {
+            is_revoked: !revoked.is_empty() && bytes.as_deref().is_some_and(is_revoked),
             signer: signature.signer.clone(),
             key_id: signature.key_id.clone(),
             trust: kernel.trust(signature),
@@ -41,7 +48,8 @@ impl ModuleKey {
 
     /// The verdict in a word of [`KeyTrust::WORDS`].
     pub fn word(&self) -> &'static str {
-        if self.is_genuine == Some(false) { KeyTrust::NotTrusted(None).word() } else { self.trust.word() }
+        let is_bad = self.is_genuine == Some(false) || self.is_revoked;
+        if is_bad { KeyTrust::Revoked.word() } else { self.trust.word() }
     }
 
     /// Why, as a clause.
@@ -50,6 +58,9 @@ impl ModuleKey {
             return "the module was changed after it was signed, or signed with another key than the one that it names: every kernel \
                     that knows the key refuses it"
                 .into();
+        }
+        if self.is_revoked {
+            return "this very file is revoked on this machine (dbx, or mokutil --list-enrolled --mokx): another version of it is needed".into();
         }
         self.trust.to_string()
     }
@@ -60,7 +71,7 @@ mod tests {
     use std::sync::Arc;
 
     use kmp_core::abi::SymbolTable;
-    use kmp_core::abi::signature::{Certificate, Known, Origin};
+    use kmp_core::abi::signature::{Certificate, Known, Origin, Revoked};
     use testkit::KernelBuilder;
 
     use super::*;
@@ -83,5 +94,11 @@ mod tests {
         let changed = of(&kernel, Some(&bytes));
         assert_eq!((changed.word(), changed.is_genuine), ("not-trusted", Some(false)));
         assert!(changed.why().contains("changed after it was signed"));
+        kernel.signing.keys.machine = Arc::new([]);
+        kernel.signing.keys.revoked =
+            Arc::new(Revoked { keys: vec![], files: vec![Sha256::digest(&bytes).into()] });
+        let revoked = of(&kernel, Some(&bytes));
+        assert!(revoked.word() == "not-trusted" && revoked.why().contains("this very file is revoked"));
+        assert_eq!(of(&kernel, None).word(), "unknown");
     }
 }

@@ -32,7 +32,7 @@ impl Judge<'_> {
 
     /// What becomes of drivers: with what is installed; then, for what is missing, with builds of it; and if that is not enough, as
     /// drivers may need each other, with builds of all.
-    fn fates(&self, unit: &Unit<'_>, by: By) -> Vec<DriverFate> {
+    pub(crate) fn fates(&self, unit: &Unit<'_>, by: By) -> Vec<DriverFate> {
         let mut drivers = self.with(unit, &[], by);
         let mut missing = names(&drivers, |v| matches!(v, DriverVerdict::Missing | DriverVerdict::Unknown));
         let mut before = 0;
@@ -92,7 +92,8 @@ impl Judge<'_> {
         })
     }
 
-    fn fate(&self, unit: &Unit<'_>, mut drivers: Vec<DriverFate>) -> KernelFate {
+    /// What becomes of the kernel, by what becomes of drivers.
+    pub(crate) fn fate(&self, unit: &Unit<'_>, mut drivers: Vec<DriverFate>) -> KernelFate {
         let is_held = drivers.iter().any(|d| d.stops);
         let pushed_out = self.add_pushed_out(unit, &mut drivers).filter(|_| !is_held);
         let stops: Vec<&str> = drivers.iter().filter(|d| d.stops).map(|d| d.driver.as_str()).collect();

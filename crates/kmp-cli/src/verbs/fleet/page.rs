@@ -4,8 +4,8 @@
 use kmp_core::printable;
 use kmp_repo::fleet::{Fate, Group, Judged, Machines, Told, builds, sums};
 
+use crate::output::count::counted;
 use crate::output::terminal::{Colour, Page};
-use crate::verbs::kabi::counted;
 
 /// So many names of machines are printed of a group.
 const NAMES: usize = 3;

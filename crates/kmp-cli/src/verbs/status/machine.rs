@@ -52,7 +52,7 @@ pub fn least_known(verdicts: &[Verdict]) -> Option<&KeyTrust> {
         KeyTrust::Trusted(_) => 3,
         KeyTrust::Unknown(_) => 2,
         KeyTrust::AfterEnrolment => 1,
-        KeyTrust::NotTrusted(_) => 0,
+        KeyTrust::NotTrusted(_) | KeyTrust::Revoked => 0,
     };
     verdicts.iter().filter_map(|verdict| verdict.key.as_ref()).min_by_key(rank)
 }

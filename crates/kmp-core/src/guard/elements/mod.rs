@@ -18,7 +18,7 @@ use rpm_meta::Dependency;
 use super::incoming::Asked;
 use super::{IncomingKernel, IncomingKmp, IncomingModule, Removal, Transaction};
 use crate::abi::capability::{self, SymbolCapability};
-use crate::abi::signature::Certificate;
+use crate::abi::signature::Known;
 use crate::abi::{Kernel, KernelConfig, Module, ModuleFault, SymbolTable, Traits};
 use crate::budget::Budget;
 use crate::inventory::kind::{self, Around};
@@ -62,7 +62,7 @@ struct Parts {
     traits: Traits,
     builtin: Option<HashSet<Box<str>>>,
     /// The certificates in its image.
-    keys: Option<Arc<[Certificate]>>,
+    keys: Option<Arc<[Known]>>,
     in_tree: HashSet<Box<str>>,
     packages: BTreeSet<String>,
     is_whole: bool,

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use super::super::image_keys::{of_installed, signature_of, undecided};
 use super::super::kernels::Release;
-use super::super::machine_keys::{of_installed, signature_of, undecided};
 use super::{LoadedKernel, Loader};
 use crate::abi::signature::Signature;
 

@@ -38,7 +38,7 @@ fn signed_package() -> Vec<u8> {
     fs::read(package.path()).expect("a package file")
 }
 
-/// A certificate, and a list of UEFI's with it.
+/// A certificate, and lists of UEFI's: with it, and with a digest that is revoked.
 fn certificates() -> Vec<Vec<u8>> {
     const CERTIFICATE: &[u8] = include_bytes!("../../../../kmod-abi/src/testdata/key.der");
     let kind =
@@ -46,5 +46,8 @@ fn certificates() -> Vec<Vec<u8>> {
     let number = |n: usize| u32::try_from(n).expect("a small number").to_le_bytes();
     let each = CERTIFICATE.len() + 16;
     let list = [&kind[..], &number(28 + each), &number(0), &number(each), &[7; 16], CERTIFICATE].concat();
-    vec![CERTIFICATE.to_vec(), list]
+    let sha256 =
+        [0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40, 0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28];
+    let revoked = [&sha256[..], &number(28 + 48), &number(0), &number(48), &[7; 48]].concat();
+    vec![CERTIFICATE.to_vec(), [&list[..], &revoked].concat(), list]
 }
