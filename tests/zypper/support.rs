@@ -20,6 +20,13 @@ pub enum Mode {
     Single,
 }
 
+impl Mode {
+    /// One that this libzypp has: the first, as long as there is one.
+    pub fn any() -> Self {
+        if has_classic() { Self::Classic } else { Self::Single }
+    }
+}
+
 /// Does this libzypp know the [second](Mode::Single)? The test that asks is skipped if not.
 pub fn has_single_mode() -> bool {
     let has = ["/usr/libexec/zypp/zypp-rpm", "/usr/lib/zypp/zypp-rpm"].iter().any(|p| Path::new(p).exists());
@@ -29,12 +36,23 @@ pub fn has_single_mode() -> bool {
     has
 }
 
-/// Has [`Mode::Classic`] to be asked for by downloading packages one by one, as they are needed? Since 17.38 nothing else does.
-fn is_classic_as_needed() -> bool {
-    static IS: OnceLock<bool> = OnceLock::new();
+/// Does this libzypp know the [first](Mode::Classic)? 17.38 works package by package only where it downloads them one by one, when it
+/// needs them, so that none is there to be judged with the others. The test that asks is skipped if not.
+pub fn has_classic_mode() -> bool {
+    let has = has_classic();
+    if !has {
+        testkit::skip(
+            "this libzypp has its classic mode only for packages that are downloaded as needed (17.38)",
+        );
+    }
+    has
+}
+
+fn has_classic() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
     let words = b"also selects the classic_rpmtrans backend";
     let program = || std::fs::read("/usr/bin/zypper").unwrap_or_default();
-    *IS.get_or_init(|| program().windows(words.len()).any(|part| part == words))
+    *HAS.get_or_init(|| !program().windows(words.len()).any(|part| part == words))
 }
 
 /// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.
@@ -68,10 +86,6 @@ impl Site {
         let site = Self { system, mode };
         let root = site.root();
         root.write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
-        if mode == Mode::Classic && is_classic_as_needed() {
-            let text = "[main]\ncommit.downloadMode = DownloadAsNeeded\n";
-            root.write("etc/zypp/zypp.conf.d/classic.conf", text);
-        }
         let repository = "[repo]\nname=repo\nenabled=1\nautorefresh=1\nbaseurl=dir:///repo\ngpgcheck=0\n";
         root.write("etc/zypp/repos.d/repo.repo", repository);
         root.write(

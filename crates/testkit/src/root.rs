@@ -16,6 +16,10 @@ use crate::tools::{Output, command, run};
 /// The database's directory inside the root.
 const DBPATH: &str = "/var/lib/rpm";
 
+/// Macros for a root that has none of the machine's: without them librpm has no place for its database, and warns that it does not
+/// know where keys are (6.1).
+pub const LEAST_MACROS: &str = "%_dbpath /var/lib/rpm\n%_keyring rpmdb\n";
+
 /// A root in a temporary directory, gone when dropped. Nothing of the machine's own rpm is read but its configuration,
 /// and nothing is written outside. rpm needs the rights of root for `--root`.
 #[derive(Debug)]
@@ -233,7 +237,7 @@ impl TestRoot {
         self.add_library(name.expect("librpm on this machine"));
         // Without them librpm does not start; the machine's own macros would run programs.
         self.copy(Path::new("/usr/lib/rpm/rpmrc"), Path::new("/usr/lib/rpm/rpmrc"));
-        self.write("usr/lib/rpm/macros", format!("%_dbpath {DBPATH}\n"));
+        self.write("usr/lib/rpm/macros", LEAST_MACROS);
     }
 
     /// The libraries and the loader that ldd names; none for a static program.
