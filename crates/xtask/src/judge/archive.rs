@@ -35,7 +35,7 @@ pub fn judge(extent: Extent) -> Result<bool> {
     let program = kmp_program()?;
     let work = places.work();
     // All but the modules that were built: make knows which of them to build again.
-    for name in ["sets", "dkms", "depmod", "boot", "enforced", "registry"] {
+    for name in ["sets", "dkms", "depmod", "boot", "enforced", "registry", "fleet"] {
         run::fresh(&work.join(name))?;
     }
 
@@ -112,6 +112,8 @@ pub fn judge(extent: Extent) -> Result<bool> {
 
     clock.say("registering their packages");
     let registered = registry::ask(&places, &program, &kernels, &sets)?;
+    clock.say("asking for a fleet that has them");
+    let fleet = fleet::ask(&places, &program, &kernels, &sets)?;
 
     let machines = machines(&places, &kernels)?;
     clock.say(&format!("booting {} machines", machines.len()));
@@ -141,10 +143,15 @@ pub fn judge(extent: Extent) -> Result<bool> {
         figures.depmod_lets_pass,
         figures.depmod_wrongly_refuses,
     );
-    let (pairs, wrong) = registry::compare(&registered, &table, &machines);
-    println!("kmp registry check and the kernels: {pairs} pairs, {} disagreements.", wrong.len());
-    wrong.iter().for_each(|line| println!("  {line}"));
-    good &= wrong.is_empty() && pairs > 0;
+    let answers = [
+        ("kmp registry check", registry::compare(&registered, &table, &machines)),
+        ("kmp fleet", fleet::compare(&fleet, &table, &machines)),
+    ];
+    for (verb, (pairs, wrong)) in answers {
+        println!("{verb} and the kernels: {pairs} pairs, {} disagreements.", wrong.len());
+        wrong.iter().for_each(|line| println!("  {line}"));
+        good &= wrong.is_empty() && pairs > 0;
+    }
     clock.say("done");
     Ok(good && figures.disagreed == 0 && own >= 40 && machines.len() >= 3)
 }

@@ -65,6 +65,7 @@ pub fn tools(compilers: &[String]) -> Result<()> {
         ("make", "make"),
         ("objcopy", "binutils"),
         ("depmod", "kmod"),
+        ("createrepo_c", "createrepo-c"),
         ("xz", "xz-utils"),
         ("zstd", "zstd"),
         ("gzip", "gzip"),

@@ -13,6 +13,7 @@ mod compare;
 mod edit;
 mod elf;
 pub mod fetch;
+mod fleet;
 mod own;
 mod registry;
 pub mod run;

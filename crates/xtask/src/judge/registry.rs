@@ -21,15 +21,16 @@ use super::run::{self, Result};
 /// What the registry says of (set, module, built for) in a kernel: is it broken there?
 pub type Verdicts = BTreeMap<(String, String, String, String), bool>;
 
-struct Distributor<'j> {
-    program: &'j Path,
-    root: &'j Path,
-    registry: PathBuf,
-    built_for: &'j str,
+/// Who asks, and of what.
+pub struct Distributor<'j> {
+    pub program: &'j Path,
+    pub root: &'j Path,
+    pub registry: PathBuf,
+    pub built_for: &'j str,
 }
 
 impl Distributor<'_> {
-    fn kmp(&self, args: &[&str]) -> Result<(i32, String)> {
+    pub fn kmp(&self, args: &[&str]) -> Result<(i32, String)> {
         let mut command = Command::new(self.program);
         command.arg("--root").arg(self.root).args(args);
         let done = command.output()?;
@@ -105,7 +106,8 @@ impl Distributor<'_> {
     }
 }
 
-fn name(set: &Set) -> String {
+/// The package of a set.
+pub fn name(set: &Set) -> String {
     format!("{}-kmp-amd64", set.name)
 }
 
