@@ -5,14 +5,14 @@
 //! each, loads each of them in each kernel under qemu, and compares what the kernel said with what
 //! `kmp check` says.
 
-mod boot;
-mod build;
-mod cases;
+pub mod boot;
+pub mod build;
+pub mod cases;
 mod compare;
 mod edit;
 mod elf;
 pub mod fetch;
-mod own;
+pub mod own;
 mod registry;
 pub mod run;
 
