@@ -9,7 +9,7 @@ use crate::support::*;
 use crate::update::{build, repository};
 
 /// A PCI device of a vendor, bound to a driver or not.
-fn device(root: &TestRoot, slot: &str, vendor: &str, driver: Option<&str>) -> String {
+pub fn device(root: &TestRoot, slot: &str, vendor: &str, driver: Option<&str>) -> String {
     let path = format!("sys/devices/pci0000:00/0000:00:{slot}");
     root.write(format!("{path}/modalias"), format!("pci:v0000{vendor}d000010D3sv0sd0bc02sc00i00\n"));
     root.symlink(format!("{path}/subsystem"), "/sys/bus/pci");
@@ -125,10 +125,18 @@ fn drivers_in_repositories_are_offered_for_devices_without_one() {
     assert_eq!((&offers[1]["recommended"], &offers[1]["kernels"][0]["fits"]), (&json!(false), &json!(false)));
     assert!(offers[1]["kernels"][0]["reason"].as_str().unwrap().contains("changing"), "{offers}");
     assert_eq!(offers.as_array().unwrap().len(), 2);
+    // They are on this machine, so that all of them was looked at.
+    let signature = &offers[0]["signature"];
+    assert_eq!(
+        [&signature["trust"], &signature["whole"], &signature["supported"]],
+        [&json!("unsigned"), &json!(true), &json!("no")],
+        "{signature}"
+    );
     let said = good(&root, &["devices", &repo]);
     assert!(
         said.stdout.contains(&format!(
-            "{cam} by Acme, not installed, in repository drivers: fits {OTHER}; recommended"
+            "{cam} by Acme, not installed, in repository drivers: fits {OTHER}; recommended (kmp devices \
+             --install); not signed, so that anybody may have made it; without support"
         )),
         "{said}"
     );

@@ -156,8 +156,9 @@ fn a_package_is_looked_at_before_it_is_installed() {
         format!("usr/lib/modules/{OLD}/updates/bad.ko"),
         driver("bad", &old, 7).alias("usb:v1p1*").build(),
     );
-    let cases: [(&str, Package, &[&str]); 7] = [
+    let cases: [(&str, Package, &[&str]); 8] = [
         ("nothing but its signature", plain(module.clone()), &["signature"]),
+        ("of another licence", plain(module.clone().license("Proprietary")), &["licence"]),
         ("elsewhere", at(&format!("{OLD}/weak-updates/x"), module.clone()), &["place"]),
         ("of another kernel", at(&format!("{SAME}/updates"), module.clone()), &["release"]),
         (

@@ -34,6 +34,7 @@ mod keys;
 mod killed;
 mod kinds;
 mod links;
+mod offered_signatures;
 mod order;
 mod package_files;
 mod places;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use testkit::{run, run_rpm};
+use testkit::{run, run_rpm, xtask};
 
 /// The macros for Rust of Fedora (cargo-rpm-macros) and of openSUSE (cargo-packaging), as far as calls of them tell: they
 /// print their arguments. Both refuse options of their own names only behind "--".
@@ -114,20 +114,10 @@ fn a_distribution_that_takes_kmp_owns_the_names() {
 #[test]
 fn the_chore_installs_into_merged_directories() {
     let place = tempfile::tempdir().unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
-        "run",
-        "--quiet",
-        "--package",
-        "xtask",
-        "--",
-        "install",
-        "--debug",
-    ]);
-    cargo
-        .args(["--sbindir", "/usr/bin", "--plugindir", "/usr/lib64/plugins-of-rpm", "--destdir"])
-        .arg(place.path());
-    run(&mut cargo).expect_success();
+    let mut install = xtask();
+    install.args(["install", "--debug", "--sbindir", "/usr/bin"]);
+    install.args(["--plugindir", "/usr/lib64/plugins-of-rpm", "--destdir"]).arg(place.path());
+    run(&mut install).expect_success();
     for name in ["weak-modules", "weak-modules2"] {
         let link = place.path().join("usr/bin").join(name);
         assert_eq!(std::fs::canonicalize(&link).unwrap(), place.path().join("usr/bin/kmp"), "{name}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run, run_rpm};
+use testkit::{KernelBuilder, Output, Package, PackageBuilder, TestRoot, run, run_rpm, xtask};
 
 pub const OLD: &str = "6.4.0-1-default";
 pub const NEW: &str = "6.4.0-3-default";
@@ -31,9 +31,7 @@ pub fn plugin() -> &'static Path {
         if let Some(built) = std::env::var_os("KMP_PLUGIN") {
             return built.into();
         }
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--package", "xtask", "--"]);
-        let output = run(cargo.args(["plugin", "--faults", "--debug"])).expect_success();
+        let output = run(xtask().args(["plugin", "--faults", "--debug"])).expect_success();
         output.stdout.trim().into()
     })
 }

@@ -187,7 +187,10 @@ fn hostile_file_names_are_only_names() {
         let bytes = [b"usr/lib/modules/", OLD.as_bytes(), b"/updates/\xff\\c.ko"].concat();
         package = package.file(std::ffi::OsStr::from_bytes(&bytes), module.clone());
         let package = kmp_lines(package, OLD).build();
-        site.rpm(&["-i"], &[&package]).expect_success();
+        // depmod takes no such name, and the scriptlet fails; with rpm 6.1 rpm does, too.
+        let output = site.rpm(&["-i"], &[&package]);
+        site.rpm(&["-q", package.name()], &[]).expect_success();
+        assert!(output.success() || output.stderr.contains("%post"), "{output}");
         site.calls();
         site.rpm(&["-e", "--nopostun", package.name()], &[]).expect_success();
         let list = std::fs::read(site.root.join(format!("run/rpm-{}-modules", package.nvr()))).unwrap();

@@ -52,7 +52,7 @@ impl Site {
         // With librpm, for kmp too.
         root.add_program("/usr/bin/rpm", "/usr/bin/rpm");
         root.write("usr/lib/rpm/rpmrc", std::fs::read("/usr/lib/rpm/rpmrc").unwrap());
-        root.write("usr/lib/rpm/macros", "%_dbpath /var/lib/rpm\n");
+        root.write("usr/lib/rpm/macros", testkit::LEAST_MACROS);
         let program = match shell {
             Shell::Dash => "/bin/dash",
             Shell::Bash => "/bin/bash",

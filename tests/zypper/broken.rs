@@ -5,7 +5,7 @@
 use testkit::{Output, PackageBuilder};
 
 use crate::packages::{NEW, kernel, kmp, link, make_executable, telling};
-use crate::support::{COMMIT_PLUGIN, Mode, Site, goes_through};
+use crate::support::{COMMIT_PLUGIN, Mode, Site, goes_through, has_classic_mode};
 
 in_both_modes! {
     without_the_commit_plugin,
@@ -46,6 +46,9 @@ fn without_the_commit_plugin(mode: Mode) {
 
 #[test]
 fn a_commit_plugin_that_is_damaged() {
+    if !has_classic_mode() {
+        return;
+    }
     for (text, is_executable) in [
         ("", true),
         ("\u{1}\u{2}", true),
@@ -88,6 +91,9 @@ const KILL: &str =
 
 #[test]
 fn a_commit_plugin_that_is_killed() {
+    if !has_classic_mode() {
+        return;
+    }
     let site = Site::new(Mode::Classic);
     let new = kernel(NEW, 8);
     let driver = kmp("foo", "2.0", &new, 8).requires("kernel-default = 6.4.0-3");
@@ -108,6 +114,9 @@ fn a_commit_plugin_that_is_killed() {
 
 #[test]
 fn zypper_that_is_killed() {
+    if !has_classic_mode() {
+        return;
+    }
     let site = Site::new(Mode::Classic);
     let last =
         plain("z").requires("kernel-default = 6.4.0-3").scriptlet("pre", "kill -9 $ZYPP_IS_RUNNING; exit 1");

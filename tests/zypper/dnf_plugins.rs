@@ -34,6 +34,11 @@ fn libdnf5() -> Option<&'static Path> {
 
 /// A machine on which kmp's plugin is installed. `None`: it cannot be there.
 pub fn machine(by: Manager) -> Option<Machine> {
+    machine_with(by, by.offered_driver("1.0", 0, 7))
+}
+
+/// The same with another package of the driver.
+pub fn machine_with(by: Manager, driver: PackageBuilder) -> Option<Machine> {
     let machine = Machine::bare(by);
     let root = machine.root();
     let conf = std::fs::read_to_string(root.join("etc/dnf/dnf.conf")).unwrap();
@@ -47,11 +52,7 @@ pub fn machine(by: Manager) -> Option<Machine> {
     }
     conf.push_str("pluginpath=/usr/lib/kmp-test\n");
     root.write("etc/dnf/dnf.conf", conf);
-    machine.install(&[
-        by.offered_kernel(0, 7),
-        by.offered_driver("1.0", 0, 7),
-        PackageBuilder::new("other", "1", "1"),
-    ]);
+    machine.install(&[by.offered_kernel(0, 7), driver, PackageBuilder::new("other", "1", "1")]);
     Some(machine)
 }
 
@@ -66,14 +67,14 @@ fn modules(by: Manager, nth: usize) -> PackageBuilder {
 }
 
 /// `dnf WORDS`, which may be asked for yes or no.
-fn dnf(machine: &Machine, yes: bool, words: &str) -> Output {
+pub fn dnf(machine: &Machine, yes: bool, words: &str) -> Output {
     let program = if machine.by == Manager::Dnf5 { "dnf5" } else { "dnf" };
     let answer = if yes { "--assumeyes" } else { "--assumeno" };
     machine.site.sh(&format!("{program} {answer} --refresh {words}"))
 }
 
 /// NAME-VERSION of the packages that a table of dnf's names, before it asks.
-fn table(output: &Output) -> Vec<String> {
+pub fn table(output: &Output) -> Vec<String> {
     let lines = output.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let package = |words: Vec<&str>| match words[..] {
         [name, "x86_64" | "noarch", version, ..] => {

@@ -47,7 +47,8 @@ impl Manager {
     pub fn is_there(self) -> bool {
         let (file, why) = match self {
             Self::Zypper(Mode::Single) => return super::site::has_single_mode(),
-            Self::Zypper(Mode::Classic) | Self::Dnf => return true,
+            Self::Zypper(Mode::Classic) => return super::site::has_classic_mode(),
+            Self::Dnf => return true,
             Self::DnfSystemUpgrade => (
                 "/usr/lib/python3/dist-packages/dnf-plugins/system_upgrade.py",
                 "this dnf has no system-upgrade, as that of Debian 13",
@@ -182,7 +183,7 @@ impl Machine {
 
     /// On a system that may have no kmp yet.
     pub fn on(by: Manager, system: System) -> Self {
-        let mode = if let Manager::Zypper(mode) = by { mode } else { Mode::Classic };
+        let mode = if let Manager::Zypper(mode) = by { mode } else { Mode::any() };
         let site = Site::on(system, mode);
         let root = site.root();
         if !by.is_zypper() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use testkit::{Output, Package, PackageBuilder, TestRoot, run};
 
@@ -19,6 +20,13 @@ pub enum Mode {
     Single,
 }
 
+impl Mode {
+    /// One that this libzypp has: the first, as long as there is one.
+    pub fn any() -> Self {
+        if has_classic() { Self::Classic } else { Self::Single }
+    }
+}
+
 /// Does this libzypp know the [second](Mode::Single)? The test that asks is skipped if not.
 pub fn has_single_mode() -> bool {
     let has = ["/usr/libexec/zypp/zypp-rpm", "/usr/lib/zypp/zypp-rpm"].iter().any(|p| Path::new(p).exists());
@@ -26,6 +34,25 @@ pub fn has_single_mode() -> bool {
         testkit::skip("this libzypp has no zypp-rpm, which 17.27 and later have");
     }
     has
+}
+
+/// Does this libzypp know the [first](Mode::Classic)? 17.38 works package by package only where it downloads them one by one, when it
+/// needs them, so that none is there to be judged with the others. The test that asks is skipped if not.
+pub fn has_classic_mode() -> bool {
+    let has = has_classic();
+    if !has {
+        testkit::skip(
+            "this libzypp has its classic mode only for packages that are downloaded as needed (17.38)",
+        );
+    }
+    has
+}
+
+fn has_classic() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    let words = b"also selects the classic_rpmtrans backend";
+    let program = || std::fs::read("/usr/bin/zypper").unwrap_or_default();
+    *HAS.get_or_init(|| !program().windows(words.len()).any(|part| part == words))
 }
 
 /// Does this libzypp know conditions in rules (17.31.9)? zypper 1.14.60 came with it.

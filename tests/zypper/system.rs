@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use testkit::{Output, TestRoot, run};
+use testkit::{Output, TestRoot, run, xtask};
 
 /// A root of its own with the machine's programs: its `/usr` lies over theirs, and nothing but it is written to.
 /// Between two runs everything is to be seen and changed through [`root`](Self::root), too.
@@ -73,12 +73,9 @@ pub fn installed() -> &'static Path {
         let eval = |name: &str| run(Command::new("rpm").args(["--eval", name])).expect_success();
         let [libdir, plugins] = ["%_libdir", "%__plugindir"].map(|name| eval(name).stdout.trim().to_string());
         let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--package", "xtask", "--"]);
-        cargo
-            .args(["install", "--debug", "--libdir", &libdir, "--plugindir", &plugins, "--destdir"])
-            .arg(&to);
-        run(&mut cargo).expect_success();
+        let mut install = xtask();
+        install.args(["install", "--debug", "--libdir", &libdir, "--plugindir", &plugins, "--destdir"]);
+        run(install.arg(&to)).expect_success();
         to.join("usr")
     })
 }

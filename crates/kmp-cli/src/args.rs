@@ -5,19 +5,22 @@ mod drivers;
 pub mod fleet;
 pub mod help;
 pub mod kabi;
+mod packaging;
 pub mod registry;
 mod sources;
+mod updates;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::ArgValueCandidates;
-use kmp_core::dialect::Dialect;
 
 pub use drivers::{Devices, Doctor, Key, KeyVerb};
+pub use packaging::{Deps, New};
 pub use sources::{
     AddMedium, Catalogue, CatalogueVerb, MakeMedium, Medium, MediumVerb, Sources, SourcesVerb,
 };
+pub use updates::{Hold, Update};
 
 use crate::completion;
 use crate::host::divert::Diverted;
@@ -242,78 +245,6 @@ pub struct Plan {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Update {
-    /// Only this kernel, of those that repositories have: its release, its version, or its package
-    #[arg(long, value_name = "KERNEL")]
-    pub kernel: Option<String>,
-    /// Look at this directory, which has a repository's repodata, and not at what the package manager has cached; may be given
-    /// more than once
-    #[arg(long = "repo", value_name = "[ID=]DIR", value_hint = ValueHint::DirPath)]
-    pub repositories: Vec<String>,
-    /// The directories of --repo are all repositories that there are: keep what is found (for dnf's plugins)
-    #[arg(long, requires = "repositories")]
-    pub keep: bool,
-    /// Fetch nothing: neither have the package manager refresh its repositories, nor ask the sources of drivers
-    #[arg(long)]
-    pub offline: bool,
-    /// Fetch packages of kernels and drivers where the repositories' lists do not say enough, and look into them
-    #[arg(long)]
-    pub fetch: bool,
-    /// For plugins of package managers: have nothing refreshed, ask nobody, and the sources of drivers for some seconds only
-    #[arg(long, conflicts_with = "offline")]
-    pub hook: bool,
-    /// Change nothing; print what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Then run the distribution's own program: `zypper update`, `dnf upgrade`
-    #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json"])]
-    pub apply: bool,
-    /// Take away what earlier runs have written
-    #[arg(long, conflicts_with_all = ["kernel", "repositories", "dry_run", "json", "apply"])]
-    pub clear: bool,
-    /// Print a page for a browser, without script
-    #[arg(long, conflicts_with_all = ["json", "apply", "clear"])]
-    pub html: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl Update {
-    /// As `kmp update --kernel KERNEL`.
-    pub fn of_kernel(kernel: String) -> Self {
-        Self {
-            kernel: Some(kernel),
-            repositories: Vec::new(),
-            keep: false,
-            offline: false,
-            fetch: false,
-            hook: false,
-            html: false,
-            dry_run: false,
-            apply: false,
-            clear: false,
-            json: false,
-        }
-    }
-
-    /// Is something to be written? What concerns only a part of what there is would take the rest away.
-    pub fn changes(&self) -> bool {
-        !self.dry_run && self.kernel.is_none() && (self.repositories.is_empty() || self.keep)
-    }
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Hold {
-    /// Let this kernel come once, without the drivers that it costs: its release, or its package
-    #[arg(long, value_name = "KERNEL")]
-    pub release: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
 pub struct Explain {
     /// A module file, the name of an installed module, an installed KMP, or the package file of a KMP
     #[arg(
@@ -380,94 +311,6 @@ pub struct History {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct New {
-    /// In SUSE's form: NAME-kmp-FLAVOR; the default form comes from kmp.conf and os-release
-    #[arg(long, conflicts_with = "redhat")]
-    pub suse: bool,
-    /// In Red Hat's form: kmod-NAME
-    #[arg(long)]
-    pub redhat: bool,
-    /// Package what is in this directory, by the dkms.conf in it
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub from_dkms: Option<PathBuf>,
-    /// The package's name; with --from-dkms, the default is the one in dkms.conf
-    #[arg(required_unless_present = "from_dkms")]
-    pub name: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true))]
-pub struct Deps {
-    /// Print Provides
-    #[arg(long, group = "which")]
-    pub provides: bool,
-    /// Print Requires
-    #[arg(long, group = "which")]
-    pub requires: bool,
-    /// Print Supplements (SUSE)
-    #[arg(long, group = "which")]
-    pub supplements: bool,
-    /// Print the table of symbol sets (lines of RELEASE/CRC/SYMBOL, set and hash) from the archives in the list
-    /// or, if it has none, from those in the directory of --symset-dir
-    #[arg(long, group = "which")]
-    pub symsets: bool,
-    /// Use the syntax of suse or redhat; the default comes from kmp.conf and os-release
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    pub dialect: Option<Dialect>,
-    /// The name of the package: a kernel's own packages do not require what they provide themselves
-    #[arg(long, value_name = "NAME")]
-    pub package: Option<String>,
-    /// The directory below which the package's files are installed; the default is RPM_BUILD_ROOT
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub build_root: Option<PathBuf>,
-    /// The kernel flavour in the dependencies; the default comes from each module's kernel release
-    #[arg(long, value_name = "FLAVOR")]
-    pub flavor: Option<String>,
-    /// The kernel release; the default is the one that each module was built for
-    #[arg(long, value_name = "KERNEL", add = ArgValueCandidates::new(completion::kernels))]
-    pub krel: Option<String>,
-    /// What the kernel exports (Module.symvers, plain or compressed), or a directory with
-    /// KERNEL/Module.symvers (Red Hat)
-    #[arg(long, value_name = "FILE|DIR", default_value = "/usr/src/kernels", value_hint = ValueHint::AnyPath)]
-    pub symvers: PathBuf,
-    /// The directory with archives of symbol sets, symsets-KERNEL.tar.gz (SUSE)
-    #[arg(long, value_name = "DIR", default_value = "/boot", value_hint = ValueHint::DirPath)]
-    pub symset_dir: PathBuf,
-    /// Leave out Requires that the package's own modules provide
-    #[arg(long)]
-    pub without_own: bool,
-    /// Leave out this kind of dependencies: kmod (modules by their names), ksym (symbols) or modalias (hardware);
-    /// may be given more than once
-    #[arg(long, value_name = "KIND", value_enum)]
-    pub without: Vec<DependencyKind>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// A kind of dependencies, which a spec file may have another generator for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum DependencyKind {
-    Kmod,
-    Ksym,
-    Modalias,
-}
-
-impl DependencyKind {
-    /// What a dependency of this kind begins with.
-    pub fn prefixes(self) -> &'static [&'static str] {
-        match self {
-            Self::Kmod => &["kmod("],
-            Self::Ksym => &["ksym(", "kernel("],
-            Self::Modalias => &["modalias("],
-        }
-    }
-}
-
-#[derive(Debug, clap::Args)]
 pub struct Divert {
     /// Put the distribution's commands back in their places
     #[arg(long)]
@@ -478,10 +321,6 @@ pub struct Divert {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-fn dialect(word: &str) -> Result<Dialect, String> {
-    Dialect::parse(word).ok_or_else(|| "neither suse nor redhat".into())
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ mod system;
 pub mod system_log;
 pub mod targets;
 pub mod tree;
-mod union_find;
+pub mod union_find;
 
 // The floors below, under the names that this crate uses for them.
 pub use kmod_abi::{self as abi, budget, glob};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Who supports modules, and how they taint the kernel. Pure, but for [`Loaded::read`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -32,23 +33,36 @@ const TAINTS: &[Taint] = &[
     (17, 'T', "the kernel was built with randomised structures"),
 ];
 
-/// What a bit says where it is the distribution's own: SUSE's for support; elsewhere 16 is for the distributor's use, and 18 is a
-/// test's.
+/// What a bit says where it is the distribution's own: SUSE's for support, and Red Hat's from 26 on; but for SUSE 16 is for the
+/// distributor's use, and 18 is a test's.
 const SUSE: &[Taint] = &[
     (16, 'X', "a module with external support was loaded"),
     (30, 'N', "a module without support was loaded"),
     (31, 'N', "a module without support was loaded"),
 ];
-const OTHERS: &[Taint] =
-    &[(16, 'X', "the distributor's own mark is set"), (18, 'N', "a test of the kernel was run in it")];
+const RED_HAT: &[Taint] = &[
+    (16, 'X', "the distributor's own mark is set"),
+    (18, 'N', "a test of the kernel was run in it"),
+    (26, 'p', "a module with a partner's support was loaded"),
+    (27, 'r', "hardware is in use whose support was removed"),
+    (28, 'H', "hardware is in use that was never supported"),
+    (29, 'T', "a technology preview is in use"),
+];
 
-/// The taints in a number from `/proc/sys/kernel/tainted`: letters, and what they say.
-pub fn taints(number: u64, dialect: Dialect) -> Vec<(char, &'static str)> {
-    let own = if dialect == Dialect::Suse { SUSE } else { OTHERS };
-    let mut known: Vec<&Taint> = TAINTS.iter().chain(own).collect();
-    known.sort_by_key(|(bit, ..)| *bit);
-    let is_set = |(bit, ..): &&&Taint| number >> bit & 1 != 0;
-    known.iter().filter(is_set).map(|(_, letter, what)| (*letter, *what)).collect()
+/// The taints in a number from `/proc/sys/kernel/tainted`: letters, and what they say. A bit of which nothing is known has `?`.
+pub fn taints(number: u64, dialect: Dialect) -> Vec<(char, Cow<'static, str>)> {
+    let own = match dialect {
+        Dialect::Suse => SUSE,
+        Dialect::RedHat => RED_HAT,
+    };
+    let taint = |at: u32| {
+        let known = TAINTS.iter().chain(own).find(|(bit, ..)| *bit == at);
+        known.map_or_else(
+            || ('?', Cow::from(format!("bit {at} is set, of which nothing is known"))),
+            |(_, letter, what)| (*letter, Cow::from(*what)),
+        )
+    };
+    (0..u64::BITS).filter(|bit| number >> bit & 1 != 0).map(taint).collect()
 }
 
 /// The letters by which a module taints a kernel when it is loaded. Whether the kernel knows the key of its signature is not looked
@@ -113,10 +127,11 @@ mod tests {
         let letters =
             |number, dialect| taints(number, dialect).iter().map(|(letter, _)| *letter).collect::<String>();
         let number = 1 | 1 << 12 | 1 << 16 | 1 << 18 | 1 << 31;
-        assert_eq!(letters(number, Dialect::Suse), "POXN");
-        assert_eq!(letters(number, Dialect::RedHat), "POXN");
-        assert_eq!(letters(1 << 18, Dialect::Suse), "");
-        assert_eq!(letters(1 << 30, Dialect::RedHat), "");
+        assert_eq!(letters(number, Dialect::Suse), "POX?N");
+        assert_eq!(letters(number, Dialect::RedHat), "POXN?");
+        assert_eq!(letters(15 << 26, Dialect::RedHat), "prHT");
+        let unknown = taints(1 << 62, Dialect::Suse);
+        assert_eq!(unknown, [('?', "bit 62 is set, of which nothing is known".into())]);
         assert_eq!(letters(0, Dialect::Suse), "");
     }
 

@@ -48,8 +48,12 @@ impl Concern {
 }
 
 /// The packages that [`Concern::of`] may take for a kernel's or for one of drivers.
-pub const CONCERNED: Wanted<'static> =
-    Wanted { name: &is_named_for_drivers, capability: &is_of_modules, source: &is_of_kernels };
+pub const CONCERNED: Wanted<'static> = Wanted {
+    name: &is_named_for_drivers,
+    capability: &is_of_modules,
+    source: &is_of_kernels,
+    words: &["kernel", "ksym(", "kmod", "kmp", "dkms"],
+};
 
 /// A kernel is held back with all packages that were built with it.
 fn is_of_kernels(source: &str) -> bool {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Reads the metadata of one repository from the disk: a package manager's cache of it, or the repository itself.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use kmp_fs::root::Root;
@@ -154,7 +154,7 @@ impl<'r> MetadataDir<'r> {
     fn list(
         &self,
         named: &Metadata,
-        parse: impl FnOnce(&mut dyn BufRead) -> Result<(), rpmmd::Error>,
+        parse: impl FnOnce(&mut dyn Read) -> Result<(), rpmmd::Error>,
     ) -> Result<(), RepositoryError> {
         let path = self.path.join(named.location.as_str());
         let unread = |error| RepositoryError::Read { path: path.clone(), error };
@@ -170,7 +170,7 @@ impl<'r> MetadataDir<'r> {
         let kind = Kind::of(start);
         let limit = named.open_size.unwrap_or(OPEN_LIMIT).min(OPEN_LIMIT);
         let mut open = Counted { inner: stream(kind, &mut input).map_err(unread)?, read: 0, limit };
-        let parsed = parse(&mut BufReader::with_capacity(128 << 10, &mut open));
+        let parsed = parse(&mut open);
         let open_size = open.read;
         drop(open);
         let rest = io::copy(&mut input, &mut io::sink());

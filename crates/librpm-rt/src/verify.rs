@@ -70,6 +70,19 @@ impl Librpm {
     /// # Errors
     /// It cannot be read, or is no package at all.
     pub fn verify(&self, path: &Path, keys: &TrustedKeys) -> Result<Verified, Error> {
+        self.verify_as_far(path, keys, true)
+    }
+
+    /// Verifies only a package's header, of a file that may end behind it: [`Trust::Good`] says nothing of the payload then, but that
+    /// the header says what it has to be.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_header(&self, path: &Path, keys: &TrustedKeys) -> Result<Verified, Error> {
+        self.verify_as_far(path, keys, false)
+    }
+
+    fn verify_as_far(&self, path: &Path, keys: &TrustedKeys, is_whole: bool) -> Result<Verified, Error> {
         let functions = self.package_functions()?;
         let unreadable = |source| Error::UnreadablePackage { path: path.to_owned(), source };
         let broken =
@@ -94,7 +107,11 @@ impl Librpm {
         };
         // SAFETY: `header` lives until the end of this function.
         let fields = unsafe { Header::new(*self, header.raw) };
-        let payload = check_payload(&file, &fields).map_err(unreadable)?;
+        let payload = match payload_digest(&fields) {
+            None => Payload::Unknown,
+            Some(_) if !is_whole => Payload::Whole,
+            Some(wanted) => check_payload(&file, &wanted).map_err(unreadable)?,
+        };
         let signers = if is_signed { signers(&file, keys).map_err(unreadable)? } else { Vec::new() };
         let (trust, why) = match (code, payload) {
             (_, Payload::Changed) => {
@@ -153,13 +170,14 @@ enum Payload {
     Unknown,
 }
 
-/// Reads the file from where it stands, behind the header, to its end.
-fn check_payload(file: &File, header: &Header<'_>) -> io::Result<Payload> {
+/// The payload's SHA-256 in hexadecimal digits, where the header has it.
+fn payload_digest(header: &Header<'_>) -> Option<String> {
     let algorithm = header.number(tag::PAYLOADDIGESTALGO).unwrap_or(PGPHASHALGO_SHA256);
-    let wanted = header.strings(tag::PAYLOADDIGEST).into_iter().next();
-    let Some(wanted) = wanted.filter(|_| algorithm == PGPHASHALGO_SHA256) else {
-        return Ok(Payload::Unknown);
-    };
+    header.strings(tag::PAYLOADDIGEST).into_iter().next().filter(|_| algorithm == PGPHASHALGO_SHA256)
+}
+
+/// Reads the file from where it stands, behind the header, to its end.
+fn check_payload(file: &File, wanted: &str) -> io::Result<Payload> {
     let mut file = file;
     let mut digest = Sha256::new();
     let mut part = vec![0; PART];

@@ -55,12 +55,12 @@ pub use module::{
 pub use noise::Noise;
 pub use package::{Package, PackageBuilder};
 pub use raw_elf::{RawElf, SectionNumber};
-pub use root::{TestRoot, run_rpm, same_tree};
+pub use root::{LEAST_MACROS, TestRoot, run_rpm, same_tree};
 pub use server::{Scripted, Server};
 pub use signing::{SigningKey, corrupted, import_key};
 pub use skip::{has_other_users, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
-pub use tools::{Output, copy_program, depmod, modinfo, run};
+pub use tools::{Output, copy_program, depmod, modinfo, run, xtask};
 pub use uki::unified_image;
 
 /// Writes a file, and the directories above it.

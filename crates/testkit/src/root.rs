@@ -16,6 +16,10 @@ use crate::tools::{Output, command, run};
 /// The database's directory inside the root.
 const DBPATH: &str = "/var/lib/rpm";
 
+/// Macros for a root that has none of the machine's: without them librpm has no place for its database, and warns that it does not
+/// know where keys are (6.1).
+pub const LEAST_MACROS: &str = "%_dbpath /var/lib/rpm\n%_keyring rpmdb\n";
+
 /// A root in a temporary directory, gone when dropped. Nothing of the machine's own rpm is read but its configuration,
 /// and nothing is written outside. rpm needs the rights of root for `--root`.
 #[derive(Debug)]
@@ -233,7 +237,7 @@ impl TestRoot {
         self.add_library(name.expect("librpm on this machine"));
         // Without them librpm does not start; the machine's own macros would run programs.
         self.copy(Path::new("/usr/lib/rpm/rpmrc"), Path::new("/usr/lib/rpm/rpmrc"));
-        self.write("usr/lib/rpm/macros", format!("%_dbpath {DBPATH}\n"));
+        self.write("usr/lib/rpm/macros", LEAST_MACROS);
     }
 
     /// The libraries and the loader that ldd names; none for a static program.
@@ -270,20 +274,25 @@ impl TestRoot {
     /// Everything in the root but the rpm database, each as a line: `dir 755`, `file 644 1234 bytes HASH`,
     /// `-> TARGET`. Compare two of them.
     pub fn tree(&self) -> BTreeMap<PathBuf, String> {
-        self.list(false)
+        self.list(false, &|_| true)
+    }
+
+    /// That part of [`tree`](Self::tree) whose paths, below the root, are wanted. Nothing else is read.
+    pub fn tree_of(&self, is_wanted: impl Fn(&Path) -> bool) -> BTreeMap<PathBuf, String> {
+        self.list(false, &is_wanted)
     }
 
     /// Like [`tree`](Self::tree), with inode and time of change: also shows what was written anew with the same bytes.
     pub fn tree_with_times(&self) -> BTreeMap<PathBuf, String> {
-        self.list(true)
+        self.list(true, &|_| true)
     }
 
-    fn list(&self, times: bool) -> BTreeMap<PathBuf, String> {
+    fn list(&self, times: bool, is_wanted: &dyn Fn(&Path) -> bool) -> BTreeMap<PathBuf, String> {
         let root = self.path();
         let mut tree = BTreeMap::new();
         walk(&root, &mut |path, metadata| {
             let below = path.strip_prefix(&root).expect("below the root");
-            if below.starts_with("var/lib/rpm") {
+            if below.starts_with("var/lib/rpm") || !is_wanted(below) {
                 return;
             }
             let mode = metadata.permissions().mode() & 0o7777;

@@ -16,7 +16,7 @@ use crate::package::{Entry, Package, PackageBuilder};
 use crate::tools::{Output, run};
 
 /// Part of every cache key: raise it when the way packages are built changes.
-const CACHE_FORMAT: u32 = 2;
+const CACHE_FORMAT: u32 = 3;
 
 /// Builds one package, or finds it built.
 pub(crate) fn build(package: &PackageBuilder) -> Result<Package, Output> {
@@ -61,7 +61,7 @@ impl PackageBuilder {
         if let Some(epoch) = self.epoch {
             line(format!("Epoch: {epoch}"));
         }
-        // rpm has one for all that is built together, and takes it from a macro.
+        // rpm takes it from a macro.
         for (tag, value) in self.tags.iter().filter(|(tag, _)| tag != DISTURL) {
             line(format!("{tag}: {}", literal(value)));
         }
@@ -122,6 +122,11 @@ impl PackageBuilder {
         format!("{:016x}{:016x}", words[0], words[1])
     }
 
+    /// Its tags that rpm gives to all packages that are built together.
+    fn common_tags(&self) -> Vec<&(String, String)> {
+        self.tags.iter().filter(|(tag, _)| COMMON_TAGS.contains(&tag.as_str())).collect()
+    }
+
     fn odd_paths(&self) -> bool {
         self.entries.keys().any(|path| pattern(path).contains('?'))
     }
@@ -143,6 +148,7 @@ struct Batch<'a> {
     names: Vec<&'a str>,
     arch: &'a str,
     source: &'a str,
+    tags: Vec<&'a (String, String)>,
     entries: BTreeMap<&'a Path, &'a Entry>,
     alone: bool,
 }
@@ -154,6 +160,7 @@ impl<'a> Batch<'a> {
             names: Vec::new(),
             arch: &package.arch,
             source: &package.source.0,
+            tags: package.common_tags(),
             entries: BTreeMap::new(),
             alone: package.odd_paths(),
         };
@@ -167,6 +174,7 @@ impl<'a> Batch<'a> {
             && !package.odd_paths()
             && self.arch == package.arch
             && self.source == package.source.0
+            && self.tags == package.common_tags()
             && !self.names.contains(&&*package.name)
             && package
                 .entries
@@ -206,6 +214,9 @@ impl Store {
         .expect("a temporary directory")
     }
 }
+
+/// Tags of which there is one for all that is built together: a package's own counts for the others as well, with rpm 4.20.
+const COMMON_TAGS: [&str; 5] = ["BugURL", DISTURL, "Distribution", "Packager", "Vendor"];
 
 /// The tag for where a build service has the sources.
 const DISTURL: &str = "DistURL";

@@ -162,6 +162,34 @@ impl Scripted {
         self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
     }
 
+    /// A proxy that does what squid does as it comes: it fetches what is asked for by a whole URL of http, and connects to a port of
+    /// https, which is `https` here; to others it does not.
+    pub fn proxy(https: Option<u16>) -> Self {
+        Self::new(move |target, stream| {
+            let is_https = |target: &str| {
+                let port = target.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+                port.is_some() && port == https
+            };
+            if let Some(rest) = target.strip_prefix("http://") {
+                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let Ok(mut server) = TcpStream::connect(host) else { return Self::absent(stream) };
+                let _ = write!(server, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+                let _ = std::io::copy(&mut server, stream);
+            } else if is_https(target)
+                && let Ok(mut server) = TcpStream::connect(target)
+                && let (Ok(mut back), Ok(mut there)) = (server.try_clone(), stream.try_clone())
+            {
+                let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+                let copied = std::thread::spawn(move || std::io::copy(&mut back, &mut there));
+                let _ = std::io::copy(stream, &mut server);
+                let _ = server.shutdown(std::net::Shutdown::Both);
+                let _ = copied.join();
+            } else {
+                let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+            }
+        })
+    }
+
     /// An answer with a body of this length; the body is to be written behind it.
     pub fn ok(stream: &mut TcpStream, len: u64) {
         let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n");

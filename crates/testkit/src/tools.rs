@@ -55,6 +55,17 @@ impl std::fmt::Display for Output {
     }
 }
 
+/// `cargo xtask`, with the chore's words still to come. `KMP_TEST_XTASK` names the program where it is built already: cargo would
+/// build it once more, with the features that it alone wants of crates.
+pub fn xtask() -> Command {
+    if let Some(program) = std::env::var_os("KMP_TEST_XTASK") {
+        return Command::new(program);
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--package", "xtask", "--"]);
+    cargo
+}
+
 /// Runs a command to its end.
 ///
 /// # Panics

@@ -97,6 +97,23 @@ fn many_packages_are_built_at_once_in_their_order() {
     }
 }
 
+/// rpm 4.20 gives some of one's tags to all that is built together.
+#[test]
+fn packages_that_are_built_at_once_keep_their_own_vendors() {
+    let name = |tag: &str| format!("own-{}", tag.to_lowercase());
+    let tags = ["BugURL", "Distribution", "Packager", "URL", "Vendor"];
+    let mut wanted: Vec<PackageBuilder> =
+        tags.iter().map(|tag| PackageBuilder::new(&name(tag), "1", "1").tag(tag, "http://x")).collect();
+    wanted.push(PackageBuilder::new("own-none", "1", "1"));
+    let packages = PackageBuilder::build_all(&wanted);
+    let root = TestRoot::new();
+    root.install(&packages.iter().collect::<Vec<_>>());
+    for tag in tags {
+        let with = root.rpm(["-qa", "--qf", &format!("%|{tag}?{{%{{name}}\\n}}|")]).expect_success();
+        assert_eq!(with.stdout.trim(), name(tag), "{tag}");
+    }
+}
+
 #[test]
 fn awkward_paths_are_packaged_but_not_a_newline() {
     let root = TestRoot::new();

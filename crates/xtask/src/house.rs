@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::install::{find, project, target};
-use crate::run::finish;
+use crate::run::{finish, without_outer_cargo};
 use crate::sources::files;
 
 /// Spelling, by codespell, which finds common mistakes and takes British and American English. `.codespellrc` has
@@ -56,12 +56,8 @@ pub fn oldest_rust() -> Result<Option<String>, String> {
         .args(plain)
         .current_dir(project());
     command.env("CARGO_TARGET_DIR", target().join("oldest-rust"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || ["CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"].contains(&&*name) {
-            command.env_remove(&*name);
-        }
-    }
+    without_outer_cargo(&mut command);
+    command.env_remove("RUSTUP_TOOLCHAIN");
     println!("$ cargo +{version} check --workspace --locked");
     finish(&format!("cargo +{version} check"), &mut command).map(|()| None)
 }

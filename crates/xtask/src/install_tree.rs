@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install::project;
+use crate::run::cargo_command;
 use crate::{libdnf5, plugin};
 
 #[path = "../../kmp-capi/link.rs"]
@@ -36,6 +37,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
     ("packaging/systemd/kmp-support.*",   "/usr/lib/systemd/system/*",         0o644),
+    ("docs/schema/*.json",               "/usr/share/kmp/schema/*",           0o644),
     ("packaging/fleet/*", "/usr/share/kmp/fleet/*", 0o644),
     ("packaging/fleet/ansible/*", "/usr/share/kmp/fleet/ansible/*", 0o644),
     ("packaging/fleet/ansible/roles/kmp_facts/defaults/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults/*", 0o644),
@@ -156,8 +158,7 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
 }
 
 pub fn run(tree: &Tree) -> Result<(), String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(project()).args(["build", "--quiet"]).args(PACKAGES);
+    let mut cargo = cargo_command(&[], &[&["build", "--quiet"], PACKAGES].concat());
     cargo.args((!tree.debug).then_some("--release"));
     let archive = plugin::Archive::lock()?;
     if !tree.no_build {

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::install::project;
+use crate::run::cargo_command;
 
 /// Packages with programs, and the crate that each is built of.
 const PACKAGES: &[(&str, &str)] =
@@ -191,8 +191,7 @@ fn sources() -> Result<BTreeMap<(String, String), PathBuf>, String> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<String, String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let output = cargo.current_dir(project()).args(arguments).output().map_err(|e| format!("cargo: {e}"))?;
+    let output = cargo_command(&[], arguments).output().map_err(|e| format!("cargo: {e}"))?;
     match output.status.success() {
         true => String::from_utf8(output.stdout).map_err(|e| format!("cargo: {e}")),
         false => Err(format!("cargo {}: {}", arguments[0], String::from_utf8_lossy(&output.stderr).trim())),

@@ -138,8 +138,7 @@ pub fn build(kind: Kind, profile: &str) -> Result<PathBuf, String> {
     let faults = kind != Kind::Plain;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source).args(["build", "--quiet"]).args(install_tree::PACKAGES);
+    let mut cargo = run::cargo_command(&[], &[&["build", "--quiet"], install_tree::PACKAGES].concat());
     cargo.arg("--target-dir").arg(&target);
     if profile == "release" {
         cargo.arg("--release");

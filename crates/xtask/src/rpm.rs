@@ -117,8 +117,8 @@ fn vendor(sources: &Path) -> Result<(), String> {
     }
     let place = sources.join("vendored");
     let _ = fs::remove_dir_all(&place);
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    output(cargo.current_dir(project()).args(["vendor", "--locked", "--quiet"]).arg(place.join("vendor")))?;
+    let mut cargo = run::cargo_command(&[], &["vendor", "--locked", "--quiet"]);
+    output(cargo.arg(place.join("vendor")))?;
     let mut tar = Command::new("tar");
     tar.args(["--create", "--gzip", "--owner=0", "--group=0", "--sort=name"]).arg("--file").arg(&tarball);
     output(tar.arg("--directory").arg(&place).arg("vendor"))?;

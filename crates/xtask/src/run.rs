@@ -19,13 +19,20 @@ pub fn cargo_command(before: &[&str], arguments: &[&str]) -> Command {
     let words: Vec<&str> = before.iter().copied().chain([cargo.as_str()]).collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).args(arguments).current_dir(install::project());
-    // cargo found its own settings for this program; the next cargo finds them anew.
+    without_outer_cargo(&mut command);
+    command
+}
+
+/// Takes away from a command what a cargo has set for this program. For the next cargo these would be other settings than it had
+/// the last time: ring's build script looks at them, and with ring all that uses it would be compiled anew.
+pub fn without_outer_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| text.starts_with(start)) || text == "OUT_DIR"
+        {
+            command.env_remove(&name);
         }
     }
-    command
 }
 
 /// This program's file. Where cargo has put a newer one in its place meanwhile, Linux adds a word to the path; then it is that

@@ -15,7 +15,7 @@ struct Managed {
 
 impl Managed {
     fn new(peer: Peer) -> Self {
-        let machine = Machine::new(Mode::Classic);
+        let machine = Machine::new(Mode::any());
         if peer == Peer::Kmod {
             machine
                 .site

@@ -90,9 +90,9 @@ fn drivers_that_need_each_other_come_with_their_kernel_or_none_does() {
     Row { words: "update", comes, status: 0, says }.check(&site);
 }
 
-/// Twenty drivers in a hundred kernels.
+/// Twenty drivers in a hundred kernels: two drivers are enough to hold a kernel.
 #[test]
-fn two_thousand_rules() {
+fn two_thousand_verdicts() {
     const DRIVERS: usize = 20;
     const KERNELS: usize = 100;
     let Some(site) = site_with_rules() else { return };
@@ -140,7 +140,7 @@ fn two_thousand_rules() {
     let rules = site.root().read("etc/zypp/systemCheck.d/kmp.check");
     assert_eq!(
         rules.lines().filter(|rule| rule.contains("kmp-hold(")).count(),
-        DRIVERS * KERNELS,
+        2 * KERNELS,
         "{:?}",
         installed(&site)
     );

@@ -21,6 +21,9 @@ pub struct Devices {
     /// more than once, and have a name before it
     #[arg(long = "repo", value_name = "[NAME=]DIR", value_hint = ValueHint::DirPath)]
     pub repositories: Vec<String>,
+    /// Fetch the headers of packages in repositories that are not on this machine, to say who signed them
+    #[arg(long, conflicts_with = "installed")]
+    pub fetch: bool,
     /// Print the command that installs the recommended driver of each device that has none
     #[arg(long)]
     pub install: bool,

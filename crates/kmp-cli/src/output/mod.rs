@@ -2,6 +2,7 @@
 //! What is printed: for people on a terminal, and for programs as JSON.
 
 pub mod advisory;
+pub mod count;
 pub mod initrd_lines;
 pub mod json;
 pub mod messages;

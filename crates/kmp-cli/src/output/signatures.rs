@@ -3,8 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use kmp_core::abi::Supported;
 use kmp_core::printable;
+use kmp_drivers::devices::{least, word};
 use kmp_drivers::trust;
+use kmp_repo::update::Signing;
 use librpm_rt::{Trust, Verified};
 use serde::Serialize;
 
@@ -94,19 +97,114 @@ struct Signer {
 
 impl From<&Signed> for Json {
     fn from(Signed { path, verified }: &Signed) -> Self {
-        let signer = |signer: &librpm_rt::Signer| Signer {
+        Self {
+            file: json::path(path),
+            trust: trust::word(verified.trust),
+            signers: verified.signers.iter().map(Signer::from).collect(),
+            detail: trust::sentence(verified),
+        }
+    }
+}
+
+impl From<&librpm_rt::Signer> for Signer {
+    fn from(signer: &librpm_rt::Signer) -> Self {
+        Self {
             key: match (&signer.key, &signer.issuer) {
                 (Some(key), _) => Some(key.fingerprint.clone()),
                 (None, issuer) => issuer.as_ref().map(|issuer| issuer.digits().to_string()),
             },
             user_id: signer.key.as_ref().map(trust::user_id),
             known: signer.key.is_some(),
-        };
-        Self {
-            file: json::path(path),
-            trust: trust::word(verified.trust),
-            signers: verified.signers.iter().map(signer).collect(),
-            detail: trust::sentence(verified),
         }
+    }
+}
+
+/// What is known of who made a package of a repository.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OfPackage {
+    /// Whether its signature may be trusted, as of a package file that `kmp check` looks at. `unknown`: that was not found out, as the
+    /// package was not fetched.
+    #[cfg_attr(test, schemars(extend("enum" = words())))]
+    trust: &'static str,
+    /// Was the whole package looked at? Else `trust` is about its header alone.
+    whole: bool,
+    /// Who signed it, or claims to have.
+    signers: Vec<Signer>,
+    /// Who supports it: what all its modules have (SUSE). Null: they were not looked at.
+    #[cfg_attr(test, schemars(extend("enum" = ["yes", "external", "no", null])))]
+    supported: Option<&'static str>,
+    /// In words, with what to do.
+    detail: String,
+}
+
+#[cfg(test)]
+fn words() -> Vec<&'static str> {
+    trust::WORDS.iter().copied().chain([UNKNOWN]).collect()
+}
+
+/// The word for a package that was not fetched.
+const UNKNOWN: &str = "unknown";
+
+impl From<&Result<Signing, String>> for OfPackage {
+    fn from(signing: &Result<Signing, String>) -> Self {
+        match signing {
+            Ok(signing) => Self {
+                trust: trust::word(signing.verified.trust),
+                whole: signing.is_whole,
+                signers: signing.verified.signers.iter().map(Signer::from).collect(),
+                supported: supported(signing).map(word),
+                detail: trust::sentence(&signing.verified),
+            },
+            Err(why) => Self {
+                trust: UNKNOWN,
+                whole: false,
+                signers: Vec::new(),
+                supported: None,
+                detail: format!("its signer is not known: {}", printable(why.as_ref())),
+            },
+        }
+    }
+}
+
+/// What all its modules have, where they were looked at.
+fn supported(signing: &Signing) -> Option<Supported> {
+    let modules = &signing.supported;
+    (!modules.is_empty()).then(|| least(modules.iter().copied()))
+}
+
+/// Who signed a package of a repository, in a clause.
+pub fn signed(signing: &Result<Signing, String>) -> String {
+    let Signing { verified, is_whole, .. } = match signing {
+        Ok(signing) => signing,
+        Err(why) => return format!("its signer is not known: {}", printable(why.as_ref())),
+    };
+    let signers: Vec<String> = verified.signers.iter().map(trust::signer).collect();
+    let by = signers.join(", and by ");
+    let said = match verified.trust {
+        Trust::Good => format!("signed by {by}, which rpm trusts"),
+        Trust::UnknownKey => format!("signed by {by}, which rpm does not know here"),
+        Trust::NotTrusted => format!("signed by {by}, which is not trusted"),
+        Trust::Unsigned => "not signed, so that anybody may have made it".to_owned(),
+        Trust::Uncovered => format!("signed by {by}, which cannot be checked against its contents here"),
+        Trust::Corrupt => "not what it was when it was made".to_owned(),
+    };
+    if *is_whole { said } else { format!("{said} (by its header)") }
+}
+
+/// Who supports it, in a clause.
+pub fn support(signing: &Result<Signing, String>) -> &'static str {
+    match signing.as_ref().ok().and_then(supported) {
+        Some(known) => support_of(known),
+        None => "its support is not known, as its modules were not looked at",
+    }
+}
+
+/// The same of what is known.
+pub fn support_of(supported: Supported) -> &'static str {
+    match supported {
+        Supported::No => "without support",
+        Supported::External => "supported by its provider and the distributor",
+        Supported::Distributor => "supported by the distributor",
     }
 }

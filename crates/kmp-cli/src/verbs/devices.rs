@@ -87,7 +87,7 @@ pub fn run(context: &Context, args: &args::Devices, quiet: bool) -> Result<Outco
     let mut rows = rows(context, &survey, &found)?;
     if !args.installed {
         let kinds: Vec<&Device> = rows.iter().map(Row::device).collect();
-        let offers = offers::offers(context, &survey, &kinds, &args.repositories)?;
+        let offers = offers::offers(context, &survey, &kinds, &args.repositories, args.fetch)?;
         rows.iter_mut().zip(offers).for_each(|(row, offers)| row.offers = offers);
     }
     context.done();

@@ -17,27 +17,17 @@ impl Entry {
     pub(super) fn line(&mut self, limit: usize) -> std::io::Result<String> {
         self.version = VERSION;
         for most in [4096, 256, 32, 4, 1] {
-            let mut left_out = 0;
-            let mut cut = |length: usize| left_out += length.saturating_sub(most);
-            cut(self.packages.len());
-            self.packages.truncate(most);
-            cut(self.updates.len());
-            self.updates.truncate(most);
-            cut(self.kernels.len());
-            self.kernels.truncate(most);
+            self.left_out += cut(&mut self.packages, most);
+            self.left_out += cut(&mut self.updates, most);
+            self.left_out += cut(&mut self.kernels, most);
             for kernel in &mut self.kernels {
-                cut(kernel.changes.len());
-                kernel.changes.truncate(most);
-                cut(kernel.not_linked.len());
-                kernel.not_linked.truncate(most);
-                cut(kernel.errors.len());
-                kernel.errors.truncate(most);
+                self.left_out += cut(&mut kernel.changes, most);
+                self.left_out += cut(&mut kernel.not_linked, most);
+                self.left_out += cut(&mut kernel.errors, most);
             }
             for list in [&mut self.lost, &mut self.errors] {
-                cut(list.len());
-                list.truncate(most);
+                self.left_out += cut(list, most);
             }
-            self.left_out += left_out;
             let line = serde_json::to_string(self)?;
             if line.len() < limit {
                 return Ok(line);
@@ -45,6 +35,13 @@ impl Entry {
         }
         Err(std::io::ErrorKind::FileTooLarge.into())
     }
+}
+
+/// Leaves at most so many in a list. Returns how many are left out.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> usize {
+    let left_out = list.len().saturating_sub(most);
+    list.truncate(most);
+    left_out
 }
 
 /// A text of a bounded length.

@@ -99,6 +99,7 @@ pub const RULES: &[&Rule] = &[
     &package::vendor::RULE,
     &package::module_signature::RULE,
     &package::supported::RULE,
+    &package::licence::RULE,
 ];
 
 /// What breaks rules of systems.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::machine::{Machines, of_packages};
+use super::line::of_packages;
+use super::machine::Machines;
 use super::nevra::Nevra;
 
 /// Who knows the machines.

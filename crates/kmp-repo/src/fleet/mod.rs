@@ -3,27 +3,31 @@
 //!
 //! Nothing is asked of the machines but which packages they have. What these need and provide, the metadata of repositories says; so
 //! machines with the same packages are one group, and a group is judged as `kmp update` judges its machine: by the same
-//! [`Judge`], on a survey that is made of metadata.
+//! [`Judge`](crate::update::Judge), on a survey that is made of metadata. Drivers that cannot matter to each other are judged apart, and
+//! once for all machines that have them and the same kernels.
 
+mod ground;
 mod import;
+mod kin;
+mod line;
 mod machine;
 mod nevra;
+mod release;
 mod scene;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use kmp_core::config::Config;
-use kmp_core::guard::{self, Elements, Given, Orders, Running, Use};
 use rpm_meta::Evr;
 
 pub use import::{Server, import};
 pub use machine::{DriverFacts, Group, Machine, Machines};
 pub use nevra::Nevra;
-pub use scene::Catalog;
 pub use tell::{Loss, Told, builds};
 
-use crate::update::{DriverVerdict, Judge, KernelFate, KernelVerdict, Kernels, Offers};
+use crate::update::{By, DriverFate, DriverVerdict, KernelFate, KernelVerdict, Kernels, Offers};
+use ground::{Catalog, Fates, Ground};
 use scene::Scene;
 
 /// What becomes of a group of machines in a kernel.
@@ -46,57 +50,61 @@ pub struct Judged<'m> {
     pub assumed: Vec<String>,
 }
 
-/// Judges groups of machines, one after the other. Reads nothing.
+/// Judges groups of machines. Reads nothing.
 pub fn judge<'m>(machines: &'m Machines, offers: &Offers, kernels: &Kernels) -> Vec<Judged<'m>> {
-    let catalog = Catalog::of(offers, kernels);
-    machines.groups().map(|group| judge_group(group, &catalog, offers, kernels)).collect()
+    judge_by(machines, &Catalog::of(offers, kernels))
 }
 
-fn judge_group<'m>(
-    group: &'m Group,
-    catalog: &Catalog<'_>,
-    offers: &Offers,
-    kernels: &Kernels,
-) -> Judged<'m> {
-    let scene = Scene::of(group, catalog);
-    let config = Config::default();
-    let orders = Orders { config: &config, policy: None, nothing_boots: false, last: None };
-    let use_of = |_: &str| Use::default();
-    let running = Running { release: None, use_of: &use_of };
-    let given = Given {
-        running: None,
-        kernels: &scene.kernels,
-        in_tree: &|_| None,
-        package_of: &|_| None,
-        use_of: &use_of,
-    };
-    let ask = |elements: Elements| guard::judge_given(&scene.survey, elements, &given, &orders);
-    let judge = Judge {
-        ask: &ask,
-        survey: &scene.survey,
-        offers,
-        installed: &scene.installed,
-        kernels,
-        running: &running,
-        orders: &orders,
-        limit: None,
-        at_hand: None,
-    };
-    let fates = judge.coming(None).into_iter().map(|mut kernel| {
-        add_what_is_not_known(&mut kernel, &scene);
+fn judge_by<'m>(machines: &'m Machines, catalog: &Catalog<'_>) -> Vec<Judged<'m>> {
+    let mut grounds = HashMap::new();
+    let judged = machines.groups().map(|group| {
+        let ground = grounds.entry(group.packages.ground());
+        judge_group(group, ground.or_insert_with(|| Ground::of(&group.packages, catalog)), catalog)
+    });
+    judged.collect()
+}
+
+fn judge_group<'m, 'o>(group: &'m Group, ground: &Ground<'m, 'o>, catalog: &Catalog<'o>) -> Judged<'m> {
+    let mut by_kin: BTreeMap<usize, Vec<&'m Nevra>> = BTreeMap::new();
+    for nevra in &group.packages.drivers {
+        if let Some(kin) = catalog.kin.of_package(&nevra.name) {
+            by_kin.entry(kin).or_default().push(nevra);
+        }
+    }
+    let of_kin: Vec<Fates> = by_kin.into_iter().map(|(kin, own)| fates(kin, own, ground, catalog)).collect();
+    let unlisted: Vec<&Nevra> =
+        group.packages.drivers.iter().filter(|nevra| catalog.driver(nevra).is_none()).collect();
+    let bare = Scene::of(ground, catalog, None, &[]);
+    let fates = ground.coming.iter().enumerate().map(|(at, unit)| {
+        let mut drivers: Vec<DriverFate> = of_kin.iter().flat_map(|fates| &fates[at]).cloned().collect();
+        drivers.sort_by(|a, b| a.driver.cmp(&b.driver));
+        let mut kernel = bare.ask(|judge| judge.fate(unit, drivers));
+        add_what_is_not_known(&mut kernel, &unlisted);
         let told = Told::of(&kernel, group);
         Fate { kernel, told }
     });
-    Judged { fates: fates.collect(), assumed: scene.assumed.clone(), group }
+    Judged { fates: fates.collect(), assumed: ground.assumed.clone(), group }
+}
+
+/// What becomes of a machine's drivers that are kin, in each kernel that may come: judged once, however many machines have them.
+fn fates<'m, 'o>(kin: usize, own: Vec<&'m Nevra>, ground: &Ground<'m, 'o>, catalog: &Catalog<'o>) -> Fates {
+    if let Some(known) = ground.judged.borrow().get(&own) {
+        return Rc::clone(known);
+    }
+    let scene = Scene::of(ground, catalog, Some(kin), &own);
+    let fates = ground.coming.iter().map(|unit| scene.ask(|judge| judge.fates(unit, By::Metadata)));
+    let fates = Rc::new(fates.collect::<Vec<_>>());
+    ground.judged.borrow_mut().insert(own, Rc::clone(&fates));
+    fates
 }
 
 /// Of a driver that no repository has, nobody knows whether it fits.
-fn add_what_is_not_known(kernel: &mut KernelFate, scene: &Scene) {
-    for nevra in &scene.unlisted {
+fn add_what_is_not_known(kernel: &mut KernelFate, unlisted: &[&Nevra]) {
+    for nevra in unlisted {
         if kernel.drivers.iter().any(|driver| driver.driver == nevra.name) {
             continue;
         }
-        kernel.drivers.push(crate::update::DriverFate {
+        kernel.drivers.push(DriverFate {
             driver: nevra.name.clone(),
             verdict: DriverVerdict::Unknown,
             build: None,
@@ -110,7 +118,7 @@ fn add_what_is_not_known(kernel: &mut KernelFate, scene: &Scene) {
         && kernel.drivers.iter().any(|d| d.verdict == DriverVerdict::Unknown)
     {
         kernel.verdict = KernelVerdict::Unknown;
-        let names: Vec<&str> = scene.unlisted.iter().map(|nevra| nevra.name.as_str()).collect();
+        let names: Vec<&str> = unlisted.iter().map(|nevra| nevra.name.as_str()).collect();
         kernel.reason = format!("the repositories do not have what is installed: {}", names.join(", "));
     }
 }
@@ -144,3 +152,6 @@ pub fn sums<'j>(judged: &'j [Judged<'_>]) -> Vec<(&'j KernelFate, Sum)> {
     });
     sums
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ impl Nevra {
         let (rest, arch) = text.rsplit_once('.')?;
         let (rest, release) = rest.rsplit_once('-')?;
         let (name, version) = rest.rsplit_once('-')?;
-        let number = |epoch: &str| epoch.parse::<u32>().is_ok();
+        let number = |epoch: &str| epoch.bytes().all(|c| c.is_ascii_digit()) && epoch.parse::<u32>().is_ok();
         let (name, epoch, version) = match (name.split_once(':'), version.split_once(':')) {
             (None, None) => (name, "0", version),
             (None, Some((epoch, version))) if number(epoch) => (name, epoch, version),
@@ -43,8 +43,8 @@ impl Nevra {
             _ => return None,
         };
         let found = Self::of(name, epoch, version, release, arch);
-        let is_whole =
-            [name, version, release, arch].iter().all(|part| !part.is_empty() && !part.starts_with('-'));
+        let is_part = |part: &&str| !part.is_empty() && !part.starts_with('-') && !part.contains(':');
+        let is_whole = [name, version, release, arch].iter().all(is_part) && arch != "rpm";
         is_whole.then_some(found)
     }
 
@@ -106,6 +106,9 @@ mod tests {
             "a--1.noarch",
             "a-1-1.",
             "a-x:1-1.noarch",
+            "a-+1:1-1.noarch",
+            "a-0:1:2-1.noarch",
+            "a-1-1.noarch.rpm.rpm",
             "a\u{1b}-1-1.noarch",
             "a b-1-1.noarch",
             &long,

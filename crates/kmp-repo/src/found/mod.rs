@@ -4,6 +4,7 @@
 mod dnf;
 mod ini;
 mod limit;
+mod proxy;
 mod zypp;
 
 use std::io;
@@ -13,6 +14,7 @@ use kmp_fs::root::Root;
 
 pub use dnf::dnf;
 pub use limit::installonly_limit;
+pub use proxy::proxy;
 pub use zypp::zypp;
 
 /// Which package manager a repository is configured for.

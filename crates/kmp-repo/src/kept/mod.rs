@@ -17,7 +17,7 @@ pub use write::Writer;
 pub type Key = [u8; 32];
 
 /// What an extract begins with. To be raised when its form changes, or what is kept of a list.
-const MAGIC: &[u8; 16] = b"kmp-repository-1";
+const MAGIC: &[u8; 16] = b"kmp-repository-2";
 
 /// What comes before the lists, in bytes: what says that it is one, the key, and the SHA-256 of all that follows.
 pub const BEGINNING: usize = MAGIC.len() + 32 + 32;

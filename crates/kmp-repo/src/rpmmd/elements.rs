@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
+use kmp_fs::unpack::Source;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error as XmlError, Reader};
@@ -86,6 +87,16 @@ pub(super) fn take(attribute: &str, value: &str, wanted: &str, kept: &mut String
     }
 }
 
+/// What is to be done with the contents of an element, as far as they are there.
+pub(super) enum Contents {
+    /// So many bytes are passed over; the element's end tag is next.
+    PassOver(usize),
+    /// They are read.
+    Read,
+    /// The element's end is not among them.
+    Unknown,
+}
+
 /// Reads elements.
 pub(super) struct Elements<R> {
     reader: Reader<Bounded<R>>,
@@ -93,12 +104,31 @@ pub(super) struct Elements<R> {
     depth: usize,
     /// Was the last an element without contents? Its end is still to come.
     is_empty: bool,
+    /// Bytes that the parser has not seen.
+    passed_over: u64,
 }
 
-impl<R: BufRead> Elements<R> {
+impl<R: Read> Elements<R> {
     pub(super) fn new(input: R) -> Self {
-        let reader = Reader::from_reader(Bounded { inner: input, taken: 0 });
-        Self { reader, buffer: Vec::new(), depth: 0, is_empty: false }
+        let reader = Reader::from_reader(Bounded { inner: Source::new(input), taken: 0 });
+        Self { reader, buffer: Vec::new(), depth: 0, is_empty: false, passed_over: 0 }
+    }
+
+    /// Passes over the contents of the element that began last, if `look` says so of the bytes that follow. Where these do not
+    /// reach to the element's end, it is asked once more, with as many as there is room for. Whether that was done.
+    pub(super) fn pass_over(&mut self, look: impl Fn(&[u8]) -> Contents) -> Result<bool, Error> {
+        if self.is_empty {
+            return Ok(false);
+        }
+        let source = &mut self.reader.get_mut().inner;
+        let mut contents = look(source.fill_buf().map_err(Error::Read)?);
+        if let Contents::Unknown = contents {
+            contents = look(source.peek(usize::MAX).map_err(Error::Read)?);
+        }
+        let Contents::PassOver(len) = contents else { return Ok(false) };
+        source.consume(len);
+        self.passed_over += len as u64;
+        Ok(true)
     }
 
     /// What comes next.
@@ -110,9 +140,9 @@ impl<R: BufRead> Elements<R> {
         self.reader.get_mut().taken = 0;
         let event = match self.reader.read_event_into(&mut self.buffer) {
             Ok(event) => event,
-            Err(error) => return Err(failed(error, self.reader.error_position())),
+            Err(error) => return Err(failed(error, self.reader.error_position() + self.passed_over)),
         };
-        let at = self.reader.buffer_position();
+        let at = self.reader.buffer_position() + self.passed_over;
         Ok(match event {
             Event::Start(start) => {
                 self.depth += 1;
@@ -155,7 +185,7 @@ fn failed(error: XmlError, at: u64) -> Error {
 
 /// Refuses to go on after [`LARGEST`] bytes of one token, all of which the parser would keep in memory.
 struct Bounded<R> {
-    inner: R,
+    inner: Source<R>,
     taken: u64,
 }
 
@@ -163,7 +193,7 @@ struct Bounded<R> {
 #[error("a tag or a text is too large")]
 struct TokenTooLarge;
 
-impl<R: BufRead> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let there = self.fill_buf()?;
         let len = there.len().min(buffer.len());
@@ -173,7 +203,7 @@ impl<R: BufRead> Read for Bounded<R> {
     }
 }
 
-impl<R: BufRead> BufRead for Bounded<R> {
+impl<R: Read> BufRead for Bounded<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.taken > LARGEST {
             return Err(io::Error::other(TokenTooLarge));

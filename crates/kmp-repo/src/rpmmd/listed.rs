@@ -79,6 +79,7 @@ pub struct Listed {
     evr: Span,
     arch: Span,
     vendor: Span,
+    packager: Span,
     source: Span,
     location: Span,
     checksum: (Span, Span),
@@ -92,6 +93,7 @@ pub(super) enum Field {
     Name,
     Arch,
     Vendor,
+    Packager,
     Source,
     Checksum,
 }
@@ -118,6 +120,11 @@ impl Listed {
     /// Who made it; empty if it does not say.
     pub fn vendor(&self) -> &str {
         self.at(self.vendor)
+    }
+
+    /// Who built it; empty if it does not say.
+    pub fn packager(&self) -> &str {
+        self.at(self.packager)
     }
 
     /// The file name of its source package: what was built with it has the same.
@@ -218,6 +225,7 @@ impl Listed {
             Field::Name => &mut self.name,
             Field::Arch => &mut self.arch,
             Field::Vendor => &mut self.vendor,
+            Field::Packager => &mut self.packager,
             Field::Source => &mut self.source,
             Field::Checksum => &mut self.checksum.1,
         } = span;

@@ -11,6 +11,7 @@ mod elements;
 mod error;
 mod listed;
 mod location;
+mod others;
 mod primary;
 mod repomd;
 mod updateinfo;

@@ -2,11 +2,12 @@
 //! `primary.xml`: the packages of a repository.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::Read;
 
 use super::Error;
 use super::elements::{Elements, Start, Token, append, attributes, take};
 use super::listed::{Field, Listed, Role, Written};
+use super::others::Others;
 
 /// Which packages are wanted. A package is read whole if one of them says so of anything in it: of the others, which are nearly
 /// all, no dependency is parsed.
@@ -17,11 +18,15 @@ pub struct Wanted<'w> {
     pub capability: &'w dyn Fn(Role, &str) -> bool,
     /// By the file name of its source package.
     pub source: &'w dyn Fn(&str) -> bool,
+    /// Words of letters, digits, `(` and `-`: what is wanted by one of the above has at least one of them in it. A package that has none of
+    /// them anywhere is passed over unparsed. No words: each package is parsed.
+    pub words: &'w [&'w str],
 }
 
 impl Wanted<'_> {
     /// Every package.
-    pub const ALL: Wanted<'static> = Wanted { name: &|_| true, capability: &|_, _| true, source: &|_| true };
+    pub const ALL: Wanted<'static> =
+        Wanted { name: &|_| true, capability: &|_, _| true, source: &|_| true, words: &[] };
 }
 
 impl fmt::Debug for Wanted<'_> {
@@ -51,16 +56,21 @@ impl fmt::Debug for Wanted<'_> {
 /// assert_eq!(seen, [("nic-kmp-default-1.0_k6.4.0_1-1.1.x86_64".into(), vec!["ksym(default:foo) = aaaa".into()])]);
 /// # Ok::<(), kmp_repo::rpmmd::Error>(())
 /// ```
-pub fn packages(
-    input: impl BufRead,
-    wanted: &Wanted<'_>,
-    each: &mut dyn FnMut(&Listed),
-) -> Result<(), Error> {
+pub fn packages(input: impl Read, wanted: &Wanted<'_>, each: &mut dyn FnMut(&Listed)) -> Result<(), Error> {
     let mut elements = Elements::new(input);
     let mut parser = Parser::default();
+    let others = Others::new(wanted.words);
     loop {
         match elements.next()? {
-            Token::Start(start) => parser.start(&start, wanted)?,
+            Token::Start(start) => {
+                parser.start(&start, wanted)?;
+                if parser.is_at_package()
+                    && let Some(others) = &others
+                    && elements.pass_over(|bytes| others.look(bytes))?
+                {
+                    parser.is_package = false;
+                }
+            }
             Token::Text(text) => parser.text(&text)?,
             Token::End => {
                 let is_package = parser.end()?;
@@ -129,6 +139,11 @@ impl Parser {
         }
     }
 
+    /// Has a package just begun?
+    fn is_at_package(&self) -> bool {
+        self.depth == 2 && self.is_package
+    }
+
     /// Is the package wanted that has just ended?
     fn is_wanted(&self, wanted: &Wanted<'_>) -> bool {
         self.is_wanted || (wanted.name)(self.package.name()) || (wanted.source)(self.package.source())
@@ -170,6 +185,7 @@ impl Parser {
         match name {
             "name" => self.collect(Field::Name),
             "arch" => self.collect(Field::Arch),
+            "packager" => self.collect(Field::Packager),
             "version" => {
                 self.written.clear();
                 start.attributes(|name, value| self.written.take(name, value))?;

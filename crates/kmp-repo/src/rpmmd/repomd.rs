@@ -2,7 +2,7 @@
 //! `repomd.xml`: the other files of a repository's metadata, with their checksums and sizes.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::Read;
 
 use super::elements::{Elements, Start, Token, take};
 use super::{Error, Location};
@@ -110,7 +110,7 @@ impl Repomd {
     /// assert_eq!(primary.open_size, Some(20));
     /// # Ok::<(), kmp_repo::rpmmd::Error>(())
     /// ```
-    pub fn read(input: impl BufRead) -> Result<Self, Error> {
+    pub fn read(input: impl Read) -> Result<Self, Error> {
         let mut elements = Elements::new(input);
         let mut parser = Parser::default();
         loop {

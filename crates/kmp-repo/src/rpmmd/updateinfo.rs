@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! `updateinfo.xml`: advisories, and the packages that each of them brings. Only security advisories about kernels are kept.
 
-use std::io::BufRead;
+use std::io::Read;
 
 use rpm_meta::Evr;
 
@@ -56,7 +56,7 @@ impl Advisory {
 /// assert_eq!(seen, [("A-1".into(), vec!["CVE-2026-1".into()])]);
 /// # Ok::<(), kmp_repo::rpmmd::Error>(())
 /// ```
-pub fn advisories(input: impl BufRead, each: &mut dyn FnMut(Advisory)) -> Result<(), Error> {
+pub fn advisories(input: impl Read, each: &mut dyn FnMut(Advisory)) -> Result<(), Error> {
     let mut elements = Elements::new(input);
     let mut parser = Parser::default();
     loop {

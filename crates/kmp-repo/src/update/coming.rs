@@ -32,7 +32,7 @@ impl Judge<'_> {
 
     /// What becomes of drivers: with what is installed; then, for what is missing, with builds of it; and if that is not enough, as
     /// drivers may need each other, with builds of all.
-    fn fates(&self, unit: &Unit<'_>, by: By) -> Vec<DriverFate> {
+    pub(crate) fn fates(&self, unit: &Unit<'_>, by: By) -> Vec<DriverFate> {
         let mut drivers = self.with(unit, &[], by);
         let mut missing = names(&drivers, |v| matches!(v, DriverVerdict::Missing | DriverVerdict::Unknown));
         let mut before = 0;
@@ -65,6 +65,13 @@ impl Judge<'_> {
     }
 
     /// Adds a package's file, if it is at hand and can be read.
+    ///
+    /// The whole file, though a list says which bytes of it are rpm's header: whether a module loads is not decided by it. What the
+    /// header requires and provides the list has already (createrepo_c leaves out what is rpm's own, and what a package provides
+    /// itself); what the list does not know, only the payload shows: the symbols of a kernel that does not provide them, and of modules
+    /// their symbols' versions, vermagic, namespaces and licence. A range of bytes would also not have the checksum that the list
+    /// names, but only one that the range itself brings, and a kernel's verdict is not to depend on what a mirror writes there. Who
+    /// signed a package, which the header alone says, is asked of that range (`signing.rs`).
     pub(super) fn add_file(&self, elements: &mut Elements, offer: &Offer) -> bool {
         let Some(AtHand { files, rpm, .. }) = self.at_hand else { return false };
         let Some(file) = files.open(offer) else { return false };
@@ -92,7 +99,8 @@ impl Judge<'_> {
         })
     }
 
-    fn fate(&self, unit: &Unit<'_>, mut drivers: Vec<DriverFate>) -> KernelFate {
+    /// What becomes of the kernel, by what becomes of drivers.
+    pub(crate) fn fate(&self, unit: &Unit<'_>, mut drivers: Vec<DriverFate>) -> KernelFate {
         let is_held = drivers.iter().any(|d| d.stops);
         let pushed_out = self.add_pushed_out(unit, &mut drivers).filter(|_| !is_held);
         let stops: Vec<&str> = drivers.iter().filter(|d| d.stops).map(|d| d.driver.as_str()).collect();

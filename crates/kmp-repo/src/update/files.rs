@@ -18,8 +18,23 @@ use crate::rpmmd::{Checksum, Location};
 /// The largest package that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// Fetches the file at a place in the repository of a short name, of at most so many bytes.
-pub type Fetch<'f> = &'f dyn Fn(&str, &Location, u64) -> Result<File, String>;
+/// The largest header, in bytes.
+const LARGEST_HEADER: u64 = rpm_meta::header::LARGEST as u64;
+
+/// How much of a package's header is fetched where its list does not say how long it is, in bytes.
+const BEGINNING: u64 = 512 << 10;
+
+/// How much of a file is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it, which has to be no more than so many bytes.
+    Whole(u64),
+    /// Its first bytes, so many at most.
+    Beginning(u64),
+}
+
+/// Fetches the file at a place in the repository of a short name.
+pub type Fetch<'f> = &'f dyn Fn(&str, &Location, Part) -> Result<File, String>;
 
 /// Where package files may be.
 #[derive(Default)]
@@ -67,6 +82,33 @@ impl<'r> Files<'r> {
         Some(file)
     }
 
+    /// The same, where it is on this machine or was fetched already.
+    pub(super) fn open_here(&self, offer: &Offer) -> Option<File> {
+        let checksum = offer.package.checksum().ok()?;
+        let mut known = self.known.borrow_mut();
+        if !matches!(known.get(&checksum), Some(Some(_))) {
+            let found = self.find(offer, &checksum)?;
+            known.insert(checksum.clone(), Some(found));
+        }
+        let mut file = known.get(&checksum)?.as_ref()?.try_clone().ok()?;
+        file.rewind().ok()?;
+        Some(file)
+    }
+
+    /// Fetches a package's header, and no more, as its repository says where it ends. Whether it is that of the package that is meant
+    /// no checksum says.
+    ///
+    /// # Errors
+    /// Why not, for people; also where nothing is to be fetched.
+    pub(super) fn header(&self, offer: &Offer) -> Result<File, String> {
+        let fetch = self.fetch.ok_or("it was not fetched")?;
+        let location = offer.package.location().map_err(|e| e.to_string())?;
+        let end = Some(offer.package.header().end).filter(|end| *end > 0).unwrap_or(BEGINNING);
+        let mut file = fetch(&offer.repository, &location, Part::Beginning(end.min(LARGEST_HEADER)))?;
+        file.rewind().map_err(|e| e.to_string())?;
+        Ok(file)
+    }
+
     /// Is there a file of it, or can it be fetched? It may be another one.
     pub(super) fn may_have(&self, offer: &Offer) -> bool {
         let is_there = |(root, path): (&Root, PathBuf)| root.try_exists(&path).unwrap_or(false);
@@ -88,7 +130,7 @@ impl<'r> Files<'r> {
         let (fetch, location) = (self.fetch?, offer.package.location().ok()?);
         let limit = if offer.package.size() == 0 { LARGEST } else { offer.package.size().min(LARGEST) };
         let nevra = offer.package.nevra();
-        match fetch(&offer.repository, &location, limit) {
+        match fetch(&offer.repository, &location, Part::Whole(limit)) {
             Ok(mut file) => {
                 if is_of(&mut file, offer, checksum) {
                     return Some(file);

@@ -24,6 +24,8 @@ pub struct Judge<'j> {
     pub survey: &'j Survey,
     /// What repositories have.
     pub offers: &'j Offers,
+    /// The drivers in them, of which it chooses: all, or those that can matter to what is installed.
+    pub drivers: &'j [&'j Offer],
     /// Those kernels, as the guard takes them.
     pub kernels: &'j Kernels,
     /// What is installed.
@@ -40,7 +42,7 @@ pub struct Judge<'j> {
 
 /// What is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     /// What repositories say of packages.
     Metadata,
     /// Package files, as far as they are at hand.
@@ -61,7 +63,7 @@ impl Judge<'_> {
     }
 
     /// Those that may come, the newest of each line first.
-    pub fn coming(&self, kernel: Option<&str>) -> Vec<KernelFate> {
+    fn coming(&self, kernel: Option<&str>) -> Vec<KernelFate> {
         let units = self.offers.units(self.installed, self.kernels);
         let asked = units.iter().filter(|unit| kernel.is_none_or(|name| unit.is_called(name)));
         asked.map(|unit| self.comes(unit)).collect()
@@ -93,6 +95,8 @@ impl Judge<'_> {
                     evr,
                     repository: String::new(),
                     vendor: None,
+                    packager: None,
+                    signing: None,
                 },
                 krel: Some(release.to_owned()),
                 release: release.to_owned(),
@@ -139,7 +143,7 @@ impl Judge<'_> {
         let arch = unit.main.package.arch();
         let fits_arch = |offer: &&Offer| offer.package.arch() == arch || offer.package.arch() == "noarch";
         // What few are is looked at first.
-        let drivers = self.offers.drivers.iter().filter(supplies).filter(fits_arch);
+        let drivers = self.drivers.iter().copied().filter(supplies).filter(fits_arch);
         drivers.filter(is_for_it).collect()
     }
 
@@ -264,6 +268,7 @@ pub(super) fn names(drivers: &[DriverFate], is: impl Fn(DriverVerdict) -> bool) 
 }
 
 pub(super) fn named(offer: &Offer) -> Named {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let package = &offer.package;
     let evr: Evr = package.evr();
     Named {
@@ -271,6 +276,8 @@ pub(super) fn named(offer: &Offer) -> Named {
         name: package.name().to_owned(),
         evr: evr.to_string(),
         repository: offer.repository.clone(),
-        vendor: (!package.vendor().is_empty()).then(|| package.vendor().to_owned()),
+        vendor: said(package.vendor()),
+        packager: said(package.packager()),
+        signing: None,
     }
 }

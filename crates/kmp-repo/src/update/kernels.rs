@@ -31,6 +31,11 @@ impl Kernels {
         self.given.insert(nevra, kernel);
     }
 
+    /// Those that were given.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &IncomingKernel> {
+        self.given.values().map(|kernel| &**kernel)
+    }
+
     /// The release of one that was given.
     pub(super) fn release(&self, nevra: &str) -> Option<&str> {
         self.given.get(nevra).map(|given| given.kernel.release.as_str())

@@ -18,19 +18,23 @@ mod package;
 mod pushed;
 mod rules;
 mod settle;
+mod signing;
 mod vendor;
 
 use kmp_core::last_update::Advisory;
 
-pub use files::{Fetch, Files};
+pub use files::{Fetch, Files, Part};
 pub use installed::{Installed, Line};
+pub(crate) use judge::By;
 pub use judge::Judge;
 pub use kernels::Kernels;
 pub use locks::{is_locked, locks};
+pub(crate) use offers::Unit;
 pub use offers::{Offer, Offers, Source};
-pub(crate) use package::{build, only_for, release_of};
+pub(crate) use package::{build, modules, only_for, release_of};
 pub use rules::{rules, without_installed};
 pub use settle::settle;
+pub use signing::Signing;
 pub use vendor::AtHand;
 
 /// What becomes of a kernel.
@@ -96,6 +100,10 @@ pub struct Named {
     pub repository: String,
     /// Who made it; `None` if it does not say.
     pub vendor: Option<String>,
+    /// Who built it; `None` if it does not say.
+    pub packager: Option<String>,
+    /// Who signed it, or why that is not known; `None`: nobody has asked ([`Judge::sign`]).
+    pub signing: Option<Result<Signing, String>>,
 }
 
 /// A kernel that may come, or is installed.

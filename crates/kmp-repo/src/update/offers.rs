@@ -205,7 +205,7 @@ impl Offers {
     }
 
     /// The kernels that may come, the newest of each line first.
-    pub(super) fn units<'o>(&'o self, installed: &Installed, kernels: &Kernels) -> Vec<Unit<'o>> {
+    pub(crate) fn units<'o>(&'o self, installed: &Installed, kernels: &Kernels) -> Vec<Unit<'o>> {
         let mains = self.kernels.iter().filter(|main| {
             let package = &main.package;
             let is_of_line = |line: &super::Line| {

@@ -13,7 +13,7 @@ use crate::offer;
 use crate::rpmmd::{Listed, Role};
 
 /// The names of a package's modules, `_` for `-`.
-pub(super) fn modules(listed: &Listed) -> impl Iterator<Item = String> {
+pub(crate) fn modules(listed: &Listed) -> impl Iterator<Item = String> {
     listed.capabilities(Role::Provides).filter_map(|capability| {
         let file = capability.name.strip_prefix("kmod(")?.strip_suffix(')')?;
         let name = file.strip_suffix(".ko")?;

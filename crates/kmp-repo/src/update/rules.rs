@@ -15,6 +15,10 @@ use super::{DriverVerdict, Installed, KernelFate, KernelVerdict, Update};
 const HEAD: &str =
     "# Written by kmp update, and again each time: see kmp(8). To be rid of it: kmp update --clear\n";
 
+/// Of how many drivers rules keep one kernel back, where more would: each such rule does it alone, and each costs every run of zypper
+/// some 50 microseconds. Not of one only, with whose removal the rule ends.
+const ENOUGH: usize = 2;
+
 /// The rules, as a file; `None` where there is nothing to be ruled.
 pub fn rules(update: &Update, installed: &Installed, config: &Config) -> Option<String> {
     let mut lines = Vec::new();
@@ -33,6 +37,7 @@ pub fn rules(update: &Update, installed: &Installed, config: &Config) -> Option<
         let mut drivers: Vec<&str> = drivers.filter(|d| is_name(d)).filter(is_kept).collect();
         drivers.sort_unstable();
         drivers.dedup();
+        drivers.truncate(ENOUGH);
         if is_version(&last) && is_name(&line.name) {
             let rule =
                 |d: &str| format!("requires:(kmp-not-yet-judged({d}) if ({} > {last} and {d}))", line.name);
@@ -52,10 +57,11 @@ fn of_kernel(kernel: &KernelFate) -> Vec<String> {
     }
     let rule = |what: String, driver: &str| format!("requires:({what} if ({line} = {evr} and {driver}))");
     let drivers = kernel.drivers.iter().filter(|d| is_name(&d.driver));
+    if kernel.verdict == KernelVerdict::Held {
+        let stop = drivers.filter(|d| d.stops).take(ENOUGH);
+        return stop.map(|d| rule(format!("kmp-hold({})", d.driver), &d.driver)).collect();
+    }
     let rules = drivers.filter_map(|driver| match (kernel.verdict, &driver.build) {
-        (KernelVerdict::Held, _) if driver.stops => {
-            Some(rule(format!("kmp-hold({})", driver.driver), &driver.driver))
-        }
         (KernelVerdict::Comes | KernelVerdict::Unknown, Some(build))
             if driver.verdict == DriverVerdict::ComesAlong
                 && is_name(&build.name)

@@ -113,6 +113,8 @@ pub(super) mod tests {
             evr: "6-2".into(),
             repository: "r".into(),
             vendor: None,
+            packager: None,
+            signing: None,
         };
         let driver = DriverFate {
             driver: "nic".into(),

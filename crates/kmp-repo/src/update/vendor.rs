@@ -19,7 +19,7 @@ pub struct AtHand<'j> {
     pub(super) rpm: &'j Librpm,
     pub(super) files: &'j Files<'j>,
     /// The keys that rpm trusts, looked up where it matters.
-    keys: OnceCell<Option<TrustedKeys>>,
+    pub(super) keys: OnceCell<Option<TrustedKeys>>,
 }
 
 impl<'j> AtHand<'j> {

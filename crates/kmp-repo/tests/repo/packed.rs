@@ -43,6 +43,8 @@ fn what_is_listed_is_what_the_files_say() {
         assert_eq!(own, query("%{NAME}|%{ARCH}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}|").replace("|0:", "|"));
         let vendor = query("%{VENDOR}");
         assert_eq!(listed.vendor(), if vendor == "(none)" { "" } else { &vendor });
+        let packager = query("%{PACKAGER}");
+        assert_eq!(listed.packager(), if packager == "(none)" { "" } else { &packager });
         assert_eq!(listed.source(), query("%{SOURCERPM}"));
         let list = |role| {
             let mut all: Vec<String> = listed

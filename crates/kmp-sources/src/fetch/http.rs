@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use kmp_fs::root::Root;
 use ureq::tls::{TlsConfig, TlsProvider};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::authorities::authorities;
-use super::{CONNECT, FetchError, Proxies, Take};
+use super::{CONNECT, FetchError, Proxies, Take, by_proxy};
 use crate::url::{Scheme, Url};
 
 /// How often a server may send elsewhere.
@@ -56,22 +56,37 @@ pub(super) fn read(
     for _ in 0..=REDIRECTIONS {
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         let proxy = match proxies.of_scheme(at.scheme(), at.host()) {
-            Some(proxy) => Some(Proxy::new(&proxy).map_err(|e| failed(format!("the proxy {proxy}: {e}")))?),
+            Some(proxy) => {
+                Some(Proxy::new(&proxy).map_err(|e| failed(format!("the proxy of {}: {e}", at.host())))?)
+            }
             None => None,
         };
-        let mut request = agent.get(at.to_string()).config().timeout_global(Some(left)).proxy(proxy).build();
-        if let Some(len) = len.filter(|len| *len > 0) {
-            request = request.header("Range", format!("bytes=0-{}", len - 1));
-        }
-        let mut answer = request.call().map_err(|e| error(url, left, &e))?;
-        match answer.status().as_u16() {
-            200 | 206 => {
-                let mut body = answer.body_mut().as_reader();
-                return take(&mut body as &mut dyn Read).map_err(|e| read_error(url, left, e));
-            }
-            301 | 302 | 303 | 307 | 308 => {
+        let len = len.filter(|len| *len > 0);
+        let of_proxy =
+            |proxy: &&Proxy| at.scheme() == Scheme::Http && proxy.protocol() == ProxyProtocol::Http;
+        let (status, location, mut body): (u16, Option<String>, Box<dyn Read>) =
+            if let Some(proxy) = proxy.as_ref().filter(of_proxy) {
+                let answer = by_proxy::get(proxy, &at, len, end).map_err(|e| {
+                    let text = format!("by the proxy {}:{}: {e}", proxy.host(), proxy.port());
+                    read_error(url, left, io::Error::new(e.kind(), text))
+                })?;
+                (answer.status, answer.location, Box::new(answer.body))
+            } else {
+                let config = agent.get(at.to_string()).config();
+                let mut request = config.timeout_global(Some(left)).proxy(proxy).build();
+                if let Some(len) = len {
+                    request = request.header("Range", format!("bytes=0-{}", len - 1));
+                }
+                let answer = request.call().map_err(|e| error(url, left, &e))?;
                 let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
-                let location = location.unwrap_or_default().to_owned();
+                let location = location.map(str::to_owned);
+                (answer.status().as_u16(), location, Box::new(answer.into_body().into_reader()))
+            };
+        match status {
+            200 | 206 => return take(&mut body).map_err(|e| read_error(url, left, e)),
+            407 => return Err(failed("the proxy wants a user's name and password, in its URL".into())),
+            301 | 302 | 303 | 307 | 308 => {
+                let location = location.unwrap_or_default();
                 at = at.redirected(&location).map_err(|why| FetchError::Redirected {
                     url: url.clone(),
                     location,

@@ -5,6 +5,7 @@
 //! http and https by ureq in this process; ftp, which nothing that is kept up speaks beside libcurl, by the program curl.
 
 mod authorities;
+mod by_proxy;
 mod ftp;
 mod http;
 mod local;

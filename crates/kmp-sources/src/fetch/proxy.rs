@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Which proxies are asked: those of the environment, as every program takes them, or those of `/etc/sysconfig/proxy`, which a service
-//! or a plugin of a package manager has not in its environment.
+//! Which proxies are asked: those of the environment, as every program takes them, or, as a service or a plugin of a package manager has
+//! none there, those of `/etc/sysconfig/proxy` (SUSE) or the one of `/etc/dnf/dnf.conf`.
 
 use std::path::Path;
 
@@ -24,16 +24,17 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Those of the environment; where it has none, those of the system's file.
+    /// Those of the environment; where it has none, those of the system's files.
     pub fn of(root: &Root) -> Self {
         let own = Self::of_environment(&|name| std::env::var(name).ok());
         if own != (Self { none: own.none.clone(), ..Self::default() }) {
             return own;
         }
-        match root.read_if_there(Path::new(FILE), LIMIT) {
-            Ok(Some(bytes)) => Self::of_sysconfig(&String::from_utf8_lossy(&bytes)),
-            _ => own,
+        if let Ok(Some(bytes)) = root.read_if_there(Path::new(FILE), LIMIT) {
+            return Self::of_sysconfig(&String::from_utf8_lossy(&bytes));
         }
+        let proxy = kmp_repo::found::proxy(root);
+        Self { http: proxy.clone(), https: proxy.clone(), ftp: proxy, none: own.none }
     }
 
     fn of_environment(variable: &dyn Fn(&str) -> Option<String>) -> Self {

@@ -84,6 +84,21 @@ fn what_is_signed_by_whom_is_found_out_without_reading_what_rpm_prints() {
     let whole = fs::read(signed.path()).unwrap();
     assert_eq!(trust(&written(&root, &whole[..whole.len() - 9]), &keys), Trust::Corrupt);
     assert_eq!(trust(&written(&root, &[&whole[..], b"more"].concat()), &keys), Trust::Corrupt);
+    // Of a header alone the same is found out, but that its payload is not there.
+    let header_of = |package: &Package, changed: Option<&str>| {
+        let bytes = match changed {
+            Some(text) => corrupted(package, Some(text)),
+            None => fs::read(package.path()).unwrap(),
+        };
+        let end = rpm_meta::header::Header::read(&bytes).unwrap().range().end;
+        let file = written(&root, &bytes[..end]);
+        let (header, whole) = (rpm.verify_header(&file, &keys).unwrap(), rpm.verify(&file, &keys).unwrap());
+        assert_eq!(whole.trust, Trust::Corrupt, "{whole:?}");
+        (header.trust, header.signers.len())
+    };
+    assert_eq!(header_of(&signed, None), (Trust::Good, 1));
+    assert_eq!(header_of(&plain, None), (Trust::Unsigned, 0));
+    assert_eq!(header_of(&signed, Some("A package for tests")).0, Trust::Corrupt);
     let said = rpm.verify(&written(&root, b"no package"), &keys).unwrap_err().to_string();
     assert!(said.contains("it is not an rpm package"), "{said}");
 

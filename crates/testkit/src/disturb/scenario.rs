@@ -56,7 +56,7 @@ pub struct Scenario {
 struct Undisturbed {
     old: Links,
     new: Links,
-    foreign: Vec<(PathBuf, String)>,
+    foreign: BTreeMap<PathBuf, String>,
     after: BTreeMap<PathBuf, String>,
     /// The initrds before it.
     initrds: BTreeMap<String, Option<Vec<u8>>>,
@@ -356,20 +356,17 @@ impl Scenario {
 
     /// All of the root but initrds and markers.
     fn tree(&self) -> BTreeMap<PathBuf, String> {
-        let mut tree = self.root.tree();
-        tree.retain(|path, _| {
+        self.root.tree_of(|path| {
             let initrd = path.starts_with("boot") || path.starts_with("run/regenerate-initrd");
             !initrd && !self.ignored.iter().any(|ignored| path.starts_with(ignored))
-        });
-        tree
+        })
     }
 
-    fn foreign(&self) -> Vec<(PathBuf, String)> {
-        let foreign = |path: &Path| {
+    fn foreign(&self) -> BTreeMap<PathBuf, String> {
+        self.root.tree_of(|path| {
             let path = path.to_string_lossy();
             path.contains("foreign") && !path.starts_with("run/kmp") && !path.contains("/.kmp-")
-        };
-        self.root.tree().into_iter().filter(|(path, _)| foreign(path)).collect()
+        })
     }
 }
 

@@ -35,14 +35,15 @@ const BOTH: &str = r#"
     cargo xtask test "$@"
 "#;
 
-/// The same as an ordinary user, in a copy of the clone.
+/// The same as an ordinary user, in a copy of the clone, and of what is built there; without the roots of releases, which are root's.
 const AS_USER: &str = r#"
     id kmp >/dev/null 2>&1 || useradd --create-home --shell /bin/sh kmp
     chmod 700 /home/kmp
     # For the toolchain.
     chmod a+x /root
     rm -rf /home/kmp/src
-    cp -a "$2" /home/kmp/src
+    mkdir /home/kmp/src
+    tar -C "$2" --exclude=./target/chroot --exclude=./target/tmp -c . | tar -C /home/kmp/src -x
     chown -R kmp: /home/kmp
     both=$1
     shift 2

@@ -38,6 +38,8 @@ const PURE: &[&str] = &[
 /// read of memory.
 const LONG: &[(&str, &str)] = &[
     ("capi", "library::valgrind_"),
+    ("e2e", "divert::a_call_that_fails_"),
+    ("e2e", "divert::killed_at_any_call_"),
     ("e2e", "hostile_budgets::"),
     ("e2e", "hostile_fuzz::"),
     ("e2e", "hostile_modules::"),
@@ -55,10 +57,6 @@ const LONG: &[(&str, &str)] = &[
 
 /// What is run on a release that changes from day to day: what is closest to rpm, zypper and dnf.
 const CLOSEST: &[&str] = &["librpm", "plugin", "rpm", "tools", "zypper"];
-
-/// Tests of libzypp's classic mode, by the beginnings of their names, or parts. That of testing (17.38) carries out each commit
-/// in one transaction, whatever is asked for.
-const CLASSIC: &[&str] = &["broken::", "::classic::", "whole_updates::zypper::"];
 
 /// Tests of kmp's packages, which that release's rpmbuild makes first: it compiles for minutes.
 const OF_PACKAGES: &str = "packages";
@@ -93,11 +91,8 @@ pub fn run(name: &str, all: bool) -> Result<(), String> {
     let is_long = |program: &str, test: &str| {
         LONG.iter().any(|(long, start)| *long == program && test.starts_with(start))
     };
-    let is_classic = |program: &str, test: &str| {
-        moves && program == "zypper" && CLASSIC.iter().any(|part| test.contains(part))
-    };
     pool::run_some(&binaries, name, |program, test| {
         let is_wanted = !is_of_packages(program) || test.starts_with(INSTALLED);
-        (all || !is_long(program, test) && is_wanted) && !is_classic(program, test)
+        all || !is_long(program, test) && is_wanted
     })
 }

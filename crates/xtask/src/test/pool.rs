@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::binaries::{self, Binary};
 use super::steps::{self, End};
 use super::{skipped, times};
+use crate::run::this_program;
 use crate::{install, privilege};
 
 /// The most tests in a group.
@@ -217,6 +218,7 @@ impl Group<'_> {
         let mut command = self.binary.command(namespace);
         command.args(["--exact", "--test-threads=1"]).args(&self.tests);
         command.envs(variables.iter().map(|(name, path)| (name, path)));
+        command.envs(this_program().map(|program| ("KMP_TEST_XTASK", program)));
         let failed = |why: String| Report { times: Vec::new(), skipped: Vec::new(), failed: Some(why) };
         // One pipe for both, so that all stays in order.
         let (mut output, end) = match std::io::pipe() {

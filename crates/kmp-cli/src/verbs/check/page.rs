@@ -10,6 +10,7 @@ use kmp_core::inventory::{Apart, Kind};
 use kmp_core::printable;
 use kmp_core::state::State;
 
+use crate::output::count::counted;
 use crate::output::terminal::{Colour, Page};
 use crate::output::verdict_lines;
 use crate::verbs::sync::package_name;
@@ -64,7 +65,6 @@ pub fn print(
 
 /// How many modules stand how, and what the newest kernel does not load.
 fn summary(page: &mut Page, releases: &List<KernelId, String>, lines: &[Line], by_symbols: bool) {
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let modules: BTreeSet<&Path> = lines.iter().map(|line| line.path.as_path()).collect();
     let kernels: BTreeSet<KernelId> = lines.iter().map(|line| line.kernel).collect();
     let of = if by_symbols { "list of symbols" } else { "kernel" };

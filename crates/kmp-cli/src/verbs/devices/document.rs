@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Row;
 use super::offers::Offered;
 use crate::output::json;
+use crate::output::signatures::OfPackage;
 
 /// The devices of a machine, and the drivers that are for them.
 #[derive(Serialize)]
@@ -59,6 +60,10 @@ struct Offer {
     repository: String,
     /// Who made it, if it says.
     vendor: Option<String>,
+    /// Who built it, if it says.
+    packager: Option<String>,
+    /// Who signed it and who supports it.
+    signature: OfPackage,
     /// Is it the one to install for this device? One at most is: of those that fit the newest kernel that of the best repository.
     recommended: bool,
     /// Whether it fits the running and the newest kernel, if it is for kernels of their flavour.
@@ -91,6 +96,8 @@ impl From<&Offered> for Offer {
             package: offered.package.clone(),
             repository: offered.repository.clone(),
             vendor: offered.vendor.clone(),
+            packager: offered.packager.clone(),
+            signature: OfPackage::from(&offered.signing),
             recommended: offered.is_recommended,
             kernels: offered.kernels.iter().map(fit).collect(),
         }

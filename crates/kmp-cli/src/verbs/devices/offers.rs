@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use kmp_core::dialect::Dialect;
 use kmp_core::printable;
@@ -11,6 +12,9 @@ use kmp_core::survey::Survey;
 use kmp_drivers::devices::Device;
 use kmp_repo::hardware::{Drivers, Fit, Pattern};
 use kmp_repo::kept::Cache;
+use kmp_repo::rpmmd::Location;
+use kmp_repo::update::{AtHand, Files, Part, Signing};
+use kmp_sources::fetch::Fetcher;
 
 use super::Row;
 use crate::context::Context;
@@ -28,21 +32,37 @@ pub struct Offered {
     pub repository: String,
     pub priority: u32,
     pub vendor: Option<String>,
+    pub packager: Option<String>,
     /// Whether it fits, kernel by kernel.
     pub kernels: Vec<(String, Fit)>,
+    /// Who signed it and who supports it, or why that is not known.
+    pub signing: Result<Signing, String>,
     /// Is it the one to install for this device?
     pub is_recommended: bool,
 }
 
-/// The offers for each of these devices, in their order.
+/// How long fetching headers may take, in all.
+const FETCHING: Duration = Duration::from_secs(60);
+
+/// The offers for each of these devices, in their order. `fetches`: are headers of packages fetched, to say who signed them?
 pub fn offers(
     context: &Context,
     survey: &Survey,
     devices: &[&Device],
     named: &[String],
+    fetches: bool,
 ) -> Result<Vec<Vec<Offered>>, String> {
     let given = sources::given(named)?;
-    let listed = sources::sources(&context.root, survey.inventory.conventions.dialect, &given);
+    let mut listed = sources::sources(&context.root, survey.inventory.conventions.dialect, &given);
+    let urls = std::mem::take(&mut listed.urls);
+    let fetcher = fetches.then(|| Fetcher::new(&context.root, FETCHING));
+    let fetch = |id: &str, location: &Location, part: Part| match &fetcher {
+        Some(fetcher) => sources::fetch(fetcher, &urls, id, location, part),
+        None => Err("nothing is fetched".into()),
+    };
+    let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
+    let at_hand = AtHand::new(context.rpm().map_err(ToString::to_string)?, &files);
+    let keys = context.trusted_keys()?;
     let aliases: BTreeSet<&str> = devices.iter().map(|device| device.modalias.as_str()).collect();
     let has = |pattern: &Pattern| aliases.iter().any(|alias| pattern.claims(alias));
     let Drivers { drivers, problems } =
@@ -53,6 +73,7 @@ pub fn offers(
     // The first of each name is the newest of the best repository.
     let drivers: Vec<_> =
         drivers.into_iter().filter(|d| seen.insert(d.offer.package.name().to_owned())).collect();
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let mut judged: BTreeMap<usize, Offered> = BTreeMap::new();
     let mut all = Vec::new();
     for device in devices {
@@ -69,8 +90,10 @@ pub fn offers(
                 evr: package.evr().to_string(),
                 repository: driver.offer.repository.clone(),
                 priority: driver.priority,
-                vendor: Some(package.vendor().to_owned()).filter(|vendor| !vendor.is_empty()),
+                vendor: said(package.vendor()),
+                packager: said(package.packager()),
                 kernels: driver.fits(survey),
+                signing: at_hand.signing(&driver.offer, &keys, &survey.inventory.dirs),
                 is_recommended: false,
             });
             own.push(offered.clone());

@@ -2,10 +2,11 @@
 //! `kmp devices` for people: a device, and below it what claims it.
 
 use kmp_core::printable;
-use kmp_drivers::devices::{NeededFor, word};
+use kmp_drivers::devices::NeededFor;
 use kmp_repo::hardware::Fit;
 
 use super::Row;
+use crate::output::signatures;
 use crate::output::terminal::{Colour, Page};
 
 pub fn draw(page: &mut Page, rows: &[Row], all: bool, found: usize) {
@@ -57,11 +58,7 @@ fn device(page: &mut Page, row: &Row, all: bool) {
             [] => "not signed".to_string(),
             signers => format!("signed by {}", signers.join(", ")),
         };
-        let supported = match word(kmp.supported) {
-            "no" => "without support",
-            "external" => "supported by its provider and the distributor",
-            _ => "supported by the distributor",
-        };
+        let supported = signatures::support_of(kmp.supported);
         let text = format!("{} ({}): {kernels}; {signed}; {supported}", kmp.package, kmp.modules.join(", "));
         page.wrapped_behind(4, 2, &text);
     }
@@ -77,8 +74,11 @@ fn device(page: &mut Page, row: &Row, all: bool) {
         let vendor = offered.vendor.as_deref().map(|vendor| format!(" by {vendor}")).unwrap_or_default();
         let recommended = if offered.is_recommended { "; recommended (kmp devices --install)" } else { "" };
         let text = format!(
-            "{}{vendor}, not installed, in repository {}: {kernels}{recommended}",
-            offered.package, offered.repository
+            "{}{vendor}, not installed, in repository {}: {kernels}{recommended}; {}; {}",
+            offered.package,
+            offered.repository,
+            signatures::signed(&offered.signing),
+            signatures::support(&offered.signing)
         );
         page.wrapped_behind(4, 2, &printable(text.as_ref()));
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::host::cores::Cores;
 use crate::kernel_types::KernelTypes;
+use crate::output::count::counted;
 
 /// For how many verdicts it is said in one run: two images are read for each, which takes about a second.
 pub const MOST: usize = 2;
@@ -49,13 +50,13 @@ impl Because {
     pub fn sentence(&self) -> String {
         let one = |of: &ChangedType| {
             let first = of.changes.first().map(|change| format!("; {change}")).unwrap_or_default();
-            let symbols = super::counted(of.symbols, "symbol");
+            let symbols = counted(of.symbols, "symbol");
             format!("{} ({symbols}, {}{first})", of.name, of.meaning)
         };
         let most = 3;
         let mut names: Vec<String> = self.types.iter().take(most).map(one).collect();
         if self.types.len() > most {
-            names.push(super::counted(self.types.len() - most, "other type"));
+            names.push(counted(self.types.len() - most, "other type"));
         }
         format!("most likely because of what changed since {}: {}", self.since, names.join(", "))
     }

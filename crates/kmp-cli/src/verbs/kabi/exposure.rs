@@ -15,10 +15,10 @@ use kmp_kabi::{Exposed, Standing, exposure};
 
 use super::document::{ExposedModule, ExposedSymbol, Exposure, Rule};
 use super::sides::{Exports, Side};
-use super::{counted, number};
 use crate::args::kabi::Exposure as Args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::count::{counted, number};
 use crate::output::json::{self, VERSION};
 use crate::output::terminal::{Colour, Page};
 

@@ -12,7 +12,7 @@ use super::diff::Shown;
 use super::document::{Rule, rules_used};
 use super::reasons::{Group, Reasons};
 use super::screen::{detail, phrase};
-use super::{counted, number};
+use crate::output::count::{counted, number};
 
 /// So many types are in the table; the rest is folded below it.
 const TYPES: usize = 30;

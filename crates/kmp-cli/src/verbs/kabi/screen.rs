@@ -8,7 +8,7 @@ use kmp_kabi::{Change, What};
 use super::diff::Shown;
 use super::document::{Rule, rules_used};
 use super::reasons::{Group, Reasons};
-use super::{counted, number};
+use crate::output::count::{counted, number};
 use crate::output::terminal::{Colour, Page, wrap};
 
 /// So many types, and names of each list, are printed without --all.

@@ -17,6 +17,7 @@ use super::{document, files};
 use crate::args::registry::Check as Args;
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::count::counted;
 use crate::output::json;
 use crate::output::terminal::{Colour, Page};
 use crate::verbs::kabi::{Exports, Side, reasons};
@@ -122,7 +123,7 @@ fn lines(groups: &[reasons::Group], items: &[&Item<'_>]) -> Vec<String> {
         let count = group.symbols.iter().filter(|(symbol, _)| used.contains(symbol.as_str())).count();
         let of = group.of.as_deref().unwrap_or("their own declarations");
         let effect = group.effect.map(|effect| format!(", {effect}")).unwrap_or_default();
-        (count > 0).then(|| format!("{of}: {}{effect}", crate::verbs::kabi::counted(count, "symbol")))
+        (count > 0).then(|| format!("{of}: {}{effect}", counted(count, "symbol")))
     };
     groups.iter().filter_map(line).collect()
 }

@@ -3,6 +3,8 @@
 
 mod html;
 
+use std::borrow::Cow;
+
 #[cfg(test)]
 use kmp_core::abi::signature::KeyTrust;
 use kmp_core::abi::{Supported, SupportedOnly};
@@ -47,10 +49,10 @@ struct Tainted {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Taint {
-    /// The kernel's letter.
+    /// The kernel's letter; `?` for a bit of which nothing is known.
     letter: char,
     /// In words.
-    meaning: &'static str,
+    meaning: Cow<'static, str>,
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use kmp_core::survey::Survey;
 use super::chosen::Chosen;
 use super::drivers::{self, Fault, Loose, Row};
 use super::machine::Machine;
+use crate::output::count::counted;
 
 /// The verdict on a machine.
 pub struct Verdict {
@@ -84,8 +85,4 @@ fn at_next_boot(survey: &Survey, rows: &[Row<'_>], machine: &Machine) -> Option<
             format!("Kernel {release}, {why}, lacks {n} of them: {first} and {} more.", n - NAMED)
         }
     })
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -288,7 +288,7 @@ fn listed(scratch: &Root, dir: &Path, nevra: &str) -> Result<Option<Listed>, Str
     let repomd = metadata.repomd().map_err(|e| e.to_string())?;
     let mut found = None;
     let name = |name: &str| nevra.starts_with(name);
-    let wanted = WantedPackages { name: &name, capability: &|_, _| false, source: &|_| false };
+    let wanted = WantedPackages { name: &name, capability: &|_, _| false, source: &|_| false, words: &[] };
     metadata
         .packages(&repomd, &wanted, &mut |package| {
             if package.nevra() == nevra {

@@ -5,6 +5,7 @@ use kmp_repo::update::{DriverFate, DriverVerdict, KernelFate, KernelVerdict, Nam
 use serde::Serialize;
 
 use crate::output::advisory::{Advisory, advisories};
+use crate::output::signatures::OfPackage;
 use crate::output::{json, when};
 
 /// Of this form. It changes when a field changes its meaning or goes.
@@ -76,6 +77,10 @@ struct Driver {
     repository: Option<String>,
     /// Who made it.
     vendor: Option<String>,
+    /// Who built it.
+    packager: Option<String>,
+    /// Who signed it and who supports it. Null: no build comes along.
+    signature: Option<OfPackage>,
     /// In words.
     why: String,
 }
@@ -133,6 +138,8 @@ fn driver(driver: &DriverFate) -> Driver {
         build: of(|build| Some(build.nevra.clone())),
         repository: of(|build| Some(build.repository.clone())),
         vendor: of(|build| build.vendor.clone()),
+        packager: of(|build| build.packager.clone()),
+        signature: driver.build.as_ref().and_then(|build| build.signing.as_ref()).map(OfPackage::from),
         why: driver.why.clone(),
     }
 }

@@ -16,7 +16,9 @@ use kmp_core::survey::{Selection, Survey};
 use kmp_repo::found;
 use kmp_repo::kept::Cache;
 use kmp_repo::rpmmd::Location;
-use kmp_repo::update::{AtHand, Files, Installed, Judge, Kernels, Offers, Source, Update, rules, settle};
+use kmp_repo::update::{
+    AtHand, Files, Installed, Judge, Kernels, Offers, Part, Source, Update, rules, settle,
+};
 use kmp_sources::fetch::Fetcher;
 use rpm_meta::Evr;
 
@@ -91,10 +93,11 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
     // With further repositories, and without packages of them that were refused.
     let judge = |more: Vec<Source<'_>>, refused: &[(String, String)]| {
         let mut listed = sources::sources(root, dialect, &given);
+        let is_all = more.is_empty();
         listed.sources.extend(more);
         let urls = std::mem::take(&mut listed.urls);
-        let fetch = |id: &str, location: &Location, limit: u64| match &fetcher {
-            Some(fetcher) => sources::fetch(fetcher, &urls, id, location, limit),
+        let fetch = |id: &str, location: &Location, part: Part| match &fetcher {
+            Some(fetcher) => sources::fetch(fetcher, &urls, id, location, part),
             None => Err("nothing is fetched".into()),
         };
         let files = Files::of(&listed.sources, fetcher.is_some().then_some(&fetch));
@@ -111,6 +114,7 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
             ask: &ask,
             survey: &survey,
             offers: &offers,
+            drivers: &offers.drivers.iter().collect::<Vec<_>>(),
             kernels: &Kernels::new(survey.inventory.dirs.clone()),
             installed: &installed,
             running: &running,
@@ -118,7 +122,12 @@ pub fn look(context: &Context, asked: &Asked<'_>) -> Result<Found, String> {
             limit,
             at_hand: Some(&at_hand),
         };
-        judge.update(asked.kernel)
+        let mut update = judge.update(asked.kernel);
+        // Of what sources offer, whoever fetches it asks more.
+        if is_all {
+            judge.sign(&mut update);
+        }
+        update
     };
     let mut update = judge(Vec::new(), &[]);
     if let Some(patience) = asked.fetches {

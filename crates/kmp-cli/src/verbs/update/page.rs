@@ -5,6 +5,7 @@ use kmp_core::last_update::kept_back;
 use kmp_core::printable;
 use kmp_repo::update::{DriverFate, KernelFate, KernelVerdict, Named, Update};
 
+use crate::output::signatures::signed;
 use crate::output::terminal::{Colour, Page};
 
 /// `is_done`: are the rules for the next update written? `locks`: are they locks, as libzypp is too old for others?
@@ -131,7 +132,9 @@ pub fn line(driver: &DriverFate) -> String {
     match &driver.build {
         Some(build) => {
             let by = build.vendor.as_ref().map(|vendor| format!(", by {vendor}")).unwrap_or_default();
-            format!("{}: {} comes along, from {}{by}", driver.driver, build.evr, build.repository)
+            let signed =
+                build.signing.as_ref().map(|signing| format!("; {}", signed(signing))).unwrap_or_default();
+            format!("{}: {} comes along, from {}{by}{signed}", driver.driver, build.evr, build.repository)
         }
         None => driver.why.clone(),
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use kmp_core::dialect::Dialect;
@@ -10,7 +11,7 @@ use kmp_core::printable;
 use kmp_core::root::Root;
 use kmp_repo::found::{self, Found, Manager, Repository};
 use kmp_repo::rpmmd::Location;
-use kmp_repo::update::Source;
+use kmp_repo::update::{Part, Source};
 use kmp_sources::fetch::Fetcher;
 use kmp_sources::own::{self, OwnRepository};
 use kmp_sources::url::Url;
@@ -121,13 +122,13 @@ fn dnf(root: &Root) -> Found {
     if newest(&five) > newest(&four) { five } else { four }
 }
 
-/// Fetches a package's file, to be gone with what opened it.
+/// Fetches a package's file, or its beginning, to be gone with what opened it.
 pub fn fetch(
     fetcher: &Fetcher,
     urls: &HashMap<String, Vec<String>>,
     id: &str,
     location: &Location,
-    limit: u64,
+    part: Part,
 ) -> Result<File, String> {
     let mut why = format!("no URL of repository {} is known", printable(id.as_ref()));
     for url in urls.get(id).into_iter().flatten() {
@@ -135,7 +136,14 @@ pub fn fetch(
         let fetched = Url::parse(&url).map_err(|e| format!("{url} {e}")).and_then(|url| {
             // Kernels are large, and /tmp may be memory.
             let mut file = tempfile::tempfile_in("/var/tmp").map_err(|e| format!("/var/tmp: {e}"))?;
-            fetcher.save(&url, &mut file, limit).map_err(|e| e.to_string())?;
+            match part {
+                Part::Whole(limit) => fetcher.save(&url, &mut file, limit).map(drop),
+                Part::Beginning(len) => {
+                    let bytes = fetcher.beginning(&url, len).map_err(|e| e.to_string())?;
+                    return file.write_all(&bytes).map(|()| file).map_err(|e| format!("/var/tmp: {e}"));
+                }
+            }
+            .map_err(|e| e.to_string())?;
             Ok(file)
         });
         match fetched {

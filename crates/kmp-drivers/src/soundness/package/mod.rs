@@ -3,6 +3,7 @@
 
 pub(super) mod clash;
 pub(super) mod hardware;
+pub(super) mod licence;
 pub(super) mod loads;
 pub(super) mod module_signature;
 pub(super) mod name;

@@ -5,7 +5,7 @@ use super::{Entry, Listed};
 use crate::rpmmd::{Error, Role};
 
 /// How many texts a package has, beside those of its capabilities.
-pub(crate) const TEXTS: usize = 8;
+pub(crate) const TEXTS: usize = 9;
 
 /// The roles, in the order of their numbers.
 const ROLES: [Role; 5] =
@@ -27,10 +27,10 @@ impl Role {
 }
 
 impl Listed {
-    /// Its texts: name, version, architecture, vendor, source package, location, and the checksum's kind and number.
+    /// Its texts: name, version, architecture, vendor, packager, source package, location, and the checksum's kind and number.
     pub(crate) fn texts(&self) -> [&str; TEXTS] {
         let (kind, sum) = self.checksum;
-        [self.name, self.evr, self.arch, self.vendor, self.source, self.location, kind, sum]
+        [self.name, self.evr, self.arch, self.vendor, self.packager, self.source, self.location, kind, sum]
             .map(|span| self.at(span))
     }
 
@@ -38,10 +38,11 @@ impl Listed {
     pub(crate) fn begin(&mut self, texts: [&str; TEXTS], size: u64, header: (u64, u64)) -> Result<(), Error> {
         self.clear();
         let mut put = |text: &str| self.put(&[text]);
-        let [name, evr, arch, vendor, source, location, kind, sum] = texts;
-        let [name, evr, arch, vendor] = [put(name)?, put(evr)?, put(arch)?, put(vendor)?];
+        let [name, evr, arch, vendor, packager, source, location, kind, sum] = texts;
+        let [name, evr, arch, vendor, packager] =
+            [put(name)?, put(evr)?, put(arch)?, put(vendor)?, put(packager)?];
         let [source, location, kind, sum] = [put(source)?, put(location)?, put(kind)?, put(sum)?];
-        (self.name, self.evr, self.arch, self.vendor) = (name, evr, arch, vendor);
+        (self.name, self.evr, self.arch, self.vendor, self.packager) = (name, evr, arch, vendor, packager);
         (self.source, self.location, self.checksum) = (source, location, (kind, sum));
         (self.size, self.header) = (size, header);
         Ok(())

@@ -56,7 +56,7 @@ impl Support {
                 tainted
                     .taints
                     .iter()
-                    .map(|taint| Inline::code(taint.letter.to_string()).and(" ").and(taint.meaning)),
+                    .map(|taint| Inline::code(taint.letter.to_string()).and(" ").and(taint.meaning.as_ref())),
             );
         }
         document.body(body).to_html()
