@@ -56,7 +56,7 @@ fn every_state_in_json() {
     ] {
         assert_eq!(state(krel, nvr)["state"], word, "{nvr} in {krel}: {found}");
     }
-    assert_eq!(state(SAME, foo1)["detail"], format!("{foo2} serves this kernel"));
+    assert_eq!(state(SAME, foo1)["detail"], format!("{foo2} is used in this kernel"));
     assert_eq!(
         state(SAME, clash)["detail"],
         format!(

@@ -91,7 +91,7 @@ fn a_driver_comes_from_a_medium_and_newer_ones_from_its_providers_server() {
     assert!(doctor.status.is_some_and(|status| status < 2), "{doctor}");
     let keys = said(&site.sh("kmp key list"));
     assert!(
-        keys.contains("serves the sources acme") && keys.contains("foo-kmp-default-2.0_k6.4.0_3-1"),
+        keys.contains("accepted for packages from acme") && keys.contains("foo-kmp-default-2.0_k6.4.0_3-1"),
         "{keys}"
     );
 }

@@ -383,7 +383,7 @@ int kmp_builds_drivers(const char *path);
 #define KMP_NATIVE 40u     /* built for this kernel, in its own directory, and loads */
 #define KMP_LINKED 41u     /* built for another kernel, loads in this one, and is linked */
 #define KMP_UNLINKED 42u   /* would load, but not all of its links are there */
-#define KMP_UNUSED 43u     /* another build of the same driver serves this kernel */
+#define KMP_UNUSED 43u     /* another build of the same driver is used in this kernel */
 #define KMP_DECLINED 44u   /* not to be linked into this kernel, as kmp.conf or its package says */
 #define KMP_CLASH 45u      /* not linked: a module of that name is there already */
 #define KMP_BROKEN 46u     /* a module of its package is missing or is no valid module */

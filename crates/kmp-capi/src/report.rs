@@ -84,7 +84,7 @@ pub mod state {
     pub const LINKED: u32 = 41;
     /// would load, but not all of its links are there
     pub const UNLINKED: u32 = 42;
-    /// another build of the same driver serves this kernel
+    /// another build of the same driver is used in this kernel
     pub const UNUSED: u32 = 43;
     /// not to be linked into this kernel, as kmp.conf or its package says
     pub const DECLINED: u32 = 44;

@@ -39,7 +39,7 @@ states! {
     Native "native" "Built for this kernel, in its own directory, and loads.";
     Linked "linked" "Built for another kernel, loads in this one, and is linked.";
     Unlinked "unlinked" "Would load in this kernel, but not all of its links are there: kmp sync makes them.";
-    Unused "unused" "Not needed: another build of the same driver serves this kernel.";
+    Unused "unused" "Not needed: another build of the same driver is used in this kernel.";
     Declined "declined" "Not to be linked into this kernel: kmp.conf or its own package says so.";
     Clash "clash" "Not linked: the kernel, another package or a file of nobody's has a module of that name.";
     Refused "refused" "The kernel would refuse to load it.";

@@ -23,6 +23,7 @@ mod releases;
 mod rpm;
 mod run;
 mod salt;
+mod secure_boot;
 mod sources;
 mod test;
 
@@ -45,6 +46,7 @@ enum Chore {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Judge(judge::Arguments),
+    SecureBoot(secure_boot::Arguments),
     Kmps(kmps::Arguments),
     Salt(salt::Arguments),
     Campaign(campaign::Options),
@@ -94,6 +96,7 @@ impl Chore {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::SecureBoot(arguments) => secure_boot::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
             Self::Salt(arguments) => salt::run(arguments),
             Self::Campaign(options) => campaign::run(options),

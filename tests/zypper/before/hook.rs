@@ -48,19 +48,38 @@ fn whatever_becomes_of_kmp_the_update_goes_on_with_a_valid_repository() {
         std::fs::remove_file(site.root().join("usr/bin/kmp")).unwrap();
         scene.again();
     }
-    // The hook's own script is damaged: libzypp leaves its repository out and says so, by its exit status as well; the rules hold.
-    for (script, status) in
-        [("exit 1", 106), ("echo garbage", 106), ("kill -9 $$", 106), ("exec sleep 1000", 106)]
-    {
-        replace(&site, HOOK, script);
-        let output = site.zypper_with(&[("ZYPP_PLUGIN_TIMEOUT", "1")], &["update"]);
-        assert_eq!(output.status, Some(status), "{script}: {output}");
-        assert!(site.has("tool-2") && !site.has("kernel-default-6.4.0-3"), "{script}: {output}");
-        assert!(!site.has("kernel-default-6.4.0-2"), "{script}: {output}");
-        assert_eq!(site.root().read(RULES), before, "{script}");
+    // The hook's own script is damaged, or cannot be run at all: libzypp takes the second URL of the repository.
+    let (place, plugins) = (format!("/{HOOK}"), "/usr/lib/zypp/plugins");
+    let zypper = "ZYPP_PLUGIN_TIMEOUT=1 zypper --non-interactive update";
+    for how in [
+        "printf '#!/bin/sh\\nexit 1\\n' >PLACE",
+        "printf '#!/bin/sh\\necho garbage\\n' >PLACE",
+        "printf '#!/bin/sh\\nkill -9 $$\\n' >PLACE",
+        "printf '#!/bin/sh\\nexec sleep 1000\\n' >PLACE",
+        // In the middle of its answer.
+        "printf '#!/bin/sh\\nprintf \"RESOLVEDURL\\\\n\\\\ndir:\"\\n' >PLACE",
+        "printf '#!/no/such/interpreter\\n' >PLACE",
+        "printf '\\177ELF, and no more' >PLACE",
+        ": >PLACE",
+        // As where somebody may not run it.
+        "chmod a-x PLACE",
+        "rm PLACE",
+        "rm PLACE; mkdir PLACE",
+        "rm PLACE; ln -s /no/such/file PLACE",
+        "rm PLACE; ln -s kmp PLACE",
+        "mount --bind PLUGINS PLUGINS && mount -o remount,bind,noexec PLUGINS",
+    ] {
+        let prepare = how.replace("PLACE", &place).replace("PLUGINS", plugins);
+        let output = site.sh(&format!("{prepare} && {zypper}"));
+        let words = said(&output);
+        assert!(output.status == Some(0) && !words.contains("~kmp"), "{how}: {words}");
+        assert!(site.has("tool-2") && !site.has("kernel-default-6.4.0-3"), "{how}: {words}");
+        assert!(!site.has("kernel-default-6.4.0-2"), "{how}: {words}");
+        assert_eq!(site.root().read(RULES), before, "{how}");
+        // That of kmp's package is to be seen again.
+        let _ = std::fs::remove_dir_all(site.root().join("usr/lib/zypp"));
         scene.again();
     }
-    std::fs::remove_file(site.root().join(HOOK)).unwrap();
     Row { words: "update", comes: &["tool-2"], status: 0, says: &["kernel-default"] }.check(&site);
     assert!(site.root().read(RULES).contains("kernel-default = 6.4.0-3 "));
 }

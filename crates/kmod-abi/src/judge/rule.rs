@@ -214,7 +214,7 @@ rules! {
         function: "mod_sysfs_setup",
         file: "kernel/module/sysfs.c",
         switch: "CONFIG_SUSE_KERNEL_SUPPORTED=y (SUSE) with unsupported=0 on the command line checks it",
-        ..row("support", Kind::Loader, Settled::Never, "the distributor supports the module, where the kernel is told to take no other")
+        ..row("support", Kind::Loader, Settled::Never, "the distributor supports the module, where the kernel takes no other (unsupported=0)")
     };
     /// It needs a module that needs it.
     Cycle => Row {

@@ -132,7 +132,7 @@ class State(Number):
     NATIVE = 40  # built for this kernel, in its own directory, and loads
     LINKED = 41  # built for another kernel, loads in this one, and is linked
     UNLINKED = 42  # would load, but not all of its links are there
-    UNUSED = 43  # another build of the same driver serves this kernel
+    UNUSED = 43  # another build of the same driver is used in this kernel
     DECLINED = 44  # not to be linked into this kernel, as kmp.conf or its package says
     CLASH = 45  # not linked: a module of that name is there already
     BROKEN = 46  # a module of its package is missing or is no valid module

@@ -93,7 +93,7 @@ impl Shown {
         let trusted = if self.trusted { "rpm trusts it" } else { "rpm does not know it" };
         page.wrapped_behind(2, 2, &format!("made on {}{until}{revoked}; {trusted}", self.created));
         if !self.sources.is_empty() {
-            page.wrapped_behind(2, 2, &format!("serves the sources {}", self.sources.join(", ")));
+            page.wrapped_behind(2, 2, &format!("accepted for packages from {}", self.sources.join(", ")));
         }
         if !self.drivers.is_empty() {
             page.wrapped_behind(2, 2, &format!("signed {}", self.drivers.join(", ")));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp sources`: where newer builds of drivers come from, and whom catalogues offer. What this machine's hardware is nobody is told.
+//! `kmp sources`: where newer builds of drivers come from, and which providers catalogues offer. No server learns which hardware this
+//! machine has.
 
 mod document;
 

@@ -50,10 +50,7 @@ pub(super) fn selected_kmps(
     }
     let mut selected = BTreeSet::new();
     for name in &targets.packages {
-        let mut found = survey.inventory.kmps_named(name);
-        if found.is_empty() {
-            found = survey.inventory.kmps_with_module(name);
-        }
+        let found = survey.inventory.kmps_meant_by(name);
         if found.is_empty() {
             return Err(match &survey.inventory.packages_unknown {
                 Some(unknown) => {

@@ -167,7 +167,7 @@ pub fn plan_read(
 /// What is no kernel may be a KMP, or a module of one, of which other things can be asked.
 fn no_kernel(inventory: &Inventory, missing: NoKernel) -> PlanError {
     let name = &missing.release;
-    match named(inventory, name).first() {
+    match inventory.kmps_meant_by(name).first() {
         None => missing.into(),
         Some(kmp) => PlanError::NoKmp(format!(
             "{} is no kernel. What it would change to erase {}: kmp plan @{name}; which kernels load it: kmp check {name}",
@@ -177,15 +177,9 @@ fn no_kernel(inventory: &Inventory, missing: NoKernel) -> PlanError {
     }
 }
 
-/// The installed KMPs of that name, or those with a module of that name.
-fn named(inventory: &Inventory, name: &str) -> Vec<KmpId> {
-    let found = inventory.kmps_named(name);
-    if found.is_empty() { inventory.kmps_with_module(name) } else { found }
-}
-
 /// The installed KMPs of that name.
 fn erased(inventory: &Inventory, name: &str) -> Result<Vec<KmpId>, PlanError> {
-    let found = named(inventory, name);
+    let found = inventory.kmps_meant_by(name);
     if found.is_empty() {
         let absent = || {
             let like = inventory.did_you_mean(name);

@@ -320,6 +320,12 @@ impl Inventory {
         self.kmps.ids().filter(has).collect()
     }
 
+    /// The KMPs of a package ([`kmps_named`](Self::kmps_named)) or, where there is none, those that have a module of that name.
+    pub fn kmps_meant_by(&self, name: &str) -> Vec<KmpId> {
+        let found = self.kmps_named(name);
+        if found.is_empty() { self.kmps_with_module(name) } else { found }
+    }
+
     /// `; did you mean NAME?` for a name that no KMP and no third-party module has, or nothing.
     pub fn did_you_mean(&self, name: &str) -> String {
         let packages = self.kmps.iter().map(|k| k.package.name.as_str());

@@ -122,7 +122,7 @@ impl Survey {
             Decision::Link => (State::Unlinked, None, true),
             Decision::Superseded(by) => {
                 let by = self.inventory.kmps[*by].package.nvr();
-                (State::Unused, Some(format!("{by} serves this kernel")), links > 0)
+                (State::Unused, Some(format!("{by} is used in this kernel")), links > 0)
             }
             Decision::Clash { module, with } => {
                 (State::Clash, Some(format!("{module} is there already: {with}")), true)

@@ -38,6 +38,8 @@ const PURE: &[&str] = &[
 /// read of memory.
 const LONG: &[(&str, &str)] = &[
     ("capi", "library::valgrind_"),
+    ("e2e", "divert::a_call_that_fails_"),
+    ("e2e", "divert::killed_at_any_call_"),
     ("e2e", "hostile_budgets::"),
     ("e2e", "hostile_fuzz::"),
     ("e2e", "hostile_modules::"),

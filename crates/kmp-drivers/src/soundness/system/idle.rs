@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! Each version of a driver serves a kernel.
+//! Each version of a driver is used in a kernel.
 
 use kmp_core::state::State;
 
@@ -8,7 +8,7 @@ use super::super::{Found, Look, Rule, Severity, System};
 pub(in super::super) const RULE: Rule = Rule {
     name: "idle",
     severity: Severity::Note,
-    what: "Each installed version of a driver serves a kernel that is installed.",
+    what: "Each installed version of a driver is used in a kernel that is installed.",
     why: "Old versions stay beside new ones, as kernels do, and take room.",
     remedy: "Remove the version, unless a kernel that needs it is to come back.",
     is_mended: false,
@@ -29,7 +29,7 @@ fn look(system: &System<'_>) -> Vec<Found> {
         if !states.is_empty() && states.iter().all(is_idle) {
             found.push(Found::new(
                 kmp.package.nvr(),
-                format!("its modules for {} serve no kernel", kmp.origin),
+                format!("its modules for {} are used in no kernel", kmp.origin),
             ));
         }
     }

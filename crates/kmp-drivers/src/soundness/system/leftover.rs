@@ -7,7 +7,7 @@ pub(in super::super) const RULE: Rule = Rule {
     name: "leftover",
     severity: Severity::Note,
     what: "Below /usr/lib/modules are no modules that nobody owns in directories of kernels that are gone.",
-    why: "They serve no kernel, and people take them for drivers that are installed.",
+    why: "No kernel uses them, and people take them for drivers that are installed.",
     remedy: "Look at the files, and remove them if they are nobody's.",
     is_mended: false,
     look: Look::System(look),
