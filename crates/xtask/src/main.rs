@@ -17,6 +17,7 @@ mod kabi;
 mod kmps;
 mod libdnf5;
 mod linked;
+mod packagekit;
 mod plugin;
 mod privilege;
 mod releases;
@@ -47,6 +48,7 @@ enum Chore {
     Judge(judge::Arguments),
     Kmps(kmps::Arguments),
     Salt(salt::Arguments),
+    Packagekit(packagekit::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
@@ -96,6 +98,7 @@ impl Chore {
             Self::Judge(arguments) => judge::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
             Self::Salt(arguments) => salt::run(arguments),
+            Self::Packagekit(arguments) => packagekit::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
