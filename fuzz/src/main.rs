@@ -55,6 +55,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("lz4_legacy", packed::lz4_legacy),
     ("lzma", packed::lzma),
     ("lzop", packed::lzop),
+    ("machines", repositories::machines),
     ("modalias", trust::modalias),
     ("modinfo", tables::modinfo),
     ("module", tables::module),

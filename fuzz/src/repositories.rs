@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The metadata of repositories, and the files that name repositories.
 
+use kmp_repo::fleet::{Machines, Nevra, Server, import};
 use kmp_repo::kept;
 use kmp_repo::offer::{CONCERNED, Concern};
 use kmp_repo::rpmmd::{Advisory, Repomd, Role, Wanted, advisories, packages};
@@ -88,6 +89,30 @@ pub fn zypp_locks(data: &[u8]) {
     let Some(without) = locks(file, &nothing) else { return };
     assert!(without.len() < file.len());
     assert_eq!(locks(&without, &nothing), None);
+}
+
+/// Machines of a fleet, as lines and as what servers answer. What counts as one is in one group, and can be printed.
+pub fn machines(data: &[u8]) {
+    let mut lines = Machines::default();
+    lines.add_lines("list", data).expect("memory can be read");
+    let mut all = vec![lines];
+    for server in [Server::Uyuni, Server::Katello] {
+        let mut machines = Machines::default();
+        let _ = import(server, "answers", data, &mut machines);
+        all.push(machines);
+    }
+    for machines in &all {
+        assert_eq!(machines.groups().map(|group| group.names.len()).sum::<usize>(), machines.len());
+        assert!(machines.problems.iter().all(|line| !line.chars().any(char::is_control)));
+        for group in machines.groups() {
+            assert!(group.names.iter().all(|name| !name.chars().any(char::is_control)));
+            assert!(group.with_facts <= group.names.len());
+            for nevra in group.packages.kernels.iter().map(|(nevra, _)| nevra).chain(&group.packages.drivers)
+            {
+                assert_eq!(Nevra::parse(&nevra.to_string()).as_ref(), Some(nevra));
+            }
+        }
+    }
 }
 
 pub fn repo_file(data: &[u8]) {

@@ -112,3 +112,85 @@ fn salt_runs_what_is_shipped_for_it() {
     let (done, comment, _) = result(&["state.apply", "kmp"]);
     assert_eq!((done, comment.as_str()), (Value::Bool(true), "All drivers are in place."));
 }
+
+/// A program that runs until the test ends.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It ends those that it has started.
+        let id = nix::unistd::Pid::from_raw(self.0.id().cast_signed());
+        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs Salt, which cargo xtask salt fetches"]
+fn a_salt_master_asks_its_minion() {
+    let programs = PathBuf::from(std::env::var_os("KMP_TEST_SALT_CALL").expect("KMP_TEST_SALT_CALL"));
+    let (root, place) = (machine(), TestRoot::new());
+    // Two that are free now.
+    let listeners = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+    let [publish, answer] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    let (here, shipped) = (place.path().to_path_buf(), shipped());
+    let common = format!(
+        "user: root\nroot_dir: {}\npublish_port: {publish}\nlog_level_logfile: error\n",
+        here.display()
+    );
+    place.write(
+        "conf/master",
+        format!(
+            "{common}interface: 127.0.0.1\nret_port: {answer}\nauto_accept: true\nworker_threads: 2\n\
+             file_roots: {{base: [{}]}}\n",
+            shipped.join("salt").display()
+        ),
+    );
+    place.write(
+        "conf/minion",
+        format!(
+            "{common}id: web01\nmaster: 127.0.0.1\nmaster_port: {answer}\n\
+             kmp: {{command: [{KMP}, --root, {}]}}\n",
+            root.path().display()
+        ),
+    );
+    let program = |name: &str| {
+        let mut command = place.command(programs.with_file_name(name));
+        command.arg("-c").arg(place.join("conf"));
+        command
+    };
+    let quiet = std::process::Stdio::null;
+    let start = |name: &str| {
+        let mut command = program(name);
+        Running(command.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().unwrap())
+    };
+    let _running = [start("salt-master"), start("salt-minion")];
+    let ask = |words: &[&str]| {
+        run(program("salt").args(["--out=json", "--static", "--timeout=60", "*"]).args(words))
+    };
+    // Keys are made and exchanged first.
+    let is_there = (0..60).any(|_| {
+        let output = ask(&["test.ping"]);
+        let is_there = output.stdout.contains("\"web01\": true");
+        if !is_there {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        is_there
+    });
+    assert!(is_there, "{}", ask(&["test.ping"]));
+    ask(&["saltutil.sync_all"]);
+    let output = ask(&["kmp.facts"]);
+    let said: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output}"));
+    assert_eq!(said["web01"]["machine"], "web01", "{output}");
+    // What the master was told is what a fleet is judged by.
+    let machines = place.join("machines");
+    std::fs::write(&machines, said["web01"].to_string()).unwrap();
+    let all = [offered(OLD, 7), offered(SAME, 7), offered(OTHER, 8), build("foo", "1", &kernel(OLD, 7), 7)];
+    let repo = repository(&place, "base", &all);
+    let machines = machines.display().to_string();
+    let fleet = ends(&place, &["fleet", "--machines", &machines, &repo], 1);
+    assert!(fleet.stdout.contains("1 machine loses a driver"), "{fleet}");
+    let output = ask(&["state.apply", "kmp"]);
+    assert!(output.stdout.contains("What was not in place was corrected."), "{output}");
+    assert_eq!(links(&root, SAME).len(), 1);
+}

@@ -144,7 +144,7 @@ fn comes_from_its_providers_server(by: Manager) {
     assert_eq!(machine.count(), (2, 1), "{upgrade}");
     assert!(site.has("kmod-foo-2.0") && machine.root().exists(by.link(1).replace("weak-updates", "extra")));
     let keys = words(&site.sh("kmp key list").expect_success().stdout);
-    assert!(keys.contains("serves the sources kmod-foo signed kmod-foo-2.0-1"), "{keys}");
+    assert!(keys.contains("accepted for packages from kmod-foo signed kmod-foo-2.0-1"), "{keys}");
     // What is installed is not kept a second time.
     site.sh("kmp update").expect_success();
 }

@@ -37,6 +37,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/zypp-repository/kmp.repo-suse", "/etc/zypp/repos.d/kmp.repo", 0o644),
     ("packaging/zypp-repository/repodata/*.xml", "/usr/share/kmp/zypp-repository/repodata/*", 0o644),
     ("packaging/systemd/kmp-support.*",   "/usr/lib/systemd/system/*",         0o644),
+    ("docs/schema/*.json",               "/usr/share/kmp/schema/*",           0o644),
     ("packaging/fleet/*", "/usr/share/kmp/fleet/*", 0o644),
     ("packaging/fleet/ansible/*", "/usr/share/kmp/fleet/ansible/*", 0o644),
     ("packaging/fleet/ansible/roles/kmp_facts/defaults/*", "/usr/share/kmp/fleet/ansible/roles/kmp_facts/defaults/*", 0o644),

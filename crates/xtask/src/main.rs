@@ -24,6 +24,7 @@ mod releases;
 mod rpm;
 mod run;
 mod salt;
+mod secure_boot;
 mod sources;
 mod test;
 
@@ -46,6 +47,7 @@ enum Chore {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Judge(judge::Arguments),
+    SecureBoot(secure_boot::Arguments),
     Kmps(kmps::Arguments),
     Salt(salt::Arguments),
     Packagekit(packagekit::Arguments),
@@ -96,6 +98,7 @@ impl Chore {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::SecureBoot(arguments) => secure_boot::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
             Self::Salt(arguments) => salt::run(arguments),
             Self::Packagekit(arguments) => packagekit::run(arguments),

@@ -87,6 +87,9 @@ pub struct Fleet {
     /// Print the name of every machine
     #[arg(short, long)]
     pub all: bool,
+    /// Print a page for a browser, without script
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -105,7 +105,7 @@ pub enum CatalogueVerb {
         /// The directory to write to
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Files of providers, each a JSON object (schema: docs/schema/catalogue.json, its providers)
+        /// Files of providers, each a JSON object (schema: /usr/share/kmp/schema/catalogue.json, its providers)
         #[arg(value_name = "PROVIDER.json", required = true, value_hint = ValueHint::FilePath)]
         providers: Vec<PathBuf>,
     },

@@ -65,6 +65,13 @@ impl Judge<'_> {
     }
 
     /// Adds a package's file, if it is at hand and can be read.
+    ///
+    /// The whole file, though a list says which bytes of it are rpm's header: whether a module loads is not decided by it. What the
+    /// header requires and provides the list has already (createrepo_c leaves out what is rpm's own, and what a package provides
+    /// itself); what the list does not know, only the payload shows: the symbols of a kernel that does not provide them, and of modules
+    /// their symbols' versions, vermagic, namespaces and licence. A range of bytes would also not have the checksum that the list
+    /// names, but only one that the range itself brings, and a kernel's verdict is not to depend on what a mirror writes there. Who
+    /// signed a package, which the header alone says, is asked of that range (`signing.rs`).
     pub(super) fn add_file(&self, elements: &mut Elements, offer: &Offer) -> bool {
         let Some(AtHand { files, rpm, .. }) = self.at_hand else { return false };
         let Some(file) = files.open(offer) else { return false };

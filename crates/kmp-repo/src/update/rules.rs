@@ -16,7 +16,7 @@ const HEAD: &str =
     "# Written by kmp update, and again each time: see kmp(8). To be rid of it: kmp update --clear\n";
 
 /// Of how many drivers rules keep one kernel back, where more would: each such rule does it alone, and each costs every run of zypper
-/// some 50 microseconds, most of them for its log. Not of one only, with whose removal the rule ends.
+/// some 50 microseconds. Not of one only, with whose removal the rule ends.
 const ENOUGH: usize = 2;
 
 /// The rules, as a file; `None` where there is nothing to be ruled.

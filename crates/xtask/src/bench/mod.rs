@@ -13,6 +13,7 @@ mod repository;
 mod roots;
 mod trace;
 pub mod update;
+mod zypper;
 
 use std::path::{Path, PathBuf};
 
@@ -93,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
                 ("kabi", _) => kabi::rows(&kmp, rounds.div_ceil(3).max(3), rows)?,
                 ("plugin", _) => plugin::rows(rounds.max(3), plugin, rows)?,
                 ("update", _) => update::rows(&base, &kmp, rounds.max(3), rows)?,
-                ("zypper", _) => update::zypper_rows(&base, rounds.max(3), rows)?,
+                ("zypper", _) => zypper::rows(&base, rounds.max(3), rows)?,
                 ("check", Some((root, _))) => check(&base, &kmp, root, rounds.max(3), rows)?,
                 ("sync", Some((_, root))) => changing(&base, &kmp, root, rounds.div_ceil(2).max(3), rows)?,
                 ("index", Some((_, root))) => index::rows(&kmp, root, rounds.div_ceil(2).max(3), rows)?,

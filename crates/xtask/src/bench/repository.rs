@@ -40,6 +40,34 @@ pub fn make(base: &Path) -> (BenchRoot, PathBuf) {
     (BenchRoot::at(dir), repository)
 }
 
+/// Drivers on the machine that [`with_drivers`] makes.
+pub const DRIVERS: usize = 200;
+
+/// The name of one of them.
+pub fn driver(number: usize) -> String {
+    format!("nic{number}-kmp-default")
+}
+
+/// A machine with an older kernel of the repository's, and many drivers: packages without files.
+pub fn with_drivers(base: &Path) -> BenchRoot {
+    let dir = base.join(format!("drivers-{FORMAT}"));
+    if !dir.join("done").exists() {
+        println!("making {} (once)", dir.display());
+        let _ = fs::remove_dir_all(&dir);
+        let root = empty_root(&dir);
+        fs::create_dir_all(root.join("etc/zypp/repos.d")).expect("a new directory");
+        let kernel = PackageBuilder::new("kernel-default", "6.4.0", "1");
+        let drivers = (0..DRIVERS).map(|number| PackageBuilder::new(&driver(number), "1.0", "1"));
+        let packages: Vec<_> = drivers.chain([kernel]).map(|p| p.tag("Vendor", VENDOR)).collect();
+        install(&dir, &root, &packages);
+        fs::write(dir.join("done"), "").expect("a new file");
+    }
+    BenchRoot::at(dir)
+}
+
+/// Of all packages but a driver.
+const VENDOR: &str = "A distribution";
+
 /// The installed kernel's symbols, and those of the ones that may come.
 fn tables() -> Vec<Symvers> {
     let first = Symvers::generate(SYMBOLS, 1);
@@ -66,9 +94,13 @@ fn machine(dir: &Path, table: &Symvers) {
             .provides("kmod(nic.ko)")
             .tag("Vendor", "Nics"),
     ];
-    let built = PackageBuilder::build_all(&packages);
+    install(dir, &root, &packages);
+}
+
+fn install(dir: &Path, root: &Path, packages: &[PackageBuilder]) {
+    let built = PackageBuilder::build_all(packages);
     let mut rpm = std::process::Command::new("rpm");
-    rpm.env("HOME", dir.join("home")).arg("--root").arg(&root).args(["--dbpath", "/var/lib/rpm", "-i"]);
+    rpm.env("HOME", dir.join("home")).arg("--root").arg(root).args(["--dbpath", "/var/lib/rpm", "-i"]);
     rpm.args(["--noscripts", "--nodeps", "--ignorearch"]).args(built.iter().map(|p| p.path()));
     testkit::run(&mut rpm).expect_success();
 }
@@ -150,7 +182,7 @@ fn package(xml: &mut String, name: &str, version: &str, release: usize, provides
          <url>https://example.org/{name}</url>\n  <time file=\"1700000000\" build=\"1700000000\"/>\n  \
          <size package=\"123456\" installed=\"456789\" archive=\"460000\"/>\n  \
          <location href=\"x86_64/{name}-{version}-{release}.x86_64.rpm\"/>\n  <format>\n    \
-         <rpm:license>GPL-2.0-or-later</rpm:license>\n    <rpm:vendor>A distribution</rpm:vendor>\n    \
+         <rpm:license>GPL-2.0-or-later</rpm:license>\n    <rpm:vendor>{VENDOR}</rpm:vendor>\n    \
          <rpm:group>System/Libraries</rpm:group>\n    <rpm:buildhost>build</rpm:buildhost>\n    \
          <rpm:sourcerpm>{name}-{version}-{release}.src.rpm</rpm:sourcerpm>\n    \
          <rpm:header-range start=\"4504\" end=\"12000\"/>\n    <rpm:provides>\n      \

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//! `kmp update` with a large repository: reading its list, and not reading it again; and what rules cost zypper.
+//! `kmp update` with a large repository: reading its list, and not reading it again.
 
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
-use std::process::Command;
 
 use kmp_core::unpack::{Kind, Source, stream};
 use kmp_fs::root::Root;
@@ -22,9 +21,6 @@ const READING_BOUND: f64 = 1.5;
 /// Seconds: a second run, and the first while zypper waits.
 const SECOND_BOUND: f64 = 0.1;
 const HOOK_BOUND: f64 = 1.0;
-/// zypper's time with rules, divided by that without.
-const RULES: usize = 2000;
-const RULES_BOUND: f64 = 1.05;
 
 /// `_packages`: reads the list, and keeps what `kmp update` keeps of it.
 pub fn read(repository: &Path, tokenize: bool) -> Result<(), String> {
@@ -124,66 +120,5 @@ pub(super) fn rows(base: &Path, kmp: &Path, rounds: usize, rows: &mut Vec<Row>) 
         });
         rows.push(memory(what, runs.iter().map(|run| run.peak)));
     }
-    Ok(())
-}
-
-/// `zypper update` with as many rules as none has, and without.
-pub(super) fn zypper_rows(base: &Path, rounds: usize, rows: &mut Vec<Row>) -> Result<(), String> {
-    let (root, repository) = repository::make(base);
-    let rule = |n: usize| {
-        format!("requires:(kmp-hold(nic{n}) if (kernel-default = 6.4.0-{n} and nic{n}-kmp-default))\n")
-    };
-    let rules: String = (0..RULES).map(rule).collect();
-    let name = "etc/zypp/systemCheck.d/kmp.check";
-    // libzypp lists the machine's directory, and reads each file of it below the root.
-    let listed = root.path().join("listed");
-    fs::create_dir_all(&listed).map_err(|e| e.to_string())?;
-    fs::write(listed.join("kmp.check"), "").map_err(|e| e.to_string())?;
-    let in_namespace = "mount --bind \"$0\" /etc/zypp/systemCheck.d && exec \"$@\"";
-    let zypper = |words: &[&str]| {
-        let mut command = root.command("unshare");
-        command.args(["--mount", "sh", "-c", in_namespace]).arg(&listed).args(["zypper", "--root"]);
-        command.arg(root.path()).args(["--non-interactive", "--no-gpg-checks"]).args(words);
-        command
-    };
-    let url = format!("dir:{}", repository.display());
-    fs::create_dir_all("/etc/zypp/systemCheck.d").map_err(|e| format!("/etc/zypp/systemCheck.d: {e}"))?;
-    if !root.path().join("etc/zypp/repos.d/base.repo").exists() {
-        testkit::run(&mut zypper(&["addrepo", &url, "base"])).expect_success();
-    }
-    testkit::run(&mut zypper(&["refresh"])).expect_success();
-    let file = root.path().join(name);
-    fs::create_dir_all(file.parent().unwrap_or(Path::new("/"))).map_err(|e| e.to_string())?;
-    let update: Command = zypper(&["--no-refresh", "update", "--dry-run"]);
-    let run = |has_rules: bool| -> Result<Run, String> {
-        fs::write(&file, if has_rules { rules.as_str() } else { "" }).map_err(|e| e.to_string())?;
-        let run = measured(&update)?;
-        expect(&run, &[0], "zypper update")?;
-        Ok(run)
-    };
-    let mut pairs: Vec<(Run, Run)> = Vec::new();
-    for round in 0..=rounds {
-        let (first, second) = (run(round % 2 == 0)?, run(round % 2 == 1)?);
-        if round > 0 {
-            pairs.push(if round % 2 == 0 { (second, first) } else { (first, second) });
-        }
-    }
-    let ratio = Spread::of(pairs.iter().map(|(without, with)| with.cpu / without.cpu));
-    let (without, with): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(a, b)| (a.cpu, b.cpu)).unzip();
-    let version = testkit::run(Command::new("zypper").arg("--version")).stdout;
-    rows.push(Row {
-        what: format!(
-            "`zypper update --dry-run` ({}): CPU time with {RULES} rules / without",
-            version.trim()
-        ),
-        bound: format!("{RULES_BOUND}"),
-        measured: format!(
-            "{}: {} s / {} s",
-            ratio.show(3),
-            Spread::of(with.into_iter()).show(3),
-            Spread::of(without.into_iter()).show(3)
-        ),
-        good: ratio.median <= RULES_BOUND,
-    });
     Ok(())
 }

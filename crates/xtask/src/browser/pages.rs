@@ -3,8 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
-use testkit::{KernelBuilder, PackageBuilder, TestRoot};
+use serde_json::json;
+use testkit::{KernelBuilder, Package, PackageBuilder, TestRoot};
 
 use super::Page;
 use crate::install;
@@ -24,6 +27,8 @@ fn kmp(root: &TestRoot, args: &[&str]) -> Result<String, String> {
     let output = command.output().map_err(|e| install::cannot_run(&command, &e))?;
     match output.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        // Of some machines it is not known, which a page shows as well.
+        Some(2) if args[0] == "fleet" => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         _ => Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr))),
     }
 }
@@ -150,14 +155,15 @@ fn of_a_machine() -> Result<Vec<Page>, String> {
     let built = PackageBuilder::build_all(&builds);
     let (offered, installed) = built.split_last().ok_or("nothing was built")?;
     root.install(&installed[..3].iter().collect::<Vec<_>>());
-    let file = offered.path().file_name().unwrap_or_default();
-    root.write(std::path::Path::new("repo").join(file), fs::read(offered.path()).map_err(|e| e.to_string())?);
-    testkit::run(std::process::Command::new("createrepo_c").arg("--quiet").arg(root.join("repo")))
-        .expect_success();
+    add(&root, offered)?;
     let repository = format!("--repo=vendor={}", root.join("repo").display());
     let few = kmp(&root, &["status", "--html"])?;
     let support = kmp(&root, &["status", "--support", "--html"])?;
     let update = kmp(&root, &["update", "--html", "--dry-run", "--offline", &repository])?;
+    for package in &installed[..2] {
+        add(&root, package)?;
+    }
+    let fleet = of_a_fleet(&root, name, &repository)?;
     root.install(&installed[3..].iter().collect::<Vec<_>>());
     let many = kmp(&root, &["status", "--html"])?;
     let refused = "in 6.4.0-2-default: ";
@@ -178,5 +184,39 @@ fn of_a_machine() -> Result<Vec<Page>, String> {
             html: update,
             texts: texts(&["no kernel", "6.4.0-7 (vendor)", "held back", "kmp hold"]),
         },
+        fleet,
     ])
+}
+
+/// Puts a package in the repository of a root.
+fn add(root: &TestRoot, package: &Package) -> Result<(), String> {
+    let file = package.path().file_name().unwrap_or_default();
+    root.write(Path::new("repo").join(file), fs::read(package.path()).map_err(|e| e.to_string())?);
+    let mut createrepo = Command::new("createrepo_c");
+    testkit::run(createrepo.arg("--quiet").arg(root.join("repo"))).expect_success();
+    Ok(())
+}
+
+/// Machines that lose the driver, that have one which nobody knows, and that have none.
+fn of_a_fleet(root: &TestRoot, driver: &str, repository: &str) -> Result<Page, String> {
+    let driver = format!("{driver}-kmp-default");
+    let mut machines = String::new();
+    for at in 0..30 {
+        let name = format!("a-machine-whose-name-is-a-whole-domain-{at}.many.levels.of.an.example.{HOSTILE}");
+        let kmps = match at % 3 {
+            0 => {
+                json!([{ "package": format!("{driver}-1.0_k6.4.0_1-1.x86_64"), "modules": [{ "loaded": true }] }])
+            }
+            1 => json!(["of-nobody-kmp-default-1-1.x86_64"]),
+            _ => json!([]),
+        };
+        let line = json!({ "machine": name, "kernels": ["kernel-default-6.4.0-1.x86_64"], "kmps": kmps });
+        let _ = writeln!(machines, "{line}");
+    }
+    root.write("machines", machines);
+    let machines = root.join("machines").to_string_lossy().into_owned();
+    let html = kmp(root, &["fleet", "--html", "--machines", &machines, repository])?;
+    let shown = ["10 machines lose a driver", "30 machines, in 3 groups", "kernel-default-6.4.0-7.x86_64"];
+    let more = [&driver, "loaded on 10", "a rebuild suffices", "is in no repository that was read", HOSTILE];
+    Ok(Page { name: "fleet", html, texts: texts(&[&shown[..], &more].concat()) })
 }

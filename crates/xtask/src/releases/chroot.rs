@@ -2,7 +2,8 @@
 //! The root of a Debian release, kept for the next time, and how it is entered.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use testkit::packages::{BESIDE_ZYPPER, Family, NEEDS, Use};
 
@@ -31,6 +32,16 @@ impl Chroot {
 
     pub fn name(&self) -> &'static str {
         self.release.name
+    }
+
+    /// Is it made?
+    pub fn is_there(&self) -> bool {
+        self.root.directory.join(STAMP).exists()
+    }
+
+    /// A command in it.
+    pub fn enter(&self, places: Vec<(&'static str, PathBuf)>) -> Command {
+        self.root.enter(&Seen { places, ..Seen::default() })
     }
 
     /// What is installed there.

@@ -7,6 +7,9 @@ pub mod fresh;
 pub mod inside;
 mod root;
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use testkit::packages::Use;
 
 use crate::test::binaries;
@@ -75,6 +78,13 @@ pub fn check(arguments: &Arguments) -> Result<Option<String>, String> {
 /// Makes the chroots. `Some`: why some, or all, are not there.
 pub fn provide() -> Result<Option<String>, String> {
     chroots().map(|(_, not_run)| (!not_run.is_empty()).then(|| not_run.join("; ")))
+}
+
+/// A command in the first of the chroots that are there, where these directories are seen, too (`ro` or `rw`); none is made.
+pub fn enter(places: Vec<(&'static str, PathBuf)>) -> Option<Command> {
+    let sudo = install::sudo()?;
+    let mut chroots = RELEASES.iter().map(|release| Chroot::new(release, sudo.clone()));
+    chroots.find(Chroot::is_there).map(|chroot| chroot.enter(places))
 }
 
 /// The names by which the results of a step's tests are kept: its own, or the releases'.

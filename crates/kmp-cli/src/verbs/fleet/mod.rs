@@ -2,6 +2,7 @@
 //! `kmp fleet`: would a kernel that comes cost one of many machines a driver?
 
 mod document;
+mod html;
 mod page;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use kmp_repo::update::{Kernels, Offers};
 use crate::args::fleet::{Fleet as Args, Server};
 use crate::context::Context;
 use crate::outcome::Outcome;
+use crate::output::terminal::print_text;
 use crate::verbs::update::sources;
 
 #[cfg(test)]
@@ -54,6 +56,8 @@ pub fn run(context: &Context, args: &Args, quiet: bool) -> Result<Outcome, Strin
     let problems: Vec<String> = machines.problems.iter().chain(&offers.problems).cloned().collect();
     if args.json {
         document::print(&machines, &judged, &problems)?;
+    } else if args.html {
+        print_text(&html::page(&machines, &judged, &problems, args.all))?;
     } else {
         problems.iter().for_each(|problem| log::warn!("{}", printable(problem.as_ref())));
         if machines.more_problems() > 0 {

@@ -8,7 +8,7 @@ use crate::output::count::counted;
 use crate::output::terminal::{Colour, Page};
 
 /// So many names of machines are printed of a group.
-const NAMES: usize = 3;
+pub const NAMES: usize = 3;
 
 pub fn print(machines: &Machines, judged: &[Judged<'_>], all: bool) -> Result<(), String> {
     let mut page = Page::new();
@@ -65,7 +65,7 @@ fn draw(page: &mut Page, group: &Group, fate: &Fate, all: bool) {
         Told::Loses(losses) => {
             for loss in losses {
                 let driver = page.paint(Colour::Red, printable(loss.driver.as_ref()));
-                let uses = uses(group, [loss.loaded, loss.boots, loss.network]);
+                let uses = in_use(group.with_facts, group.len(), [loss.loaded, loss.boots, loss.network]);
                 page.wrapped_behind(2, 4, &format!("{names}: lose {driver}{uses}"));
                 page.wrapped_behind(4, 6, &printable(loss.why.as_ref()));
                 page.wrapped_behind(4, 6, &printable(loss.remedy.as_ref()));
@@ -92,14 +92,14 @@ fn names(group: &Group, all: bool) -> String {
     format!("{} ({}{more})", counted(group.len(), "machine"), shown.join(", "))
 }
 
-/// What its machines say of a driver's use.
-fn uses(group: &Group, [loaded, boots, network]: [usize; 3]) -> String {
-    if group.with_facts == 0 {
+/// What machines say of a driver's use: so many of them say something, of all.
+pub fn in_use(with_facts: usize, all: usize, [loaded, boots, network]: [usize; 3]) -> String {
+    if with_facts == 0 {
         return String::new();
     }
-    let of = match group.with_facts == group.len() {
+    let of = match with_facts == all {
         true => String::new(),
-        false => format!(" of the {} that say", group.with_facts),
+        false => format!(" of the {with_facts} that say"),
     };
     let mut text = format!(" (loaded on {loaded}{of}");
     for (count, words) in [(boots, "boot from it"), (network, "need it for the network")] {

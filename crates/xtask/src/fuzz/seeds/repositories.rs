@@ -27,6 +27,15 @@ const ZYPP_LOCKS: &[&str] =
     &["\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: bar\n\n\
     type: package\nversion: == 6-2\nmatch_type: exact\ncase_sensitive: on\nsolvable_name: kernel-default\n\
     solvable_name: kmp-hold\n\n"];
+const MACHINES: &[&str] = &[
+    "{\"version\":1,\"machine\":\"a\",\"dialect\":\"suse\",\"kernels\":[{\"release\":\"6.4.0-1-default\",\"packages\":\
+    [\"kernel-default-6.4.0-1.1.x86_64\"]}],\"kmps\":[{\"package\":\"nic-kmp-default-2:1-1.x86_64\",\"modules\":[{\"name\":\"nic\",\
+    \"loaded\":true,\"holds_root\":true,\"holds_network\":false}]}]}\n\n{\"machine\":\"b\",\"packages\":[\"kernel-core-5.14.0-1.el9.x86_64\",\
+    \"0:kmod-nic-1-1.x86_64\",\"bash-5-1.x86_64\"]}\n{\"machine\":\"a\",\"kernels\":[\"kernel-default-6.4.0-1.1.x86_64\"]}\n",
+    "{\"web01\":{\"success\":true,\"result\":[{\"name\":\"kernel-default\",\"version\":\"6.4.0\",\"release\":\"1.1\",\"epoch\":\" \",\
+    \"arch\":\"x86_64\"}]},\"web02\":[{\"name\":\"nic-kmp-default\",\"version\":\"1\",\"release\":\"1\",\"arch_label\":\"x86_64\"}]}",
+    "{\"web01\":{\"results\":[{\"nvra\":\"kernel-core-5.14.0-1.el9.x86_64\"},{\"nvrea\":\"2:kmod-nic-1-1.x86_64\"}]}}",
+];
 const REPO_FILE: &[&str] =
     &["# x\n[a]\nname=A # b\nbaseurl=http://x/#y\n  http://z\nenabled=1\npriority = 50\n[b]\nx\n"];
 const REPOMD: &[&str] = &["<repomd><revision>1</revision><data type=\"primary\"><checksum type=\"sha256\">\
@@ -38,6 +47,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     let texts = match target {
         "extract" => return vec![extract()],
         "last_update" => LAST_UPDATE,
+        "machines" => MACHINES,
         "primary" => PRIMARY,
         "repo_file" => REPO_FILE,
         "repomd" => REPOMD,
