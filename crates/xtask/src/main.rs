@@ -17,6 +17,7 @@ mod kabi;
 mod kmps;
 mod libdnf5;
 mod linked;
+mod packagekit;
 mod plugin;
 mod privilege;
 mod releases;
@@ -49,6 +50,7 @@ enum Chore {
     SecureBoot(secure_boot::Arguments),
     Kmps(kmps::Arguments),
     Salt(salt::Arguments),
+    Packagekit(packagekit::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
@@ -99,6 +101,7 @@ impl Chore {
             Self::SecureBoot(arguments) => secure_boot::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
             Self::Salt(arguments) => salt::run(arguments),
+            Self::Packagekit(arguments) => packagekit::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),
