@@ -39,6 +39,7 @@ mod image;
 mod kernel_install;
 mod managers;
 mod originals;
+mod packagekit;
 mod screens;
 mod sources;
 mod stopped;

@@ -17,12 +17,14 @@ mod kabi;
 mod kmps;
 mod libdnf5;
 mod linked;
+mod packagekit;
 mod plugin;
 mod privilege;
 mod releases;
 mod rpm;
 mod run;
 mod salt;
+mod secure_boot;
 mod sources;
 mod test;
 
@@ -45,8 +47,10 @@ enum Chore {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Judge(judge::Arguments),
+    SecureBoot(secure_boot::Arguments),
     Kmps(kmps::Arguments),
     Salt(salt::Arguments),
+    Packagekit(packagekit::Arguments),
     Campaign(campaign::Options),
     Fuzz(fuzz::Arguments),
     Index(index::Arguments),
@@ -94,8 +98,10 @@ impl Chore {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Test(arguments) => test::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::SecureBoot(arguments) => secure_boot::run(arguments),
             Self::Kmps(arguments) => kmps::run(arguments),
             Self::Salt(arguments) => salt::run(arguments),
+            Self::Packagekit(arguments) => packagekit::run(arguments),
             Self::Campaign(options) => campaign::run(options),
             Self::Fuzz(arguments) => fuzz::run(arguments),
             Self::Index(arguments) => index::run(arguments),

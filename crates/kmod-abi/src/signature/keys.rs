@@ -17,7 +17,7 @@ pub enum Origin {
     Firmware,
     /// In a file that a package has brought, or that was made here.
     File(Box<str>),
-    /// Among the machine owner's keys, but its digest is revoked, so that kernels do not read it from there.
+    /// Among the machine owner's keys, but its digest is revoked.
     EnrolledButRevoked,
     /// In the kernel's image, together with the one of the kernel's own modules.
     Image,
@@ -145,15 +145,18 @@ impl Keys {
             (Some(true), false) => return KeyTrust::Unknown(RUNNING_HAS_IT),
             _ => {}
         }
-        if has(&Origin::EnrolledButRevoked) && self.takes_enrolled {
-            return KeyTrust::Revoked;
+        // Kernels mean to heed it, but take the time behind the digest for a part of it, and load the key.
+        if has(&Origin::EnrolledButRevoked) {
+            return KeyTrust::Unknown(
+                "its key is enrolled, but the digest of its certificate is revoked, which not every kernel heeds",
+            );
         }
         if has(&Origin::ElsewhereInImage) {
             return KeyTrust::Unknown(
                 "the kernel's image has its key, and whether the kernel takes modules by it or refuses them is not known",
             );
         }
-        if has(&Origin::Enrolled) || has(&Origin::Firmware) || has(&Origin::EnrolledButRevoked) {
+        if has(&Origin::Enrolled) || has(&Origin::Firmware) {
             return KeyTrust::Unknown(
                 "the firmware has its key, and whether the kernel takes modules by it is not known",
             );
@@ -271,7 +274,7 @@ mod tests {
         assert_eq!(words(&Keys { listed: other, ..shipped }), ["not-trusted"; 2]);
     }
 
-    /// `is_key_on_revocation_list` is asked before any keyring; a digest keeps a certificate from being read (`x509_key_preparse`).
+    /// `is_key_on_revocation_list` is asked before any keyring; what a digest of a certificate does depends on the kernel.
     #[test]
     fn what_is_revoked_is_not_trusted_where_the_kernel_heeds_it() {
         let certificate = Certificate::parse(CERTIFICATE).unwrap();
@@ -284,7 +287,7 @@ mod tests {
         let own = keys.trust(&signature_of("by-issuer"), Some("F1:E2:D3:C4:B5:A6:97:88"));
         assert!(own == KeyTrust::Revoked && own.to_string().contains("is revoked on this machine"));
         assert_eq!(words(&Keys { heeds_revoked: false, ..keys }), ["trusted"; 2]);
-        assert_eq!(words(&with(Some(Origin::EnrolledButRevoked))), ["not-trusted"; 2]);
+        assert_eq!(words(&with(Some(Origin::EnrolledButRevoked))), ["unknown"; 2]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::build::{self, Set};
 use super::compare::{self, Cell, Table};
 use super::fetch::{Fetched, Places};
 use super::run::{self, Result};
-use super::{Clock, Extent, PACKAGING, all, cases, kernels, kmp_program, registry};
+use super::{Clock, Extent, PACKAGING, all, cases, fleet, kernels, kmp_program, registry};
 use crate::privilege;
 use crate::run::cargo;
 

@@ -37,7 +37,11 @@ impl Set {
     }
 }
 
-fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
+/// Builds what is in a directory with a kernel's build system.
+///
+/// # Errors
+/// It does not build, with the end of what make said.
+pub fn make(kernel: &Fetched, dir: &Path) -> Result<()> {
     let mut make = Command::new("make");
     make.arg("-s").arg("-j2").arg("-C").arg(&kernel.headers).arg(format!("M={}", dir.display()));
     // What nothing exports, and users of names that are too long, shall be built all the same; also what imports no namespace,

@@ -172,7 +172,7 @@ pub fn compare(verdicts: &Verdicts, table: &Table, machines: &[Machine]) -> (usi
         let rows = table.rows.iter().filter(|((of, _, on), _)| of == set && on == built_for);
         let cells: Vec<_> =
             rows.filter_map(|((_, module, _), cells)| Some((module, cells.get(&at)?))).collect();
-        let is_heard = |cell: &super::Cell| {
+        let is_heard = |cell: &super::compare::Cell| {
             cell.word.unheard.is_none() && !cell.debians_own() && (cell.word.loads || !cell.clashed())
         };
         if cells.is_empty() || !cells.iter().all(|(_, cell)| is_heard(cell)) {

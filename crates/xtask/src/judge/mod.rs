@@ -6,15 +6,15 @@
 //! `kmp check` says.
 
 mod archive;
-mod boot;
-mod build;
-mod cases;
+pub mod boot;
+pub mod build;
+pub mod cases;
 mod compare;
 mod edit;
 mod elf;
 pub mod fetch;
 mod fleet;
-mod own;
+pub mod own;
 mod registry;
 pub mod run;
 

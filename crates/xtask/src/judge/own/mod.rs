@@ -10,7 +10,7 @@ mod cases;
 mod kernel;
 mod known;
 mod running;
-mod signing;
+pub mod signing;
 mod variants;
 
 use std::collections::BTreeMap;

@@ -36,6 +36,14 @@ pub fn sign(tree: &Path, keys: Keys, digest: &str, file: &Path) -> Result<()> {
         openssl.args(["-subj", "/O=kmp/CN=A key that the kernel does not know"]);
         run::output(openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate))?;
     }
+    with(tree, &key, &certificate, digest, file)
+}
+
+/// Signs `file` with a key, by the tool of the kernel in `tree`.
+///
+/// # Errors
+/// There is no such tool, or it fails.
+pub fn with(tree: &Path, key: &Path, certificate: &Path, digest: &str, file: &Path) -> Result<()> {
     let mut tool = Command::new(tree.join("scripts/sign-file"));
     run::output(tool.arg(digest).arg(key).arg(certificate).arg(file)).map(drop)
 }
