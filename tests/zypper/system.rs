@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A throwaway root that is "/" for what runs in it: libzypp's commit plugins work for no other.
 
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use testkit::{Output, TestRoot, run, xtask};
@@ -43,12 +44,20 @@ impl System {
 
     /// The same on a terminal of 80 columns: what is to be seen there, without blanks at the ends of lines.
     pub fn on_a_terminal(&self, variables: &[(&str, &str)], command: &[&str]) -> String {
+        self.typed_on_a_terminal(variables, command, "")
+    }
+
+    /// The same, where somebody types that.
+    pub fn typed_on_a_terminal(&self, variables: &[(&str, &str)], command: &[&str], typed: &str) -> String {
         let enter = self.enter(variables, command);
         let words = std::iter::once(enter.get_program()).chain(enter.get_args());
         let words: Vec<String> = words.map(|w| format!("'{}'", w.to_str().unwrap())).collect();
         let line = format!("stty rows 50 cols 80; exec {}", words.join(" "));
         let mut script = Command::new("script");
-        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "dumb").stdin(Stdio::null());
+        let mut keyboard = tempfile::tempfile().unwrap();
+        keyboard.write_all(typed.as_bytes()).unwrap();
+        keyboard.rewind().unwrap();
+        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "dumb").stdin(keyboard);
         let shown = run(&mut script).stdout.replace("\r\n", "\n");
         shown.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }

@@ -5,6 +5,7 @@ mod command;
 mod hook;
 mod lines;
 pub mod offers;
+mod policy;
 mod rows;
 mod scene;
 mod snapshot;

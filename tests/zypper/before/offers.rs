@@ -21,9 +21,15 @@ pub fn driver(version: &str, nth: usize, vendor: &str) -> PackageBuilder {
 
 /// A driver that needs what is another in each kernel, for the nth, as generators describe it.
 pub fn needs(base: &str, version: &str, nth: usize) -> PackageBuilder {
+    claims(base, version, nth, &[])
+}
+
+/// The same, for devices.
+pub fn claims(base: &str, version: &str, nth: usize, aliases: &[&str]) -> PackageBuilder {
     let (krel, crc) = KERNELS[nth];
     let built_for: KernelBuilder = kernel(krel, crc);
     let module = built_for.driver(base).need("printk", 0x1000_0001).need("changing", crc);
+    let module = aliases.iter().fold(module, |module, alias| module.alias(alias));
     PackageBuilder::kmp(base, "default", version, krel, [(format!("{base}.ko"), module.build())])
         .provides(&format!("kmod({base}.ko)"))
         .requires(&format!("ksym(default:changing) = {crc:x}"))
