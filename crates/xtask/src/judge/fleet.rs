@@ -17,7 +17,7 @@ use super::boot::Machine;
 use super::build::Set;
 use super::compare::Table;
 use super::fetch::{Fetched, Places};
-use super::registry::{Distributor, name};
+use super::registry::{self, Distributor, name};
 use super::run::{self, Result};
 
 /// What kernels are called here by the last part of their releases, as SUSE's are by their flavours.
@@ -26,32 +26,34 @@ const FLAVOUR: &str = "amd64";
 /// Of (set, built for) in a kernel: is the driver lost there?
 pub type Verdicts = BTreeMap<(String, String, String), bool>;
 
-/// Asks for the machines of each kernel that packages of the archive were built for what its successors come to.
+/// Asks for the machines of each kernel that packages of the archive were built for what each other kernel would do to them.
 ///
 /// # Errors
 /// kmp fails, or contradicts itself.
 pub fn ask(places: &Places, program: &Path, kernels: &[Fetched], sets: &[Set]) -> Result<Verdicts> {
-    let dir = places.work().join("fleet");
-    run::fresh(&dir)?;
-    let of_kernels = dir.join("kernels");
-    add(&of_kernels, &kernels.iter().map(kernel_package).collect::<Vec<_>>())?;
     let mut verdicts = Verdicts::new();
     let built_for: BTreeSet<&str> =
         sets.iter().filter(|set| set.dkms).map(|set| set.built_for.as_str()).collect();
     for built_for in built_for {
-        let sets: Vec<&Set> = sets.iter().filter(|set| set.dkms && set.built_for == built_for).collect();
+        let dir = places.work().join("fleet").join(built_for);
+        run::fresh(&dir)?;
         // Of each driver only this build: no other can take its place.
-        let of_drivers = dir.join(built_for);
-        let packages: Result<Vec<_>> = sets.iter().map(|set| driver_package(program, set)).collect();
+        let sets: Vec<&Set> = sets.iter().filter(|set| set.dkms && set.built_for == built_for).collect();
+        let (of_kernels, of_drivers) = (dir.join("kernels"), dir.join("drivers"));
+        let offered: Vec<_> = kernels.iter().map(|kernel| kernel_package(kernel, built_for)).collect();
+        let releases: Vec<&str> = kernels.iter().map(|kernel| kernel.release.as_str()).collect();
+        let of_release: BTreeMap<&str, String> =
+            releases.into_iter().zip(add(&of_kernels, &offered)?).collect();
+        let packages: Result<Vec<_>> = sets.iter().map(|set| driver_package(program, &dir, set)).collect();
         let mut lines = String::new();
         for (set, package) in sets.iter().zip(add(&of_drivers, &packages?)?) {
-            let (name, kernel) = (&set.name, kernel_nevra(built_for));
+            let (name, kernel) = (&set.name, &of_release[built_for]);
             writeln!(
                 lines,
                 "{{\"machine\":\"{name}\",\"kernels\":[\"{kernel}\"],\"kmps\":[\"{package}\"]}}"
             )?;
         }
-        let machines = dir.join(format!("machines-{built_for}"));
+        let machines = dir.join("machines");
         fs::write(&machines, lines)?;
         let distributor = Distributor { program, root: &places.root, registry: dir.clone(), built_for };
         let [machines, of_kernels, of_drivers] =
@@ -59,23 +61,35 @@ pub fn ask(places: &Places, program: &Path, kernels: &[Fetched], sets: &[Set]) -
         let args = ["fleet", "--json", "--machines", &machines, "--kernel-from", &of_kernels];
         let (_, text) = distributor.kmp(&[&args[..], &["--repo", &of_drivers]].concat())?;
         let document: Value = serde_json::from_str(&text)?;
+        let listed = document["kernels"].as_array().ok_or("kmp fleet lists no kernels")?;
+        let releases: BTreeMap<&str, &str> = listed
+            .iter()
+            .filter_map(|kernel| Some((kernel["package"].as_str()?, kernel["release"].as_str()?)))
+            .collect();
         for group in document["groups"].as_array().ok_or("kmp fleet lists no groups")? {
             for fate in group["fates"].as_array().into_iter().flatten() {
-                let is_it = |kernel: &&Fetched| fate["kernel"] == kernel_nevra(&kernel.release);
-                let kernel = kernels.iter().find(is_it).ok_or_else(|| format!("nobody made it: {fate}"))?;
+                let package = fate["kernel"].as_str().unwrap_or_default();
+                let release = releases.get(package).ok_or_else(|| format!("nobody made it: {fate}"))?;
+                let is_lost = match fate["verdict"].as_str() {
+                    Some("loses") => true,
+                    Some("loses-nothing") => false,
+                    _ => return Err(format!("symbols are known, and yet: {fate}").into()),
+                };
                 for machine in group["machines"].as_array().into_iter().flatten() {
                     let set = machine.as_str().unwrap_or_default().to_owned();
-                    let key = (set, built_for.to_owned(), kernel.release.clone());
-                    verdicts.insert(key, fate["verdict"] == "loses");
+                    verdicts.insert((set, built_for.to_owned(), (*release).to_owned()), is_lost);
                 }
             }
-        }
-        for kernel in kernels {
-            rebuild(&distributor, &sets, &of_drivers, &kernel.release, &verdicts)?;
         }
         let of_these = verdicts.iter().filter(|((_, of, _), _)| of == built_for);
         let (all, lost) = (of_these.clone().count(), of_these.filter(|(_, is_lost)| **is_lost).count());
         println!("a fleet with {} drivers for {built_for}: {lost} of {all} pairs are lost", sets.len());
+        if all != sets.len() * (kernels.len() - 1) {
+            return Err(format!("kmp fleet has said something of {all} pairs only").into());
+        }
+        for kernel in kernels {
+            rebuild(&distributor, &sets, &of_drivers, &kernel.release, &verdicts)?;
+        }
     }
     Ok(verdicts)
 }
@@ -110,17 +124,15 @@ fn rebuild(
     Ok(())
 }
 
-/// `kernel-amd64-6.1.0-53.x86_64`, for a release `6.1.0-53-amd64`.
-fn kernel_nevra(release: &str) -> String {
-    let (version, flavour) = release.rsplit_once('-').unwrap_or((release, FLAVOUR));
-    format!("kernel-{flavour}-{version}.x86_64")
-}
-
-/// What it exports is in its Provides, as SUSE's packages have it.
-fn kernel_package(kernel: &Fetched) -> PackageBuilder {
-    let version = kernel.release.strip_suffix(&format!("-{FLAVOUR}")).unwrap_or(&kernel.release);
+/// What it exports is in its Provides, as SUSE's packages have it. All are newer than that of the machines, whatever their releases.
+fn kernel_package(kernel: &Fetched, of_machines: &str) -> PackageBuilder {
+    let version = kernel.release.strip_suffix(FLAVOUR).and_then(|rest| rest.strip_suffix('-'));
+    // A backported one, `6.12.117+deb12-amd64`, has no release of its own.
+    let version = version.unwrap_or(&kernel.release);
     let (version, release) = version.split_once('-').unwrap_or((version, "1"));
+    let epoch = if kernel.release == of_machines { "0" } else { "1" };
     let mut package = PackageBuilder::new(&format!("kernel-{FLAVOUR}"), version, release)
+        .tag("Epoch", epoch)
         .provides(&format!("kernel-uname-r = {}", kernel.release));
     for (symbol, (crc, ..)) in &kernel.symvers {
         package = package.provides(&format!("ksym({FLAVOUR}:{symbol}) = {}", crc.trim_start_matches("0x")));
@@ -128,16 +140,23 @@ fn kernel_package(kernel: &Fetched) -> PackageBuilder {
     package
 }
 
-fn driver_package(program: &Path, set: &Set) -> Result<PackageBuilder> {
-    let files: Vec<String> = set.files.iter().map(|file| format!("{}\n", file.display())).collect();
-    let nothing: [(&str, &[u8]); 0] = [];
-    let mut package =
-        PackageBuilder::kmp(&set.name, FLAVOUR, "1.0", &set.built_for, nothing).source(&set.name);
+/// With its modules, and the dependencies that the generators would give it.
+fn driver_package(program: &Path, dir: &Path, set: &Set) -> Result<PackageBuilder> {
+    let mut package = registry::package(set)?.source(&set.name);
+    // Where packages have them: elsewhere no file is taken for a module.
+    let place = dir.join("build").join(&set.name).join("lib/modules").join(&set.built_for).join("updates");
+    fs::create_dir_all(&place)?;
+    let mut files = String::new();
+    for file in &set.files {
+        let copy = place.join(file.file_name().unwrap_or_default());
+        fs::copy(file, &copy)?;
+        writeln!(files, "{}", copy.display())?;
+    }
     for kind in ["--provides", "--requires"] {
         let mut command = Command::new(program);
         command.args(["deps", "--dialect", "suse", "--flavor", FLAVOUR, kind, "--without-own"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        child.stdin.take().ok_or("no pipe")?.write_all(files.concat().as_bytes())?;
+        child.stdin.take().ok_or("no pipe")?.write_all(files.as_bytes())?;
         let output = child.wait_with_output()?;
         if !output.status.success() {
             return Err(format!("{command:?}: {}", output.status).into());

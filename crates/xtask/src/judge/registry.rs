@@ -111,6 +111,18 @@ pub fn name(set: &Set) -> String {
     format!("{}-kmp-amd64", set.name)
 }
 
+/// The same, with its modules.
+///
+/// # Errors
+/// A module cannot be read.
+pub fn package(set: &Set) -> Result<PackageBuilder> {
+    let mut files = Vec::new();
+    for file in &set.files {
+        files.push((file.file_name().unwrap_or_default().to_owned(), fs::read(file)?));
+    }
+    Ok(PackageBuilder::kmp(&set.name, "amd64", "1.0", &set.built_for, files))
+}
+
 /// Registers the archive's packages among the sets, and asks all that a distributor asks.
 ///
 /// # Errors
@@ -123,11 +135,7 @@ pub fn ask(places: &Places, program: &Path, kernels: &[Fetched], sets: &[Set]) -
         let sets: Vec<&Set> = sets.iter().filter(|set| set.dkms && set.built_for == built_for).collect();
         let mut packages = Vec::new();
         for set in &sets {
-            let mut files = Vec::new();
-            for file in &set.files {
-                files.push((file.file_name().unwrap_or_default().to_owned(), fs::read(file)?));
-            }
-            packages.push(PackageBuilder::kmp(&set.name, "amd64", "1.0", built_for, files));
+            packages.push(package(set)?);
         }
         let dir = places.work().join("registry");
         let registry = dir.join(built_for);
