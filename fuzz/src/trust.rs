@@ -2,7 +2,7 @@
 //! Keys, certificates and signatures; aliases and names of devices.
 
 use kmp_core::abi::modalias;
-use kmp_core::abi::signature::{Certificate, certificates, in_efi_lists, in_kernel};
+use kmp_core::abi::signature::{self, Certificate, in_efi_lists, in_kernel};
 use kmp_drivers::devices::Names;
 use rpm_meta::openpgp::{Key, Signature, groups};
 use rpm_meta::signature_header::signatures;
@@ -32,7 +32,7 @@ pub fn certificates(data: &[u8]) {
     assert!(found.iter().flatten().all(|one| one.issuer.len() < data.len()));
     if let Some(listed) = in_efi_lists(data) {
         assert!(listed.len() * 17 <= data.len());
-        certificates(&listed);
+        signature::certificates(&listed);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::run::cargo;
 const DKMS_LIMIT: Duration = Duration::from_secs(480);
 
 /// The largest package of sources that is built for a sample, in bytes. The few that are larger take minutes, or do not build.
-const LARGEST_SAMPLE: u64 = 300_000;
+pub(super) const LARGEST_SAMPLE: u64 = 300_000;
 
 /// Judges; `false`: kmp and a kernel do not agree, or less was compared than should be.
 ///
