@@ -131,13 +131,23 @@ impl Sys<'_> {
 
     /// The modules without which no console is left: `tty0 ttyS0`, of which the first is on every screen.
     fn console_modules(&self, active: &str) -> HashSet<String> {
-        let of_each = active.split_ascii_whitespace().map(|name| {
-            match name.strip_prefix("tty").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {
-                true => all_need(self.screens().iter().map(|screen| self.below(screen, "slaves", 0))),
-                false => self.below(&Path::new("/sys/class/tty").join(name), "slaves", 0),
-            }
+        let is_nth = |name: &str, kind: &str| {
+            name.strip_prefix(kind).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let of_all =
+            |devices: &[PathBuf]| all_need(devices.iter().map(|device| self.below(device, "slaves", 0)));
+        let of_each = active.split_ascii_whitespace().map(|name| match name {
+            screen if is_nth(screen, "tty") => of_all(&self.screens()),
+            // A hypervisor's console hangs on no device; one by virtio is at a port (drivers/char/virtio_console.c).
+            hypervisor if is_nth(hypervisor, "hvc") => of_all(&self.virtio_ports()),
+            _ => self.below(&Path::new("/sys/class/tty").join(name), "slaves", 0),
         });
         all_need(of_each)
+    }
+
+    fn virtio_ports(&self) -> Vec<PathBuf> {
+        let class = Path::new("/sys/class/virtio-ports");
+        self.read_dir(class).into_iter().map(|entry| class.join(entry.name)).collect()
     }
 
     /// Frame buffers, and graphics cards but for their connectors (`card0-HDMI-A-1`).
@@ -284,6 +294,14 @@ mod tests {
         assert_eq!(held("tty0\n"), (true, false));
         assert_eq!(held("ttyS0\n"), (false, true));
         assert_eq!(held("tty0 ttyS0\n"), (false, false));
+        // A hypervisor's.
+        root.mkdir("sys/devices/virtual/tty/hvc0");
+        root.symlink("sys/class/tty/hvc0", "/sys/devices/virtual/tty/hvc0");
+        assert_eq!(held("hvc0\n"), (false, false));
+        root.mkdir("sys/devices/pci0/uart/virtio-ports/vport0p0");
+        root.mkdir("sys/class/virtio-ports");
+        root.symlink("sys/class/virtio-ports/vport0p0", "/sys/devices/pci0/uart/virtio-ports/vport0p0");
+        assert_eq!(held("hvc0\n"), (false, true));
         // A screen that needs no module.
         root.mkdir("sys/devices/platform/simple-framebuffer.0/graphics/fb1");
         root.symlink("sys/class/graphics/fb1", "/sys/devices/platform/simple-framebuffer.0/graphics/fb1");
