@@ -29,7 +29,7 @@ impl Scheme {
     }
 }
 
-/// A URL without a user's name, a query or a fragment, whose path leads nowhere upwards.
+/// A URL without a user's name or a fragment, whose path leads nowhere upwards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url {
     scheme: Scheme,
@@ -37,6 +37,8 @@ pub struct Url {
     host: String,
     /// Begins with `/`.
     path: String,
+    /// What a server has put behind a `?` when it sent elsewhere, such as a signature of its own; no source has any.
+    query: Option<String>,
 }
 
 /// What is wrong with a URL.
@@ -103,7 +105,7 @@ impl Url {
         if path.split('/').any(is_upwards) || path.to_ascii_lowercase().contains("%2f") {
             return wrong("has .. in its path");
         }
-        Ok(Self { scheme, host: host.to_ascii_lowercase(), path: path.to_owned() })
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), path: path.to_owned(), query: None })
     }
 
     /// How it is fetched.
@@ -131,7 +133,7 @@ impl Url {
     pub fn directory(&self) -> Self {
         let mut path = self.path.trim_end_matches('/').to_owned();
         path.push('/');
-        Self { path, ..self.clone() }
+        Self { path, query: None, ..self.clone() }
     }
 
     /// A name, or several with `/` between them, below it.
@@ -158,7 +160,16 @@ impl Url {
     /// # Errors
     /// Elsewhere than on http or https, or from https to http.
     pub fn redirected(&self, location: &str) -> Result<Self, NoUrl> {
-        let to = if location.is_empty() {
+        let (location, query) = match location.split_once('?') {
+            Some((location, query)) => (location, Some(query)),
+            None => (location, None),
+        };
+        let is_plain =
+            |query: &str| query.len() <= LONGEST && query.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+        if !query.is_none_or(is_plain) {
+            return Err(NoUrl { why: "has characters behind its ? that belong in no URL" });
+        }
+        let mut to = if location.is_empty() {
             return Err(NoUrl { why: "names no place" });
         } else if location.starts_with("//") {
             Self::parse(&format!("{}:{location}", self.scheme.as_str()))?
@@ -170,6 +181,7 @@ impl Url {
             let parent = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
             Self::parse(&format!("{}://{}{parent}/{location}", self.scheme.as_str(), self.host))?
         };
+        to.query = query.map(str::to_owned);
         match (self.scheme, to.scheme) {
             (_, Scheme::File) => Err(NoUrl { why: "names a file of this machine, which no server may" }),
             (Scheme::Https, Scheme::Http) => Err(NoUrl { why: "leads from https to http" }),
@@ -181,7 +193,8 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}://{}{}", self.scheme.as_str(), self.host, self.path)
+        write!(out, "{}://{}{}", self.scheme.as_str(), self.host, self.path)?;
+        self.query.iter().try_for_each(|query| write!(out, "?{query}"))
     }
 }
 
@@ -236,8 +249,23 @@ mod tests {
         assert_eq!(to("c"), Some("https://x/c".into()));
         assert_eq!(to("//y/b"), Some("https://y/b".into()));
         assert_eq!(to("https://y/b"), Some("https://y/b".into()));
-        for bad in ["http://x/a", "file:///etc/passwd", "file:/etc/passwd", "dir:/etc", "ftp://x/a", "/../x"]
-        {
+        // As stores of large files have them; what is asked for next is without.
+        assert_eq!(to("https://y/b?a=1&s=%2F+x"), Some("https://y/b?a=1&s=%2F+x".into()));
+        let sent = url.redirected("https://y/b?a=1").unwrap();
+        assert_eq!(sent.redirected("c").unwrap().to_string(), "https://y/c");
+        assert_eq!(sent.below("c").unwrap().to_string(), "https://y/b/c");
+        for bad in [
+            "http://x/a",
+            "file:///etc/passwd",
+            "file:/etc/passwd",
+            "dir:/etc",
+            "ftp://x/a",
+            "/../x",
+            "?a",
+            "/b?a b",
+            "/b?a#b",
+            "/b?\u{e4}",
+        ] {
             assert_eq!(to(bad), None, "{bad}");
         }
     }
