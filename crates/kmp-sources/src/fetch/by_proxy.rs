@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ureq::Proxy;
 
 use super::CONNECT;
@@ -32,7 +34,7 @@ pub(super) fn get(proxy: &Proxy, url: &Url, len: Option<u64>, end: Instant) -> i
     let range = len.map(|len| format!("Range: bytes=0-{}\r\n", len - 1)).unwrap_or_default();
     let name = proxy.username().map(|user| {
         let named = format!("{user}:{}", proxy.password().unwrap_or_default());
-        format!("Proxy-Authorization: Basic {}\r\n", base64(named.as_bytes()))
+        format!("Proxy-Authorization: Basic {}\r\n", BASE64.encode(named))
     });
     // Version 1.0: the answer ends with the connection, and comes in one piece.
     let request = format!(
@@ -133,28 +135,13 @@ impl Read for Body {
     }
 }
 
-/// Bytes as text, for a proxy that wants a name.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in bytes.chunks(3) {
-        let number =
-            part.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte)) << (8 * (3 - part.len()));
-        for at in 0..4 {
-            let letter = if at <= part.len() { LETTERS[number >> (18 - 6 * at) & 63] } else { b'=' };
-            text.push(letter.into());
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_is_written_as_proxies_read_it() {
-        let texts = ["a:", "me:", "me:b", "me:b\u{e9}!"].map(|text| base64(text.as_bytes()));
+        let texts = ["a:", "me:", "me:b", "me:b\u{e9}!"].map(|text| BASE64.encode(text));
         assert_eq!(texts, ["YTo=", "bWU6", "bWU6Yg==", "bWU6YsOpIQ=="]);
     }
 }
