@@ -25,6 +25,17 @@ const SHA256: [u8; 16] =
 const X509_SHA256: [u8; 16] =
     [0x92, 0xa4, 0xd2, 0x3b, 0xc0, 0x96, 0x79, 0x40, 0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed];
 
+impl Listed<'_> {
+    /// The kind of the list that it is in, a GUID as it lies in memory.
+    pub const fn kind(&self) -> [u8; 16] {
+        match self {
+            Self::Certificate(_) => X509,
+            Self::File(_) => SHA256,
+            Self::ToBeSigned(_) => X509_SHA256,
+        }
+    }
+}
+
 /// The GUID of who has added an entry, which is before each.
 const OWNER: usize = 16;
 

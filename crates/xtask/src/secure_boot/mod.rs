@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use kmp_core::abi::signature::Listed;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use testkit::packages::Use;
@@ -18,7 +19,6 @@ use crate::judge::run::Result;
 use crate::{install, run as chores};
 use machine::{Machine, Step};
 use parts::Parts;
-use variables::Entry;
 
 /// Boot under real Secure Boot, and compare what the locked-down kernel loads with what kmp says.
 ///
@@ -94,11 +94,11 @@ fn all() -> Result<usize> {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| kmp.join("target"), Into::into).join("debug/kmp");
     let disk = parts.disk(&kmp, &guest, &file)?;
     let partition = parts.partition(&parts.initrd(&guest)?)?;
-    let enrolled = [&keys[0], &keys[3], &keys[4]].map(|key| Entry::Certificate(&key.der));
+    let enrolled = [&keys[0], &keys[3], &keys[4]].map(|key| Listed::Certificate(&key.der));
     let revoked = [
-        Entry::Certificate(&keys[4].der),
-        Entry::ToBeSigned(keys[3].to_be_signed()?),
-        Entry::File(Sha256::digest(&file).into()),
+        Listed::Certificate(&keys[4].der),
+        Listed::ToBeSigned(keys[3].to_be_signed()?),
+        Listed::File(Sha256::digest(&file).into()),
     ];
     let firmware = |name: &str| parts.file("usr/share/OVMF").join(name);
     let store = |from: &str, to: &str| -> Result<std::path::PathBuf> {

@@ -2,38 +2,25 @@
 //! Variables of UEFI in the file that OVMF keeps them in: a machine is given keys before it is switched on. virt-firmware does this and
 //! much more, but is in no release of Debian that has these packages.
 
+use kmp_core::abi::signature::Listed;
+
 use crate::judge::run::Result;
 
 /// Where shim's variables are, as GUIDs lie in memory.
 const SHIM: [u8; 16] =
     [0x50, 0xab, 0x5d, 0x60, 0x46, 0xe0, 0x00, 0x43, 0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23];
-/// Kinds of what is in signature lists.
-const X509: [u8; 16] =
-    [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
-const SHA256: [u8; 16] =
-    [0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40, 0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28];
-const X509_SHA256: [u8; 16] =
-    [0x92, 0xa4, 0xd2, 0x3b, 0xc0, 0x96, 0x79, 0x40, 0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed];
-
-/// An entry of a signature list.
-pub enum Entry<'e> {
-    Certificate(&'e [u8]),
-    File([u8; 32]),
-    ToBeSigned([u8; 32]),
-}
-
 /// `EFI_SIGNATURE_LIST`s, one for each entry.
-pub fn lists(entries: &[Entry<'_>]) -> Vec<u8> {
-    let list = |entry: &Entry<'_>| {
-        let (kind, data) = match entry {
-            Entry::Certificate(der) => (X509, der.to_vec()),
-            Entry::File(digest) => (SHA256, digest.to_vec()),
+pub fn lists(entries: &[Listed<'_>]) -> Vec<u8> {
+    let list = |entry: &Listed<'_>| {
+        let data = match entry {
+            Listed::Certificate(der) => der.to_vec(),
+            Listed::File(digest) => digest.to_vec(),
             // Behind it is the time from which on it is revoked: from the first.
-            Entry::ToBeSigned(digest) => (X509_SHA256, [digest.as_slice(), &[0; 16]].concat()),
+            Listed::ToBeSigned(digest) => [digest.as_slice(), &[0; 16]].concat(),
         };
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
         let each = 16 + data.len();
-        [&kind[..], &number(28 + each), &number(0), &number(each), &SHIM, &data].concat()
+        [&entry.kind()[..], &number(28 + each), &number(0), &number(each), &SHIM, &data].concat()
     };
     entries.iter().flat_map(list).collect()
 }
