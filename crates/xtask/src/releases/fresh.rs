@@ -89,7 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let git = project.join(run::output("git", &["rev-parse", "--git-common-dir"])?.trim());
     let variables = GIT.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let mut clone = root.enter(&Seen { places: vec![("ro", git), ("ro", project.clone())], variables });
-    finish("git", clone.args(["sh", "-ec", GET, "sh"]).arg(project).arg(CLONE))?;
+    finish("git", clone.args(["sh", "-ec", GET, "sh"]).arg(&project).arg(CLONE))?;
+    // Those of all systems, as `cargo vendor` asks for them: what is bound in cannot be added to.
+    for directory in [project.clone(), project.join("fuzz")] {
+        let mut cargo = run::cargo_command(&[], &["fetch", "--locked", "--quiet"]);
+        finish("cargo fetch", cargo.current_dir(directory))?;
+    }
     let mut seen = Seen::toolchain()?;
     seen.variables.retain(|(name, _)| is_general(name));
     let mut both = root.enter(&seen);
