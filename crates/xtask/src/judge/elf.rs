@@ -55,6 +55,7 @@ pub mod relocation {
     use super::Field;
     pub const OFFSET: Field = (0, 8);
     pub const TYPE: Field = (8, 4);
+    pub const SYMBOL: Field = (12, 4);
     pub const ADDEND: Field = (16, 8);
 }
 
@@ -219,6 +220,11 @@ impl File {
             }
         }
         Err(format!("there is no symbol {name}").into())
+    }
+
+    /// The number of the symbol `name`, as relocations have it.
+    pub fn symbol_index(&self, name: &str) -> Result<usize> {
+        Ok((self.symbol(name)? - self.contents(".symtab")?.start) / SYMBOL)
     }
 
     /// Where the first relocation of `section` is that has one of the types `kinds`.

@@ -32,12 +32,21 @@ pub fn all() -> Vec<Spec> {
         ("unknown", &[(relocation::TYPE, 200)]),
         ("thread-local", &[(relocation::TYPE, 23)]),
         ("none", &[(relocation::TYPE, NONE)]),
-        ("unsigned-32-overflows", &[(relocation::TYPE, UNSIGNED_32), (relocation::ADDEND, 0)]),
         ("signed-32-overflows", &[(relocation::TYPE, SIGNED_32), (relocation::ADDEND, 1 << 40)]),
         ("relative-64", &[(relocation::TYPE, 24)]),
         ("relative-32-far-away", &[(relocation::TYPE, RELATIVE_32), (relocation::ADDEND, 1 << 40)]),
     ];
     let mut list: Vec<Spec> = kinds.iter().map(|(set, fields)| first(set, fields)).collect();
+    // Which symbol the first is of depends on the compiler.
+    for (set, of) in [("overflows", "init_module"), ("of-an-export", "kfree")] {
+        list.push(changed(&format!("relocation-unsigned-32-{set}"), move |file| {
+            let at = file.relocation(".text", OF_CODE)?;
+            let index = file.symbol_index(of)? as u64;
+            let fields =
+                [(relocation::TYPE, UNSIGNED_32), (relocation::SYMBOL, index), (relocation::ADDEND, 0)];
+            fields.iter().try_for_each(|(field, value)| file.set(at, *field, *value))
+        }));
+    }
     list.push(changed("relocation-target-not-zero", |file| {
         let at = file.relocation(".text", OF_CODE)?;
         let place = file.contents(".text")?.start + file.number(at, relocation::OFFSET)?;
