@@ -7,7 +7,7 @@ pub(in super::super) const RULE: Rule = Rule {
     name: "loads",
     severity: Severity::Error,
     what: "Of the kernels that are installed and of its flavour, at least one would load all of its modules.",
-    why: "Installing it would change nothing but the room that is left.",
+    why: "Installed, it takes room on the disk and does nothing.",
     remedy: "See the reasons (kmp check), and look for a version that was built for one of these kernels.",
     is_mended: false,
     look: Look::Package(look),

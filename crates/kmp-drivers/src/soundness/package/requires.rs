@@ -7,7 +7,7 @@ pub(in super::super) const RULE: Rule = Rule {
     name: "requires",
     severity: Severity::Warning,
     what: "It requires the symbols that its modules use: ksym(...) or kernel(...).",
-    why: "Without them a package manager installs it beside kernels that it fits not, and removes those that it needs.",
+    why: "Without them a package manager installs it beside kernels that it does not fit, and removes those that it needs.",
     remedy: "Let rpm's generators write them (kmp deps); see kmp-packaging(7).",
     is_mended: false,
     look: Look::Package(look),

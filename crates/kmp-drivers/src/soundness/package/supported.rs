@@ -11,7 +11,7 @@ pub(in super::super) const RULE: Rule = Rule {
     severity: Severity::Note,
     what: "Its modules say that somebody supports them: supported=yes or supported=external (SUSE).",
     why: "SUSE's kernels are tainted by one that does not, and an enterprise system may be configured not to load it.",
-    remedy: "Ask the provider; only with an agreement with the distributor may he set it.",
+    remedy: "Ask the provider, who may set it only by agreement with the distributor.",
     is_mended: false,
     look: Look::Package(look),
 };
