@@ -181,6 +181,8 @@ pub const NEEDS: &[Need] = &[
     need(Use::Rpm,   "file",               "file",            "file",         "file"),
     need(Use::Browser, "chromium",         "chromium fonts-dejavu-core", "chromium dejavu-fonts", "chromium dejavu-sans-fonts"),
     need(Use::Releases, "debootstrap",     "debootstrap",     "debootstrap",  "debootstrap"),
+    // Elsewhere since util-linux 2.42.
+    need(Use::Releases, "pivot_root",      "util-linux-extra", "util-linux",  "util-linux"),
     need(Use::Judge, "qemu-system-x86_64", "qemu-system-x86", "qemu-x86",     "qemu-system-x86-core"),
     need(Use::Judge, "make",               "make",            "make",         "make"),
     need(Use::Judge, "gcc",                "gcc libc6-dev",   "gcc",          "gcc"),
