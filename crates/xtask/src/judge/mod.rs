@@ -123,7 +123,8 @@ fn cannot() -> Option<String> {
     if !run::has("apt-get") || !run::has("dpkg-deb") {
         return Some("this is no Debian: there is no apt-get".into());
     }
-    let update = run::output(Command::new("apt-get").args(["update", "-q", "--error-on=any"]));
+    let mut update = Command::new("apt-get");
+    let update = run::output(update.args(["-o", fetch::BEHIND, "update", "-q", "--error-on=any"]));
     // A source of the machine's own that fails is no matter, as long as kernels can be had.
     let found = fetch::choose();
     match (update, found) {
@@ -135,7 +136,7 @@ fn cannot() -> Option<String> {
             );
             uris.err().map(|e| format!("the archive cannot be asked: {e}"))
         }
-        (Err(e), Err(_)) => Some(format!("no network: {e}")),
+        (Err(update), Err(e)) => Some(format!("{e}; its lists are not new: {update}")),
         (Ok(_), Err(e)) => Some(e.to_string()),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::judge::fetch::Places;
+use crate::judge::fetch::{self, Places};
 use crate::judge::run::{self, Result};
 
 /// A suite's package of the kernel's source.
@@ -39,8 +39,7 @@ pub fn newest(suite: &str) -> Result<Source> {
         format!("Dir::Cache={}", dir.display()),
         "APT::Architectures=amd64".into(),
         "Acquire::Languages=none".into(),
-        // A mirror may be weeks behind. Whose it is, is verified all the same.
-        "Acquire::Check-Valid-Until=false".into(),
+        fetch::BEHIND.into(),
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
         "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".into(),
     ]

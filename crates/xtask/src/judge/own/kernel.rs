@@ -55,7 +55,8 @@ pub fn build(variant: &'static Variant, source: &Source) -> Result<Small> {
     let workspace = Places::find()?;
     let places = Places { root: top.join("root"), sources: workspace.sources, top };
     let tree = places.top.join("tree");
-    let stamp = format!("{}\n{}\n{FLAGS}\n{KEEP}", source.version, variant.fragment());
+    let kept = variant.kept_symbols().unwrap_or_default();
+    let stamp = format!("{}\n{}\n{FLAGS}\n{KEEP}{kept}", source.version, variant.fragment());
     let (mark, release_file) = (places.top.join("stamp"), places.top.join("release"));
     if fs::read_to_string(&mark).ok().as_deref() != Some(&stamp) {
         // An interrupted build is not gone on with: it can leave files that are not whole.
@@ -92,6 +93,9 @@ const FLAGS: &str = "KCFLAGS=-ftrack-macro-expansion=0";
 fn configure(variant: &Variant, tree: &Path) -> Result<()> {
     let fragment = tree.join("fragment");
     fs::write(&fragment, variant.fragment())?;
+    if let Some(kept) = variant.kept_symbols() {
+        fs::write(tree.join("kept-symbols"), kept)?;
+    }
     let mut configure = Command::new("make");
     configure.arg("-s").arg("-C").arg(tree).arg(format!("KCONFIG_ALLCONFIG={}", fragment.display()));
     run::output(configure.arg("allnoconfig"))?;

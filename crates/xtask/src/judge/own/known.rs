@@ -58,7 +58,7 @@ pub const KNOWN: &[Known] = &[
 ];
 
 /// The kernels before 6.14, which check less of a file.
-const OLDER: &[&str] = &["strict", "old", "unversioned", "lenient", "types", "mismatch"];
+const OLDER: &[&str] = &["strict", "old", "unversioned", "lenient", "types", "mismatch", "trimmed"];
 
 /// The kernels before 6.12.
 const OLDEST: &[&str] = &["strict", "old"];

@@ -92,6 +92,12 @@ pub const VARIANTS: &[Variant] = &[
             "MODULE_ALLOW_BTF_MISMATCH=y",
         ],
     ),
+    stable(
+        "trimmed",
+        "trixie",
+        "what no module of its own uses is not exported, but for a list",
+        &["MODVERSIONS=y", "TRIM_UNUSED_KSYMS=y", "UNUSED_KSYMS_WHITELIST=\"kept-symbols\""],
+    ),
     Variant {
         moves: true,
         ..stable(
@@ -147,6 +153,13 @@ pub const BASE: &[&str] = &[
 ];
 
 impl Variant {
+    /// What it exports besides what its own modules use, if it exports no more: what nearly all of our modules use.
+    pub fn kept_symbols(&self) -> Option<&'static str> {
+        self.options.contains(&"TRIM_UNUSED_KSYMS=y").then_some(
+            "_printk\nkfree\nkmalloc_caches\n__kmalloc_cache_noprof\n__kmalloc_noprof\nparam_ops_int\n",
+        )
+    }
+
     /// What is given to the kernel's configuration.
     pub fn fragment(&self) -> String {
         let extended = self.options.contains(&"EXTENDED_MODVERSIONS=y");
