@@ -118,9 +118,10 @@ pub fn packages(which: &str) -> PathBuf {
     install::target().join(format!("rpm/packages-{which}"))
 }
 
-/// The same for those that a release builds for itself, in a directory that nobody else sees.
+/// The same for those that a release builds for itself, in a directory that nobody else sees. By another name than tests have for
+/// what they build there without this program.
 pub fn own_packages(which: &str) -> PathBuf {
-    install::target().join(format!("tmp/packages-{which}"))
+    install::target().join(format!("tmp/release-packages-{which}"))
 }
 
 /// The step of this name.
