@@ -14,11 +14,14 @@ const RELEASES: [&str; 3] = ["bookworm", "trixie", "testing"];
 /// What the machine has: README asks for a C compiler, and git makes the clone.
 const PACKAGES: &[&str] = &["gcc", "libc6-dev", "git", "ca-certificates"];
 
-/// Below a home that nobody else can enter.
+/// Where root has the clone, and an ordinary user: below homes that nobody else can enter.
 const CLONE: &str = "/root/src/kmp";
+const USERS_CLONE: &str = "/home/kmp/src/kmp";
 
 /// Clones what `$1` has as its last commit to `$2`, or brings a clone of it up to date.
 const GET: &str = r#"
+    # As it is on a machine, whatever the run before did.
+    chmod 700 /root
     if [ -d "$2" ]; then
         git -C "$2" fetch -q "$1" HEAD
         git -C "$2" reset -q --hard FETCH_HEAD
@@ -35,19 +38,20 @@ const BOTH: &str = r#"
     cargo xtask test "$@"
 "#;
 
-/// The same as an ordinary user, in a copy of the clone, and of what is built there; without the roots of releases, which are root's.
-const AS_USER: &str = r#"
+/// An ordinary user.
+const USER: &str = r#"
     id kmp >/dev/null 2>&1 || useradd --create-home --shell /bin/sh kmp
     chmod 700 /home/kmp
+"#;
+
+/// The same two commands as that user, whose clone is at `$2`.
+const AS_USER: &str = r#"
+    chown -R kmp: /home/kmp
     # For the toolchain.
     chmod a+x /root
-    rm -rf /home/kmp/src
-    mkdir /home/kmp/src
-    tar -C "$2" --exclude=./target/chroot --exclude=./target/tmp -c . | tar -C /home/kmp/src -x
-    chown -R kmp: /home/kmp
     both=$1
-    shift 2
-    exec runuser -u kmp -- env HOME=/home/kmp sh -ec "$both" sh /home/kmp/src "$@"
+    shift
+    exec runuser -u kmp -- env HOME=/home/kmp sh -ec "$both" sh "$@"
 "#;
 
 /// Run README's two commands on a clean clone of the last commit, on a machine with nothing but Rust, a C compiler and git.
@@ -89,7 +93,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let git = project.join(run::output("git", &["rev-parse", "--git-common-dir"])?.trim());
     let variables = GIT.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let mut clone = root.enter(&Seen { places: vec![("ro", git), ("ro", project.clone())], variables });
-    finish("git", clone.args(["sh", "-ec", GET, "sh"]).arg(&project).arg(CLONE))?;
+    let (place, make_user) = if arguments.user { (USERS_CLONE, USER) } else { (CLONE, "") };
+    let get = format!("{make_user}{GET}");
+    finish("git", clone.args(["sh", "-ec", &get, "sh"]).arg(&project).arg(place))?;
     // Those of all systems, as `cargo vendor` asks for them: what is bound in cannot be added to.
     for directory in [project.clone(), project.join("fuzz")] {
         let mut cargo = run::cargo_command(&[], &["fetch", "--locked", "--quiet"]);
@@ -99,8 +105,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     seen.variables.retain(|(name, _)| is_general(name));
     let mut both = root.enter(&seen);
     match arguments.user {
-        false => both.args(["sh", "-ec", BOTH, "sh", CLONE]),
-        true => both.args(["sh", "-ec", AS_USER, "sh", BOTH, CLONE]),
+        false => both.args(["sh", "-ec", BOTH, "sh", place]),
+        true => both.args(["sh", "-ec", AS_USER, "sh", BOTH, place]),
     };
     finish(&format!("README's commands on {release}"), both.args(&arguments.words))
 }
