@@ -123,7 +123,8 @@ fn source(place: &Path, mirror: &str) -> Result<PathBuf, String> {
     let (list, lists) = (place.join("sources.list"), place.join("lists"));
     fs::write(&list, format!("deb-src {mirror} {name} main\n")).map_err(|e| e.to_string())?;
     fs::create_dir_all(lists.join("partial")).map_err(|e| e.to_string())?;
-    let mut options = vec!["-o".to_owned(), "Dir::Etc::sourceparts=/dev/null".into()];
+    let mut options =
+        vec!["-o".to_owned(), "Dir::Etc::sourceparts=/dev/null".into(), "-o".into(), install::BEHIND.into()];
     for (option, path) in [("Dir::Etc::sourcelist", &list), ("Dir::State::lists", &lists)] {
         options.extend(["-o".into(), format!("{option}={}", path.display())]);
     }

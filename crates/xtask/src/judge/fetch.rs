@@ -94,9 +94,6 @@ pub fn tools(compilers: &[String]) -> Result<()> {
     run::output(apt.args(["install", "-y", "-q", "--no-install-recommends"]).args(missing)).map(drop)
 }
 
-/// For apt: a mirror may be weeks behind, and its lists have expired. Whose they are is verified all the same.
-pub const BEHIND: &str = "Acquire::Check-Valid-Until=false";
-
 /// `6.1.0-56` and `6.12.117+deb12` as numbers.
 fn numbers(abi: &str) -> Vec<u64> {
     abi.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()

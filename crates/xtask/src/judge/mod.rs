@@ -124,7 +124,7 @@ fn cannot() -> Option<String> {
         return Some("this is no Debian: there is no apt-get".into());
     }
     let mut update = Command::new("apt-get");
-    let update = run::output(update.args(["-o", fetch::BEHIND, "update", "-q", "--error-on=any"]));
+    let update = run::output(update.args(["-o", crate::install::BEHIND, "update", "-q", "--error-on=any"]));
     // A source of the machine's own that fails is no matter, as long as kernels can be had.
     let found = fetch::choose();
     match (update, found) {

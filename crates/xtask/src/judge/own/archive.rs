@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::judge::fetch::{self, Places};
+use crate::judge::fetch::Places;
 use crate::judge::run::{self, Result};
 
 /// A suite's package of the kernel's source.
@@ -39,7 +39,7 @@ pub fn newest(suite: &str) -> Result<Source> {
         format!("Dir::Cache={}", dir.display()),
         "APT::Architectures=amd64".into(),
         "Acquire::Languages=none".into(),
-        fetch::BEHIND.into(),
+        crate::install::BEHIND.into(),
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
         "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".into(),
     ]
