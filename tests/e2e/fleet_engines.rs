@@ -43,6 +43,8 @@ fn ansible_collects_and_asks() {
     });
     let mut ansible = here.command("ansible-playbook");
     ansible.env("LC_ALL", "C.UTF-8").env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_LOCALHOST_WARNING", "0");
+    // In a user namespace "~root" is a home of somebody else.
+    ansible.env("ANSIBLE_REMOTE_TEMP", here.home().join("ansible"));
     ansible.current_dir(shipped().join("ansible")).arg("-i").arg(here.join("inventory"));
     // Both at once would be four Pythons at once.
     let output = run(ansible.args(["--forks", "1", "ask.yml", "-e"]).arg(variables.to_string()));

@@ -108,7 +108,11 @@ fn what_is_kept_is_missing_damaged_or_anothers() {
             std::os::unix::fs::symlink(root.home().join("elsewhere"), at).unwrap();
         }),
     ];
+    let has_other_users = testkit::has_other_users();
     for (why, spoil) in spoil {
+        if why == "another user's" && !has_other_users {
+            continue;
+        }
         let (root, _) = agreed();
         spoil(&root);
         change(&root);

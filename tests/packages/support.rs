@@ -172,7 +172,7 @@ pub fn root() -> TestRoot {
     root.add_librpm();
     let macros = std::fs::read_to_string("/usr/lib/rpm/macros").unwrap();
     root.write("usr/lib/rpm/macros", macros + "\n%_dbpath /var/lib/rpm\n");
-    run(Command::new("cp").args(["-a", "/usr/lib/rpm/platform"]).arg(root.join("usr/lib/rpm")))
+    run(Command::new("cp").args(["-r", "/usr/lib/rpm/platform"]).arg(root.join("usr/lib/rpm")))
         .expect_success();
     root.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
     root.write("etc/group", "root:x:0:\n");
@@ -187,16 +187,17 @@ pub fn root() -> TestRoot {
     root.add_program("/sbin/ldconfig", "/sbin/ldconfig");
     root.add_program("/sbin/depmod", "/sbin/depmod");
     root.add_library("libgcc_s.so.1");
-    run(Command::new("cp").args(["-a", "/dev/null"]).arg(root.join("dev"))).expect_success();
+    root.write("dev/null", "");
     rpm(&root, &["--version"], &[]).expect_success();
     root
 }
 
-/// A program of the root, chrooted, with /proc, as on a machine; in namespaces of its own.
+/// A program of the root, chrooted, with /proc and /dev/null, as on a machine; in namespaces of its own.
 pub fn inside(root: &TestRoot, program: &str, args: &[OsString]) -> Output {
     let mut command = root.command("unshare");
     command.env("HOME", "/root").args(["--mount", "--pid", "--fork", "sh", "-ec"]);
-    command.arg("mount -t proc proc \"$1/proc\"; exec chroot \"$@\"").arg("sh").arg(root.path()).arg(program);
+    let enter = r#"mount -t proc proc "$1/proc"; mount --bind /dev/null "$1/dev/null"; exec chroot "$@""#;
+    command.arg(enter).arg("sh").arg(root.path()).arg(program);
     run_rpm(command.args(args))
 }
 

@@ -36,7 +36,7 @@ impl Peers {
         for dir in [&kernels, &places.join("bin"), &places.join("boot")] {
             std::fs::create_dir_all(dir).unwrap();
         }
-        run(Command::new("cp").arg("-a").arg("/usr/lib/rpm").arg(places.join("rpm"))).expect_success();
+        run(Command::new("cp").arg("-r").arg("/usr/lib/rpm").arg(places.join("rpm"))).expect_success();
         if let Ok(table) = std::fs::read(scripts.join("symset-table")) {
             std::fs::write(places.join("rpm/symset-table"), table).unwrap();
             run(Command::new("chmod").arg("755").arg(places.join("rpm/symset-table"))).expect_success();

@@ -2,11 +2,12 @@
 //! A system with zypper, a repository on disk, and kmp.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testkit::{Output, Package, PackageBuilder, TestRoot, run};
+use testkit::{Output, Package, PackageBuilder, TestRoot, run, run_rpm};
 
 use super::packages::{OLD, kernel, kmp, make_executable, plain_kmp};
 use super::system::{System, installed};
@@ -141,10 +142,27 @@ impl Site {
     /// The same for files of packages.
     pub fn offer_files<'p>(&self, files: impl IntoIterator<Item = &'p Path>) {
         for file in files {
+            self.open_directories(file);
             let name = Path::new("repo").join(file.file_name().unwrap());
             self.root().write(name, std::fs::read(file).unwrap());
         }
         run(Command::new("createrepo_c").arg("--quiet").arg(self.root().join("repo"))).expect_success();
+    }
+
+    /// In a user namespace, /usr is of a user whom the namespace does not know, and no overlay adds anything to a directory of
+    /// such a user; but to one that is there above it. Makes those that a package puts something in.
+    fn open_directories(&self, package: &Path) {
+        if std::fs::metadata("/usr").unwrap().uid() == 0 {
+            return;
+        }
+        let files = run_rpm(Command::new("rpm").args(["-qp", "--qf", "[%{FILENAMES}\n]"]).arg(package));
+        for file in files.expect_success().lines() {
+            let in_usr =
+                |way: &&Path| way.starts_with("/usr") && way.symlink_metadata().is_ok_and(|at| at.is_dir());
+            if let Some(way) = Path::new(file).ancestors().find(in_usr) {
+                self.root().mkdir(way.strip_prefix("/").unwrap());
+            }
+        }
     }
 
     /// The repository has an advisory about this package, and no other.

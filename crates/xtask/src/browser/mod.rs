@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 use testkit::packages::Use;
 
-use crate::install;
+use crate::{install, privilege};
 
 /// Widths in pixels, with the height of such a screen.
 const SCREENS: [(u32, u32); 2] = [(390, 844), (1280, 800)];
@@ -57,6 +57,9 @@ const FAULTY: &str = "<!DOCTYPE html><html><body style=\"background:#fff\"><div 
 /// A page is not as it should be, or the browser does not run.
 pub fn check() -> Result<(), String> {
     install::ensure(&[Use::Browser])?;
+    if let Some(done) = privilege::again(&["browser"])? {
+        return Ok(done);
+    }
     let kept = install::target().join("screenshots");
     fs::create_dir_all(&kept).map_err(|e| format!("{}: {e}", kept.display()))?;
     let mut pages = pages::all()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::pool;
 use crate::run::cargo;
-use crate::{bench, browser, fuzz, house, install, judge, kabi, plugin, releases, rpm, sources};
+use crate::{bench, browser, fuzz, house, install, judge, kabi, plugin, privilege, releases, rpm, sources};
 
 /// `Some`: it was not run, in whole or in part, and why.
 pub type End = Result<Option<String>, String>;
@@ -70,7 +70,7 @@ pub const STEPS: &[Step] = &[
     step("docs", "rustdoc without warnings, and the examples in it", || {
         let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
         cargo(&[], &arguments, &[("RUSTDOCFLAGS", "-D warnings")])?;
-        done(cargo(&[], &["test", "--workspace", "--doc", "--locked"], &[]))
+        done(cargo(&privilege::namespace()?, &["test", "--workspace", "--doc", "--locked"], &[]))
     })
     .after(&["build", "clippy"]),
     step("sanitizers", "the plugin's tests with sanitizers and valgrind", plugin::check_sanitized)
