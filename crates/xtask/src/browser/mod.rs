@@ -57,7 +57,7 @@ const FAULTY: &str = "<!DOCTYPE html><html><body style=\"background:#fff\"><div 
 /// A page is not as it should be, or the browser does not run.
 pub fn check() -> Result<(), String> {
     install::ensure(&[Use::Browser])?;
-    if let Some(done) = privilege::again(&["browser"])? {
+    if let Some(done) = privilege::again(&["test", "--alone", "browser"])? {
         return Ok(done);
     }
     let kept = install::target().join("screenshots");
