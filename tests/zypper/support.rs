@@ -149,8 +149,8 @@ impl Site {
         run(Command::new("createrepo_c").arg("--quiet").arg(self.root().join("repo"))).expect_success();
     }
 
-    /// In a user namespace, /usr is of a user whom the namespace does not know, and no overlay adds anything to a directory of
-    /// such a user; but to one that is there above it. Makes those that a package puts something in.
+    /// In a user namespace the machine's /usr belongs to a user whom the namespace does not know, and an overlay lets nobody add
+    /// to such a directory. It does where the upper layer has the directory as well: makes those that a package puts files in.
     fn open_directories(&self, package: &Path) {
         if std::fs::metadata("/usr").unwrap().uid() == 0 {
             return;

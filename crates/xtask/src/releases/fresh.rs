@@ -20,7 +20,7 @@ const USERS_CLONE: &str = "/home/kmp/src/kmp";
 
 /// Clones what `$1` has as its last commit to `$2`, or brings a clone of it up to date.
 const GET: &str = r#"
-    # As it is on a machine, whatever the run before did.
+    # A run as an ordinary user leaves it open.
     chmod 700 /root
     if [ -d "$2" ]; then
         git -C "$2" fetch -q "$1" HEAD
