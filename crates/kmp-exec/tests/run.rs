@@ -101,10 +101,12 @@ fn thousands_of_files_go_through_few() {
         std::fs::write(&path, i.to_string())?;
         Ok(OwnedFd::from(File::open(path)?))
     });
+    // A shell that has not yet closed a pipe, or keeps what it redirects for one command, has one more.
     let script = format!(
-        "cat /proc/self/fd/{} /proc/self/fd/{} >&2; ls /proc/$$/fd | wc -l >&2",
+        "exec >&2; cat /proc/self/fd/{} /proc/self/fd/{}; exec >'{list}'; ls /proc/$$/fd; exec >&2; wc -l <'{list}'",
         FIRST_FILE,
-        FIRST_FILE + 2999
+        FIRST_FILE + 2999,
+        list = tmp.path().join("list").display(),
     );
     let arguments = ["-c".into(), script.into()];
     let mut next = || left.next();
