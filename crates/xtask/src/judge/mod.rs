@@ -136,7 +136,11 @@ fn cannot() -> Option<String> {
             );
             uris.err().map(|e| format!("the archive cannot be asked: {e}"))
         }
-        (Err(update), Err(e)) => Some(format!("{e}; its lists are not new: {update}")),
+        (Err(update), Err(e)) => {
+            let said = update.to_string();
+            let why = said.lines().find(|line| line.starts_with("E: ")).unwrap_or(&said);
+            Some(format!("{e}; its lists could not be brought up to date: {why}"))
+        }
         (Ok(_), Err(e)) => Some(e.to_string()),
     }
 }
