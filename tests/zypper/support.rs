@@ -2,7 +2,6 @@
 //! A system with zypper, a repository on disk, and kmp.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -152,7 +151,7 @@ impl Site {
     /// In a user namespace the machine's /usr belongs to a user whom the namespace does not know, and an overlay lets nobody add
     /// to such a directory. It does where the upper layer has the directory as well: makes those that a package puts files in.
     fn open_directories(&self, package: &Path) {
-        if std::fs::metadata("/usr").unwrap().uid() == 0 {
+        if testkit::has_the_machines_root() {
             return;
         }
         let files = run_rpm(Command::new("rpm").args(["-qp", "--qf", "[%{FILENAMES}\n]"]).arg(package));

@@ -58,7 +58,7 @@ pub use raw_elf::{RawElf, SectionNumber};
 pub use root::{LEAST_MACROS, TestRoot, run_rpm, same_tree};
 pub use server::{Scripted, Server};
 pub use signing::{SigningKey, corrupted, import_key};
-pub use skip::{has_other_users, skip};
+pub use skip::{has_other_users, has_the_machines_root, skip};
 pub use symvers::{Columns, Symvers, SymversEntry};
 pub use tools::{Output, copy_program, depmod, modinfo, run, xtask};
 pub use uki::unified_image;

@@ -2,6 +2,7 @@
 //! Tests that show nothing on the machine they run on.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 /// Says that the test that is running shows nothing on this machine, and why. `cargo xtask test` counts it as skipped, and
@@ -10,6 +11,12 @@ pub fn skip(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     let _ = writeln!(std::io::stderr(), "\nSKIPPED {test}: {}", why.trim().replace('\n', " "));
+}
+
+/// Does this machine's own root exist here? Not in the user namespace of an ordinary user, where "/" and all that is the machine's
+/// own belongs to a user whom nobody knows.
+pub fn has_the_machines_root() -> bool {
+    std::fs::metadata("/").is_ok_and(|root| root.uid() == 0)
 }
 
 /// Can a program run as another user? Not in the user namespace of somebody who has no subordinate users (`/etc/subuid`); the

@@ -166,7 +166,8 @@ fn commands<'a>(family: Family, packages: &[&'a str]) -> Vec<Vec<&'a str>> {
     }
 }
 
-/// For apt, where only files are fetched: a mirror may be weeks behind, and its lists have expired. Whose they are is verified all the same.
+/// For apt, where only files are fetched: a mirror may be weeks behind, and its lists have expired. Whose they are is verified
+/// all the same.
 pub const BEHIND: &str = "Acquire::Check-Valid-Until=false";
 
 /// What to put before a command to run it as root: nothing for root; `None`: there is no way.
