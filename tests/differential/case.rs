@@ -4,8 +4,9 @@
 use std::ffi::OsStr;
 use std::ops::Add;
 
-use testkit::{KernelBuilder, ModuleBuilder, Package, PackageBuilder, run};
+use testkit::{KernelBuilder, Package, run};
 
+use crate::distribution::{Distribution, RED_HAT, SUSE, kernel};
 use crate::sides::{Original, Peers, Seen, Side};
 
 /// How often the sides were compared, and with what result.
@@ -59,6 +60,8 @@ impl Figures {
 
 pub struct Case {
     original: Original,
+    /// Where the original is at home.
+    pub distribution: &'static Distribution,
     sides: Vec<Side>,
     figures: Figures,
     /// The defect that the sides may differ by now, and whether they have.
@@ -70,7 +73,12 @@ impl Case {
     pub fn new(original: Original, peers: &Peers) -> Self {
         let mut sides = vec![Side::new(original, None)];
         sides.extend(peers.of(original).map(|peer| Side::new(original, Some(peer))));
-        Self { original, sides, figures: Figures::default(), defect: None, variables: Vec::new() }
+        let distribution = match original {
+            Original::WeakModules2 | Original::Regenerate => SUSE,
+            Original::WeakModules => RED_HAT,
+        };
+        let figures = Figures::default();
+        Self { original, distribution, sides, figures, defect: None, variables: Vec::new() }
     }
 
     pub fn figures(&self) -> Figures {
@@ -89,6 +97,15 @@ impl Case {
         operations(self);
         let (_, differed) = self.defect.take().unwrap();
         assert!(differed || self.sides.len() == 1, "names defect {defect}, but both sides are the same");
+    }
+
+    /// The same where each original has a defect of its own, or none.
+    #[track_caller]
+    pub fn by_defect_of(&mut self, defects: &[(Original, &'static str)], operations: impl FnOnce(&mut Self)) {
+        match defects.iter().find(|(original, _)| *original == self.original) {
+            Some((_, defect)) => self.by_defect(defect, operations),
+            None => operations(self),
+        }
     }
 
     /// The program, with a list on stdin. Returns the status of ours.
@@ -115,11 +132,29 @@ impl Case {
         ours.status
     }
 
+    /// The same as a package's scriptlet does it; ours says that all went well.
+    #[track_caller]
+    fn tell(&mut self, args: &[&str], list: &str) {
+        assert_eq!(self.call(args, list), Some(0), "{args:?}");
+    }
+
     /// What ours has: all links of a kernel, each by its path below `weak-updates/` and the release that it leads to.
     #[track_caller]
     pub fn has(&self, krel: &str, expected: &[(&str, &str)]) {
-        let expected: Vec<String> = expected.iter().map(|(path, origin)| self.link(path, origin)).collect();
-        self.has_exactly(krel, &expected);
+        let links = expected.iter().map(|(path, origin)| self.link(path, origin));
+        self.has_exactly(krel, &links.collect::<Vec<_>>());
+    }
+
+    /// The same by the names of modules, each in a package of its own name.
+    #[track_caller]
+    pub fn has_modules(&self, krel: &str, expected: &[(&str, &str)]) {
+        let path = self.distribution.link;
+        let links = expected.iter().map(|(name, origin)| self.link(&path(name, name), origin));
+        self.has_exactly(krel, &links.collect::<Vec<_>>());
+    }
+
+    fn link(&self, path: &str, origin: &str) -> String {
+        format!("weak-updates/{path} -> {}", (self.distribution.target)(origin, path))
     }
 
     #[track_caller]
@@ -131,14 +166,6 @@ impl Case {
             .map(|(link, target)| format!("{} -> {}", link.display(), target.display()))
             .collect();
         assert_eq!(found, expected, "links of {krel}");
-    }
-
-    fn link(&self, path: &str, origin: &str) -> String {
-        let target = match self.original {
-            Original::WeakModules2 | Original::Regenerate => format!("/usr/lib/modules/{origin}/{path}"),
-            Original::WeakModules => format!("/lib/modules/{origin}/extra/{path}"),
-        };
-        format!("weak-updates/{path} -> {target}")
     }
 
     /// Ours asks for the initrds of these kernels, and no others.
@@ -162,6 +189,14 @@ impl Case {
         }
     }
 
+    /// Three kernels are there, the last of which does not take what was built for the first.
+    pub fn kernels_there(&self) -> [KernelBuilder; 3] {
+        let d = self.distribution;
+        let kernels = [kernel(d.old, 7), kernel(d.same, 7), kernel(d.other, 8)];
+        kernels.iter().for_each(|k| self.kernel_is_there(k));
+        kernels
+    }
+
     /// A kernel is there; nobody is told.
     pub fn kernel_is_there(&self, kernel: &KernelBuilder) {
         self.sides.iter().for_each(|side| {
@@ -172,14 +207,14 @@ impl Case {
     #[track_caller]
     pub fn add_kernel(&mut self, kernel: &KernelBuilder) {
         self.kernel_is_there(kernel);
-        self.call(&["--add-kernel", kernel.krel()], "");
+        self.tell(&["--add-kernel", kernel.krel()], "");
     }
 
     /// As the kernel packages of both distributions do it: SUSE's tell when the files are gone, Red Hat's before.
     #[track_caller]
     pub fn remove_kernel(&mut self, kernel: &KernelBuilder) {
         if self.original == Original::WeakModules {
-            self.call(&["--remove-kernel", kernel.krel()], "");
+            self.tell(&["--remove-kernel", kernel.krel()], "");
         }
         for side in &self.sides {
             for (path, _) in kernel.files() {
@@ -202,7 +237,7 @@ impl Case {
             ]));
         }
         if self.original == Original::WeakModules2 {
-            self.call(&["--remove-kernel", kernel.krel()], "");
+            self.tell(&["--remove-kernel", kernel.krel()], "");
         }
     }
 
@@ -255,22 +290,22 @@ impl Case {
     #[track_caller]
     fn added(&mut self, package: &Package) {
         match self.original {
-            Original::WeakModules2 | Original::Regenerate => self.call(&["--add-kmp", package.nvr()], ""),
+            Original::WeakModules2 | Original::Regenerate => self.tell(&["--add-kmp", package.nvr()], ""),
             Original::WeakModules => {
                 let list = self.modules(package);
-                self.call(&["--add-modules"], &list)
+                self.tell(&["--add-modules"], &list)
             }
-        };
+        }
     }
 
     #[track_caller]
     fn removed(&mut self, package: &Package, list: &str) {
         match self.original {
             Original::WeakModules2 | Original::Regenerate => {
-                self.call(&["--remove-kmp", package.nvr()], list)
+                self.tell(&["--remove-kmp", package.nvr()], list)
             }
-            Original::WeakModules => self.call(&["--remove-modules"], list),
-        };
+            Original::WeakModules => self.tell(&["--remove-modules"], list),
+        }
     }
 
     /// The modules of an installed package, as its scriptlets list them.
@@ -281,30 +316,5 @@ impl Case {
     }
 }
 
-/// A kernel of these cases; what it exports as `changing` has this CRC.
-pub fn kernel(krel: &str, crc: u32) -> KernelBuilder {
-    KernelBuilder::new(krel).export("printk", 0x1000_0001).export("changing", crc).file("vmlinuz", "image")
-}
-
-/// A module that uses it.
-pub fn driver(name: &str, kernel: &KernelBuilder, crc: u32) -> ModuleBuilder {
-    kernel.driver(name).need("printk", 0x1000_0001).need("changing", crc)
-}
-
-/// Describes a package by base, version, release and files.
-pub type Build = fn(&str, &str, &str, Vec<(String, Vec<u8>)>) -> PackageBuilder;
-
 /// A case's name and what it does.
 pub type Named = (&'static str, fn(&mut Case));
-
-/// A package of either distribution with these modules.
-pub fn package(
-    build: Build,
-    base: &str,
-    version: &str,
-    kernel: &KernelBuilder,
-    modules: &[(&str, ModuleBuilder)],
-) -> Package {
-    let files = modules.iter().map(|(name, module)| (format!("{name}.ko"), module.build())).collect();
-    build(base, version, kernel.krel(), files).build()
-}

@@ -9,7 +9,9 @@
 //! (`--list`), takes whole names (`--exact`), and with `--test-threads=1` says of each case that it begins.
 #![allow(clippy::unwrap_used, clippy::disallowed_names, reason = "tests")]
 
+mod both;
 mod case;
+mod distribution;
 mod red_hat;
 mod regenerate;
 mod sides;
@@ -51,8 +53,12 @@ fn main() -> ExitCode {
         false => wanted.iter().any(|w| case.contains(w.as_str())),
     };
     let peers = Peers::from_environment();
-    let all = suse::CASES.iter().map(|case| played(Original::WeakModules2, &peers, *case));
-    let all = all.chain(red_hat::CASES.iter().map(|case| played(Original::WeakModules, &peers, *case)));
+    let own = [(Original::WeakModules2, suse::CASES), (Original::WeakModules, red_hat::CASES)];
+    let all = own.into_iter().flat_map(|(original, cases)| {
+        let cases = both::CASES.iter().chain(cases);
+        cases.map(move |case| (original, *case)).collect::<Vec<_>>()
+    });
+    let all = all.map(|(original, case)| played(original, &peers, case));
     let all = all.chain(regenerate::SCENARIOS.iter().map(|scenario| {
         let peer = peers.of(Original::Regenerate);
         let play = move || Figures::of(peer.is_some(), regenerate::check(scenario, peer));

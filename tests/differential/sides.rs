@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use testkit::{Output, TestRoot, run};
+use testkit::{Output, TestRoot, makes_empty_initrds, run};
 
 pub const KMP: &str = env!("CARGO_BIN_EXE_kmp");
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/differential/peer.sh");
@@ -102,7 +102,7 @@ impl Side {
         root.write("etc/fstab", "");
         // Ours, below another root, looks for dracut there, and runs it there.
         root.add_program("/bin/sh", "/bin/sh");
-        root.write("usr/bin/dracut", "#!/bin/sh\n");
+        root.write("usr/bin/dracut", format!("#!/bin/sh\n{}", makes_empty_initrds()));
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(root.join("usr/bin/dracut"), executable).unwrap();
         root.mkdir("usr/lib/modules");

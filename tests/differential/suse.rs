@@ -3,49 +3,32 @@
 
 use testkit::{Compression, KernelBuilder, ModuleBuilder, Package, PackageBuilder, Versions};
 
-use crate::case::{self, Case, Named, driver, kernel};
+use crate::both::refused;
+use crate::case::{Case, Named};
+use crate::distribution::{SUSE, driver, kernel};
 
-const OLD: &str = "6.4.0-1-default";
-const SAME: &str = "6.4.0-2-default";
-const OTHER: &str = "6.4.0-3-default";
-const LAST: &str = "6.4.0-4-default";
+const OLD: &str = SUSE.old;
+const SAME: &str = SUSE.same;
+const OTHER: &str = SUSE.other;
+const LAST: &str = SUSE.last;
 
 pub const CASES: &[Named] = &[
-    ("a KMP comes and goes", comes_and_goes),
     ("the newest version that fits is linked", versions),
     ("an older version takes the place of one that goes", older_takes_over),
-    ("an update relinks", update),
-    ("an update in place keeps links", update_in_place),
-    ("a reinstallation keeps links", reinstall),
-    ("kernels come and go", kernels),
-    ("a kernel with nothing for it", kernel_without_kmps),
     ("a kernel that is not there", absent_kernel),
     ("lists of in-tree modules", kernel_modules),
-    ("provider, then user", pair),
-    ("a user before its provider", user_first),
-    ("a provider goes before its user", provider_goes),
-    ("pairs of two builds", pairs),
-    ("a kernel after a pair", kernel_after_pair),
     ("flavours", flavours),
     ("two packages with one module", clash),
     ("a native module", native),
     ("a module in extra", extra),
-    ("built for a kernel that is not there", never_was_here),
     ("compressed modules", compressed),
     ("a module of two names", dashes),
     ("the same module compressed and not", compressed_twins),
     ("a package of the kernel itself", in_kernel),
-    ("a module that is none", garbage),
-    ("one that is broken blocks no other", broken_neighbour),
-    ("a vermagic of other flags", vermagic),
-    ("a proprietary user of a GPL-only symbol", licence),
     ("a namespace that is not imported", namespace),
     ("an export that is there already", duplicate),
     ("modules packaged below /lib", below_lib),
     ("extended versions", extended),
-    ("symvers in /boot", boot),
-    ("symvers of another compression", symvers_xz),
-    ("a plus in the release", plus),
     ("a dry run", dry_run),
     ("a dry removal of a kernel", dry_remove_kernel),
     ("twelve KMPs and a kernel", many),
@@ -54,74 +37,43 @@ pub const CASES: &[Named] = &[
     ("requests for an initrd", initrds),
 ];
 
-fn package(base: &str, version: &str, kernel: &KernelBuilder, modules: &[(&str, ModuleBuilder)]) -> Package {
-    let build = |base: &str, version: &str, krel: &str, files| {
-        let flavour = krel.rsplit_once('-').unwrap().1;
-        PackageBuilder::kmp(base, flavour, version, krel, files)
-    };
-    case::package(build, base, version, kernel, modules)
-}
-
-/// A KMP with one module of its own name.
-fn one(base: &str, version: &str, kernel: &KernelBuilder, crc: u32) -> Package {
-    package(base, version, kernel, &[(base, driver(base, kernel, crc))])
-}
-
 /// A KMP of one module.
 fn single(base: &str, kernel: &KernelBuilder, module: ModuleBuilder) -> Package {
-    package(base, "1", kernel, &[(base, module)])
-}
-
-/// Three kernels, the last of which does not take what was built for the first.
-fn kernels_there(c: &Case) -> [KernelBuilder; 3] {
-    let kernels = [kernel(OLD, 7), kernel(SAME, 7), kernel(OTHER, 8)];
-    kernels.iter().for_each(|k| c.kernel_is_there(k));
-    kernels
+    SUSE.package(base, "1", kernel, &[(base, module)])
 }
 
 const FOO: (&str, &str) = ("updates/foo.ko", OLD);
 
-fn comes_and_goes(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    let foo = one("foo", "1", &old, 7);
-    c.install(&foo);
-    c.has(SAME, &[FOO]);
-    c.has(OLD, &[]);
-    c.has(OTHER, &[]);
-    c.erase(&foo);
-    c.has(SAME, &[]);
-}
-
 fn versions(c: &mut Case) {
-    let [old, same, other] = kernels_there(c);
+    let [old, same, other] = c.kernels_there();
     c.kernel_is_there(&kernel(LAST, 7));
     // Versions for kernels that are not here.
     let built_for = |krel| kernel(krel, 7);
     let (nine, ten) = (built_for("6.4.0-10-default"), built_for("6.4.0-9-default"));
     // 1.10 is newer than 1.9.
-    c.install(&one("foo", "1.9", &nine, 7));
-    c.install(&one("foo", "1.10", &ten, 7));
+    c.install(&SUSE.one("foo", "1.9", &nine, 7));
+    c.install(&SUSE.one("foo", "1.10", &ten, 7));
     let newest = [("updates/foo.ko", "6.4.0-9-default")];
     c.has(SAME, &newest);
     // One that fits nowhere else changes nothing.
-    c.install(&one("foo", "3", &other, 8));
+    c.install(&SUSE.one("foo", "3", &other, 8));
     c.has(SAME, &newest);
     // An older one that comes later does not, either.
-    c.install(&one("foo", "0.9", &built_for("6.4.0-0-default"), 7));
+    c.install(&SUSE.one("foo", "0.9", &built_for("6.4.0-0-default"), 7));
     c.has(SAME, &newest);
     c.has(LAST, &newest);
     // Where a version comes that is the kernel's own, the original leaves its link to another.
-    c.install(&one("bar", "1", &old, 7));
-    let second = one("bar", "2", &same, 7);
+    c.install(&SUSE.one("bar", "1", &old, 7));
+    let second = SUSE.one("bar", "2", &same, 7);
     c.by_defect("dkms#140", |c| c.install(&second));
     c.has(SAME, &newest);
     c.has(LAST, &[("updates/bar.ko", SAME), newest[0]]);
 }
 
 fn older_takes_over(c: &mut Case) {
-    let [old, same, _] = kernels_there(c);
+    let [old, same, _] = c.kernels_there();
     c.kernel_is_there(&kernel(LAST, 7));
-    let (first, second) = (one("foo", "1", &old, 7), one("foo", "2", &same, 7));
+    let (first, second) = (SUSE.one("foo", "1", &old, 7), SUSE.one("foo", "2", &same, 7));
     c.install(&first);
     c.by_defect("dkms#140", |c| c.install(&second));
     c.has(LAST, &[("updates/foo.ko", SAME)]);
@@ -131,149 +83,37 @@ fn older_takes_over(c: &mut Case) {
     c.has(OLD, &[]);
 }
 
-fn update(c: &mut Case) {
-    let [old, same, _] = kernels_there(c);
-    c.kernel_is_there(&kernel(LAST, 7));
-    let (first, second) = (one("foo", "1", &old, 7), one("foo", "2", &same, 7));
-    c.install(&first);
-    c.has(SAME, &[FOO]);
-    // Until the older one goes, the original leaves its link in the kernel that the newer one is for.
-    c.update(&first, &second, Some("dkms#140"));
-    c.has(OLD, &[("updates/foo.ko", SAME)]);
-    c.has(LAST, &[("updates/foo.ko", SAME)]);
-    c.has(SAME, &[]);
-}
-
-fn update_in_place(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    let (first, second) = (one("foo", "1", &old, 7), one("foo", "2", &old, 7));
-    c.install(&first);
-    // Both versions have the same path, and the old one's list names it.
-    c.update(&first, &second, None);
-    c.has(SAME, &[FOO]);
-}
-
-fn reinstall(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    let foo = one("foo", "1", &old, 7);
-    c.install(&foo);
-    c.by_defect("bsc#1257055", |c| c.reinstall(&foo));
-    c.has(SAME, &[FOO]);
-}
-
-fn kernels(c: &mut Case) {
-    let [old, same, _] = kernels_there(c);
-    c.install(&one("foo", "1", &old, 7));
-    c.install(&one("bar", "1", &same, 7));
-    let last = kernel(LAST, 7);
-    c.add_kernel(&last);
-    let both = [("updates/bar.ko", SAME), FOO];
-    c.has(LAST, &both);
-    c.remove_kernel(&last);
-    c.has(LAST, &[]);
-    c.add_kernel(&last);
-    c.has(LAST, &both);
-    c.add_kernel(&kernel("6.4.0-5-default", 9));
-    c.has("6.4.0-5-default", &[]);
-}
-
-fn kernel_without_kmps(c: &mut Case) {
-    let old = kernel(OLD, 7);
-    c.add_kernel(&old);
-    c.remove_kernel(&old);
-    c.has(OLD, &[]);
-}
-
 fn absent_kernel(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&one("foo", "1", &old, 7));
+    let [old, ..] = c.kernels_there();
+    c.install(&SUSE.one("foo", "1", &old, 7));
     assert_eq!(c.call(&["--add-kernel", "5.3.18-1-default"], ""), Some(0));
     c.has(SAME, &[FOO]);
 }
 
 fn kernel_modules(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&one("foo", "1", &old, 7));
+    let [old, ..] = c.kernels_there();
+    c.install(&SUSE.one("foo", "1", &old, 7));
     let list = format!("/usr/lib/modules/{SAME}/kernel/drivers/net/more.ko\n");
     c.call(&["--add-kernel-modules", SAME], &list);
     c.call(&["--remove-kernel-modules", SAME], &list);
     c.has(SAME, &[FOO]);
 }
 
-fn provider(kernel: &KernelBuilder, version: &str, crc: u32, exported: u32) -> Package {
-    package("acme", version, kernel, &[("acme", driver("acme", kernel, crc).export("acme_open", exported))])
-}
-
-fn user(kernel: &KernelBuilder, version: &str, crc: u32, exported: u32) -> Package {
-    package("net", version, kernel, &[("net", driver("net", kernel, crc).need("acme_open", exported))])
-}
-
-const BOTH: [(&str, &str); 2] = [("updates/acme.ko", OLD), ("updates/net.ko", OLD)];
-
-fn pair(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&provider(&old, "1", 7, 1));
-    c.install(&user(&old, "1", 7, 1));
-    c.has(SAME, &BOTH);
-}
-
-fn user_first(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&user(&old, "1", 7, 1));
-    c.has(SAME, &[]);
-    // The original makes up for it in the next kernel that comes, only.
-    c.by_defect("15", |c| {
-        c.install(&provider(&old, "1", 7, 1));
-        c.add_kernel(&kernel(LAST, 7));
-    });
-    c.has(SAME, &BOTH);
-    c.has(LAST, &BOTH);
-}
-
-fn provider_goes(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    let acme = provider(&old, "1", 7, 1);
-    c.install(&acme);
-    c.install(&user(&old, "1", 7, 1));
-    c.by_defect("14", |c| c.erase(&acme));
-    c.has(SAME, &[]);
-}
-
-fn pairs(c: &mut Case) {
-    let [old, _, other] = kernels_there(c);
-    c.kernel_is_there(&kernel(LAST, 8));
-    for (kernel, version, crc, exported) in [(&old, "1", 7, 1), (&other, "2", 8, 2)] {
-        c.install(&provider(kernel, version, crc, exported));
-        c.install(&user(kernel, version, crc, exported));
-    }
-    c.has(SAME, &BOTH);
-    c.has(LAST, &[("updates/acme.ko", OTHER), ("updates/net.ko", OTHER)]);
-}
-
-fn kernel_after_pair(c: &mut Case) {
-    let old = kernel(OLD, 7);
-    c.kernel_is_there(&old);
-    c.install(&user(&old, "1", 7, 1));
-    c.install(&provider(&old, "1", 7, 1));
-    c.add_kernel(&kernel(SAME, 7));
-    c.has(SAME, &BOTH);
-}
-
 fn flavours(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let rt = kernel("6.4.0-1-rt", 7);
     for kernel in [&rt, &kernel("6.4.0-2-rt", 7), &kernel("6.4.0-2-nondefault", 7)] {
         c.kernel_is_there(kernel);
     }
-    c.install(&one("foo", "1", &old, 7));
-    c.install(&one("foo", "1", &rt, 7));
+    c.install(&SUSE.one("foo", "1", &old, 7));
+    c.install(&SUSE.one("foo", "1", &rt, 7));
     c.has(SAME, &[FOO]);
     c.has("6.4.0-2-rt", &[("updates/foo.ko", "6.4.0-1-rt")]);
     c.has("6.4.0-2-nondefault", &[]);
 }
 
 fn clash(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let with = |name: &str| {
         let path = format!("usr/lib/modules/{OLD}/updates/{name}/foo.ko");
         PackageBuilder::kmp(
@@ -292,17 +132,17 @@ fn clash(c: &mut Case) {
 }
 
 fn native(c: &mut Case) {
-    let [old, same, _] = kernels_there(c);
+    let [old, same, _] = c.kernels_there();
     c.kernel_is_there(&kernel(LAST, 7));
     c.write(&format!("usr/lib/modules/{SAME}/updates/dkms/foo.ko"), &driver("foo", &same, 7).build());
     c.write(&format!("usr/lib/modules/{LAST}/extra/foo.ko"), &driver("foo", &same, 7).build());
-    c.install(&one("foo", "1", &old, 7));
+    c.install(&SUSE.one("foo", "1", &old, 7));
     c.has(SAME, &[]);
     c.has(LAST, &[]);
 }
 
 fn extra(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let path = format!("usr/lib/modules/{OLD}/extra/sub/foo.ko");
     let foo =
         PackageBuilder::new("foo-kmp-default", "1", "1").file(path, driver("foo", &old, 7).build()).build();
@@ -312,20 +152,8 @@ fn extra(c: &mut Case) {
     c.has(SAME, &[]);
 }
 
-fn never_was_here(c: &mut Case) {
-    for kernel in [kernel(SAME, 7), kernel(OTHER, 8)] {
-        c.kernel_is_there(&kernel);
-    }
-    let foo = one("foo", "1", &kernel(OLD, 7), 7);
-    c.install(&foo);
-    c.has(SAME, &[FOO]);
-    c.has(OTHER, &[]);
-    c.erase(&foo);
-    c.has(SAME, &[]);
-}
-
 fn compressed(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let files = |crc: u32, base: &str| {
         [Compression::Xz, Compression::Zst].map(|compression| {
             let name = format!("{base}{}", compression.suffix().trim_start_matches('.'));
@@ -345,22 +173,24 @@ fn compressed(c: &mut Case) {
 }
 
 fn dashes(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&package("a", "1", &old, &[("dm-boost", driver("dm_boost", &old, 7))]));
-    c.by_defect("17", |c| c.install(&package("b", "1", &old, &[("dm_boost", driver("dm_boost", &old, 7))])));
+    let [old, ..] = c.kernels_there();
+    c.install(&SUSE.package("a", "1", &old, &[("dm-boost", driver("dm_boost", &old, 7))]));
+    c.by_defect("17", |c| {
+        c.install(&SUSE.package("b", "1", &old, &[("dm_boost", driver("dm_boost", &old, 7))]))
+    });
     c.has(SAME, &[("updates/dm-boost.ko", OLD)]);
 }
 
 fn compressed_twins(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&one("a", "1", &old, 7));
+    let [old, ..] = c.kernels_there();
+    c.install(&SUSE.one("a", "1", &old, 7));
     let twin = [("a.ko.xz", driver("a", &old, 7).build_compressed(Compression::Xz))];
     c.by_defect("5", |c| c.install(&PackageBuilder::kmp("b", "default", "1", OLD, twin).build()));
     c.has(SAME, &[("updates/a.ko", OLD)]);
 }
 
 fn in_kernel(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let files = [("foo.ko", driver("foo", &old, 7).build())];
     let foo = PackageBuilder::kmp("foo", "default", "1", OLD, files).provides("kmp_in_kernel").build();
     c.package_is_there(&[&foo]);
@@ -368,53 +198,10 @@ fn in_kernel(c: &mut Case) {
     c.has(LAST, &[]);
 }
 
-fn garbage(c: &mut Case) {
-    kernels_there(c);
-    let files = [("foo.ko", b"no module".to_vec())];
-    let foo = PackageBuilder::kmp("foo", "default", "1", OLD, files).build();
-    c.by_defect("16", |c| c.install(&foo));
-    c.has(SAME, &[]);
-}
-
-fn broken_neighbour(c: &mut Case) {
-    let [old, same, _] = kernels_there(c);
-    // A module that needs what nobody has, in the kernel's own directory.
-    c.write(
-        &format!("usr/lib/modules/{SAME}/extra/livepatch.ko"),
-        &driver("livepatch", &same, 7).need("nowhere", 1).build(),
-    );
-    c.by_defect("bsc#1250655", |c| c.install(&one("foo", "1", &old, 7)));
-    c.has(SAME, &[FOO]);
-}
-
-/// A KMP that the kernel refuses for what depmod does not look at.
-fn refused(c: &mut Case, kernels: [KernelBuilder; 2], module: ModuleBuilder) {
-    kernels.iter().for_each(|k| c.kernel_is_there(k));
-    let foo = single("foo", &kernels[0], module);
-    c.by_defect("7", |c| c.install(&foo));
-    c.has(SAME, &[]);
-}
-
-fn vermagic(c: &mut Case) {
-    let in_tree = |krel, flags| {
-        let net = ModuleBuilder::new("net").need("printk", 0x1000_0001);
-        kernel(krel, 7).vermagic_flags(flags).module("drivers", net)
-    };
-    let old = in_tree(OLD, "SMP preempt mod_unload modversions ");
-    let module = driver("foo", &old, 7);
-    refused(c, [old, in_tree(SAME, "SMP mod_unload modversions ")], module);
-}
-
-fn licence(c: &mut Case) {
-    let kernels = [OLD, SAME].map(|krel| kernel(krel, 7).export_gpl("gpl_only", 3));
-    let module = driver("foo", &kernels[0], 7).need("gpl_only", 3).license("Proprietary");
-    refused(c, kernels, module);
-}
-
 fn namespace(c: &mut Case) {
     let kernels = [OLD, SAME].map(|krel| kernel(krel, 7).export_ns("walled", 3, "WALL"));
     let module = driver("foo", &kernels[0], 7).need("walled", 3);
-    refused(c, kernels, module);
+    refused(c, &kernels, module);
 }
 
 fn duplicate(c: &mut Case) {
@@ -427,7 +214,7 @@ fn duplicate(c: &mut Case) {
 }
 
 fn below_lib(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let path = format!("lib/modules/{OLD}/updates/foo.ko");
     let foo =
         PackageBuilder::new("foo-kmp-default", "1", "1").file(path, driver("foo", &old, 7).build()).build();
@@ -444,41 +231,9 @@ fn extended(c: &mut Case) {
     c.has("6.14.0-2-default", &[("updates/foo.ko", "6.14.0-1-default")]);
 }
 
-fn boot(c: &mut Case) {
-    let kernels = [(OLD, 7), (SAME, 7), (OTHER, 8)]
-        .map(|(krel, crc)| kernel(krel, crc).symvers_place(testkit::SymversPlace::Boot));
-    kernels.iter().for_each(|k| c.kernel_is_there(k));
-    c.install(&one("foo", "1", &kernels[0], 7));
-    c.has(SAME, &[FOO]);
-    c.has(OTHER, &[]);
-}
-
-fn symvers_xz(c: &mut Case) {
-    let kernels = [(OLD, 7), (SAME, 7), (OTHER, 8)]
-        .map(|(krel, crc)| kernel(krel, crc).symvers_compression(Compression::Xz));
-    kernels.iter().for_each(|k| c.kernel_is_there(k));
-    let foo = one("foo", "1", &kernels[0], 7);
-    // Without the table it goes by System.map, which has no versions.
-    c.by_defect("boo#1214428", |c| c.install(&foo));
-    c.has(SAME, &[FOO]);
-    c.has(OTHER, &[]);
-}
-
-fn plus(c: &mut Case) {
-    let odd = kernel("6.4.0-1+deb12-default", 7);
-    for kernel in [&odd, &kernel("6.4.0-11deb12-default", 7)] {
-        c.kernel_is_there(kernel);
-    }
-    let foo = one("foo", "1", &odd, 7);
-    c.install(&foo);
-    c.has("6.4.0-11deb12-default", &[("updates/foo.ko", "6.4.0-1+deb12-default")]);
-    c.erase(&foo);
-    c.has("6.4.0-11deb12-default", &[]);
-}
-
 fn dry_run(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    let foo = one("foo", "1", &old, 7);
+    let [old, ..] = c.kernels_there();
+    let foo = SUSE.one("foo", "1", &old, 7);
     c.package_is_there(&[&foo]);
     assert_eq!(c.call(&["--dry-run", "--add-kmp", foo.nvr()], ""), Some(0));
     assert_eq!(c.call(&["--dry-run", "--add-kernel", SAME], ""), Some(0));
@@ -486,8 +241,8 @@ fn dry_run(c: &mut Case) {
 }
 
 fn dry_remove_kernel(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
-    c.install(&one("foo", "1", &old, 7));
+    let [old, ..] = c.kernels_there();
+    c.install(&SUSE.one("foo", "1", &old, 7));
     c.by_defect("1", |c| {
         c.call(&["--dry-run", "--remove-kernel", SAME], "");
     });
@@ -514,12 +269,12 @@ fn many(c: &mut Case) {
 }
 
 fn foreign(c: &mut Case) {
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     let mine = format!("usr/lib/modules/{SAME}/weak-updates/mine/bar.ko");
     c.write(&mine, &driver("bar", &old, 7).build());
-    let foo = one("foo", "1", &old, 7);
+    let foo = SUSE.one("foo", "1", &old, 7);
     c.install(&foo);
-    c.install(&one("bar", "1", &old, 7));
+    c.install(&SUSE.one("bar", "1", &old, 7));
     c.has(SAME, &[FOO]);
     c.erase(&foo);
     c.has(SAME, &[]);
@@ -546,9 +301,9 @@ fn usage(c: &mut Case) {
 
 fn initrds(c: &mut Case) {
     c.variable("INITRD_IN_POSTTRANS", "1");
-    let [old, ..] = kernels_there(c);
+    let [old, ..] = c.kernels_there();
     // None of them has an initrd: those whose links change, and the KMP's own, are to get one.
-    c.install(&one("foo", "1", &old, 7));
+    c.install(&SUSE.one("foo", "1", &old, 7));
     c.wants_initrds(&[OLD, SAME]);
     c.delete("run/regenerate-initrd");
     c.add_kernel(&kernel(LAST, 7));
