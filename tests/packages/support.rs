@@ -216,3 +216,13 @@ pub fn rpm(root: &TestRoot, options: &[&str], files: &[&Path]) -> Output {
     root.mkdir("packages");
     output
 }
+
+/// rpm's plugin is where the rpm looks that our packages were built by; here it may be another.
+pub fn turn_on(root: &TestRoot, plugin: &Path) {
+    let files = query(plugin, "[%{FILENAMES}\n]");
+    let file = files.iter().find(|file| file.ends_with("/kmp.so")).unwrap();
+    if !file.starts_with(&plugindir()) {
+        let macros = root.read("etc/rpm/macros");
+        root.write("etc/rpm/macros", format!("{macros}%__transaction_kmp {file}\n"));
+    }
+}

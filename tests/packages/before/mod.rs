@@ -15,19 +15,9 @@ use testkit::{Output, PackageBuilder};
 
 use self::managers::{Machine, Manager, said};
 use self::offers::{driver, offered};
-use crate::support::{package, plugindir, query, red_hat, wanted_of};
+use crate::support::{package, query, red_hat, turn_on, wanted_of};
 use crate::updates::site::{self, Mode, Site, goes_through};
 use crate::updates::{packages, system};
-
-/// rpm's plugin is where the rpm looks that our packages were built by; here it may be another.
-fn turn_on(site: &Site, plugin: &Path) {
-    let files = query(plugin, "[%{FILENAMES}\n]");
-    let file = files.iter().find(|file| file.ends_with("/kmp.so")).unwrap();
-    if !file.starts_with(&plugindir()) {
-        let macros = site.root().read("etc/rpm/macros");
-        site.root().write("etc/rpm/macros", format!("{macros}%__transaction_kmp {file}\n"));
-    }
-}
 
 /// What the distribution has of all that these packages ask for.
 fn distribution(files: &[&Path]) -> PackageBuilder {
@@ -60,7 +50,7 @@ fn by_zypper() {
     site.root().write("etc/zypp/locks", lock);
     let offer = |packages: &[PackageBuilder]| site.offer(packages);
     site.offer_files(ours);
-    turn_on(&site, ours[1]);
+    turn_on(site.root(), ours[1]);
     offer(&[offered(0)]);
     offer(&[driver("1.0", 0, "One"), tool("1")]);
     let names = ["install", "kernel-default", "foo-kmp-default", "tool", "kmp", "rpm-plugin-kmp"];
@@ -125,7 +115,7 @@ fn by_dnf_of(by: Manager, dnf: &str, plugin: &'static str) {
     // Where it is in that directory, it does not work without a file that is not here.
     root.write("etc/dnf/plugins/versionlock.conf", "[main]\nenabled=0\n");
     machine.install(&[distribution(&ours), tool("1")]);
-    turn_on(site, ours[1]);
+    turn_on(root, ours[1]);
     site.offer_files(ours);
     site.offer(&[by.offered_kernel(0, 7), by.offered_driver("1.0", 0, 7).tag("Vendor", "One")]);
     let ask = |words: &str| goes_through(site.sh(&format!("{dnf} --assumeyes --refresh {words}")));

@@ -68,7 +68,7 @@ fn beside(peer: Peer) {
     let update = if peer == Peer::Kmod { "upgrade" } else { "update" };
     let site = Managed::new(peer);
     site.offer("1");
-    site.machine.offer_ours(ours);
+    site.machine.offer_ours(ours, 1);
     site.does("install", peer.names());
     // Offered is not wanted: nobody gets ours unasked.
     site.does(if peer == Peer::Kmod { "distro-sync" } else { "dup" }, &[]);

@@ -12,7 +12,7 @@ use super::lines::kernel_package;
 use super::packages::{kernel as plain_kernel, make_executable};
 use super::site::{Mode, Site, goes_through};
 use super::system::System;
-use crate::support::{package, wanted};
+use crate::support::{package, turn_on, wanted};
 
 pub const FIRST: &str = "6.4.0-1-default";
 /// Fits the drivers of [`FIRST`].
@@ -94,9 +94,12 @@ impl Machine {
         make_executable(&self.site.root().join(path));
     }
 
-    /// Adds packages of ours to the repository.
-    pub fn offer_ours(&self, names: &[&str]) {
-        self.site.offer_files(names.iter().map(|name| package(name, 1)));
+    /// Adds packages of ours to the repository, of release 1 or 2.
+    pub fn offer_ours(&self, names: &[&str], release: u8) {
+        self.site.offer_files(names.iter().map(|name| package(name, release)));
+        if names.contains(&"rpm-plugin-kmp") {
+            turn_on(self.site.root(), package("rpm-plugin-kmp", release));
+        }
     }
 
     /// Builds the sample as its first lines say, by what our packages have brought, for a kernel. Its build system is

@@ -9,6 +9,7 @@ mod calls;
 #[allow(dead_code, reason = "shared with the scriptlets' tests, which use the rest")]
 mod lines;
 pub mod machine;
+mod of_kmp;
 #[path = "../../plugin/support.rs"]
 #[allow(dead_code, clippy::type_complexity, reason = "shared with the plugin's tests, which use the rest")]
 pub mod packages;
@@ -59,22 +60,29 @@ fn single_without_the_plugin() {
     }
 }
 
-/// Without the plugin scriptlets do their work at once; in libzypp's classic mode triggers, too, run after each package.
-fn with(mode: Mode, plugin: bool) {
+/// The packages that a system has of ours.
+fn ours(plugin: bool) -> Vec<&'static str> {
+    let plugin = plugin.then_some("rpm-plugin-kmp");
+    ["kmp", "kmp-rpm-macros", "kmp-scriptlets", "kmp-weak-modules2"].into_iter().chain(plugin).collect()
+}
+
+/// A machine with ours, [`FIRST`] and a driver for it.
+fn with_kernel_and_driver(mode: Mode, ours: &[&str], version: &str) -> Machine {
     let machine = Machine::new(mode);
-    let at_once = plugin || mode == Mode::Single;
-    let mut ours = vec!["kmp", "kmp-rpm-macros", "kmp-scriptlets", "kmp-weak-modules2"];
-    if plugin {
-        ours.push("rpm-plugin-kmp");
-    }
-    machine.offer_ours(&ours);
+    machine.offer_ours(ours, 1);
     machine.site.offer(&[packaged(FIRST)]);
     // All of it together, where there was nothing.
-    machine.does(&[&["install", "kernel-default"], &ours[..]].concat(), &new_kernel(FIRST, &[]));
-
-    machine.offer_sample("1.0", FIRST);
+    machine.does(&[&["install", "kernel-default"], ours].concat(), &new_kernel(FIRST, &[]));
+    machine.offer_sample(version, FIRST);
     machine
         .does(&["install", "kmp-hello-kmp-default"], &[vec![depmod(FIRST)], initrd(FIRST, &[OWN])].concat());
+    machine
+}
+
+/// Without the plugin scriptlets do their work at once; in libzypp's classic mode triggers, too, run after each package.
+fn with(mode: Mode, plugin: bool) {
+    let machine = with_kernel_and_driver(mode, &ours(plugin), "1.0");
+    let at_once = plugin || mode == Mode::Single;
 
     // A kernel that the driver fits.
     machine.site.offer(&[packaged(SECOND)]);
