@@ -3,6 +3,7 @@
 
 pub mod binaries;
 pub mod pool;
+mod room;
 pub mod schedule;
 mod skipped;
 pub mod steps;
@@ -72,6 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         STEPS.iter().filter(|s| is_chosen(s) || (all && !(arguments.no_judge && is_judge(s)))).collect();
     let needed: Vec<&str> = run.iter().flat_map(|step| step.needs).copied().collect();
     run = STEPS.iter().filter(|s| run.iter().any(|r| r.name == s.name) || needed.contains(&s.name)).collect();
+    if all {
+        room::before();
+    }
     let mut failed = Vec::new();
     // Even where something cannot be installed, the steps have something to say.
     if let Err(why) = tools(&run) {
@@ -116,7 +120,12 @@ fn side_by_side(steps: &[&'static Step], bench: bool) -> Result<Vec<String>, Str
     skipped::print(&ran);
     schedule::summary(&outcomes);
     println!("{:12} {:>5.0} s", "in all", start.elapsed().as_secs_f64());
-    Ok(outcomes.iter().filter(|o| o.end.is_err()).map(|o| o.name.to_string()).collect())
+    let failed: Vec<String> =
+        outcomes.iter().filter(|o| o.end.is_err()).map(|o| o.name.to_string()).collect();
+    if !failed.is_empty() {
+        room::after_failure();
+    }
+    Ok(failed)
 }
 
 /// Installs what these steps need, or the tests where there are none.
