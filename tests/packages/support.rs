@@ -217,12 +217,14 @@ pub fn rpm(root: &TestRoot, options: &[&str], files: &[&Path]) -> Output {
     output
 }
 
-/// rpm's plugin is where the rpm looks that our packages were built by; here it may be another.
+/// rpm's plugin is where the rpm looks that our packages were built by; here it may be another, which takes no plugin from anywhere
+/// else.
 pub fn turn_on(root: &TestRoot, plugin: &Path) {
     let files = query(plugin, "[%{FILENAMES}\n]");
-    let file = files.iter().find(|file| file.ends_with("/kmp.so")).unwrap();
-    if !file.starts_with(&plugindir()) {
+    let (dir, _) =
+        files.iter().find_map(|file| file.rsplit_once('/').filter(|(_, n)| *n == "kmp.so")).unwrap();
+    if dir != plugindir() {
         let macros = root.read("etc/rpm/macros");
-        root.write("etc/rpm/macros", format!("{macros}%__transaction_kmp {file}\n"));
+        root.write("etc/rpm/macros", format!("{macros}%__plugindir {dir}\n"));
     }
 }
