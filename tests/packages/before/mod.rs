@@ -15,7 +15,7 @@ use testkit::{Output, PackageBuilder};
 
 use self::managers::{Machine, Manager, said};
 use self::offers::{driver, offered};
-use crate::support::{package, query, red_hat, turn_on, wanted_of};
+use crate::support::{package, query, red_hat, takes_large_packages, turn_on, wanted_of};
 use crate::updates::site::{self, Mode, Site, goes_through};
 use crate::updates::{packages, system};
 
@@ -38,6 +38,9 @@ fn has(site: &Site, names: &[&str], output: &Output) {
 
 #[test]
 fn by_zypper() {
+    if !takes_large_packages() {
+        return;
+    }
     let is_new = site::knows_rules();
     let site = Site::on(system::System::new(&[]), if is_new { Mode::Single } else { Mode::Classic });
     let ours = ["kmp", "rpm-plugin-kmp"].map(|name| package(name, 1));

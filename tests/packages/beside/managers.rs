@@ -5,6 +5,7 @@ use testkit::{Output, Package};
 
 use super::names::Names;
 use super::peers::Peer;
+use crate::support::takes_large_packages;
 use crate::updates::machine::Machine;
 use crate::updates::site::{Mode, REFRESH, goes_through};
 
@@ -104,12 +105,16 @@ fn beside(peer: Peer) {
 
 #[test]
 fn zypper_beside_suse_module_tools() {
-    beside(Peer::Suse);
+    if takes_large_packages() {
+        beside(Peer::Suse);
+    }
 }
 
 #[test]
 fn zypper_beside_sle_15s_one_package() {
-    beside(Peer::Sle15);
+    if takes_large_packages() {
+        beside(Peer::Sle15);
+    }
 }
 
 #[test]

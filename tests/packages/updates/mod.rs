@@ -23,6 +23,7 @@ pub mod system;
 use testkit::PackageBuilder;
 
 use self::packages as support;
+use crate::support::takes_large_packages;
 use calls::{dracut, entry};
 use machine::{FIRST, LINKED, Machine, OWN, SECOND, THIRD, packaged};
 use packages::plain_kmp;
@@ -48,14 +49,14 @@ fn classic_without_the_plugin() {
 
 #[test]
 fn single() {
-    if site::has_single_mode() {
+    if site::has_single_mode() && takes_large_packages() {
         with(Mode::Single, true);
     }
 }
 
 #[test]
 fn single_without_the_plugin() {
-    if site::has_single_mode() {
+    if site::has_single_mode() && takes_large_packages() {
         with(Mode::Single, false);
     }
 }

@@ -6,6 +6,7 @@ use testkit::Output;
 use super::machine::{FIRST, LINKED, Machine, OWN, SECOND, THIRD, packaged};
 use super::site::{self, Mode};
 use super::{new_kernel, ours, with_kernel_and_driver};
+use crate::support::takes_large_packages;
 
 #[test]
 fn classic() {
@@ -24,7 +25,7 @@ fn classic_without_the_plugin() {
 
 #[test]
 fn single() {
-    if site::has_single_mode() {
+    if site::has_single_mode() && takes_large_packages() {
         with_a_kernel_that_fits(Mode::Single, true);
         with_one_that_does_not(Mode::Single);
     }
@@ -32,7 +33,7 @@ fn single() {
 
 #[test]
 fn single_without_the_plugin() {
-    if site::has_single_mode() {
+    if site::has_single_mode() && takes_large_packages() {
         with_a_kernel_that_fits(Mode::Single, false);
     }
 }

@@ -61,12 +61,8 @@ const CLOSEST: &[&str] = &["librpm", "plugin", "rpm", "tools", "zypper"];
 /// Tests of kmp's packages, which that release's rpmbuild makes first: it compiles for minutes.
 const OF_PACKAGES: &str = "packages";
 
-/// Of these, what that release's dnf does with the packages that were built out there.
-const BY_DNF: &str = "before::by_dnf";
-
-/// What its zypper does with them, by libzypp's single transaction. Not on a release that changes from day to day: libzypp 17.38.16
-/// now and then waits for its own zypp-rpm for ever, where packages are so large that their progress fills a pipe.
-const BY_ZYPPER: &[&str] = &["before::by_zypper", "updates::of_kmp::single"];
+/// Of these, what that release's zypper and dnf do with the packages that were built out there.
+const INSTALLED: &[&str] = &["before::", "updates::of_kmp::single"];
 
 /// Runs the tests; `all`: also those of kmp's packages, which are built there, and those that do not depend on the machine.
 pub fn run(name: &str, all: bool) -> Result<(), String> {
@@ -96,8 +92,7 @@ pub fn run(name: &str, all: bool) -> Result<(), String> {
         LONG.iter().any(|(long, start)| *long == program && test.starts_with(start))
     };
     pool::run_some(&binaries, name, |program, test| {
-        let by_zypper = || !moves && BY_ZYPPER.iter().any(|start| test.starts_with(start));
-        let is_wanted = !is_of_packages(program) || test.starts_with(BY_DNF) || by_zypper();
+        let is_wanted = !is_of_packages(program) || INSTALLED.iter().any(|start| test.starts_with(start));
         all || !is_long(program, test) && is_wanted
     })
 }
