@@ -18,21 +18,19 @@ const FULL: u64 = GB / 2;
 
 /// Before all steps: a line where there may be too little.
 pub fn before() {
-    print(|free| (free < WHOLE).then(|| format!("the first run of all steps takes {}", gb(WHOLE))));
+    say_below(WHOLE, &format!("the first run of all steps takes {}", gb(WHOLE)));
 }
 
 /// After a failure: a line where that is why.
 pub fn after_failure() {
-    print(|free| (free < FULL).then(|| "steps may have failed for want of room".into()));
+    say_below(FULL, "steps may have failed for want of room");
 }
 
-fn print(why: impl FnOnce(u64) -> Option<String>) {
+/// Says what is free below `target/`, and what follows, where it is less than that.
+fn say_below(least: u64, what: &str) {
     let target = install::target();
-    // Where it is not there yet, its parent is.
-    let Some(place) = target.ancestors().find(|place| place.exists()) else { return };
-    let free = free(place);
-    if let Some((free, why)) = free.and_then(|free| Some((free, why(free)?))) {
-        println!("ROOM: {} are free in {}: {why}", gb(free), place.display());
+    if let Some(free) = free(&target).filter(|free| *free < least) {
+        println!("ROOM: {} are free in {}: {what}", gb(free), target.display());
     }
 }
 
