@@ -5,6 +5,7 @@ pub mod binaries;
 pub mod pool;
 mod room;
 pub mod schedule;
+mod seen;
 mod skipped;
 pub mod steps;
 mod times;

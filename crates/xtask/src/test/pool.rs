@@ -3,15 +3,20 @@
 //!
 //! libtest tells no times on the stable toolchain. With one thread it prints each test's name before it runs it: so
 //! the tests of a program are run in groups, one after the other in each, several groups at once, and the time at which
-//! each name appears is taken. The groups that took long the last time come first.
+//! each name appears is taken. The groups that took long the last time come first. A test that does not end is ended.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
 use super::binaries::{self, Binary};
+use super::seen::Seen;
 use super::steps::{self, End};
 use super::{skipped, times};
 use crate::run::this_program;
@@ -20,11 +25,11 @@ use crate::{install, privilege};
 /// The most tests in a group.
 const MOST: usize = 8;
 
+/// A test that takes longer hangs. The longest takes two minutes on two processors.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+
 /// Programs whose tests share what the first of them makes: one group each.
 const WHOLE: &[&str] = &["capi", "differential", "librpm", "packages", "zypper"];
-
-/// How `testkit::skip` begins a line.
-const SKIPPED: &str = "SKIPPED ";
 
 /// Tests of one program that run one after the other.
 struct Group<'b> {
@@ -154,7 +159,7 @@ fn run(mut groups: Vec<Group<'_>>, step: &str, variables: &[(&str, PathBuf)]) ->
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(group) = next else { break };
-                    let report = group.run(&namespace, variables);
+                    let report = group.run(&namespace, variables, PATIENCE);
                     match &report.failed {
                         Some(said) => println!("{said}"),
                         None => println!("{}", report.line(&group)),
@@ -214,14 +219,16 @@ impl Report {
 }
 
 impl Group<'_> {
-    fn run(&self, namespace: &[&str], variables: &[(&str, PathBuf)]) -> Report {
+    fn run(&self, namespace: &[&str], variables: &[(&str, PathBuf)], patience: Duration) -> Report {
         let mut command = self.binary.command(namespace);
         command.args(["--exact", "--test-threads=1"]).args(&self.tests);
         command.envs(variables.iter().map(|(name, path)| (name, path)));
         command.envs(this_program().map(|program| ("KMP_TEST_XTASK", program)));
+        // So that it can be ended with the programs that it waits for.
+        command.process_group(0);
         let failed = |why: String| Report { times: Vec::new(), skipped: Vec::new(), failed: Some(why) };
         // One pipe for both, so that all stays in order.
-        let (mut output, end) = match std::io::pipe() {
+        let (output, end) = match std::io::pipe() {
             Ok(pipe) => pipe,
             Err(e) => return failed(format!("a pipe: {e}")),
         };
@@ -233,72 +240,27 @@ impl Group<'_> {
             Err(e) => return failed(format!("{}: {e}", self.binary.program.display())),
         };
         let mut seen = Seen::default();
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = output.read(&mut buffer) {
-            seen.take(&buffer[..length], Instant::now());
+        let heard = seen.listen(output, patience);
+        if heard.is_err() {
+            end_group(&child);
         }
         let status = child.wait();
         let times = seen.times(Instant::now());
         let said = || String::from_utf8_lossy(&seen.text).into_owned();
-        let failed = match status {
-            Ok(status) if status.success() => None,
-            Ok(status) => Some(format!("{}{}: {status}", said(), self.binary.name)),
-            Err(e) => Some(format!("{}{}: {e}", said(), self.binary.name)),
+        let failed = match (heard, status) {
+            (Err(why), _) => Some(format!("{}\n{}: {why}", said(), self.binary.name)),
+            (_, Ok(status)) if status.success() => None,
+            (_, Ok(status)) => Some(format!("{}{}: {status}", said(), self.binary.name)),
+            (_, Err(e)) => Some(format!("{}{}: {e}", said(), self.binary.name)),
         };
         Report { times, skipped: seen.skipped, failed }
     }
 }
 
-/// What a program has printed, and when each of its tests began.
-#[derive(Default)]
-struct Seen {
-    text: Vec<u8>,
-    /// Up to here it has been looked through.
-    at: usize,
-    begun: Vec<(String, Instant)>,
-    skipped: Vec<(String, String)>,
-    over: Option<Instant>,
-}
-
-impl Seen {
-    fn take(&mut self, bytes: &[u8], now: Instant) {
-        self.text.extend_from_slice(bytes);
-        // The line that is not finished is looked at each time: a test's name stands there while it runs.
-        loop {
-            let rest = &self.text[self.at..];
-            let end = rest.iter().position(|b| *b == b'\n');
-            let line = String::from_utf8_lossy(&rest[..end.unwrap_or(rest.len())]).into_owned();
-            let named = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
-            if let Some((name, _)) = named {
-                let name = name.trim_end_matches(" - should panic").to_string();
-                if self.begun.last().is_none_or(|(last, _)| *last != name) {
-                    self.begun.push((name, now));
-                }
-            }
-            if let Some(why) = line.strip_prefix(SKIPPED)
-                && end.is_some()
-                && let Some((test, _)) = self.begun.last()
-            {
-                let why = why.split_once(": ").map_or(why, |(_, why)| why);
-                self.skipped.push((test.clone(), why.into()));
-            }
-            if line.starts_with("test result:") || line == "failures:" {
-                self.over.get_or_insert(now);
-            }
-            match end {
-                Some(end) => self.at += end + 1,
-                None => return,
-            }
-        }
-    }
-
-    fn times(&self, end: Instant) -> Vec<(String, Duration)> {
-        let ends = self.begun.iter().skip(1).map(|(_, begun)| *begun).chain([self.over.unwrap_or(end)]);
-        self.begun
-            .iter()
-            .zip(ends)
-            .map(|((name, begun), end)| (name.clone(), end.duration_since(*begun)))
-            .collect()
+/// Kills a program that leads a group of processes, and the others of the group.
+fn end_group(child: &Child) {
+    if let Ok(id) = i32::try_from(child.id()) {
+        let _it_may_have_ended = killpg(Pid::from_raw(id), Signal::SIGKILL);
     }
 }
 
@@ -307,16 +269,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tests_time_is_from_its_name_to_the_next() {
-        let start = Instant::now();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut seen = Seen::default();
-        seen.take(b"\nrunning 2 tests\ntest a::b ... ", at(0));
-        seen.take(b"said by a child\nok\ntest c - should panic ... ", at(100));
-        seen.take(b"\nSKIPPED c: not he", at(300));
-        seen.take(b"re\nok\n\ntest result: ok. 2 passed", at(350));
-        let expected = [("a::b", 100), ("c", 250)].map(|(n, ms)| (n.to_string(), Duration::from_millis(ms)));
-        assert_eq!(seen.times(at(400)), expected);
-        assert_eq!(seen.skipped, [("c".to_string(), "not here".to_string())]);
+    fn a_test_that_hangs_is_ended_with_what_it_waits_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, note) = (dir.path().join("hangs"), dir.path().join("pid"));
+        let script = format!(
+            "#!/bin/sh\nprintf 'test a ... ok\\ntest b ... '\nsleep 1000 &\necho $! >'{}'\nwait\n",
+            note.display()
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let binary = Binary { name: "hangs".into(), program, package: dir.path().into() };
+        let group = Group { binary: &binary, tests: vec!["a".into(), "b".into()] };
+        let report = group.run(&[], &[], Duration::from_secs(2));
+        let said = report.failed.unwrap();
+        assert!(said.contains("hangs: b has not ended within 2 s, and was killed"), "{said}");
+        let pid = std::fs::read_to_string(note).unwrap();
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        // Until a busy machine gets round to ending it.
+        while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
