@@ -117,6 +117,10 @@ fn who_uses_plain_paths_is_caught() {
             race(&[&index], 500, false, &|root| {
                 let dir = root.path().join(&index);
                 let read = std::fs::read(dir.join("modules.alias")).map_err(words)?;
+                // What is looked at in the end is not to be written over.
+                if !String::from_utf8_lossy(&read).contains(SECRET) {
+                    return Ok(());
+                }
                 // As a careful writer would.
                 let new = root.path().join("new-index");
                 std::fs::write(&new, read).map_err(words)?;
