@@ -2,7 +2,10 @@
 //! Runs cargo and other programs for the chores, with what they say left to be seen.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::install;
 
@@ -55,6 +58,13 @@ pub fn finish(shown: &str, command: &mut Command) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{shown}: {status}")),
         Err(e) => Err(install::cannot_run(command, &e)),
+    }
+}
+
+/// Kills a program that leads a group of processes, and the others of the group.
+pub fn end_group(child: &Child) {
+    if let Ok(id) = i32::try_from(child.id()) {
+        let _it_may_have_ended = killpg(Pid::from_raw(id), Signal::SIGKILL);
     }
 }
 

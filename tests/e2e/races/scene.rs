@@ -13,7 +13,12 @@ use crate::support::*;
 use super::attacker::remove;
 
 /// What only the system outside has: in text, and as the name of a symbol.
-pub const SECRET: &str = "host_secret";
+const SECRET: &str = "host_secret";
+
+/// Do these bytes hold [`SECRET`]?
+pub fn tells(bytes: &[u8]) -> bool {
+    bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes())
+}
 
 pub struct Scene {
     base: TestRoot,
@@ -107,8 +112,7 @@ impl Scene {
             for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
                 if entry.file_type().unwrap().is_file() && entry.metadata().unwrap().nlink() == 1 {
                     let bytes = fs::read(entry.path()).unwrap();
-                    let found = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
-                    assert!(!found, "{what}: {} tells of the system outside", entry.path().display());
+                    assert!(!tells(&bytes), "{what}: {} tells of the system outside", entry.path().display());
                 }
             }
         }

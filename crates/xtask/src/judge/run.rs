@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::run::end_group;
+
 /// What went wrong, for a person to read.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// Most functions here.
@@ -59,9 +61,8 @@ pub fn within(limit: Duration, command: &mut Command, log: &Path) -> Result<Opti
             return Ok(Some(status));
         }
         if start.elapsed() > limit {
-            // The whole group: make has children.
-            let group = format!("-{}", child.id());
-            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            // make has children.
+            end_group(&child);
             child.wait()?;
             return Ok(None);
         }

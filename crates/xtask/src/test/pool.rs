@@ -8,18 +8,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
 use super::binaries::{self, Binary};
 use super::seen::Seen;
 use super::steps::{self, End};
 use super::{skipped, times};
-use crate::run::this_program;
+use crate::run::{end_group, this_program};
 use crate::{install, privilege};
 
 /// The most tests in a group.
@@ -254,13 +250,6 @@ impl Group<'_> {
             (_, Err(e)) => Some(format!("{}{}: {e}", said(), self.binary.name)),
         };
         Report { times, skipped: seen.skipped, failed }
-    }
-}
-
-/// Kills a program that leads a group of processes, and the others of the group.
-fn end_group(child: &Child) {
-    if let Ok(id) = i32::try_from(child.id()) {
-        let _it_may_have_ended = killpg(Pid::from_raw(id), Signal::SIGKILL);
     }
 }
 
